@@ -1,0 +1,39 @@
+import type { TimeNs } from '#shared/domain/ids.ts';
+
+/** The outside world as the engine needs it: real sockets, or the simulator in process on a virtual clock. Callbacks, so that order is exact. */
+export type Transport = {
+  readonly open: (url: string, handlers: SocketHandlers) => Socket;
+  /** Calls `done` once, with a response of any status or with a failure; never throws. */
+  readonly request: (request: HttpRequest, done: (result: HttpResult) => void) => void;
+};
+
+export type SocketHandlers = {
+  readonly onOpen: () => void;
+  /** The bytes belong to the transport and are overwritten after the call. */
+  readonly onFrame: (bytes: Uint8Array, receivedTimeNs: TimeNs) => void;
+  /** Exactly once, whether or not the socket ever opened. */
+  readonly onClose: (code: number, reason: string) => void;
+};
+
+export type Socket = {
+  readonly send: (text: string) => void;
+  /** Ends the socket now; onClose follows. */
+  readonly close: () => void;
+};
+
+export type HttpRequest = {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly timeoutMs: number;
+};
+
+export type HttpResult =
+  | {
+      readonly kind: 'response';
+      readonly status: number;
+      readonly headers: Readonly<Record<string, string>>;
+      readonly body: Uint8Array;
+    }
+  | { readonly kind: 'failure'; readonly cause: 'timeout' | 'disconnect'; readonly text: string };

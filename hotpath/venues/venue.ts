@@ -1,0 +1,105 @@
+import type { Asset, InstrumentIndex, VenueId } from '#shared/domain/ids.ts';
+import type { Fees, Instrument } from '#shared/domain/instrument.ts';
+import type { MarketUpdate } from '#shared/domain/market-event.ts';
+import type { Frame } from '../runtime/frame.ts';
+
+export type { Frame };
+
+/**
+ * A venue is a value: data and pure functions, one file. The engine owns sockets, books, clocks and money; a venue only says what
+ * its bytes mean and what bytes to send.
+ */
+export type Venue = {
+  readonly id: VenueId;
+  /** The venue's segments, each with its own socket, endpoints and continuity rule: spot, usdm, coinm, swap. */
+  readonly markets: readonly Market[];
+};
+
+export type Market = {
+  readonly id: string;
+  /** Base URLs; configuration may replace them (`venues.<id>.urls.<market>.ws|rest`), which is how the simulator is reached. */
+  readonly wsUrl: string;
+  readonly restUrl: string;
+  /** Lowest-tier fees: used until the account endpoint has answered. */
+  readonly defaultFees: Fees;
+  readonly instruments: {
+    /** GET, relative to restUrl. More than one where the venue splits the list. */
+    readonly paths: readonly string[];
+    /** @throws BadInput on a body that is not the venue's. Instruments it cannot express are left out. */
+    readonly parse: (bodies: readonly string[], fees: Fees) => readonly Instrument[];
+  };
+  /** Text frames that subscribe to book and, where it is separate, best quote; already batched to the venue's limits. */
+  readonly subscribe: (venueSymbols: readonly string[], request: number) => readonly string[];
+  readonly unsubscribe: (venueSymbols: readonly string[], request: number) => readonly string[];
+  readonly limits: {
+    readonly symbolsPerSocket: number;
+    /** Client messages a second a socket. */
+    readonly messagesPerSecond: number;
+  };
+  readonly heartbeat:
+    | { readonly kind: 'server-protocol-ping' }
+    | { readonly kind: 'client-text'; readonly text: string; readonly everyMs: number };
+  /** No frame at all for this long: the socket is dead, reconnect. */
+  readonly idleMs: number;
+  /** A subscription without a live book after this long is made again (venues ack unknown symbols and stay silent). */
+  readonly firstBookWithinMs: number;
+  readonly book: BookRules;
+  /**
+   * Reads one frame of the public socket into `sink.update` and publishes it; unknown frames publish nothing. May be called with foreign
+   * bytes. @throws BadInput when a frame of a known channel is malformed: the frame is counted, its book distrusted, the channel resubscribed.
+   */
+  readonly decode: (frame: Frame, sink: MarketSink) => void;
+};
+
+/** How a book of this market starts and continues. */
+export type BookRules = {
+  /** Where the first state comes from. `rest`: deltas are held until the snapshot's answer is applied. */
+  readonly snapshot:
+    | { readonly from: 'push' }
+    | {
+        readonly from: 'rest';
+        /** GET, relative to restUrl. */
+        readonly path: (venueSymbol: string) => string;
+        /** Reads the body into `sink.update` as SNAPSHOT for `instrument` and publishes it. @throws BadInput */
+        readonly decode: (frame: Frame, sink: MarketSink, instrument: InstrumentIndex) => void;
+      };
+  /**
+   * The venue's continuity rule, as numbered in its documentation (cite it in the venue file).
+   * `opening` is true for the first delta after a snapshot.
+   */
+  readonly follows: (
+    state: { readonly lastSequence: number; readonly opening: boolean },
+    update: MarketUpdate,
+  ) => Continuity;
+  /** Levels kept a side after each frame; Infinity keeps all. A number where the venue truncates to the subscribed depth. */
+  readonly depth: number;
+  /** Present where frames carry a checksum: what the venue would have sent for this book, compared when `update.checksum` is not NaN. */
+  readonly checksum?: (book: ChecksumView) => number;
+};
+
+export type Continuity = 'apply' | 'drop' | 'gap';
+
+/** What a checksum needs of a book. */
+export type ChecksumView = {
+  /** Writes up to `prices.length` levels, best first; returns how many. */
+  readonly bids: (prices: Float64Array, qtys: Float64Array) => number;
+  readonly asks: (prices: Float64Array, qtys: Float64Array) => number;
+  /** Decimals the venue writes, learnt from the frames of this book. */
+  readonly priceDecimals: number;
+  readonly qtyDecimals: number;
+};
+
+/** Where `decode` puts what it read. Owned by the engine; one for the whole run. */
+export type MarketSink = {
+  readonly update: MarketUpdate;
+  /** The registered instrument whose venue symbol stands in the frame's bytes [start, end); -1 when we do not follow it. */
+  readonly find: (frame: Frame, start: number, end: number) => InstrumentIndex | -1;
+  /** Hands `update` on. The decoder must have set every field of it. */
+  readonly publish: () => void;
+  /** A control frame: `ack`, `pong`, `error`, `notice` (the venue wants us to reconnect). */
+  readonly control: (kind: 'ack' | 'pong' | 'error' | 'notice', text: string) => void;
+};
+
+/** Makes branded ids where text enters. */
+export const venueId = (text: string): VenueId => text as VenueId;
+export const asset = (text: string): Asset => text as Asset;

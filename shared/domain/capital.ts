@@ -1,0 +1,32 @@
+import type { Asset, InstrumentIndex, TimeNs, VenueId } from './ids.ts';
+import type { BookStatus } from './market-event.ts';
+
+/** What sizing and risk may ask about money. Numbers are floats for finding; the ledger behind it is decimal. */
+export type CapitalView = {
+  /** Free to commit now: total less what open orders may still take. */
+  readonly availableOf: (venue: VenueId, asset: Asset) => number;
+  /** Value of one unit in the numeraire, from live books or an explicit peg; undefined when nobody can say. */
+  readonly rateOf: (asset: Asset) => number | undefined;
+};
+
+/**
+ * Best prices of every instrument in typed arrays indexed by InstrumentIndex: what the screens read. `bid`/`ask` are NaN and
+ * quantities 0 while the book is not live.
+ */
+export type Tops = {
+  readonly bid: Float64Array;
+  readonly bidQty: Float64Array;
+  readonly ask: Float64Array;
+  readonly askQty: Float64Array;
+  /** When the last update of the instrument was received. */
+  readonly receivedTimeNs: Float64Array;
+};
+
+/** What sizing reads of one book. Levels go out best first; returns how many were written. */
+export type Depths = {
+  readonly status: (instrument: InstrumentIndex) => BookStatus;
+  readonly asks: (instrument: InstrumentIndex, prices: Float64Array, qtys: Float64Array) => number;
+  readonly bids: (instrument: InstrumentIndex, prices: Float64Array, qtys: Float64Array) => number;
+  /** Age of the book's news on the clock-corrected venue time where there is one, else since receipt; milliseconds. */
+  readonly ageMs: (instrument: InstrumentIndex, nowNs: TimeNs) => number;
+};

@@ -1,0 +1,43 @@
+import type { Decimal } from 'decimal.js';
+import type { Asset, InstrumentId, VenueId } from './ids.ts';
+
+export type InstrumentKind = 'spot' | 'perpetual' | 'future' | 'option' | 'combo';
+
+/** In which asset a venue takes its fee: the received one (Binance, OKX spot), the quote (Kraken), or the settlement asset. */
+export type FeeCurrency = 'received' | 'quote' | 'settle';
+
+export type Fees = {
+  /** Fractions: 0.001 is 10 bps. */
+  readonly maker: Decimal;
+  readonly taker: Decimal;
+  readonly currency: FeeCurrency;
+};
+
+/** Everything the engine knows of a tradable thing. Sizes are in the venue's unit (contracts where it trades contracts). */
+export type Instrument = {
+  readonly id: InstrumentId;
+  readonly venue: VenueId;
+  /** The venue's segment that carries it: `spot`, `usdm`, `coinm`, `swap`. Picks URL, protocol rules and endpoints. */
+  readonly market: string;
+  /** ccxt unified: `BTC/USDT`, `BTC/USDT:USDT`, `BTC/USD:BTC-261225`. */
+  readonly symbol: string;
+  /** The venue's spelling on the wire: `BTCUSDT`, `BTC-USDT-SWAP`. */
+  readonly venueSymbol: string;
+  readonly kind: InstrumentKind;
+  readonly base: Asset;
+  readonly quote: Asset;
+  readonly settle: Asset;
+  /** Base units a contract (linear), quote units a contract (inverse), 1 for spot. */
+  readonly contractSize: Decimal;
+  readonly inverse: boolean;
+  readonly tick: Decimal;
+  readonly lot: Decimal;
+  readonly minQty: Decimal;
+  /** In quote units; zero where the venue has no such rule. */
+  readonly minNotional: Decimal;
+  readonly fees: Fees;
+  readonly expiryMs?: number;
+  readonly strike?: Decimal;
+  readonly right?: 'call' | 'put';
+  readonly status: 'trading' | 'halted';
+};

@@ -1,0 +1,73 @@
+import type { Decimal } from 'decimal.js';
+import type { Price, Qty } from '../money/grid.ts';
+import type { Asset, ClientOrderId, InstrumentId, OperationId, TimeNs, TradeId, VenueOrderId } from './ids.ts';
+import type { Side } from './route.ts';
+
+export type TimeInForce = 'GTC' | 'IOC' | 'FOK';
+export type OrderType = 'limit' | 'market';
+
+/** What we ask of a venue. `leg` counts from 0; `attempt` from 0, and grows when recovery sends again. */
+export type OrderRequest = {
+  readonly clientOrderId: ClientOrderId;
+  readonly operation: OperationId;
+  readonly leg: number;
+  readonly attempt: number;
+  /** Why it is sent: a plan's leg, or recovery that completes, hedges or unwinds; `manual` comes from the API. */
+  readonly purpose: 'leg' | 'complete' | 'unwind' | 'hedge' | 'manual';
+  readonly instrument: InstrumentId;
+  readonly side: Side;
+  readonly type: OrderType;
+  /** Limit price; for a market order the worst price we still accept. */
+  readonly price: Price;
+  readonly qty: Qty;
+  readonly timeInForce: TimeInForce;
+};
+
+export type OrderStatus =
+  'submitted' | 'unknown' | 'accepted' | 'partially-filled' | 'filled' | 'canceled' | 'rejected' | 'expired';
+
+export type RejectReason =
+  | 'insufficient-funds'
+  | 'would-take'
+  | 'rate-limited'
+  | 'invalid-order'
+  | 'below-minimum'
+  | 'price-out-of-band'
+  | 'duplicate-id'
+  | 'venue-down'
+  | 'not-allowed'
+  | 'unlisted';
+
+export type Fill = {
+  readonly tradeId: TradeId;
+  readonly clientOrderId: ClientOrderId;
+  readonly instrument: InstrumentId;
+  readonly side: Side;
+  readonly price: Decimal;
+  readonly qty: Decimal;
+  readonly fee: Decimal;
+  readonly feeAsset: Asset;
+  readonly liquidity: 'maker' | 'taker';
+};
+
+/** Everything a venue can say about an order of ours. `unknown` is not a failure: the order may be live. */
+export type OrderReport = { readonly clientOrderId: ClientOrderId; readonly receivedTimeNs: TimeNs } & (
+  | { readonly kind: 'accepted'; readonly venueOrderId: VenueOrderId }
+  | { readonly kind: 'rejected'; readonly reason: RejectReason; readonly text: string }
+  | { readonly kind: 'unknown'; readonly cause: 'timeout' | 'disconnect' | 'server-error' | 'restart' }
+  | { readonly kind: 'fill'; readonly fill: Fill }
+  /** Terminal: nothing more will fill, except what was already on its way. */
+  | { readonly kind: 'canceled' }
+  | { readonly kind: 'expired' }
+  /** Answer of a probe: the venue never saw this order. */
+  | { readonly kind: 'not-found' }
+);
+
+/** Where orders go: paper, native or ccxt behind one contract. Never throws for what a venue does; reports come back later. */
+export type OrderGateway = {
+  /** Writes all orders in this tick. Each must have been journalled before. */
+  readonly submit: (orders: readonly OrderRequest[]) => void;
+  readonly cancel: (order: ClientOrderId) => void;
+  /** Asks the venue what became of an order; answered by reports (fills first, then the state, or `not-found`). */
+  readonly probe: (order: ClientOrderId) => void;
+};

@@ -1,0 +1,109 @@
+import type { Decimal } from 'decimal.js';
+import type { Amount, Price, Qty } from '../money/grid.ts';
+import type { Asset, Branded, InstrumentId, OperationId, OpportunityId, RouteId, TimeNs } from './ids.ts';
+import type { FamilyId, Side } from './route.ts';
+
+/** A mispricing seen, nothing promised. Amounts are in `asset`, the route's start asset. */
+export type Opportunity = {
+  readonly id: OpportunityId;
+  readonly route: RouteId;
+  readonly family: FamilyId;
+  readonly asset: Asset;
+  readonly legs: readonly OpportunityLeg[];
+  /** Size in `asset` that was walked. */
+  readonly notional: number;
+  /** At best prices, before fees, as a fraction. */
+  readonly grossEdge: number;
+  /** After fees and the depth walk at `notional`, as a fraction. */
+  readonly netEdge: number;
+  /** Costs at `notional`, in `asset`. */
+  readonly fees: number;
+  readonly slippage: number;
+  readonly unwindCost: number;
+  readonly fillProbability: number;
+  /** P(all fill) × net profit − (1 − P) × unwind cost. */
+  readonly expectedValue: number;
+  readonly oldestBookAgeMs: number;
+  readonly detectedTimeNs: TimeNs;
+};
+
+export type OpportunityLeg = {
+  readonly instrument: InstrumentId;
+  readonly side: Side;
+  /** Average price of the walk and base quantity, as found: floats, for people and screens. */
+  readonly price: number;
+  readonly qty: number;
+};
+
+/** Exact legs, checked for all of them before the first order. */
+export type Plan = {
+  readonly operation: OperationId;
+  readonly opportunity: OpportunityId;
+  readonly route: RouteId;
+  readonly family: FamilyId;
+  readonly asset: Asset;
+  readonly legs: readonly PlanLeg[];
+  /** In the numeraire. */
+  readonly notional: Amount;
+  /** Expected profit at plan time, in the numeraire. */
+  readonly expectedProfit: Amount;
+  readonly netEdgeBps: number;
+  readonly expectedValue: Amount;
+  readonly fillProbability: number;
+  readonly oldestBookAgeMs: number;
+  /** Value of one unit of each asset the plan touches, in the numeraire, fixed now so that profit can be recomputed from fills. */
+  readonly rates: Readonly<Record<string, Decimal>>;
+  readonly plannedTimeNs: TimeNs;
+};
+
+export type PlanLeg = {
+  readonly instrument: InstrumentId;
+  readonly side: Side;
+  /** Worst price the plan still bears, on the tick grid. */
+  readonly price: Price;
+  readonly qty: Qty;
+  /** Average price the walk expects. */
+  readonly expectedPrice: Decimal;
+  /** In the numeraire. */
+  readonly notional: Amount;
+};
+
+/** Made by the risk gate alone; the executor takes nothing else. */
+export type Approved<T> = Branded<T, 'Approved'>;
+
+/** Why the engine itself did not trade what it saw: before a plan existed (sizing), or when the gate refused the plan. */
+export type RefusalReason = SizeRefusal | DenyReason;
+
+export type SizeRefusal =
+  | 'EDGE_BELOW_THRESHOLD'
+  | 'EV_BELOW_THRESHOLD'
+  | 'DEPTH_INSUFFICIENT'
+  | 'BELOW_MIN_QTY'
+  | 'BELOW_MIN_NOTIONAL'
+  | 'BALANCE_INSUFFICIENT'
+  | 'RATE_UNKNOWN'
+  | 'ROUTE_COOLING_DOWN';
+
+/** Denied is ours, rejected is the venue's: never one word for both. */
+export type DenyReason =
+  | 'TRADING_HALTED'
+  | 'TRADING_REDUCING'
+  | 'VENUE_UNHEALTHY'
+  | 'BOOK_NOT_LIVE'
+  | 'BOOK_TOO_OLD'
+  | 'EDGE_BELOW_MIN'
+  | 'POSITION_EXCEEDS_MAX'
+  | 'VENUE_EXPOSURE_EXCEEDS_MAX'
+  | 'TOTAL_EXPOSURE_EXCEEDS_MAX'
+  | 'DAILY_LOSS_EXCEEDS_MAX'
+  | 'OPEN_OPERATIONS_EXCEED_MAX'
+  | 'INSTRUMENT_BUSY';
+
+/** `detail` is `key=value, key=value`. */
+export type Denied = { readonly kind: 'denied'; readonly reason: DenyReason; readonly detail: string };
+export type Verdict = { readonly kind: 'approved'; readonly plan: Approved<Plan> } | Denied;
+
+export type TradingState = 'active' | 'reducing' | 'halted';
+
+/** The life of a plan. Each transition is an event, journalled before its effect. */
+export type OperationState = 'approved' | 'executing' | 'recovering' | 'completed' | 'failed';

@@ -1,0 +1,37 @@
+import { Decimal } from 'decimal.js';
+import { BadInput } from '../assert.ts';
+import type { Branded } from '../domain/ids.ts';
+import type { Side } from '../domain/route.ts';
+
+// 40 digits: a product of an 18-digit price and an 18-digit quantity is exact; division is never used where exactness is owed.
+Decimal.set({ precision: 40, toExpNeg: -40, toExpPos: 40 });
+
+/** A price on an instrument's tick grid. */
+export type Price = Branded<Decimal, 'Price'>;
+/** A quantity on an instrument's lot grid, in the venue's unit. */
+export type Qty = Branded<Decimal, 'Qty'>;
+/** A sum of money in a named asset; the name stands beside it. */
+export type Amount = Branded<Decimal, 'Amount'>;
+
+export const ZERO = new Decimal(0) as Amount;
+export const amountOf = (value: Decimal.Value): Amount => new Decimal(value) as Amount;
+
+/** Reads decimal text exactly. @throws BadInput on anything that is not a finite decimal. */
+export function decimalFrom(text: string): Decimal {
+  if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) throw new BadInput(`not a decimal: "${text.slice(0, 40)}"`);
+  return new Decimal(text);
+}
+
+/** Puts a detected price on the grid so that we never pay more or take less than was decided. */
+export function limitPrice(found: Decimal.Value, tick: Decimal, side: Side): Price {
+  const rounding = side === 'buy' ? Decimal.ROUND_FLOOR : Decimal.ROUND_CEIL;
+  return new Decimal(found).div(tick).toDecimalPlaces(0, rounding).times(tick) as Price;
+}
+
+/** Puts a quantity on the lot grid, never above what was asked. */
+export function lotQty(wanted: Decimal.Value, lot: Decimal): Qty {
+  return new Decimal(wanted).div(lot).toDecimalPlaces(0, Decimal.ROUND_FLOOR).times(lot) as Qty;
+}
+
+/** Canonical text: no exponent, no trailing zeros. */
+export const textOf = (value: Decimal): string => value.toFixed();

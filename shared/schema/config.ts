@@ -1,0 +1,104 @@
+import { z } from 'zod';
+
+const decimal = z.string().regex(/^-?\d+(\.\d+)?$/, 'a decimal in quotes, such as "0.001"');
+const assetAmounts = z.record(z.string(), decimal);
+const fraction = z.number().min(0).max(1);
+
+const system = z.strictObject({
+  environment: z.enum(['local', 'dev', 'staging', 'production']),
+  log_level: z.enum(['trace', 'debug', 'info', 'warn', 'error']),
+  data_dir: z.string().min(1),
+});
+
+const engine = z.strictObject({
+  name: z.string().regex(/^[a-z0-9-]{1,32}$/),
+  families: z.array(z.enum(['spatial', 'cycle'])).min(1),
+  venues: z.array(z.string()).min(1),
+  /** Unified symbols to follow on every enabled venue that lists them. */
+  symbols: z.array(z.string()).min(1),
+  /** Assets in which routes start and profit stays. */
+  start_assets: z.array(z.string()).min(1),
+  /** In which asset everything is valued and reported. */
+  numeraire: z.string(),
+  /** Value in the numeraire of assets for which no book gives one. An explicit decision, not a default: USD is not USDT. */
+  pegs: assetAmounts,
+  min_edge_bps: z.number(),
+  min_expected_value: z.number(),
+  max_legs: z.int().min(2).max(6),
+  cross_venue_cycles: z.boolean(),
+  max_routes: z.int().min(1).max(1_000_000),
+  displayed_fraction: fraction,
+  max_notional: z.number().positive(),
+  route_cooldown_ms: z.number().min(0),
+  /** Per-leg probability that displayed liquidity is still there on arrival, at age 0 and per second of book age. */
+  fill_probability: fraction,
+  fill_decay_per_second: z.number().min(0),
+});
+
+const venue = z.strictObject({
+  enabled: z.boolean().default(true),
+  markets: z.array(z.string()).optional(),
+  urls: z.record(z.string(), z.strictObject({ ws: z.url(), rest: z.url() })).optional(),
+  maker_fee: decimal.optional(),
+  taker_fee: decimal.optional(),
+});
+
+const risk = z.strictObject({
+  max_position_size_usd: z.number().positive(),
+  max_exposure_per_exchange: z.number().positive(),
+  max_total_exposure_usd: z.number().positive(),
+  max_daily_loss_usd: z.number().positive(),
+  max_open_operations: z.int().positive(),
+  min_profit_margin_bps: z.number(),
+  max_book_age_ms: z.number().positive(),
+  min_venue_health: fraction,
+});
+
+const paper = z.strictObject({
+  latency_ms: z.number().min(0),
+  latency_jitter_ms: z.number().min(0),
+  /** Share of displayed size that a paper order may take. */
+  displayed_fraction: fraction,
+  /** Venue → asset → amount at the first start; `default` stands for every venue without its own. */
+  balances: z.record(z.string(), assetAmounts),
+});
+
+const simulator = z.strictObject({
+  port: z.int().min(0).max(65_535),
+  /** Market updates a second over all instruments. */
+  updates_per_second: z.number().positive(),
+  /** Mean dislocations a minute, within and across venues. */
+  dislocations_per_minute: z.number().min(0),
+  /** Mean size of a dislocation, basis points. */
+  dislocation_bps: z.number().min(0),
+});
+
+const api = z.strictObject({
+  host: z.string(),
+  port: z.int().min(0).max(65_535),
+  cors_origins: z.array(z.string()),
+  rate_limit_per_minute: z.int().positive(),
+  rate_limit_burst: z.int().positive(),
+});
+
+const streams = z.strictObject({
+  events: z.string(),
+  market: z.string(),
+  commands: z.string(),
+  shards: z.int().positive(),
+});
+const stores = z.strictObject({ state_table: z.string(), events_table: z.string() });
+
+/** The whole configuration. Unknown keys and bad values are refused with their path; nothing is guessed. */
+export const configSchema = z.strictObject({
+  system,
+  engine,
+  venues: z.record(z.string(), venue),
+  risk,
+  paper,
+  simulator,
+  api,
+  streams,
+  stores,
+});
+export type Config = z.infer<typeof configSchema>;
