@@ -1,0 +1,163 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'smol-toml';
+import { z } from 'zod';
+import { BadInput } from '../assert.ts';
+import type { Config } from '../schema/config.ts';
+import { configSchema } from '../schema/config.ts';
+
+export type ConfigSources = {
+  /** Folder with default.toml, <environment>.toml and venues/<venue>.toml. */
+  readonly dir: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** One more file of the operator's, after the project's own layers and before the environment. */
+  readonly file?: string | undefined;
+  /** What the command line said: the last word. */
+  readonly overrides?: Tree | undefined;
+};
+
+type Tree = { readonly [key: string]: unknown };
+
+/** Environment names that are not configuration: secrets and endpoints stand beside it, never in it. */
+const NOT_CONFIGURATION = new Set(['ARB_JWT_SECRET', 'ARB_CONFIG']);
+
+/** Short names of the settings that teams change most. */
+const SHORT_FORMS: Readonly<Record<string, readonly string[]>> = {
+  ARB_MAX_POSITION_SIZE_USD: ['risk', 'max_position_size_usd'],
+  ARB_MAX_TOTAL_EXPOSURE_USD: ['risk', 'max_total_exposure_usd'],
+  ARB_MIN_PROFIT_MARGIN_BPS: ['risk', 'min_profit_margin_bps'],
+  ARB_MAX_DAILY_LOSS_USD: ['risk', 'max_daily_loss_usd'],
+};
+
+/**
+ * Reads the layers, later wins: default.toml, <environment>.toml, venues/<venue>.toml, the operator's file, ARB_* variables, overrides.
+ * @throws BadInput naming the layer or path and what is allowed there, on an unreadable file, an unknown key or a bad value.
+ */
+export function loadConfig({ dir, env, file, overrides }: ConfigSources): Config {
+  let tree = readToml(join(dir, 'default.toml'));
+  const environment = env['ARB_SYSTEM__ENVIRONMENT'] ?? stringAt(tree, 'system', 'environment') ?? 'local';
+  for (const path of [join(dir, `${environment}.toml`), ...venueFiles(dir, tree)]) {
+    if (existsSync(path)) tree = merge(tree, readToml(path));
+  }
+  if (file !== undefined) tree = merge(tree, readToml(file));
+  tree = merge(tree, fromEnvironment(env, tree));
+  tree = merge(tree, overrides ?? {});
+  return checked(tree);
+}
+
+function checked(tree: Tree): Config {
+  const result = configSchema.safeParse(tree);
+  if (!result.success) throw new BadInput(result.error.issues.map(describe).join('\n'));
+  const { engine, venues } = result.data;
+  const missing = engine.venues.find((id) => venues[id] === undefined);
+  if (missing !== undefined) {
+    throw new BadInput(
+      `configuration: engine.venues names "${missing}", which has no [venues.${missing}] (there are: ${Object.keys(venues).join(', ')})`,
+    );
+  }
+  return result.data;
+}
+
+function describe(issue: z.core.$ZodIssue): string {
+  const path = issue.path.join('.');
+  if (issue.code === 'unrecognized_keys') {
+    const allowed = keysAt(issue.path.map(String));
+    const names = issue.keys.map((key) => [path, key].filter((part) => part !== '').join('.')).join(', ');
+    return `configuration: unknown key ${names} (allowed: ${allowed.join(', ')})`;
+  }
+  return `configuration: ${path}: ${issue.message}`;
+}
+
+const venueFiles = (dir: string, tree: Tree): string[] =>
+  Object.keys(isTree(tree['venues']) ? tree['venues'] : {}).map((id) => join(dir, 'venues', `${id}.toml`));
+
+function readToml(path: string): Tree {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new BadInput(`configuration: cannot read ${path}: ${(cause as NodeJS.ErrnoException).code ?? 'unreadable'}`);
+  }
+  try {
+    return parse(text);
+  } catch (cause) {
+    throw new BadInput(`configuration: ${path} is not TOML: ${(cause as Error).message.split('\n')[0] ?? ''}`);
+  }
+}
+
+/** `ARB_RISK__MAX_DAILY_LOSS_USD=5000` → risk.max_daily_loss_usd, read as the type that the schema has there. */
+function fromEnvironment(env: ConfigSources['env'], below: Tree): Tree {
+  let tree: Tree = {};
+  for (const [name, text] of Object.entries(env)) {
+    if (text === undefined || !name.startsWith('ARB_') || NOT_CONFIGURATION.has(name)) continue;
+    const path = SHORT_FORMS[name] ?? spelled(name.slice('ARB_'.length).split('__'), below);
+    const schema = schemaAt(path);
+    if (schema === undefined) {
+      const parent = path.slice(0, -1);
+      throw new BadInput(
+        `configuration: ${name} names no setting (allowed in ${parent.join('.') || 'the configuration'}: ${keysAt(parent).join(', ') || 'nothing'})`,
+      );
+    }
+    tree = merge(tree, path.reduceRight<unknown>((value, key) => ({ [key]: value }), valueOf(text, schema)) as Tree);
+  }
+  return tree;
+}
+
+/** Variables are upper case; keys are spelled as the layers below spell them (`engine.pegs.USD`), lower case where they are new. */
+function spelled(parts: readonly string[], below: Tree): string[] {
+  let at: unknown = below;
+  return parts.map((part) => {
+    const known = isTree(at) ? Object.keys(at).find((key) => key.toLowerCase() === part.toLowerCase()) : undefined;
+    at = isTree(at) && known !== undefined ? at[known] : undefined;
+    return known ?? part.toLowerCase();
+  });
+}
+
+function valueOf(text: string, schema: z.ZodType): unknown {
+  if (schema instanceof z.ZodNumber) return text.trim() === '' ? text : Number(text);
+  if (schema instanceof z.ZodBoolean) return text === 'true' ? true : text === 'false' ? false : text;
+  if (schema instanceof z.ZodArray) return text.split(',').map((item) => item.trim());
+  return text;
+}
+
+function schemaAt(path: readonly string[]): z.ZodType | undefined {
+  let schema: z.ZodType | undefined = configSchema;
+  for (const key of path) {
+    schema = schema === undefined ? undefined : childOf(bare(schema), key);
+  }
+  return schema === undefined ? undefined : bare(schema);
+}
+
+function childOf(schema: z.ZodType, key: string): z.ZodType | undefined {
+  if (schema instanceof z.ZodObject) return (schema.shape as Record<string, z.ZodType>)[key];
+  if (schema instanceof z.ZodRecord) return schema.valueType as z.ZodType;
+  return undefined;
+}
+
+function bare(schema: z.ZodType): z.ZodType {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault) return bare(schema.unwrap() as z.ZodType);
+  return schema;
+}
+
+function keysAt(path: readonly string[]): readonly string[] {
+  const schema = schemaAt(path);
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+}
+
+/** Tables merge key by key; everything else is replaced. */
+function merge(under: Tree, over: Tree): Tree {
+  const merged: Record<string, unknown> = { ...under };
+  for (const [key, value] of Object.entries(over)) {
+    const below = merged[key];
+    merged[key] = isTree(below) && isTree(value) ? merge(below, value) : value;
+  }
+  return merged;
+}
+
+const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function stringAt(tree: Tree, section: string, key: string): string | undefined {
+  const table = tree[section];
+  const value = isTree(table) ? table[key] : undefined;
+  return typeof value === 'string' ? value : undefined;
+}
