@@ -1,6 +1,388 @@
-/** Placeholder shape until the scanner lands in this file. */
+import { BadInput } from '#shared/assert.ts';
+import type { LevelBuffer } from '#shared/domain/market-event.ts';
+
+/** Answer of {@link Frame.firstKey} and {@link Frame.nextKey} at the end of an object. */
+export const END = -1;
+
+/** More levels on one side of one frame than any venue sends: refused, so that a buffer never grows without limit. */
+export const LEVELS_MAX = 20_000;
+
+/** The code by which {@link Frame.nextKey} names a key (31 bits of FNV-1a). Computed once, at module load. */
+export function keyCode(key: string): number {
+  let hash = FNV_OFFSET;
+  for (let at = 0; at < key.length; at += 1) hash = Math.imul(hash ^ key.charCodeAt(at), FNV_PRIME);
+  return hash & 0x7fffffff;
+}
+
+/**
+ * A cursor over the JSON text of one frame, in place: it walks objects key by key in whatever order the venue writes them, skips what is not
+ * asked for, and reads numbers to the exactly nearest double. One instance serves every frame; nothing is allocated but in error messages,
+ * {@link Frame.text} and numbers too long for the fast path. Anything structurally unexpected throws BadInput.
+ */
 export class Frame {
   bytes: Uint8Array = new Uint8Array(0);
+  /** The window [start, end) of `bytes` that holds the frame. */
   start = 0;
   end = 0;
+  /** The next byte to read. */
+  at = 0;
+  /** Bounds of the string that {@link Frame.string} read last, without its quotes. */
+  textStart = 0;
+  textEnd = 0;
+  /** Decimals of the number read last, as written: 2 for `1.50`. */
+  decimals = 0;
+  readonly #number = new Float64Array(1);
+
+  /** Points the cursor at a frame. The bytes stay the caller's. */
+  window(bytes: Uint8Array, start: number, end: number): this {
+    this.bytes = bytes;
+    this.start = start;
+    this.end = end;
+    this.at = start;
+    return this;
+  }
+
+  /** The first byte of the next value, 0 at the end of the frame. */
+  peek(): number {
+    this.#skipSpace();
+    return this.at < this.end ? this.bytes[this.at]! : 0;
+  }
+
+  /** Enters an object: the code of its first key (the cursor stands on that key's value), or END if it is empty. */
+  firstKey(): number {
+    this.#expect(OPEN_BRACE);
+    if (this.peek() !== CLOSE_BRACE) return this.#key();
+    this.at += 1;
+    return END;
+  }
+
+  /** After a value: the code of the next key, or END behind the object. */
+  nextKey(): number {
+    const byte = this.peek();
+    if (byte === COMMA) {
+      this.at += 1;
+      return this.#key();
+    }
+    this.#expect(CLOSE_BRACE);
+    return END;
+  }
+
+  /** Enters an array; false when it is empty (and passed). */
+  firstElement(): boolean {
+    this.#expect(OPEN_BRACKET);
+    if (this.peek() !== CLOSE_BRACKET) return true;
+    this.at += 1;
+    return false;
+  }
+
+  /** After an element; false behind the last one. */
+  nextElement(): boolean {
+    if (this.peek() === COMMA) {
+      this.at += 1;
+      return true;
+    }
+    this.#expect(CLOSE_BRACKET);
+    return false;
+  }
+
+  /** Nothing but white space may follow. */
+  finish(): void {
+    this.#skipSpace();
+    if (this.at !== this.end) this.#refuse('text after the end');
+  }
+
+  /** A number, bare or in quotes. */
+  number(): number {
+    const quoted = this.peek() === QUOTE;
+    this.at = this.#decimal(quoted ? this.at + 1 : this.at, this.#number, 0);
+    if (quoted) this.#expect(QUOTE);
+    return this.#number[0]!;
+  }
+
+  /** A whole number that a double holds exactly, bare or in quotes: a sequence, a checksum, a time. */
+  integer(): number {
+    const value = this.number();
+    if (!Number.isSafeInteger(value)) this.#refuse('not an exact integer');
+    return value;
+  }
+
+  /** A string, whose raw bytes are then [textStart, textEnd). Escapes are left as they are. */
+  string(): void {
+    this.#expect(QUOTE);
+    this.textStart = this.at;
+    this.at = this.#closingQuote(this.at) + 1;
+    this.textEnd = this.at - 1;
+  }
+
+  /** Whether the string read last is `text`. */
+  textIs(text: Uint8Array): boolean {
+    if (this.textEnd - this.textStart !== text.length) return false;
+    for (let at = 0; at < text.length; at += 1) if (this.bytes[this.textStart + at] !== text[at]) return false;
+    return true;
+  }
+
+  /** The frame's text from `from` to `to`, for messages: allocates. */
+  text(from = this.start, to = this.end): string {
+    return Buffer.from(this.bytes.buffer, this.bytes.byteOffset + from, Math.max(0, to - from)).toString();
+  }
+
+  /** Passes over one value of any kind. */
+  skip(): void {
+    const byte = this.peek();
+    if (byte === QUOTE) this.at = this.#closingQuote(this.at + 1) + 1;
+    else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) this.#skipNested();
+    else this.#skipScalar();
+  }
+
+  /** `[["price","qty"],…]`, quoted or bare, further elements of a level passed over; replaces what `into` held. */
+  levels(into: LevelBuffer): void {
+    into.count = 0;
+    into.priceDecimals = 0;
+    into.qtyDecimals = 0;
+    if (!this.firstElement()) return;
+    do this.#level(into);
+    while (this.nextElement());
+  }
+
+  /** `[{"price":p,"qty":q},…]`; replaces what `into` held. */
+  levelObjects(into: LevelBuffer): void {
+    into.count = 0;
+    into.priceDecimals = 0;
+    into.qtyDecimals = 0;
+    if (!this.firstElement()) return;
+    do this.#levelObject(into);
+    while (this.nextElement());
+  }
+
+  #level(into: LevelBuffer): void {
+    const index = roomFor(into);
+    this.#expect(OPEN_BRACKET);
+    this.#levelNumber(into.prices, index);
+    if (this.decimals > into.priceDecimals) into.priceDecimals = this.decimals;
+    this.#expect(COMMA);
+    this.#levelNumber(into.qtys, index);
+    if (this.decimals > into.qtyDecimals) into.qtyDecimals = this.decimals;
+    this.#takeLevel(into, index);
+    while (this.nextElement()) this.skip();
+  }
+
+  #levelObject(into: LevelBuffer): void {
+    const index = roomFor(into);
+    into.prices[index] = NaN;
+    into.qtys[index] = NaN;
+    for (let key = this.firstKey(); key !== END; key = this.nextKey()) {
+      if (key === KEY_PRICE) {
+        this.#levelNumber(into.prices, index);
+        if (this.decimals > into.priceDecimals) into.priceDecimals = this.decimals;
+      } else if (key === KEY_QTY) {
+        this.#levelNumber(into.qtys, index);
+        if (this.decimals > into.qtyDecimals) into.qtyDecimals = this.decimals;
+      } else this.skip();
+    }
+    this.#takeLevel(into, index);
+  }
+
+  #levelNumber(target: Float64Array, index: number): void {
+    const quoted = this.peek() === QUOTE;
+    this.at = this.#decimal(quoted ? this.at + 1 : this.at, target, index);
+    if (quoted) this.#expect(QUOTE);
+  }
+
+  #takeLevel(into: LevelBuffer, index: number): void {
+    if (!(into.prices[index]! > 0 && into.qtys[index]! >= 0)) this.#refuse('not a level');
+    into.count = index + 1;
+  }
+
+  /**
+   * Reads an unsigned decimal from `from` into `target[index]` and returns the position behind it. Division by a power of ten up to 1e22 of a mantissa
+   * below 2^53 gives the nearest double; a sign, an exponent or more digits go the slow way.
+   */
+  #decimal(from: number, target: Float64Array, index: number): number {
+    const bytes = this.bytes;
+    const end = this.end;
+    let at = from;
+    let whole = 0;
+    let digit = 0;
+    while (at < end && (digit = bytes[at]! - ZERO) >= 0 && digit <= 9) {
+      whole = (whole * 10 + digit) | 0;
+      at += 1;
+    }
+    const wholeDigits = at - from;
+    if (wholeDigits === 0 || wholeDigits > 9 || at >= end) return this.#longDecimal(from, target, index);
+    if (bytes[at] !== POINT) {
+      if ((bytes[at]! | 0x20) === LETTER_E) return this.#anyNumber(from, target, index);
+      this.decimals = 0;
+      target[index] = whole;
+      return at;
+    }
+    at += 1;
+    const pointAt = at;
+    let fraction = 0;
+    while (at < end && (digit = bytes[at]! - ZERO) >= 0 && digit <= 9) {
+      fraction = (fraction * 10 + digit) | 0;
+      at += 1;
+    }
+    const decimals = at - pointAt;
+    if (decimals === 0 || decimals > 9 || at >= end || (bytes[at]! | 0x20) === LETTER_E) {
+      return this.#longDecimal(from, target, index);
+    }
+    const scale = POWERS_OF_TEN[decimals]!;
+    const mantissa = whole * scale + fraction;
+    if (mantissa > Number.MAX_SAFE_INTEGER) return this.#anyNumber(from, target, index);
+    this.decimals = decimals;
+    target[index] = mantissa / scale;
+    return at;
+  }
+
+  /** As above for more than nine digits before or after the point: the mantissa is a double from the start. */
+  #longDecimal(from: number, target: Float64Array, index: number): number {
+    const bytes = this.bytes;
+    const end = this.end;
+    let at = from;
+    let pointAt = -1;
+    let mantissa = 0;
+    for (; at < end; at += 1) {
+      const byte = bytes[at]!;
+      if (byte === POINT && pointAt < 0) pointAt = at;
+      else if (byte >= ZERO && byte <= ZERO + 9) mantissa = mantissa * 10 + (byte - ZERO);
+      else break;
+    }
+    const decimals = pointAt < 0 ? 0 : at - pointAt - 1;
+    const simple = pointAt !== from && pointAt !== at - 1 && at > from && at < end && (bytes[at]! | 0x20) !== LETTER_E;
+    if (!simple || decimals > 22 || mantissa > Number.MAX_SAFE_INTEGER) return this.#anyNumber(from, target, index);
+    this.decimals = decimals;
+    target[index] = mantissa / POWERS_OF_TEN[decimals]!;
+    return at;
+  }
+
+  /** Any JSON number, through `Number`, which rounds to nearest too. */
+  #anyNumber(from: number, target: Float64Array, index: number): number {
+    let at = from;
+    while (at < this.end && at - from < 64 && isNumeral(this.bytes[at]!)) at += 1;
+    const parts = JSON_NUMBER.exec(this.text(from, at));
+    const value = Number(parts?.[0]);
+    if (parts === null || !Number.isFinite(value)) this.#refuse('not a number');
+    this.decimals = Math.max(0, (parts[1]?.length ?? 0) - Number(parts[2] ?? 0));
+    target[index] = value;
+    return at;
+  }
+
+  #key(): number {
+    this.#expect(QUOTE);
+    const bytes = this.bytes;
+    const end = this.end;
+    let at = this.at;
+    let hash = FNV_OFFSET;
+    let byte = 0;
+    while (at < end && (byte = bytes[at]!) !== QUOTE) {
+      if (byte === BACKSLASH) this.#refuse('escape in a key');
+      hash = Math.imul(hash ^ byte, FNV_PRIME);
+      at += 1;
+    }
+    this.at = at;
+    this.#expect(QUOTE);
+    this.#expect(COLON);
+    return hash & 0x7fffffff;
+  }
+
+  #expect(byte: number): void {
+    if (this.at < this.end && this.bytes[this.at] === byte) {
+      this.at += 1;
+      return;
+    }
+    this.#skipSpace();
+    if (this.at >= this.end || this.bytes[this.at] !== byte) this.#refuse(`expected ${String.fromCharCode(byte)}`);
+    this.at += 1;
+  }
+
+  #skipSpace(): void {
+    const bytes = this.bytes;
+    let at = this.at;
+    while (at < this.end && isSpace(bytes[at]!)) at += 1;
+    this.at = at;
+  }
+
+  #closingQuote(from: number): number {
+    const bytes = this.bytes;
+    const end = this.end;
+    for (let at = from; at < end; at += 1) {
+      const byte = bytes[at]!;
+      if (byte === QUOTE) return at;
+      if (byte === BACKSLASH) at += 1;
+      else if (byte < SPACE) break;
+    }
+    return this.#refuse('string without an end');
+  }
+
+  #skipNested(): void {
+    let depth = 0;
+    do {
+      const byte = this.peek();
+      if (byte === QUOTE) this.at = this.#closingQuote(this.at + 1);
+      else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth += 1;
+      else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth -= 1;
+      else if (byte === 0) this.#refuse('value without an end');
+      this.at += 1;
+    } while (depth > 0);
+  }
+
+  #skipScalar(): void {
+    const from = this.at;
+    while (this.at < this.end && isScalar(this.bytes[this.at]!)) this.at += 1;
+    if (this.at === from) this.#refuse('expected a value');
+  }
+
+  /** Names the trouble once, with where it is; the frame's beginning identifies the message. */
+  #refuse(trouble: string): never {
+    throw new BadInput(
+      `${trouble} at byte ${this.at - this.start} of ${this.end - this.start}: ${this.text(this.start, Math.min(this.end, this.start + 120))}`,
+    );
+  }
 }
+
+/** An empty buffer for one side of a frame; it grows with the frames it meets, up to LEVELS_MAX. */
+export function newLevelBuffer(): LevelBuffer {
+  return { prices: new Float64Array(64), qtys: new Float64Array(64), count: 0, priceDecimals: 0, qtyDecimals: 0 };
+}
+
+/** The index of the next level, with room made for it. */
+function roomFor(buffer: LevelBuffer): number {
+  if (buffer.count === buffer.prices.length) grow(buffer);
+  return buffer.count;
+}
+
+function grow(buffer: LevelBuffer): void {
+  if (buffer.count >= LEVELS_MAX) throw new BadInput(`more than ${LEVELS_MAX} levels on a side`);
+  const prices = new Float64Array(Math.min(LEVELS_MAX, 2 * buffer.count));
+  const qtys = new Float64Array(prices.length);
+  prices.set(buffer.prices);
+  qtys.set(buffer.qtys);
+  buffer.prices = prices;
+  buffer.qtys = qtys;
+}
+
+const isSpace = (byte: number): boolean => byte === SPACE || (byte <= 13 && byte >= 9);
+/** `0`–`9`, `.`, `-`, `+`, `e`, `E`. */
+const isNumeral = (byte: number): boolean =>
+  (byte >= ZERO && byte <= ZERO + 9) || byte === POINT || byte === 0x2d || byte === 0x2b || (byte | 0x20) === LETTER_E;
+/** What numbers and `true`, `false`, `null` are made of. */
+const isScalar = (byte: number): boolean => isNumeral(byte) || (byte >= 0x61 && byte <= 0x7a);
+
+const JSON_NUMBER = /^-?\d+(?:\.(\d+))?(?:[eE]([+-]?\d{1,3}))?$/;
+const POWERS_OF_TEN = Float64Array.from({ length: 23 }, (_, power) => Number(`1e${power}`));
+const FNV_OFFSET = 0x811c9dc5 | 0;
+const FNV_PRIME = 0x01000193;
+const SPACE = 0x20;
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const POINT = 0x2e;
+const ZERO = 0x30;
+const COLON = 0x3a;
+const OPEN_BRACKET = 0x5b;
+const BACKSLASH = 0x5c;
+const CLOSE_BRACKET = 0x5d;
+const LETTER_E = 0x65;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const KEY_PRICE = keyCode('price');
+const KEY_QTY = keyCode('qty');
