@@ -1,0 +1,232 @@
+import { assert } from '#shared/assert.ts';
+import type { Tops } from '#shared/domain/capital.ts';
+import type { InstrumentIndex, TimeNs } from '#shared/domain/ids.ts';
+import type { Instrument } from '#shared/domain/instrument.ts';
+import type { Route } from '#shared/domain/route.ts';
+import type { RouteTables } from './route-tables.ts';
+import { routeTables } from './route-tables.ts';
+
+/** Routes handed on from one change at most: the best ones. The rest is counted and seen again with the next change. */
+const FOUND_MAX = 256;
+
+/** The screen lets through what lies this close below its threshold: sizing settles it in decimals. */
+const THRESHOLD_SLACK = 1e-9;
+
+/**
+ * Says which routes that touch a changed instrument pay at best prices after taker fees. Product routes are screened group by group first:
+ * the best rate of every venue bounds all routes that differ only in venues, so that most of them are never looked at.
+ * Allocates nothing after construction.
+ */
+export class Evaluator {
+  readonly found = new Int32Array(FOUND_MAX);
+  /** Routes that passed while `found` was full. */
+  dropped = 0;
+
+  readonly #tops: Tops;
+  readonly #tables: RouteTables;
+  readonly #routes: readonly Route[];
+  readonly #threshold: number;
+  readonly #sumThreshold: number;
+  readonly #carries: Float64Array;
+  /** Rate of each slot as of its instrument's last change; NaN while it has no price. */
+  readonly #rates: Float64Array;
+  /** The best rate among the slots of each edge; 0 while none has a price. */
+  readonly #best: Float64Array;
+  readonly #foundEdges = new Float64Array(FOUND_MAX);
+  #count = 0;
+
+  /** `minEdge` is a fraction: 0.0001 is one basis point. `tops` must cover `instruments`. */
+  constructor(
+    instruments: readonly Instrument[],
+    routes: readonly Route[],
+    { tops, minEdge }: { readonly tops: Tops; readonly minEdge: number },
+  ) {
+    assert(tops.bid.length >= instruments.length, 'tops do not cover the registry');
+    this.#tops = tops;
+    this.#routes = routes;
+    this.#tables = routeTables(instruments, routes);
+    this.#threshold = 1 + minEdge - THRESHOLD_SLACK;
+    this.#sumThreshold = minEdge - THRESHOLD_SLACK;
+    this.#carries = Float64Array.from(routes, ({ carry }) => carry);
+    this.#rates = new Float64Array(instruments.length * 2).fill(NaN);
+    this.#best = new Float64Array(this.#tables.slotsOfEdge.starts.length - 1);
+    for (let at = 0; at < instruments.length; at += 1) this.#reprice(at);
+  }
+
+  /** Screens the routes of `changed`: how many passed, best first in `found`. A route with a leg that has no price never passes. */
+  screen(changed: InstrumentIndex, _nowNs: TimeNs): number {
+    this.#count = 0;
+    this.#reprice(changed);
+    this.#screenSlot(2 * changed);
+    this.#screenSlot(2 * changed + 1);
+    this.#screenSums(changed);
+    return this.#count;
+  }
+
+  /** Edge at best prices before fees, as a fraction; NaN while a leg has no price. */
+  grossEdge(route: number): number {
+    return this.#routes[route]!.evaluator === 'product' ? this.#grossProduct(route) - 1 : this.#sumEdge(route, false);
+  }
+
+  /** Edge at best prices after taker fees, as a fraction; NaN while a leg has no price. */
+  netEdge(route: number): number {
+    return this.#routes[route]!.evaluator === 'product' ? this.#product(route) - 1 : this.#sumEdge(route, true);
+  }
+
+  #reprice(instrument: number): void {
+    this.#setRate(2 * instrument, this.#rate(2 * instrument));
+    this.#setRate(2 * instrument + 1, this.#rate(2 * instrument + 1));
+  }
+
+  /** Units received for one given, from the prices of now. */
+  #rate(slot: number): number {
+    const factor = this.#tables.factors[slot]!;
+    return (slot & 1) === 0 ? 1 / (this.#tops.ask[slot >> 1]! * factor) : this.#tops.bid[slot >> 1]! * factor;
+  }
+
+  #setRate(slot: number, rate: number): void {
+    const { edgeOfSlot, slotsOfEdge } = this.#tables;
+    this.#rates[slot] = rate;
+    const edge = edgeOfSlot[slot]!;
+    if (edge < 0) return;
+    let best = 0;
+    const end = slotsOfEdge.starts[edge + 1]!;
+    for (let at = slotsOfEdge.starts[edge]!; at < end; at += 1) {
+      const candidate = this.#rates[slotsOfEdge.items[at]!]!;
+      if (candidate > best) best = candidate;
+    }
+    this.#best[edge] = best;
+  }
+
+  /**
+   * Bounds every group that passes the slot's edge, with the slot's own rate on that edge. The bound multiplies in the order of the legs,
+   * and rounding keeps order: no route of a group can exceed it by a bit.
+   */
+  #screenSlot(slot: number): void {
+    const edge = this.#tables.edgeOfSlot[slot]!;
+    if (edge < 0 || Number.isNaN(this.#rates[slot]!)) return;
+    const best = this.#best[edge]!;
+    this.#best[edge] = this.#rates[slot]!;
+    this.#screenPairs(edge, slot);
+    this.#screenTriples(edge, slot);
+    this.#screenLonger(edge, slot);
+    this.#best[edge] = best;
+  }
+
+  #screenPairs(edge: number, slot: number): void {
+    const { starts, items } = this.#tables.pairsOfEdge;
+    const best = this.#best;
+    const threshold = this.#threshold;
+    const own = best[edge]!;
+    const end = starts[edge + 1]!;
+    for (let at = starts[edge]!; at < end; at += 2) {
+      if (own * best[items[at + 1]!]! > threshold) this.#collect(items[at]!, slot);
+    }
+  }
+
+  #screenTriples(edge: number, slot: number): void {
+    const { starts, items } = this.#tables.triplesOfEdge;
+    const best = this.#best;
+    const threshold = this.#threshold;
+    const end = starts[edge + 1]!;
+    for (let at = starts[edge]!; at < end; at += 4) {
+      const bound = best[items[at + 1]!]! * best[items[at + 2]!]! * best[items[at + 3]!]!;
+      if (bound > threshold) this.#collect(items[at]!, slot);
+    }
+  }
+
+  #screenLonger(edge: number, slot: number): void {
+    const { starts, items } = this.#tables.longerOfEdge;
+    const edges = this.#tables.edgesOfGroup;
+    const best = this.#best;
+    const threshold = this.#threshold;
+    const end = starts[edge + 1]!;
+    for (let at = starts[edge]!; at < end; at += 1) {
+      const group = items[at]!;
+      const last = edges.starts[group + 1]!;
+      let bound = 1;
+      for (let leg = edges.starts[group]!; leg < last; leg += 1) bound *= best[edges.items[leg]!]!;
+      if (bound > threshold) this.#collect(group, slot);
+    }
+  }
+
+  /** The routes of a group that pass the slot and pay at the prices of now: a book that died since its last change has none. */
+  #collect(group: number, slot: number): void {
+    const { starts, items } = this.#tables.routesOfGroup;
+    const end = starts[group + 1]!;
+    for (let at = starts[group]!; at < end; at += 1) {
+      const route = items[at]!;
+      if (!this.#passes(route, slot)) continue;
+      const product = this.#product(route);
+      if (product > this.#threshold) this.#add(route, product - 1);
+    }
+  }
+
+  #passes(route: number, slot: number): boolean {
+    const { starts, items } = this.#tables.legs;
+    const end = starts[route + 1]!;
+    for (let at = starts[route]!; at < end; at += 1) if (items[at] === slot) return true;
+    return false;
+  }
+
+  #product(route: number): number {
+    const { starts, items } = this.#tables.legs;
+    const end = starts[route + 1]!;
+    let product = 1;
+    for (let at = starts[route]!; at < end; at += 1) product *= this.#rate(items[at]!);
+    return product;
+  }
+
+  #grossProduct(route: number): number {
+    const { starts, items } = this.#tables.legs;
+    const end = starts[route + 1]!;
+    let product = 1;
+    for (let at = starts[route]!; at < end; at += 1) {
+      const slot = items[at]!;
+      product *= (slot & 1) === 0 ? 1 / this.#tops.ask[slot >> 1]! : this.#tops.bid[slot >> 1]!;
+    }
+    return product;
+  }
+
+  #screenSums(instrument: number): void {
+    const { starts, items } = this.#tables.sumsOfInstrument;
+    const end = starts[instrument + 1]!;
+    for (let at = starts[instrument]!; at < end; at += 1) {
+      const edge = this.#sumEdge(items[at]!, true);
+      if (edge > this.#sumThreshold) this.#add(items[at]!, edge);
+    }
+  }
+
+  /** (Σ received − Σ paid + carry) / Σ paid over the legs, each at its ratio. */
+  #sumEdge(route: number, afterFees: boolean): number {
+    const { legs, ratios, factors } = this.#tables;
+    const end = legs.starts[route + 1]!;
+    let paid = 0;
+    let received = 0;
+    for (let at = legs.starts[route]!; at < end; at += 1) {
+      const slot = legs.items[at]!;
+      const weight = afterFees ? ratios[at]! * factors[slot]! : ratios[at]!;
+      if ((slot & 1) === 0) paid += weight * this.#tops.ask[slot >> 1]!;
+      else received += weight * this.#tops.bid[slot >> 1]!;
+    }
+    return (received - paid + this.#carries[route]!) / paid;
+  }
+
+  /** Keeps `found` in descending order of edge; the worst falls off when it is full. */
+  #add(route: number, edge: number): void {
+    const edges = this.#foundEdges;
+    let at = this.#count;
+    if (at === FOUND_MAX) {
+      this.dropped += 1;
+      if (edge <= edges[FOUND_MAX - 1]!) return;
+      at -= 1;
+    } else this.#count += 1;
+    while (at > 0 && edges[at - 1]! < edge) {
+      edges[at] = edges[at - 1]!;
+      this.found[at] = this.found[at - 1]!;
+      at -= 1;
+    }
+    edges[at] = edge;
+    this.found[at] = route;
+  }
+}

@@ -1,0 +1,127 @@
+import { assert } from '#shared/assert.ts';
+import type { Instrument } from '#shared/domain/instrument.ts';
+import type { Route, RouteLeg } from '#shared/domain/route.ts';
+import { takerFeeOf } from '#shared/quant/taker-fee.ts';
+
+/** Rows of different length in one array: row r is `items[starts[r]] … items[starts[r + 1] − 1]`. */
+export type Rows = { readonly starts: Int32Array; readonly items: Int32Array };
+
+/**
+ * The routes as typed arrays. A *slot* is one way through an instrument (2 × instrument, + 1 for a sell). An *edge* is a conversion of one
+ * asset into another, whatever the venue: several slots serve it. A *group* holds the product routes that pass the same edges in the
+ * same order and differ only in venues: with the best rate of every edge, one product bounds them all.
+ */
+export type RouteTables = {
+  /** Slot of every leg, route by route. */
+  readonly legs: Rows;
+  /** Ratio of every leg, beside `legs.items`. */
+  readonly ratios: Float64Array;
+  /** A buy costs ask × factor a unit delivered, a sell brings bid × factor: taker fees included. By slot. */
+  readonly factors: Float64Array;
+  /** The edge a slot serves; −1 when no product route uses the slot. */
+  readonly edgeOfSlot: Int32Array;
+  readonly slotsOfEdge: Rows;
+  readonly edgesOfGroup: Rows;
+  readonly routesOfGroup: Rows;
+  /** Groups of each edge by number of legs, with what their product needs beside them: [group, other edge] … */
+  readonly pairsOfEdge: Rows;
+  /** [group, first edge, second edge, third edge] … */
+  readonly triplesOfEdge: Rows;
+  /** [group] … */
+  readonly longerOfEdge: Rows;
+  /** Sum routes of each instrument. */
+  readonly sumsOfInstrument: Rows;
+};
+
+export function routeTables(instruments: readonly Instrument[], routes: readonly Route[]): RouteTables {
+  const products = [...routes.entries()].filter(([, { evaluator }]) => evaluator === 'product');
+  const slots = instruments.length * 2;
+  const edges = new Map<string, number>();
+  const edgeOfSlot = new Int32Array(slots).fill(-1);
+  const groups = new Map<string, { readonly edges: readonly number[]; readonly routes: number[] }>();
+  for (const [index, { legs }] of products) {
+    const passed = legs.map((leg) => numberOf(edges, conversionOf(instruments[leg.instrument]!, leg)));
+    assert(new Set(passed).size === passed.length, 'a product route converts the same assets twice');
+    for (const [at, leg] of legs.entries()) edgeOfSlot[slotOf(leg)] = passed[at]!;
+    const key = passed.join('>');
+    const group = groups.get(key) ?? { edges: passed, routes: [] };
+    groups.set(key, group);
+    group.routes.push(index);
+  }
+  const groupList = [...groups.values()];
+  return {
+    legs: rowsFrom(routes.map(({ legs }) => legs.map(slotOf))),
+    ratios: Float64Array.from(routes.flatMap(({ legs }) => legs.map(({ ratio }) => ratio))),
+    factors: factorsOf(instruments),
+    edgeOfSlot,
+    slotsOfEdge: invert(edges.size, [...edgeOfSlot.entries()], ([slot, edge]) => (edge < 0 ? [] : [[edge, [slot]]])),
+    edgesOfGroup: rowsFrom(groupList.map((group) => group.edges)),
+    routesOfGroup: rowsFrom(groupList.map((group) => group.routes)),
+    ...groupsOfEdges(
+      edges.size,
+      groupList.map((group) => group.edges),
+    ),
+    sumsOfInstrument: invert(instruments.length, [...routes.entries()], ([index, { evaluator, legs }]) =>
+      evaluator === 'sum' ? [...new Set(legs.map(({ instrument }) => instrument))].map((row) => [row, [index]]) : [],
+    ),
+  };
+}
+
+export const slotOf = ({ instrument, side }: RouteLeg): number => 2 * instrument + (side === 'sell' ? 1 : 0);
+
+type Entry = readonly [row: number, items: readonly number[]];
+
+function groupsOfEdges(
+  count: number,
+  groups: readonly (readonly number[])[],
+): Pick<RouteTables, 'pairsOfEdge' | 'triplesOfEdge' | 'longerOfEdge'> {
+  const numbered = [...groups.entries()];
+  return {
+    pairsOfEdge: invert(count, numbered, ([group, passed]) =>
+      passed.length === 2 ? passed.map((edge, at): Entry => [edge, [group, passed[1 - at]!]]) : [],
+    ),
+    triplesOfEdge: invert(count, numbered, ([group, passed]) =>
+      passed.length === 3 ? passed.map((edge): Entry => [edge, [group, ...passed]]) : [],
+    ),
+    longerOfEdge: invert(count, numbered, ([group, passed]) =>
+      passed.length > 3 ? passed.map((edge): Entry => [edge, [group]]) : [],
+    ),
+  };
+}
+
+function factorsOf(instruments: readonly Instrument[]): Float64Array {
+  const factors = new Float64Array(instruments.length * 2);
+  for (const [at, instrument] of instruments.entries()) {
+    const buy = takerFeeOf(instrument, 'buy');
+    factors[2 * at] = buy.onQuote.plus(1).div(buy.onBase.neg().plus(1)).toNumber();
+    factors[2 * at + 1] = takerFeeOf(instrument, 'sell').onQuote.neg().plus(1).toNumber();
+  }
+  return factors;
+}
+
+const conversionOf = ({ base, quote }: Instrument, { side }: RouteLeg): string =>
+  side === 'buy' ? `${quote}>${base}` : `${base}>${quote}`;
+
+function numberOf(numbers: Map<string, number>, key: string): number {
+  const known = numbers.get(key);
+  if (known !== undefined) return known;
+  numbers.set(key, numbers.size);
+  return numbers.size - 1;
+}
+
+/** Rows of what each source says belongs to them, in the order of the sources. */
+function invert<Source>(
+  count: number,
+  sources: readonly Source[],
+  entriesOf: (source: Source) => readonly Entry[],
+): Rows {
+  const rows: number[][] = Array.from({ length: count }, () => []);
+  for (const [row, items] of sources.flatMap((source) => entriesOf(source))) rows[row]!.push(...items);
+  return rowsFrom(rows);
+}
+
+function rowsFrom(rows: readonly (readonly number[])[]): Rows {
+  const starts = new Int32Array(rows.length + 1);
+  for (const [at, row] of rows.entries()) starts[at + 1] = starts[at]! + row.length;
+  return { starts, items: Int32Array.from(rows.flat()) };
+}
