@@ -1,0 +1,115 @@
+import { assert } from '#shared/assert.ts';
+import type { InstrumentIndex, TimeNs } from '#shared/domain/ids.ts';
+import type { Instrument } from '#shared/domain/instrument.ts';
+import type { MarketUpdate } from '#shared/domain/market-event.ts';
+import { SNAPSHOT } from '#shared/domain/market-event.ts';
+import type { Frame } from '../runtime/frame.ts';
+import { newLevelBuffer } from '../runtime/frame.ts';
+import type { MarketSink } from '../venues/venue.ts';
+
+type SinkOptions = {
+  /** The run's registry: an instrument's position in it is its index. */
+  readonly instruments: readonly Instrument[];
+  /** Which venue market this sink decodes for: the same spelling means other things elsewhere. */
+  readonly venue: string;
+  readonly market: string;
+  /** Called for each decoded update, before `decode` returns; the update is overwritten by the next frame. */
+  readonly onUpdate: (update: MarketUpdate) => void;
+  readonly onControl: MarketSink['control'];
+};
+
+/**
+ * Where a market's decoder puts what it read. Whoever feeds frames sets `update.receivedTimeNs` before `decode`; the decoder sets the rest.
+ */
+export class FeedSink implements MarketSink {
+  readonly update: MarketUpdate = newMarketUpdate();
+  readonly control: MarketSink['control'];
+  readonly #symbols: SymbolTable;
+  readonly #onUpdate: (update: MarketUpdate) => void;
+
+  constructor({ instruments, venue, market, onUpdate, onControl }: SinkOptions) {
+    this.control = onControl;
+    this.#onUpdate = onUpdate;
+    this.#symbols = new SymbolTable(
+      instruments.flatMap((instrument, index) =>
+        instrument.venue === venue && instrument.market === market ? [[instrument.venueSymbol, index] as const] : [],
+      ),
+    );
+  }
+
+  find(frame: Frame, start: number, end: number): InstrumentIndex | -1 {
+    return this.#symbols.find(frame.bytes, start, end) as InstrumentIndex | -1;
+  }
+
+  publish(): void {
+    this.#onUpdate(this.update);
+  }
+}
+
+/** An update with nothing in it. Times and sequences start as doubles, so that the object's shape never changes. */
+export function newMarketUpdate(): MarketUpdate {
+  return {
+    kind: SNAPSHOT,
+    instrument: 0 as InstrumentIndex,
+    firstSequence: NaN,
+    lastSequence: NaN,
+    previousSequence: NaN,
+    checksum: NaN,
+    venueTimeMs: NaN,
+    receivedTimeNs: NaN as TimeNs,
+    bids: newLevelBuffer(),
+    asks: newLevelBuffer(),
+  };
+}
+
+/** Symbol bytes → index, without making a string: open addressing over FNV-1a, bytes compared on a hit. */
+class SymbolTable {
+  readonly #mask: number;
+  /** Entry number + 1 by slot; 0 is free. */
+  readonly #slots: Int32Array;
+  readonly #indexes: Int32Array;
+  /** Entry e's spelling is `#bytes[#starts[e]..#starts[e + 1]]`. */
+  readonly #starts: Int32Array;
+  readonly #bytes: Uint8Array;
+
+  constructor(symbols: readonly (readonly [symbol: string, index: number])[]) {
+    const size = 2 ** Math.ceil(Math.log2(Math.max(8, 4 * symbols.length)));
+    this.#mask = size - 1;
+    this.#slots = new Int32Array(size);
+    this.#indexes = Int32Array.from(symbols, ([, index]) => index);
+    this.#starts = new Int32Array(symbols.length + 1);
+    this.#bytes = Buffer.from(symbols.map(([symbol]) => symbol).join(''));
+    let end = 0;
+    for (const [entry, [symbol]] of symbols.entries()) {
+      const start = end;
+      end += Buffer.byteLength(symbol);
+      this.#starts[entry + 1] = end;
+      assert(this.find(this.#bytes, start, end) === -1, `two instruments are spelled ${symbol}`);
+      let slot = hashOf(this.#bytes, start, end) & this.#mask;
+      while (this.#slots[slot] !== 0) slot = (slot + 1) & this.#mask;
+      this.#slots[slot] = entry + 1;
+    }
+  }
+
+  find(bytes: Uint8Array, start: number, end: number): number {
+    let slot = hashOf(bytes, start, end) & this.#mask;
+    for (let entry = this.#slots[slot]! - 1; entry >= 0; entry = this.#slots[slot]! - 1) {
+      if (this.#spells(entry, bytes, start, end)) return this.#indexes[entry]!;
+      slot = (slot + 1) & this.#mask;
+    }
+    return -1;
+  }
+
+  #spells(entry: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const from = this.#starts[entry]!;
+    if (this.#starts[entry + 1]! - from !== end - start) return false;
+    for (let at = start; at < end; at += 1) if (bytes[at] !== this.#bytes[from + at - start]) return false;
+    return true;
+  }
+}
+
+function hashOf(bytes: Uint8Array, start: number, end: number): number {
+  let hash = 0x811c9dc5;
+  for (let at = start; at < end; at += 1) hash = Math.imul(hash ^ bytes[at]!, 0x01000193);
+  return hash ^ (hash >>> 15);
+}
