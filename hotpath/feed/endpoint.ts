@@ -1,0 +1,57 @@
+import { BadInput } from '#shared/assert.ts';
+import type { Fees } from '#shared/domain/instrument.ts';
+import { decimalFrom } from '#shared/money/grid.ts';
+import type { Config } from '#shared/schema/config.ts';
+import type { Market, Venue } from '../venues/venue.ts';
+
+/** A venue's market as this run reaches it: URLs and fees after the configuration has spoken. */
+export type Endpoint = {
+  readonly venue: Venue;
+  readonly market: Market;
+  readonly wsUrl: string;
+  readonly restUrl: string;
+  readonly fees: Fees;
+};
+
+/**
+ * The markets that the configuration asks for. A venue with configured URLs is reached through those alone: a market without one is left
+ * out, so that a run against a stand-in never strays to the real venue.
+ * @throws BadInput on a venue or market that nobody has described.
+ */
+export function endpointsFrom(config: Config, venues: readonly Venue[]): readonly Endpoint[] {
+  return config.engine.venues.flatMap((id) => {
+    const venue = venues.find((candidate) => candidate.id === id);
+    if (venue === undefined)
+      throw new BadInput(`unknown venue "${id}" (known: ${venues.map((known) => known.id).join(', ')})`);
+    return endpointsOf(venue, config);
+  });
+}
+
+function endpointsOf(venue: Venue, config: Config): readonly Endpoint[] {
+  const settings = config.venues[venue.id];
+  if (settings?.enabled === false) return [];
+  const known = venue.markets.map(({ id }) => id);
+  const unknown = [...(settings?.markets ?? []), ...Object.keys(settings?.urls ?? {})].find(
+    (id) => !known.includes(id),
+  );
+  if (unknown !== undefined) {
+    throw new BadInput(`venue "${venue.id}" has no market "${unknown}" (known: ${known.join(', ')})`);
+  }
+  return venue.markets.flatMap((market) => {
+    if (settings?.markets !== undefined && !settings.markets.includes(market.id)) return [];
+    const urls = settings?.urls?.[market.id];
+    if (settings?.urls !== undefined && urls === undefined) return [];
+    const { maker, taker, currency } = market.defaultFees;
+    return {
+      venue,
+      market,
+      wsUrl: urls?.ws ?? market.wsUrl,
+      restUrl: urls?.rest ?? market.restUrl,
+      fees: {
+        maker: settings?.maker_fee === undefined ? maker : decimalFrom(settings.maker_fee),
+        taker: settings?.taker_fee === undefined ? taker : decimalFrom(settings.taker_fee),
+        currency,
+      },
+    };
+  });
+}
