@@ -1,0 +1,286 @@
+import { assert } from '#shared/assert.ts';
+import type { Clock } from '#shared/clock/clock.ts';
+import type { Depths, Tops } from '#shared/domain/capital.ts';
+import type { InstrumentIndex, TimeNs } from '#shared/domain/ids.ts';
+import type { Instrument } from '#shared/domain/instrument.ts';
+import type { ApplyOutcome, BookStatus, LevelBuffer, MarketUpdate } from '#shared/domain/market-event.ts';
+import { APPLIED, BROKEN, DELTA, HELD, IGNORED, QUOTE, SNAPSHOT, TRADE } from '#shared/domain/market-event.ts';
+import type { BookRules } from '../venues/venue.ts';
+import type { BookSide, Levels } from './book.ts';
+import type { BookStatistics } from './instrument-book.ts';
+import { InstrumentBook } from './instrument-book.ts';
+import { VenueClock } from './venue-clock.ts';
+
+/** A book that has collected more levels a side than this is given up for a new snapshot. */
+const BOOK_LEVELS_MAX = 50_000;
+/** A book may cross for a moment between two frames of a venue; one that stays crossed is wrong. */
+const CROSSED_MAX_NS = 2e9;
+
+type BookStoreOptions = {
+  /** The run's registry: an instrument's position in it is its index. */
+  readonly instruments: readonly Instrument[];
+  readonly rulesOf: (instrument: Instrument) => BookRules;
+  readonly clock: Clock;
+  /** A live book older than this is stale. */
+  readonly staleAfterMs: number;
+};
+
+/**
+ * Every instrument's book, and whether it can be believed. A book answers only while its venue's continuity and checksum rules hold; what breaks
+ * them makes it unready until a snapshot. Single-threaded, allocation-free per update while live.
+ */
+export class BookStore {
+  /** Best prices of live books, a newer quote merged in. */
+  readonly tops: Tops;
+  /** The last best quote each venue sent, whatever its book's state. */
+  readonly quotes: Tops;
+  readonly depths: Depths;
+  readonly #books: readonly InstrumentBook[];
+  /** One clock a venue market; the instrument's is at its index. */
+  readonly #clocks: readonly VenueClock[];
+  readonly #connections: Int32Array;
+  #heardNs = new Float64Array(64).fill(-Infinity);
+  readonly #clock: Clock;
+  readonly #originMs: number;
+  readonly #staleAfterMs: number;
+
+  constructor({ instruments, rulesOf, clock, staleAfterMs }: BookStoreOptions) {
+    this.tops = newTops(instruments.length);
+    this.quotes = newTops(instruments.length);
+    this.#books = instruments.map((instrument) => new InstrumentBook(instrument, rulesOf(instrument)));
+    this.#clocks = clocksOf(instruments);
+    this.#connections = new Int32Array(instruments.length).fill(-1);
+    this.#clock = clock;
+    this.#originMs = clock.unixMs(0 as TimeNs);
+    this.#staleAfterMs = staleAfterMs;
+    this.depths = {
+      status: (instrument) => this.#status(instrument),
+      bids: (instrument, prices, qtys) => this.#read(instrument, true, prices, qtys),
+      asks: (instrument, prices, qtys) => this.#read(instrument, false, prices, qtys),
+      ageMs: (instrument, nowNs) => this.#ageMs(instrument, nowNs),
+    };
+  }
+
+  apply(update: MarketUpdate): ApplyOutcome {
+    const book = this.#books[update.instrument]!;
+    const outcome = this.#take(book, update);
+    if (update.kind !== SNAPSHOT && !Number.isNaN(update.venueTimeMs)) {
+      const receivedMs = this.#originMs + update.receivedTimeNs / 1e6;
+      book.latenessMs = this.#clocks[update.instrument]!.lateness(receivedMs, update.venueTimeMs);
+    }
+    book.statistics.count(outcome);
+    return outcome;
+  }
+
+  /** Which connection carries the instrument now; small integers from 0. */
+  assign(instrument: InstrumentIndex, connection: number): void {
+    assert(Number.isInteger(connection) && connection >= 0 && connection < 1e6, 'connections are small integers');
+    this.#connections[instrument] = connection;
+    if (connection < this.#heardNs.length) return;
+    const heard = new Float64Array(2 * connection).fill(-Infinity);
+    heard.set(this.#heardNs);
+    this.#heardNs = heard;
+  }
+
+  /** Any frame on a connection proves that its books have not missed one until then. */
+  heard(connection: number, nowNs: TimeNs): void {
+    this.#heardNs[connection] = nowNs;
+  }
+
+  /** The connection was lost or spoke nonsense: the book waits for a new snapshot, and nothing it said counts. */
+  distrust(instrument: InstrumentIndex): void {
+    const book = this.#books[instrument]!;
+    book.forget('syncing');
+    clearTop(this.tops, instrument);
+    clearTop(this.quotes, instrument);
+  }
+
+  statistics(instrument: InstrumentIndex): Readonly<BookStatistics> {
+    return this.#books[instrument]!.statistics;
+  }
+
+  /** The last sequence applied; NaN without one, or where the venue sends none. */
+  lastSequence(instrument: InstrumentIndex): number {
+    return this.#books[instrument]!.lastSequence;
+  }
+
+  /** The depth book itself, all levels, whatever its status: for reports and hashes. Undefined before the first snapshot. */
+  levels(instrument: InstrumentIndex): { readonly bids: Levels; readonly asks: Levels } | undefined {
+    return this.#books[instrument]!.book;
+  }
+
+  /** How far the market's clock stands from ours (ours − theirs), with the fastest message's travel time; NaN before the first timed message. */
+  clockOffsetMs(instrument: InstrumentIndex): number {
+    return this.#clocks[instrument]!.offsetMs();
+  }
+
+  #take(book: InstrumentBook, update: MarketUpdate): ApplyOutcome {
+    switch (update.kind) {
+      case SNAPSHOT:
+        return this.#takeSnapshot(book, update);
+      case DELTA:
+        return this.#takeDelta(book, update);
+      case QUOTE:
+        return this.#takeQuote(book, update);
+      case TRADE:
+        return IGNORED;
+    }
+  }
+
+  #takeDelta(book: InstrumentBook, update: MarketUpdate): ApplyOutcome {
+    if (!book.following) return this.#await(book, update);
+    const continuity = book.rules.follows(book, update);
+    if (continuity === 'drop') {
+      book.statistics.deltasDropped += 1;
+      return IGNORED;
+    }
+    if (continuity === 'gap') {
+      this.#break(book, update.instrument);
+      book.hold(update);
+      return BROKEN;
+    }
+    book.write(update);
+    return this.#settle(book, update);
+  }
+
+  /** A delta without a book: kept for the snapshot where that is asked for, otherwise of no use. */
+  #await(book: InstrumentBook, update: MarketUpdate): ApplyOutcome {
+    if (book.rules.snapshot.from === 'push') return IGNORED;
+    if (book.hold(update)) return HELD;
+    this.#break(book, update.instrument);
+    book.hold(update);
+    return BROKEN;
+  }
+
+  #takeSnapshot(book: InstrumentBook, update: MarketUpdate): ApplyOutcome {
+    if (book.rules.snapshot.from === 'rest') {
+      if (book.following && update.lastSequence <= book.lastSequence) return IGNORED;
+      book.replace(update);
+      const aligned = book.replayHeld();
+      if (!aligned) {
+        clearTop(this.tops, update.instrument);
+        return BROKEN;
+      }
+    } else book.replace(update);
+    return this.#settle(book, update);
+  }
+
+  #takeQuote(book: InstrumentBook, update: MarketUpdate): ApplyOutcome {
+    if (update.lastSequence < book.quoteSequence) return IGNORED;
+    const { quotes } = this;
+    const at = update.instrument;
+    book.quoteSequence = update.lastSequence;
+    quotes.receivedTimeNs[at] = update.receivedTimeNs;
+    quotes.bid[at] = priceOf(update.bids);
+    quotes.bidQty[at] = qtyOf(update.bids);
+    quotes.ask[at] = priceOf(update.asks);
+    quotes.askQty[at] = qtyOf(update.asks);
+    if (!book.following || update.lastSequence <= book.lastSequence) return IGNORED;
+    book.quoteRules = true;
+    this.#refreshTop(book, update);
+    return APPLIED;
+  }
+
+  /** After levels were written: depth, checksum, size, crossing, then the new top. */
+  #settle(book: InstrumentBook, update: MarketUpdate): ApplyOutcome {
+    const { depth } = book.rules;
+    if (depth !== Infinity) {
+      book.bids.truncate(depth);
+      book.asks.truncate(depth);
+    }
+    if (!book.checksumHolds(update) || book.bids.count > BOOK_LEVELS_MAX || book.asks.count > BOOK_LEVELS_MAX) {
+      this.#break(book, update.instrument);
+      return BROKEN;
+    }
+    book.quoteRules &&= book.quoteSequence > book.lastSequence;
+    this.#refreshTop(book, update);
+    if (book.status !== 'crossed') book.crossedSinceNs = NaN;
+    else if (Number.isNaN(book.crossedSinceNs)) book.crossedSinceNs = update.receivedTimeNs;
+    else if (update.receivedTimeNs - book.crossedSinceNs > CROSSED_MAX_NS) {
+      this.#break(book, update.instrument);
+      return BROKEN;
+    }
+    return APPLIED;
+  }
+
+  #break(book: InstrumentBook, instrument: InstrumentIndex): void {
+    book.forget('gap');
+    book.statistics.gaps += 1;
+    clearTop(this.tops, instrument);
+  }
+
+  #refreshTop(book: InstrumentBook, update: MarketUpdate): void {
+    const { tops, quotes } = this;
+    const at = update.instrument;
+    const quoted = book.quoteRules;
+    const bid = quoted ? quotes.bid[at]! : book.bids.bestPrice();
+    const ask = quoted ? quotes.ask[at]! : book.asks.bestPrice();
+    book.receivedTimeNs = update.receivedTimeNs;
+    book.status = bid >= ask ? 'crossed' : book.verified ? 'live' : 'syncing';
+    if (book.status !== 'live') {
+      clearTop(tops, at);
+      return;
+    }
+    tops.bid[at] = bid;
+    tops.ask[at] = ask;
+    tops.bidQty[at] = quoted ? quotes.bidQty[at]! : book.bids.bestQty();
+    tops.askQty[at] = quoted ? quotes.askQty[at]! : book.asks.bestQty();
+    tops.receivedTimeNs[at] = update.receivedTimeNs;
+  }
+
+  #status(instrument: InstrumentIndex): BookStatus {
+    const { status } = this.#books[instrument]!;
+    return status === 'live' && this.#ageMs(instrument, this.#clock.now()) > this.#staleAfterMs ? 'stale' : status;
+  }
+
+  /** Since the last proof that the book is current, and how late its last update came. */
+  #ageMs(instrument: InstrumentIndex, nowNs: TimeNs): number {
+    const book = this.#books[instrument]!;
+    const connection = this.#connections[instrument]!;
+    const heardNs = connection < 0 ? -Infinity : this.#heardNs[connection]!;
+    return (nowNs - Math.max(book.receivedTimeNs, heardNs)) / 1e6 + book.latenessMs;
+  }
+
+  /** Levels as they stand after the newest word: under a newer quote, its top first and then what the book has strictly behind it. */
+  #read(instrument: InstrumentIndex, isBid: boolean, prices: Float64Array, qtys: Float64Array): number {
+    const book = this.#books[instrument]!;
+    if (!book.following) return 0;
+    const side: BookSide = isBid ? book.bids : book.asks;
+    if (!book.quoteRules) return side.read(prices, qtys, 0, NaN);
+    const price = isBid ? this.quotes.bid[instrument]! : this.quotes.ask[instrument]!;
+    if (Number.isNaN(price)) return 0;
+    prices[0] = price;
+    qtys[0] = isBid ? this.quotes.bidQty[instrument]! : this.quotes.askQty[instrument]!;
+    return side.read(prices, qtys, 1, price);
+  }
+}
+
+function newTops(count: number): Tops {
+  return {
+    bid: new Float64Array(count).fill(NaN),
+    bidQty: new Float64Array(count),
+    ask: new Float64Array(count).fill(NaN),
+    askQty: new Float64Array(count),
+    receivedTimeNs: new Float64Array(count).fill(-Infinity),
+  };
+}
+
+function clearTop(tops: Tops, at: InstrumentIndex): void {
+  tops.bid[at] = NaN;
+  tops.ask[at] = NaN;
+  tops.bidQty[at] = 0;
+  tops.askQty[at] = 0;
+}
+
+function clocksOf(instruments: readonly Instrument[]): VenueClock[] {
+  const clocks = new Map<string, VenueClock>();
+  return instruments.map(({ venue, market }) => {
+    const key = `${venue}:${market}`;
+    const known = clocks.get(key) ?? new VenueClock();
+    clocks.set(key, known);
+    return known;
+  });
+}
+
+const priceOf = (level: LevelBuffer): number => (level.count === 0 ? NaN : level.prices[0]!);
+const qtyOf = (level: LevelBuffer): number => (level.count === 0 ? 0 : level.qtys[0]!);

@@ -1,0 +1,27 @@
+/** One side's levels, to read. */
+export type Levels = {
+  readonly count: number;
+  /** NaN when the side is empty. */
+  readonly bestPrice: () => number;
+  /** 0 when the side is empty. */
+  readonly bestQty: () => number;
+  /**
+   * Writes levels best first from position `at` on, as far as the arrays reach, and returns the position behind the last. Only levels strictly worse
+   * than `beyond` count, unless it is NaN.
+   */
+  readonly read: (prices: Float64Array, qtys: Float64Array, at: number, beyond: number) => number;
+};
+
+/** One side of a book. Layouts differ in speed, never in answers. */
+export type BookSide = Levels & {
+  /** The absolute quantity at a price; 0 removes the level, and removing what is not there does nothing. */
+  readonly set: (price: number, qty: number) => void;
+  /** Keeps the best `depth` levels. */
+  readonly truncate: (depth: number) => void;
+  readonly clear: () => void;
+};
+
+export type Book = { readonly bids: BookSide; readonly asks: BookSide };
+
+/** Multiplies a price so that greater is better: bids as they are, asks negated. */
+export type Direction = 1 | -1;

@@ -1,0 +1,245 @@
+import { assert } from '#shared/assert.ts';
+import type { Book, BookSide, Direction } from './book.ts';
+import { SortedSide } from './sorted-book.ts';
+
+/** A tick as an exact fraction: `units / scale` (0.25 is 25 / 100), so that a price is rebuilt to the same double that was read. */
+export type Tick = { readonly units: number; readonly scale: number };
+
+/** Ticks a side's window spans; a power of two. */
+export const WINDOW = 2_048;
+
+/** For dense books of a known tick: quantities in a ring indexed by tick, with the few levels far away or off the grid in a sorted array. */
+export const ringBook = (tick: Tick): Book => ({ bids: new RingSide(1, tick), asks: new RingSide(-1, tick) });
+
+const MASK = WINDOW - 1;
+/** Of a moved window, this much is left free above the best. */
+const HEADROOM = WINDOW / 4;
+/** A best level that has sunk this near to the window's worse end makes the window follow. */
+const FLOOR = WINDOW / 8;
+/** Ticks beyond this do not fit the window's integers; such prices are kept aside. */
+const TICKS_MAX = 2 ** 30;
+
+/**
+ * Positions are ticks × direction, so greater is better on both sides. Invariant: a level on the grid that is better than everything outside the window
+ * is inside it; outside are worse levels and prices off the grid.
+ */
+export class RingSide implements BookSide {
+  readonly #direction: Direction;
+  readonly #units: number;
+  readonly #scale: number;
+  readonly #qtys = new Float64Array(WINDOW);
+  /** One bit a slot, and one bit a word of those. */
+  readonly #words = new Int32Array(WINDOW / 32);
+  readonly #summary = new Int32Array(WINDOW / 1_024);
+  readonly #aside: SortedSide;
+  /** The window is [low, low + WINDOW). */
+  #low = 0;
+  /** Best position inside; meaningless while the ring is empty. */
+  #best = 0;
+  #inside = 0;
+
+  constructor(direction: Direction, { units, scale }: Tick) {
+    assert(units > 0 && scale > 0, 'a ring needs a tick');
+    this.#direction = direction;
+    this.#units = units;
+    this.#scale = scale;
+    this.#aside = new SortedSide(direction);
+  }
+
+  get count(): number {
+    return this.#inside + this.#aside.count;
+  }
+
+  bestPrice(): number {
+    if (this.count === 0) return NaN;
+    return Math.max(this.#bestKey(), this.#aside.bestKey()) * this.#direction;
+  }
+
+  bestQty(): number {
+    return this.#bestKey() > this.#aside.bestKey() ? this.#qtys[this.#best & MASK]! : this.#aside.bestQty();
+  }
+
+  set(price: number, qty: number): void {
+    const position = this.#positionOf(price);
+    if (Number.isNaN(position)) this.#aside.set(price, qty);
+    else if (this.#holds(position)) this.#setInside(position, qty);
+    else if (qty !== 0 && this.#belongsInside(position)) {
+      this.#moveTo(position);
+      this.#setInside(position, qty);
+    } else this.#aside.set(price, qty);
+  }
+
+  truncate(depth: number): void {
+    for (let surplus = this.count - depth; surplus > 0; surplus -= 1) {
+      const worst = this.#inside === 0 ? NaN : this.#lowestFrom(this.#low);
+      if (this.#aside.count > 0 && !(this.#keyOf(worst) < this.#aside.worstKey())) {
+        this.#aside.truncate(this.#aside.count - 1);
+      } else this.#setInside(worst, 0);
+    }
+  }
+
+  clear(): void {
+    this.#qtys.fill(0);
+    this.#words.fill(0);
+    this.#summary.fill(0);
+    this.#aside.clear();
+    this.#inside = 0;
+  }
+
+  read(prices: Float64Array, qtys: Float64Array, at: number, beyond: number): number {
+    const limit = Number.isNaN(beyond) ? Infinity : beyond * this.#direction;
+    let left = this.#inside;
+    let position = this.#best;
+    let rank = 0;
+    let to = at;
+    while (to < prices.length && (left > 0 || rank < this.#aside.count)) {
+      const inside = left > 0 ? this.#keyOf(position) : -Infinity;
+      const aside = this.#aside.keyAt(rank);
+      const key = Math.max(inside, aside);
+      if (key < limit) {
+        prices[to] = key * this.#direction;
+        qtys[to] = inside > aside ? this.#qtys[position & MASK]! : this.#aside.qtyAt(rank);
+        to += 1;
+      }
+      if (inside > aside) {
+        left -= 1;
+        if (left > 0) position = this.#highestBelow(position);
+      } else rank += 1;
+    }
+    return to;
+  }
+
+  /** The price's position; NaN when it is off the grid or too many ticks high. */
+  #positionOf(price: number): number {
+    const ticks = Math.round((price * this.#scale) / this.#units);
+    return ticks < TICKS_MAX && (ticks * this.#units) / this.#scale === price ? ticks * this.#direction : NaN;
+  }
+
+  #keyOf(position: number): number {
+    return (position * this.#units) / this.#scale;
+  }
+
+  #bestKey(): number {
+    return this.#inside === 0 ? -Infinity : this.#keyOf(this.#best);
+  }
+
+  #holds(position: number): boolean {
+    const offset = position - this.#low;
+    return offset >= 0 && offset < WINDOW;
+  }
+
+  /** Whether a level outside must come inside: it is better than the window, or there is nothing better elsewhere. */
+  #belongsInside(position: number): boolean {
+    return this.#inside === 0 ? this.#keyOf(position) > this.#aside.bestKey() : position > this.#low;
+  }
+
+  #setInside(position: number, qty: number): void {
+    const slot = position & MASK;
+    const before = this.#qtys[slot]!;
+    this.#qtys[slot] = qty;
+    if (qty !== 0) {
+      if (before !== 0) return;
+      this.#mark(slot);
+      if (this.#inside === 0 || position > this.#best) this.#best = position;
+      this.#inside += 1;
+    } else if (before !== 0) {
+      this.#unmark(slot);
+      this.#inside -= 1;
+      if (position === this.#best) this.#bestLeft();
+    }
+  }
+
+  /** Finds the next best after the best was removed, and keeps the window around it. */
+  #bestLeft(): void {
+    if (this.#inside > 0) this.#best = this.#highestBelow(this.#best);
+    if (this.#aside.count === 0) return;
+    if (this.#inside > 0) {
+      if (this.#best - this.#low < FLOOR) this.#moveTo(this.#best);
+    } else {
+      const next = this.#positionOf(this.#aside.bestPrice());
+      if (!Number.isNaN(next)) this.#moveTo(next);
+    }
+  }
+
+  /** Puts the window around `position`: what falls out of it goes aside, what now belongs inside comes in. */
+  #moveTo(position: number): void {
+    const low = position + HEADROOM - WINDOW;
+    while (this.#inside > 0) {
+      const worst = this.#lowestFrom(this.#low);
+      if (worst >= low) break;
+      this.#aside.set(this.#keyOf(worst) * this.#direction, this.#qtys[worst & MASK]!);
+      this.#qtys[worst & MASK] = 0;
+      this.#unmark(worst & MASK);
+      this.#inside -= 1;
+    }
+    this.#low = low;
+    this.#aside.offer(this.#keyOf(low), (key, qty) => {
+      const returning = this.#positionOf(key * this.#direction);
+      if (!this.#holds(returning)) return false;
+      this.#setInside(returning, qty);
+      return true;
+    });
+  }
+
+  #mark(slot: number): void {
+    const word = slot >>> 5;
+    this.#words[word]! |= 1 << (slot & 31);
+    this.#summary[word >>> 5]! |= 1 << (word & 31);
+  }
+
+  #unmark(slot: number): void {
+    const word = slot >>> 5;
+    this.#words[word]! &= ~(1 << (slot & 31));
+    if (this.#words[word] === 0) this.#summary[word >>> 5]! &= ~(1 << (word & 31));
+  }
+
+  /** The next occupied position below; there is one. */
+  #highestBelow(position: number): number {
+    const from = (position - 1) & MASK;
+    let found = this.#highestSlot(from);
+    if (found < 0) found = this.#highestSlot(MASK);
+    return position - 1 - ((from - found) & MASK);
+  }
+
+  /** The first occupied position at or above; there is one. */
+  #lowestFrom(position: number): number {
+    const from = position & MASK;
+    let found = this.#lowestSlot(from);
+    if (found < 0) found = this.#lowestSlot(0);
+    return position + ((found - from) & MASK);
+  }
+
+  /** The highest occupied slot at or below `slot`, -1 if none. */
+  #highestSlot(slot: number): number {
+    const word = slot >>> 5;
+    const bits = this.#words[word]! & (-1 >>> (31 - (slot & 31)));
+    if (bits !== 0) return (word << 5) + 31 - Math.clz32(bits);
+    let group = word >>> 5;
+    let words = this.#summary[group]! & ((1 << (word & 31)) - 1);
+    while (words === 0) {
+      group -= 1;
+      if (group < 0) return -1;
+      words = this.#summary[group]!;
+    }
+    const next = (group << 5) + 31 - Math.clz32(words);
+    return (next << 5) + 31 - Math.clz32(this.#words[next]!);
+  }
+
+  /** The lowest occupied slot at or above `slot`, -1 if none. */
+  #lowestSlot(slot: number): number {
+    const word = slot >>> 5;
+    const bits = this.#words[word]! & (-1 << (slot & 31));
+    if (bits !== 0) return (word << 5) + lowestBit(bits);
+    let group = word >>> 5;
+    let words = this.#summary[group]! & ~(-1 >>> (31 - (word & 31)));
+    while (words === 0) {
+      group += 1;
+      if (group === this.#summary.length) return -1;
+      words = this.#summary[group]!;
+    }
+    const next = (group << 5) + lowestBit(words);
+    return (next << 5) + lowestBit(this.#words[next]!);
+  }
+}
+
+const lowestBit = (bits: number): number => 31 - Math.clz32(bits & -bits);
