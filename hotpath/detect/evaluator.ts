@@ -1,6 +1,6 @@
 import { assert } from '#shared/assert.ts';
 import type { Tops } from '#shared/domain/capital.ts';
-import type { InstrumentIndex, TimeNs } from '#shared/domain/ids.ts';
+import type { InstrumentIndex } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Route } from '#shared/domain/route.ts';
 import type { RouteTables } from './route-tables.ts';
@@ -54,7 +54,7 @@ export class Evaluator {
   }
 
   /** Screens the routes of `changed`: how many passed, best first in `found`. A route with a leg that has no price never passes. */
-  screen(changed: InstrumentIndex, _nowNs: TimeNs): number {
+  screen(changed: InstrumentIndex): number {
     this.#count = 0;
     this.#reprice(changed);
     this.#screenSlot(2 * changed);

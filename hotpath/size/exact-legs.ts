@@ -1,0 +1,166 @@
+import { Decimal } from 'decimal.js';
+import type { Instrument } from '#shared/domain/instrument.ts';
+import type { Side } from '#shared/domain/route.ts';
+import type { SizeRefusal } from '#shared/domain/trade.ts';
+import type { Price, Qty } from '#shared/money/grid.ts';
+import { limitPrice, lotQty } from '#shared/money/grid.ts';
+import type { TakerFee } from '#shared/quant/taker-fee.ts';
+
+/** What the walk found for one leg, and the grid it must stand on. */
+export type WantedLeg = {
+  readonly instrument: Instrument;
+  readonly side: Side;
+  readonly fee: TakerFee;
+  /** Base quantity and worst level of the walk. */
+  readonly qty: number;
+  readonly worstPrice: number;
+  /** Free money in the leg's input asset at its venue. */
+  readonly available: number;
+  /** Levels that may be taken, best first: price and displayed quantity. */
+  readonly prices: Float64Array;
+  readonly qtys: Float64Array;
+  readonly levels: number;
+};
+
+export type ExactLeg = {
+  readonly instrument: Instrument;
+  readonly side: Side;
+  readonly limit: Price;
+  readonly qty: Qty;
+  /** Quote money that the displayed levels ask or bring for `qty`, before fees. */
+  readonly quote: Decimal;
+  /** Given and received after fees at those levels, each in its own asset. */
+  readonly given: Decimal;
+  readonly received: Decimal;
+};
+
+export type ExactLegs =
+  | { readonly kind: 'legs'; readonly legs: readonly ExactLeg[] }
+  | { readonly kind: 'refused'; readonly reason: SizeRefusal; readonly detail: string };
+
+/** A leg with its limit and a quantity still under way to the grid. */
+type Draft = { readonly wanted: WantedLeg; readonly limit: Price; qty: Qty };
+
+/**
+ * Puts a walk on the grids, exactly and against us: no leg needs more than the one before it surely delivers, at the limit prices and
+ * after fees; none buys more than the next one needs; every leg meets its venue's minimums and its balance, or nothing is planned.
+ * `bearable` is how much worse than the walked levels the whole route may fill, as a factor ≥ 1; `displayedFraction` that of the walk.
+ */
+export function exactLegs(wanted: readonly WantedLeg[], bearable: number, displayedFraction: number): ExactLegs {
+  const drafts = draftsOf(wanted, bearable);
+  fitForward(drafts);
+  fitBackward(drafts);
+  for (const draft of drafts) {
+    const refused = refusalOf(draft);
+    if (refused !== undefined) return refused;
+  }
+  const fraction = new Decimal(displayedFraction);
+  return { kind: 'legs', legs: drafts.map((draft) => exactLeg(draft, fraction)) };
+}
+
+/** What a leg gives at most and brings at least for a quantity: at its limit price, after fees. */
+const needs = ({ wanted: { side, fee }, limit }: Draft, qty: Decimal): Decimal =>
+  side === 'buy' ? qty.times(limit).times(fee.onQuote.plus(1)) : qty;
+const delivers = ({ wanted: { side, fee }, limit }: Draft, qty: Decimal): Decimal =>
+  side === 'buy' ? qty.times(fee.onBase.neg().plus(1)) : qty.times(limit).times(fee.onQuote.neg().plus(1));
+
+const ONE = new Decimal(1);
+/** Doubles fall short of a whole lot by about this much. */
+const NUDGE = 1 + 1e-12;
+
+/** Orders reserve their worst case, which may be more than the walk paid: no leg asks for more than its venue holds. */
+function draftsOf(wanted: readonly WantedLeg[], bearable: number): readonly Draft[] {
+  return wanted.map((leg, at) => {
+    const { lot } = leg.instrument;
+    const draft: Draft = { wanted: leg, limit: limitOf(wanted, at, bearable), qty: lotQty(leg.qty * NUDGE, lot) };
+    draft.qty = Decimal.min(draft.qty, lotsWithin(draft, new Decimal(leg.available))) as Qty;
+    return draft;
+  });
+}
+
+/** The most lots that need no more than `budget`. */
+function lotsWithin(draft: Draft, budget: Decimal): Qty {
+  const { lot } = draft.wanted.instrument;
+  const lots = lotQty(budget.div(needs(draft, ONE)), lot);
+  return needs(draft, lots).lte(budget) ? lots : (lots.minus(lot) as Qty);
+}
+
+/**
+ * The worst price the plan still bears. Only a first buy and a last sell may give way: their price meets no other leg's quantity, so a
+ * worse fill costs edge but never leaves an asset over. The legs in between stand at the worst level walked.
+ */
+function limitOf(wanted: readonly WantedLeg[], at: number, bearable: number): Price {
+  const { instrument, side, worstPrice } = wanted[at]!;
+  const yielding = Number(wanted[0]!.side === 'buy') + Number(wanted.at(-1)!.side === 'sell');
+  const yields = (at === 0 && side === 'buy') || (at === wanted.length - 1 && side === 'sell');
+  if (!yields) return limitPrice(worstPrice, instrument.tick, side);
+  const slack = Math.max(1, bearable) ** (1 / yielding);
+  return limitPrice(side === 'buy' ? worstPrice * slack : worstPrice / slack, instrument.tick, side);
+}
+
+/** No leg takes in more than the one before it brings. */
+function fitForward(drafts: readonly Draft[]): void {
+  for (const [at, draft] of drafts.entries()) {
+    const before = drafts[at - 1];
+    if (before === undefined) continue;
+    draft.qty = Decimal.min(draft.qty, lotsWithin(draft, delivers(before, before.qty))) as Qty;
+  }
+}
+
+/** No leg brings a lot more than the next one takes in. */
+function fitBackward(drafts: readonly Draft[]): void {
+  for (let at = drafts.length - 2; at >= 0; at -= 1) {
+    const draft = drafts[at]!;
+    const { lot } = draft.wanted.instrument;
+    const need = needs(drafts[at + 1]!, drafts[at + 1]!.qty);
+    const least = lotQty(need.div(delivers(draft, ONE)), lot);
+    const enough = delivers(draft, least).gte(need) ? least : (least.plus(lot) as Qty);
+    draft.qty = Decimal.min(draft.qty, enough) as Qty;
+  }
+}
+
+function refusalOf(draft: Draft): ExactLegs | undefined {
+  const { wanted, limit, qty } = draft;
+  const { id, minQty, minNotional } = wanted.instrument;
+  if (qty.lte(0) || qty.lt(minQty)) {
+    return refuse('BELOW_MIN_QTY', `instrument=${id}, qty=${qty.toFixed()}, min=${minQty.toFixed()}`);
+  }
+  const notional = qty.times(Decimal.min(limit, wanted.worstPrice));
+  if (notional.lt(minNotional)) {
+    return refuse(
+      'BELOW_MIN_NOTIONAL',
+      `instrument=${id}, notional=${notional.toFixed()}, min=${minNotional.toFixed()}`,
+    );
+  }
+  return undefined;
+}
+
+const refuse = (reason: SizeRefusal, detail: string): ExactLegs => ({ kind: 'refused', reason, detail });
+
+function exactLeg({ wanted, limit, qty }: Draft, displayedFraction: Decimal): ExactLeg {
+  const { instrument, side, fee } = wanted;
+  const quote = quoteOf(wanted, qty, displayedFraction);
+  return side === 'buy'
+    ? {
+        instrument,
+        side,
+        limit,
+        qty,
+        quote,
+        given: quote.times(fee.onQuote.plus(1)),
+        received: qty.times(fee.onBase.neg().plus(1)),
+      }
+    : { instrument, side, limit, qty, quote, given: qty, received: quote.times(fee.onQuote.neg().plus(1)) };
+}
+
+/** Quote money for `qty` from the best level down; what doubles lost of the last level is counted at the worst price. */
+function quoteOf({ prices, qtys, levels, worstPrice }: WantedLeg, qty: Decimal, displayedFraction: Decimal): Decimal {
+  let left = qty;
+  let quote = new Decimal(0);
+  for (let at = 0; at < levels && left.gt(0); at += 1) {
+    const taken = Decimal.min(left, displayedFraction.times(qtys[at]!));
+    quote = quote.plus(taken.times(prices[at]!));
+    left = left.minus(taken);
+  }
+  return quote.plus(left.times(worstPrice));
+}

@@ -1,0 +1,69 @@
+import { Decimal } from 'decimal.js';
+import { assert } from '#shared/assert.ts';
+import type { CapitalView } from '#shared/domain/capital.ts';
+import type { Asset } from '#shared/domain/ids.ts';
+import type { PlanLeg } from '#shared/domain/trade.ts';
+import type { Amount } from '#shared/money/grid.ts';
+import type { ExactLeg } from './exact-legs.ts';
+
+/** Value of one unit of each asset in the numeraire. */
+export type Rates = Readonly<Record<string, Decimal>>;
+
+/** Digits of prices and values that are found rather than owed. */
+const FOUND_DIGITS = 15;
+
+/** Rates of every asset that the legs touch, or the first asset nobody can value. */
+export function ratesOf(
+  legs: readonly { readonly listing: { readonly base: Asset; readonly quote: Asset } }[],
+  rateOf: CapitalView['rateOf'],
+): { readonly kind: 'rates'; readonly rates: Rates } | { readonly kind: 'unknown'; readonly asset: Asset } {
+  const rates: Record<string, Decimal> = {};
+  for (const asset of legs.flatMap(({ listing }) => [listing.base, listing.quote])) {
+    if (rates[asset] !== undefined) continue;
+    const rate = rateOf(asset);
+    if (rate === undefined || !Number.isFinite(rate)) return { kind: 'unknown', asset };
+    rates[asset] = new Decimal(rate);
+  }
+  return { kind: 'rates', rates };
+}
+
+/** What exact legs are worth, in the numeraire: the first leg's input, and what all fills together leave behind, after fees. */
+export function worthOf(
+  legs: readonly ExactLeg[],
+  rates: Rates,
+): { readonly notional: Amount; readonly profit: Amount } {
+  const [first] = legs;
+  assert(first !== undefined, 'a plan has no legs');
+  let profit = new Decimal(0);
+  for (const leg of legs) {
+    profit = profit
+      .plus(leg.received.times(rateIn(rates, receivedAsset(leg))))
+      .minus(leg.given.times(rateIn(rates, givenAsset(leg))));
+  }
+  return { notional: first.given.times(rateIn(rates, givenAsset(first))) as Amount, profit: profit as Amount };
+}
+
+export const planLegOf = ({ instrument, side, limit, qty, quote }: ExactLeg, rates: Rates): PlanLeg => ({
+  instrument: instrument.id,
+  side,
+  price: limit,
+  qty,
+  expectedPrice: quote.div(qty).toSignificantDigits(FOUND_DIGITS),
+  notional: quote.times(rateIn(rates, instrument.quote)) as Amount,
+});
+
+/** P(all legs fill) × profit − (1 − P) × what getting out of the worst leg would cost. */
+export function expectedValueOf(profit: Decimal, fillProbability: number, unwindCost: number): Amount {
+  const fill = new Decimal(fillProbability);
+  const value = fill.times(profit).minus(fill.neg().plus(1).times(unwindCost));
+  return value.toSignificantDigits(FOUND_DIGITS, Decimal.ROUND_FLOOR) as Amount;
+}
+
+const givenAsset = ({ instrument, side }: ExactLeg): Asset => (side === 'buy' ? instrument.quote : instrument.base);
+const receivedAsset = ({ instrument, side }: ExactLeg): Asset => (side === 'buy' ? instrument.base : instrument.quote);
+
+function rateIn(rates: Rates, asset: Asset): Decimal {
+  const rate = rates[asset];
+  assert(rate !== undefined, `a plan touches an asset without a rate: ${asset}`);
+  return rate;
+}

@@ -1,0 +1,60 @@
+import { assert } from '#shared/assert.ts';
+import type { Tops } from '#shared/domain/capital.ts';
+import type { Asset } from '#shared/domain/ids.ts';
+import type { Instrument } from '#shared/domain/instrument.ts';
+import type { Route } from '#shared/domain/route.ts';
+import type { TakerFee } from '#shared/quant/taker-fee.ts';
+import { takerFeeOf } from '#shared/quant/taker-fee.ts';
+import type { WalkLeg } from './depth-walk.ts';
+import { rateAt } from './depth-walk.ts';
+
+/** A leg with everything that sizing asks of it, looked up once. */
+export type SizedLeg = WalkLeg & {
+  readonly listing: Instrument;
+  readonly fee: TakerFee;
+  /** What the leg gives. */
+  readonly input: Asset;
+};
+
+export type SizedRoute = { readonly route: Route; readonly legs: readonly SizedLeg[] };
+
+/** @throws Bug on a sum route: its legs do not feed each other, and no family makes one yet. */
+export function sizedRouteOf(route: Route, instruments: readonly Instrument[]): SizedRoute {
+  assert(route.evaluator === 'product', `only product routes are sized: ${route.id}`);
+  const legs = route.legs.map(({ instrument, side }) => {
+    const listing = instruments[instrument];
+    assert(listing !== undefined, `a leg is not in the registry: ${route.id}`);
+    const fee = takerFeeOf(listing, side);
+    return {
+      instrument,
+      side,
+      feeOnBase: fee.onBase.toNumber(),
+      feeOnQuote: fee.onQuote.toNumber(),
+      listing,
+      fee,
+      input: side === 'buy' ? listing.quote : listing.base,
+    };
+  });
+  return { route, legs };
+}
+
+/** Edge at best prices as a fraction; NaN while a leg has no price. */
+export function netEdgeAtBest(legs: readonly SizedLeg[], tops: Tops): number {
+  let product = 1;
+  for (const leg of legs) product *= rateAt(leg, bestPrice(leg, tops));
+  return product - 1;
+}
+
+/** The same before fees. */
+export function grossEdgeAtBest(legs: readonly SizedLeg[], tops: Tops): number {
+  let product = 1;
+  for (const leg of legs) product *= leg.side === 'buy' ? 1 / bestPrice(leg, tops) : bestPrice(leg, tops);
+  return product - 1;
+}
+
+export const bestPrice = ({ instrument, side }: SizedLeg, { bid, ask }: Tops): number =>
+  side === 'buy' ? ask[instrument]! : bid[instrument]!;
+
+/** The best price of a trade that undoes the leg. */
+export const wayBackPrice = ({ instrument, side }: SizedLeg, { bid, ask }: Tops): number =>
+  side === 'buy' ? bid[instrument]! : ask[instrument]!;
