@@ -2,7 +2,8 @@ import type { Histogram } from 'hdr-histogram-js';
 import { build } from 'hdr-histogram-js';
 import { assert } from '#shared/assert.ts';
 import type { Timer } from '#shared/clock/clock.ts';
-import type { InstrumentIndex, TimeNs, VenueId } from '#shared/domain/ids.ts';
+import type { Depths } from '#shared/domain/capital.ts';
+import type { InstrumentIndex, VenueId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { MarketUpdate } from '#shared/domain/market-event.ts';
 import type { EngineStatus } from '#shared/schema/status.ts';
@@ -22,8 +23,8 @@ export type FeedOptions = Outside & {
   /** The run's registry: a position in it is an InstrumentIndex. */
   readonly instruments: readonly Instrument[];
   readonly books: FeedBooks & {
-    readonly ageMs: (instrument: InstrumentIndex, nowNs: TimeNs) => number;
-    /** How far the venue's clock runs ahead of ours, as far as known. */
+    readonly depths: Pick<Depths, 'status' | 'ageMs'>;
+    /** Ours − the venue's clock; NaN while unknown. */
     readonly clockOffsetMs: (instrument: InstrumentIndex) => number;
   };
   readonly onUpdate: (update: MarketUpdate) => void;
@@ -94,7 +95,7 @@ export class Feed {
   /** The book stage found the book of `instrument` broken: it is started over, at a bounded rate. */
   resync(instrument: InstrumentIndex): void {
     const { tally } = this.#venueOf(instrument);
-    if (this.#options.books.status(instrument) === 'gap') {
+    if (this.#options.books.depths.status(instrument) === 'gap') {
       tally.gaps += 1;
       tally.trouble += 0.2;
     }
@@ -156,8 +157,8 @@ export class Feed {
     const { books, clock } = this.#options;
     const nowNs = clock.now();
     for (const instrument of instruments) {
-      if (books.status(instrument) === 'live')
-        ages.recordValue(Math.min(AGE_US_MAX, Math.round(books.ageMs(instrument, nowNs) * 1e3)));
+      if (books.depths.status(instrument) === 'live')
+        ages.recordValue(Math.min(AGE_US_MAX, Math.round(books.depths.ageMs(instrument, nowNs) * 1e3)));
     }
   }
 
@@ -179,7 +180,7 @@ export class Feed {
       sockets: sessions.length,
       openSockets: sessions.filter(({ state }) => state === 'open').length,
       books: instruments.length,
-      liveBooks: instruments.filter((instrument) => books.status(instrument) === 'live').length,
+      liveBooks: instruments.filter((instrument) => books.depths.status(instrument) === 'live').length,
       abandoned: sessions.reduce((sum, session) => sum + session.abandoned, 0),
       unreachable: sessions.every(({ failures }) => failures >= FAILURES_MAX),
       warm,
@@ -191,8 +192,8 @@ export class Feed {
     const { books, clock } = this.#options;
     const { messages, gaps, resyncs, reconnects } = venue.tally;
     const nowNs = clock.now();
-    const live = venue.instruments.filter((instrument) => books.status(instrument) === 'live');
-    const ages = live.map((instrument) => books.ageMs(instrument, nowNs)).sort((a, b) => a - b);
+    const live = venue.instruments.filter((instrument) => books.depths.status(instrument) === 'live');
+    const ages = live.map((instrument) => books.depths.ageMs(instrument, nowNs)).sort((a, b) => a - b);
     const offsets = live
       .map((instrument) => books.clockOffsetMs(instrument))
       .filter((offset) => Number.isFinite(offset));

@@ -21,7 +21,7 @@ export type FeedBooks = {
   readonly assign: (instrument: InstrumentIndex, connection: number) => void;
   readonly heard: (connection: number, nowNs: TimeNs) => void;
   readonly distrust: (instrument: InstrumentIndex) => void;
-  readonly status: (instrument: InstrumentIndex) => BookStatus;
+  readonly depths: { readonly status: (instrument: InstrumentIndex) => BookStatus };
 };
 
 /** What the sessions of one market share. */
@@ -93,7 +93,7 @@ export class Session {
       const { venueSymbol } = instruments[instrument]!;
       books.assign(instrument, connection);
       return new Subscription({ instrument, venueSymbol, firstBookWithinMs: market.firstBookWithinMs }, context, {
-        status: (index) => books.status(index),
+        status: (index) => books.depths.status(index),
         resubscribe: (subscription) => this.#resubscribe([subscription]),
         restart: (subscription) => this.#restart(subscription),
         abandon: (subscription) => this.#abandon(subscription),

@@ -1,0 +1,51 @@
+import { BadInput } from '#shared/assert.ts';
+import type { Market, Venue } from '../venues/venue.ts';
+
+/** The market whose protocol a recorded connection speaks. */
+export type Lane = { readonly venue: Venue; readonly market: Market };
+
+/**
+ * The markets that a recorded URL may belong to: those on its host (several share one where a venue splits by symbol), else those whose venue
+ * is named in its path, as stand-ins on one host do. Empty when nobody knows it.
+ */
+export function lanesOfUrl(url: string, venues: readonly Venue[]): readonly Lane[] {
+  if (!URL.canParse(url)) return [];
+  const { hostname, pathname, protocol } = new URL(url);
+  const lanes = lanesOf(venues);
+  const onHost = lanes.filter(({ market }) => {
+    const own = protocol.startsWith('ws') ? market.wsUrl : market.restUrl;
+    return new URL(own).hostname === hostname;
+  });
+  if (onHost.length > 0) return onHost;
+  const segments = pathname.split('/');
+  const inPath = lanes.filter(({ venue }) => segments.includes(venue.id));
+  const exact = inPath.filter(({ market }) => segments.includes(market.id));
+  return exact.length > 0 ? exact : inPath;
+}
+
+/** Reads `binance:spot`, or `kraken` for a venue's first market. @throws BadInput naming what there is. */
+export function laneFrom(text: string, venues: readonly Venue[]): Lane {
+  const [venue, market] = text.split(':');
+  const lane = lanesOf(venues).find(
+    (candidate) => candidate.venue.id === venue && (market === undefined || candidate.market.id === market),
+  );
+  if (lane !== undefined) return lane;
+  throw new BadInput(`no market "${text}" (known: ${lanesOf(venues).map(nameOf).join(', ')})`);
+}
+
+/** The venue symbol that a recorded snapshot request asked for; undefined when `url` is not one of this market. */
+export function snapshotSymbolOf({ book }: Market, url: string): string | undefined {
+  if (book.snapshot.from !== 'rest') return undefined;
+  const asked = new URL(url, 'http://recorded');
+  const sample = new URL(book.snapshot.path(PLACEHOLDER), 'http://recorded');
+  if (!asked.pathname.endsWith(sample.pathname)) return undefined;
+  const [name] = [...sample.searchParams].find(([, value]) => value.toUpperCase() === PLACEHOLDER) ?? [];
+  return name === undefined ? undefined : (asked.searchParams.get(name) ?? undefined);
+}
+
+export const nameOf = ({ venue, market }: Lane): string => `${venue.id}:${market.id}`;
+
+const PLACEHOLDER = 'SYMBOL';
+
+const lanesOf = (venues: readonly Venue[]): readonly Lane[] =>
+  venues.flatMap((venue) => venue.markets.map((market) => ({ venue, market })));
