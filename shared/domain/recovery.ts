@@ -1,6 +1,6 @@
 import type { Decimal } from 'decimal.js';
 import type { Price, Qty } from '../money/grid.ts';
-import type { ClientOrderId, InstrumentId, OperationId, OpportunityId, RouteId, TradeId } from './ids.ts';
+import type { ClientOrderId, InstrumentId, OperationId, OpportunityId, RouteId, TradeId, VenueId } from './ids.ts';
 import type { Instrument } from './instrument.ts';
 import type { OrderRequest, OrderStatus } from './order.ts';
 import type { FamilyId, Side } from './route.ts';
@@ -80,4 +80,25 @@ export type OpenFill = {
   readonly qty: Decimal;
   readonly fee: Decimal;
   readonly feeAsset: string;
+};
+
+/** All that the ledger knows, as rebuilt from the journal. Amounts by asset; `realised` and `fees` in the numeraire. */
+export type LedgerState = {
+  readonly balances: readonly { readonly venue: VenueId; readonly asset: string; readonly total: Decimal }[];
+  readonly positions: readonly {
+    readonly instrument: InstrumentId;
+    readonly size: Decimal;
+    readonly entryPrice: Decimal;
+    readonly realised: Decimal;
+  }[];
+  readonly deviations: Readonly<Record<string, Decimal>>;
+  readonly dust: Readonly<Record<string, Decimal>>;
+  /** Trades of operations that are still open, `instrument tradeId`. */
+  readonly trades: readonly string[];
+  readonly realised: Decimal;
+  readonly fees: Decimal;
+  readonly fills: number;
+  /** UTC day number of `dayRealised`. */
+  readonly day: number;
+  readonly dayRealised: Decimal;
 };

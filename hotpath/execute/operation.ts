@@ -1,0 +1,217 @@
+import type { Decimal } from 'decimal.js';
+import { assert } from '#shared/assert.ts';
+import type { Timer } from '#shared/clock/clock.ts';
+import type { ClientOrderId, OperationId, VenueId, VenueOrderId } from '#shared/domain/ids.ts';
+import type { Instrument } from '#shared/domain/instrument.ts';
+import type { Fill, OrderRequest, OrderStatus } from '#shared/domain/order.ts';
+import type { LegView, OperationView } from '#shared/domain/recovery.ts';
+import type { Side } from '#shared/domain/route.ts';
+import type { OperationState } from '#shared/domain/trade.ts';
+import type { Price, Qty } from '#shared/money/grid.ts';
+import { textOf, ZERO } from '#shared/money/grid.ts';
+import type { Pnl, Rates } from '#shared/money/pnl.ts';
+import { flowsOf } from '#shared/money/pnl.ts';
+import type { EventData } from '#shared/schema/event.ts';
+import { isAtRest } from './order-status.ts';
+
+/** The life of an operation. A fill that was still on its way may wake one that had ended. */
+const next: Readonly<Record<OperationState, readonly OperationState[]>> = {
+  approved: ['executing', 'failed'],
+  executing: ['recovering', 'completed', 'failed'],
+  recovering: ['completed', 'failed'],
+  completed: ['recovering'],
+  failed: ['recovering'],
+};
+
+export type OperationLeg = {
+  readonly instrument: Instrument;
+  readonly side: Side;
+  readonly price: Price;
+  readonly qty: Qty;
+};
+
+/** One order of an operation as we know it. */
+export type Order = {
+  readonly request: OrderRequest;
+  readonly operation: Operation;
+  status: OrderStatus;
+  reason: string | undefined;
+  venueOrderId: VenueOrderId | undefined;
+  filledQty: Decimal;
+  filledValue: Decimal;
+  /** Probes in a row that the venue answered with not-found. */
+  notFound: number;
+};
+
+/** What every `operation` event of one operation repeats. */
+export type OperationFacts = Pick<
+  EventData<'operation'>,
+  'id' | 'opportunity' | 'route' | 'type' | 'notional' | 'expected_profit' | 'rates' | 'legs'
+>;
+
+type LegFlows = { filledQty: Decimal; base: Decimal; quote: Decimal };
+
+/** A plan on its way: its legs, all orders ever sent for them, and what they have moved. Knows no venue and sends nothing. */
+export class Operation {
+  readonly id: OperationId;
+  readonly ordinal: number;
+  readonly facts: OperationFacts;
+  readonly legs: readonly OperationLeg[];
+  readonly rates: Rates;
+  readonly orders: Order[] = [];
+  /** Fires when a venue has been silent for too long, or when recovery is to be tried again. */
+  timer: Timer | undefined;
+  probes = 0;
+  round = 0;
+  realised: Decimal = ZERO;
+  fees: Decimal = ZERO;
+  #state: OperationState;
+  readonly #flows: LegFlows[];
+  readonly #attempts: number[];
+  #residuesTold: Decimal[] = [];
+
+  constructor(ordinal: number, facts: OperationFacts, legs: readonly OperationLeg[], start: StartOfOperation) {
+    this.id = facts.id as OperationId;
+    this.ordinal = ordinal;
+    this.facts = facts;
+    this.legs = legs;
+    this.rates = start.rates;
+    this.#state = start.state;
+    this.#flows = legs.map(() => ({ filledQty: ZERO, base: ZERO, quote: ZERO }));
+    this.#attempts = legs.map(() => 0);
+  }
+
+  get state(): OperationState {
+    return this.#state;
+  }
+
+  get isOpen(): boolean {
+    return this.#state !== 'completed' && this.#state !== 'failed';
+  }
+
+  get isAtRest(): boolean {
+    return this.orders.every(({ status }) => isAtRest(status));
+  }
+
+  move(to: OperationState): void {
+    assert(next[this.#state].includes(to), `an operation cannot go from ${this.#state} to ${to}`);
+    this.#state = to;
+  }
+
+  /** The number of the next order on a leg. */
+  attemptOf(leg: number): number {
+    return this.#attempts[leg]!;
+  }
+
+  addOrder(request: OrderRequest, status: OrderStatus): Order {
+    const order: Order = {
+      request,
+      operation: this,
+      status,
+      reason: undefined,
+      venueOrderId: undefined,
+      filledQty: ZERO,
+      filledValue: ZERO,
+      notFound: 0,
+    };
+    this.orders.push(order);
+    this.#attempts[request.leg] = request.attempt + 1;
+    return order;
+  }
+
+  /** Counts a fill on its order and its leg. Whether the trade is new, and its profit, is the ledger's business. */
+  addFill(order: Order, fill: FillAmounts, pnl: Pnl): void {
+    order.filledQty = order.filledQty.plus(fill.qty);
+    order.filledValue = order.filledValue.plus(fill.qty.times(fill.price));
+    const { instrument, side } = this.legs[order.request.leg]!;
+    const flows = this.#flows[order.request.leg]!;
+    const moved = flowsOf(fill);
+    const feeInBase = fill.feeAsset === instrument.base;
+    flows.filledQty = fill.side === side ? flows.filledQty.plus(fill.qty) : flows.filledQty.minus(fill.qty);
+    flows.base = feeInBase ? flows.base.plus(moved.base).minus(fill.fee) : flows.base.plus(moved.base);
+    flows.quote = feeInBase ? flows.quote.plus(moved.quote) : flows.quote.plus(moved.quote).minus(fill.fee);
+    this.realised = this.realised.plus(pnl.realised);
+    this.fees = this.fees.plus(pnl.fees);
+  }
+
+  view(): OperationView {
+    return { legs: this.legs.map((leg, at) => legView(leg, this.#flows[at]!)), rates: this.rates, round: this.round };
+  }
+
+  /** What each venue stands to move, in the numeraire: price × quantity of its legs. */
+  exposures(): readonly (readonly [VenueId, Decimal])[] {
+    return this.legs.map(({ instrument, price, qty }) => {
+      const rate = this.rates[instrument.quote];
+      assert(rate !== undefined, `an operation has no rate for ${instrument.quote}`);
+      return [instrument.venue, price.times(qty).times(rate)] as const;
+    });
+  }
+
+  /** What is left between the legs since the last call: asset → received less spent. Where the route starts and ends it is profit. */
+  takeResidues(): readonly (readonly [string, Decimal])[] {
+    const legs = this.view().legs;
+    const residues = legs.slice(1).map((leg, at) => legs[at]!.received.minus(leg.spent));
+    const told = this.#residuesTold;
+    this.#residuesTold = residues;
+    return residues.map((residue, at) => [sourceOf(legs[at + 1]!), residue.minus(told[at] ?? ZERO)] as const);
+  }
+}
+
+export type StartOfOperation = { readonly state: OperationState; readonly rates: Rates };
+export type FillAmounts = Pick<Fill, 'side' | 'price' | 'qty' | 'fee'> & { readonly feeAsset: string };
+
+const sourceOf = ({ instrument, side }: LegView): string => (side === 'buy' ? instrument.quote : instrument.base);
+
+function legView({ instrument, side, qty }: OperationLeg, { filledQty, base, quote }: LegFlows): LegView {
+  const [spent, received] = side === 'buy' ? [quote.neg(), base] : [base.neg(), quote];
+  return { instrument, side, qty, filledQty, spent, received };
+}
+
+/** The event that tells an order's state. */
+export function orderEventOf({
+  request,
+  status,
+  reason,
+  venueOrderId,
+  filledQty,
+  filledValue,
+}: Order): EventData<'order'> {
+  return {
+    client_order_id: request.clientOrderId,
+    ...(venueOrderId === undefined ? {} : { venue_order_id: venueOrderId }),
+    operation: request.operation,
+    leg: request.leg,
+    attempt: request.attempt,
+    purpose: request.purpose,
+    instrument: request.instrument,
+    side: request.side,
+    type: request.type,
+    time_in_force: request.timeInForce,
+    price: textOf(request.price),
+    qty: textOf(request.qty),
+    filled_qty: textOf(filledQty),
+    ...(filledQty.isZero() ? {} : { average_price: textOf(filledValue.div(filledQty).toSignificantDigits(18)) }),
+    status,
+    ...(reason === undefined ? {} : { reason }),
+  };
+}
+
+/** The event that tells a fill. */
+export function fillEventOf(fill: Fill, operation: OperationId, { base, quote }: Instrument): EventData<'fill'> {
+  return {
+    trade_id: fill.tradeId,
+    client_order_id: fill.clientOrderId,
+    operation,
+    instrument: fill.instrument,
+    base,
+    quote,
+    side: fill.side,
+    price: textOf(fill.price),
+    qty: textOf(fill.qty),
+    fee: textOf(fill.fee),
+    fee_asset: fill.feeAsset,
+    liquidity: fill.liquidity,
+  };
+}
+
+export type OrdersById = Map<ClientOrderId, Order>;

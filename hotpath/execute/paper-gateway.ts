@@ -1,0 +1,257 @@
+import { Decimal } from 'decimal.js';
+import { assert } from '#shared/assert.ts';
+import type { Clock } from '#shared/clock/clock.ts';
+import type { Depths } from '#shared/domain/capital.ts';
+import type { ClientOrderId, InstrumentId, InstrumentIndex, TradeId, VenueOrderId } from '#shared/domain/ids.ts';
+import type { Instrument } from '#shared/domain/instrument.ts';
+import type { OrderGateway, OrderReport, OrderRequest, RejectReason } from '#shared/domain/order.ts';
+import { ZERO } from '#shared/money/grid.ts';
+import type { Random } from '#shared/random.ts';
+import type { BookSide } from './consumption.ts';
+import { Consumption } from './consumption.ts';
+
+export type PaperGatewayOptions = {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly depths: Depths;
+  readonly instrumentOf: (id: InstrumentId) => { readonly instrument: Instrument; readonly index: InstrumentIndex };
+  readonly onReport: (report: OrderReport) => void;
+  /** Mean and greatest deviation of one way to the venue; the answer takes the same way back. */
+  readonly latencyMs: number;
+  readonly latencyJitterMs: number;
+  /** Share of a displayed level that our orders may take. */
+  readonly displayedFraction: number;
+};
+
+/** A report before the gateway has put its name and time on it. */
+type Answer = OrderReport extends infer Report
+  ? Report extends OrderReport
+    ? Omit<Report, 'clientOrderId' | 'receivedTimeNs'>
+    : never
+  : never;
+
+type PaperOrder = {
+  readonly request: OrderRequest;
+  readonly venueOrderId: VenueOrderId;
+  leaves: Decimal;
+  state: 'resting' | 'ended';
+  /** Everything the venue has said of it, and how much of that is on its way already. */
+  readonly answers: Answer[];
+  answered: number;
+};
+
+const LEVELS_MAX = 256;
+const ORDERS_MAX = 10_000;
+
+/**
+ * A venue on paper: orders arrive after a latency and trade against the live book as it is then, at most a share of each displayed
+ * level less what our earlier orders have taken of it. Same clock, same random, same books: same fills.
+ */
+export class PaperGateway implements OrderGateway {
+  readonly #options: PaperGatewayOptions;
+  readonly #consumption = new Consumption();
+  readonly #prices = new Float64Array(LEVELS_MAX);
+  readonly #qtys = new Float64Array(LEVELS_MAX);
+  readonly #orders = new Map<ClientOrderId, PaperOrder>();
+  readonly #resting = new Map<InstrumentId, Set<PaperOrder>>();
+
+  constructor(options: PaperGatewayOptions) {
+    this.#options = options;
+  }
+
+  readonly submit: OrderGateway['submit'] = (orders) => {
+    for (const order of orders) this.#travel(() => this.#arrive(order));
+  };
+
+  readonly cancel: OrderGateway['cancel'] = (id) => {
+    this.#travel(() => {
+      const order = this.#orders.get(id);
+      if (order?.state !== 'resting') return;
+      this.#end(order, { kind: 'canceled' });
+      this.#deliver(order);
+    });
+  };
+
+  readonly probe: OrderGateway['probe'] = (id) => {
+    this.#travel(() => {
+      const order = this.#orders.get(id);
+      this.#answer(id, order === undefined ? [{ kind: 'not-found' }] : retold(order));
+    });
+  };
+
+  /** Fills what rests on an instrument when its book has crossed the price. Told after each change of a book on which orders rest. */
+  readonly onBook = (instrument: InstrumentId): void => {
+    for (const order of this.#resting.get(instrument) ?? []) {
+      this.#match(order, 'maker');
+      this.#deliver(order);
+    }
+  };
+
+  /** Whether any order rests on the instrument: then its book changes matter here. */
+  readonly isResting = (instrument: InstrumentId): boolean => this.#resting.has(instrument);
+
+  #travel(task: () => void): void {
+    const { clock, random, latencyMs, latencyJitterMs } = this.#options;
+    clock.after(Math.max(0, latencyMs + latencyJitterMs * (2 * random.next() - 1)), task);
+  }
+
+  #arrive(request: OrderRequest): void {
+    assert(!this.#orders.has(request.clientOrderId), 'a client order id is used twice');
+    const refused = this.#refusal(request);
+    if (refused !== undefined) {
+      this.#answer(request.clientOrderId, [{ kind: 'rejected', ...refused }]);
+      return;
+    }
+    const venueOrderId = `paper-${request.clientOrderId}` as VenueOrderId;
+    const order: PaperOrder = {
+      request,
+      venueOrderId,
+      leaves: request.qty,
+      state: 'resting',
+      answers: [],
+      answered: 0,
+    };
+    this.#remember(order);
+    order.answers.push({ kind: 'accepted', venueOrderId });
+    const isKilled = request.timeInForce === 'FOK' && this.#takeable(request).lt(request.qty);
+    if (!isKilled) this.#match(order, 'taker');
+    if (order.state === 'resting') {
+      if (request.timeInForce === 'GTC' && request.type === 'limit') this.#rest(order);
+      else this.#end(order, { kind: 'expired' });
+    }
+    this.#deliver(order);
+  }
+
+  #refusal({ instrument: id, price, qty }: OrderRequest): { reason: RejectReason; text: string } | undefined {
+    const { instrument, index } = this.#options.instrumentOf(id);
+    if (this.#options.depths.status(index) !== 'live') return { reason: 'venue-down', text: 'book is not live' };
+    if (!qty.mod(instrument.lot).isZero() || !price.mod(instrument.tick).isZero()) {
+      return { reason: 'invalid-order', text: 'price or quantity is off the grid' };
+    }
+    const tooSmall = qty.lt(instrument.minQty) || price.times(qty).lt(instrument.minNotional);
+    return tooSmall ? { reason: 'below-minimum', text: 'below the smallest order' } : undefined;
+  }
+
+  /** Takes what the book offers within the limit. An order that rests is the maker of its fills: they happen at its price. */
+  #match(order: PaperOrder, liquidity: 'maker' | 'taker'): void {
+    const { request } = order;
+    const { index } = this.#options.instrumentOf(request.instrument);
+    if (this.#options.depths.status(index) !== 'live') return;
+    const count = this.#levels(request);
+    for (let at = 0; at < count && order.leaves.gt(0); at += 1) {
+      const free = this.#freeOf(request, at);
+      const qty = Decimal.min(free, order.leaves);
+      if (qty.lte(0)) continue;
+      const level = { price: this.#prices[at]!, displayed: this.#qtys[at]!, qty };
+      this.#consumption.take(request.instrument, sideTaken(request), level);
+      this.#fill(order, liquidity === 'taker' ? new Decimal(this.#prices[at]!) : request.price, qty, liquidity);
+    }
+  }
+
+  #takeable(request: OrderRequest): Decimal {
+    let total: Decimal = ZERO;
+    const count = this.#levels(request);
+    for (let at = 0; at < count; at += 1) total = total.plus(this.#freeOf(request, at));
+    return total;
+  }
+
+  /** Reads the other side of the book; returns how many levels are within the limit. */
+  #levels(request: OrderRequest): number {
+    const { depths, instrumentOf } = this.#options;
+    const { index } = instrumentOf(request.instrument);
+    const buys = request.side === 'buy';
+    const read = buys ? depths.asks : depths.bids;
+    const count = read(index, this.#prices, this.#qtys);
+    const limit = request.price.toNumber();
+    let within = 0;
+    while (within < count && (buys ? this.#prices[within]! <= limit : this.#prices[within]! >= limit)) within += 1;
+    return within;
+  }
+
+  /** What is left for us of a level, on the lot grid. */
+  #freeOf(request: OrderRequest, at: number): Decimal {
+    const { instrument } = this.#options.instrumentOf(request.instrument);
+    const displayed = this.#qtys[at]!;
+    const level = { price: this.#prices[at]!, displayed };
+    const taken = this.#consumption.takenOf(request.instrument, sideTaken(request), level);
+    const free = new Decimal(displayed).times(this.#options.displayedFraction).minus(taken);
+    return free.lte(0) ? ZERO : free.div(instrument.lot).floor().times(instrument.lot);
+  }
+
+  #fill(order: PaperOrder, price: Decimal, qty: Decimal, liquidity: 'maker' | 'taker'): void {
+    const { request } = order;
+    const { base, quote, fees } = this.#options.instrumentOf(request.instrument).instrument;
+    order.leaves = order.leaves.minus(qty);
+    const inBase = fees.currency === 'received' && request.side === 'buy';
+    const charged = inBase ? qty : qty.times(price);
+    order.answers.push({
+      kind: 'fill',
+      fill: {
+        tradeId: `${request.clientOrderId}-${order.answers.length}` as TradeId,
+        clientOrderId: request.clientOrderId,
+        instrument: request.instrument,
+        side: request.side,
+        price,
+        qty,
+        fee: charged.times(fees[liquidity]),
+        feeAsset: inBase ? base : quote,
+        liquidity,
+      },
+    });
+    if (order.leaves.isZero()) this.#unrest(order);
+  }
+
+  #rest(order: PaperOrder): void {
+    const { instrument } = order.request;
+    const resting = this.#resting.get(instrument);
+    if (resting === undefined) this.#resting.set(instrument, new Set([order]));
+    else resting.add(order);
+  }
+
+  #unrest(order: PaperOrder): void {
+    order.state = 'ended';
+    const { instrument } = order.request;
+    const resting = this.#resting.get(instrument);
+    resting?.delete(order);
+    if (resting?.size === 0) this.#resting.delete(instrument);
+  }
+
+  #end(order: PaperOrder, answer: Answer): void {
+    this.#unrest(order);
+    order.answers.push(answer);
+  }
+
+  /** Sends what is new about an order, in one piece: reports of one order do not overtake each other. */
+  #deliver(order: PaperOrder): void {
+    const news = order.answers.slice(order.answered);
+    order.answered = order.answers.length;
+    if (news.length > 0) this.#answer(order.request.clientOrderId, news);
+  }
+
+  #answer(clientOrderId: ClientOrderId, answers: readonly Answer[]): void {
+    this.#travel(() => {
+      const receivedTimeNs = this.#options.clock.now();
+      for (const answer of answers) this.#options.onReport({ clientOrderId, receivedTimeNs, ...answer });
+    });
+  }
+
+  #remember(order: PaperOrder): void {
+    this.#orders.set(order.request.clientOrderId, order);
+    if (this.#orders.size <= ORDERS_MAX) return;
+    for (const [id, { state }] of this.#orders) {
+      if (state === 'resting') continue;
+      this.#orders.delete(id);
+      break;
+    }
+  }
+}
+
+const sideTaken = ({ side }: OrderRequest): BookSide => (side === 'buy' ? 'ask' : 'bid');
+
+/** What a venue says when it is asked about an order: its fills, then its state. */
+function retold({ answers, state, venueOrderId }: PaperOrder): Answer[] {
+  const fills = answers.filter(({ kind }) => kind === 'fill');
+  const last = answers.findLast(({ kind }) => kind === 'canceled' || kind === 'expired');
+  if (last !== undefined) return [...fills, last];
+  return state === 'resting' ? [...fills, { kind: 'accepted', venueOrderId }] : fills;
+}
