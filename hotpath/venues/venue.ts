@@ -1,9 +1,12 @@
-import type { Asset, InstrumentIndex, VenueId } from '#shared/domain/ids.ts';
+import type { z } from 'zod';
+import { BadInput } from '#shared/assert.ts';
+import type { Asset, InstrumentId, InstrumentIndex, VenueId } from '#shared/domain/ids.ts';
 import type { Fees, Instrument } from '#shared/domain/instrument.ts';
 import type { MarketUpdate } from '#shared/domain/market-event.ts';
 import type { Frame } from '../runtime/frame.ts';
 
 export type { Frame };
+export { END, keyCode } from '../runtime/frame.ts';
 
 /**
  * A venue is a value: data and pure functions, one file. The engine owns sockets, books, clocks and money; a venue only says what
@@ -103,3 +106,34 @@ export type MarketSink = {
 /** Makes branded ids where text enters. */
 export const venueId = (text: string): VenueId => text as VenueId;
 export const asset = (text: string): Asset => text as Asset;
+
+/** `venue:symbol`. */
+export const idOf = (venue: VenueId, symbol: string): InstrumentId => `${venue}:${symbol}` as InstrumentId;
+
+/** Text to compare with a frame's bytes; made once, at module load. */
+export const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+/** A list in parts of at most `size`, as venues limit what one request may ask for. */
+export function batchesOf<T>(list: readonly T[], size: number): readonly (readonly T[])[] {
+  return Array.from({ length: Math.ceil(list.length / size) }, (_, at) => list.slice(at * size, (at + 1) * size));
+}
+
+/** Reads a REST body by its schema. @throws BadInput naming what it should have been. */
+export function bodyFrom<T>(schema: z.ZodType<T>, body: string, what: string): T {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body);
+  } catch {
+    throw new BadInput(`${what}: not JSON: ${body.slice(0, 80)}`);
+  }
+  const result = schema.safeParse(parsed);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new BadInput(`${what}: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}: ${body.slice(0, 80)}`);
+}
+
+/** An expiry with its day as unified symbols write it: `261225`. Undefined without one. */
+export function expiryOf(ms: number | undefined): { readonly ms: number; readonly day: string } | undefined {
+  if (ms === undefined || !Number.isSafeInteger(ms) || ms <= 0 || ms > 8e15) return undefined;
+  return { ms, day: new Date(ms).toISOString().slice(2, 10).replaceAll('-', '') };
+}

@@ -1,0 +1,7 @@
+import { binance } from './binance.ts';
+import { kraken } from './kraken.ts';
+import { okx } from './okx.ts';
+import type { Venue } from './venue.ts';
+
+/** Every venue that may trade. A line here is a decision to send money there: it is reviewed as one. */
+export const venues: readonly Venue[] = [binance, okx, kraken];
