@@ -23,6 +23,8 @@ type BookStoreOptions = {
   readonly clock: Clock;
   /** A live book older than this is stale. */
   readonly staleAfterMs: number;
+  /** For reports: called with each delta as its levels enter a book, the held ones too, in the venue's order. */
+  readonly onDelta?: (update: MarketUpdate) => void;
 };
 
 /**
@@ -44,10 +46,10 @@ export class BookStore {
   readonly #originMs: number;
   readonly #staleAfterMs: number;
 
-  constructor({ instruments, rulesOf, clock, staleAfterMs }: BookStoreOptions) {
+  constructor({ instruments, rulesOf, clock, staleAfterMs, onDelta }: BookStoreOptions) {
     this.tops = newTops(instruments.length);
     this.quotes = newTops(instruments.length);
-    this.#books = instruments.map((instrument) => new InstrumentBook(instrument, rulesOf(instrument)));
+    this.#books = instruments.map((instrument) => new InstrumentBook(instrument, rulesOf(instrument), onDelta));
     this.#clocks = clocksOf(instruments);
     this.#connections = new Int32Array(instruments.length).fill(-1);
     this.#clock = clock;

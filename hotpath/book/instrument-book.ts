@@ -75,7 +75,10 @@ export class InstrumentBook {
     qtyDecimals: 0,
   } satisfies ChecksumView;
 
-  constructor(instrument: Instrument, rules: BookRules) {
+  readonly #onDelta: ((update: MarketUpdate) => void) | undefined;
+
+  constructor(instrument: Instrument, rules: BookRules, onDelta?: (update: MarketUpdate) => void) {
+    this.#onDelta = onDelta;
     this.#instrument = instrument;
     this.rules = rules;
   }
@@ -123,6 +126,7 @@ export class InstrumentBook {
     this.#set(update);
     this.opening = false;
     this.statistics.deltas += 1;
+    this.#onDelta?.(update);
   }
 
   /**
