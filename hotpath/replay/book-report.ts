@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Decimal } from 'decimal.js';
 import type { InstrumentIndex } from '#shared/domain/ids.ts';
 import type { ApplyOutcome, MarketUpdate } from '#shared/domain/market-event.ts';
-import { APPLIED, DELTA, IGNORED, TRADE } from '#shared/domain/market-event.ts';
+import { APPLIED, DELTA, TRADE } from '#shared/domain/market-event.ts';
 import { textOf } from '#shared/money/grid.ts';
 import type { Levels } from '../book/book.ts';
 import type { Venue } from '../venues/venue.ts';
@@ -59,13 +59,15 @@ export type ReportOptions = {
 
 /** Replays one file and describes its books. @throws BadInput */
 export async function reportBooks(path: string, options: ReportOptions): Promise<FileReport> {
-  const survey = await surveyFile(path, options);
+  const { onProgress } = options;
+  const survey = await surveyFile(path, { ...options, onProgress: (share) => onProgress?.(share / 2) });
   const instruments = await instrumentsOf(survey);
   const books = instruments.map(() => new BookWatch());
   const replay: Replay = new Replay([{ survey, instruments }], (update, outcome, line) => {
     books[update.instrument]!.see(replay, update, outcome, line);
   });
-  for await (const batch of readFrameFile(path, options.onProgress)) for (const line of batch) replay.play(0, line);
+  const lines = readFrameFile(path, (share) => onProgress?.(0.5 + share / 2));
+  for await (const batch of lines) for (const line of batch) replay.play(0, line);
 
   const described = instruments.flatMap(({ venueSymbol }, index) => {
     const report = describe(replay, index as InstrumentIndex, books[index]!);
@@ -89,13 +91,11 @@ const TOP = 5;
 class BookWatch {
   readonly checkpoints: Checkpoint[] = [];
   crossed = 0;
-  dropped = 0;
   #isCrossed = false;
   #deltas = 0;
   #next = 1;
 
   see(replay: Replay, { kind, instrument }: MarketUpdate, outcome: ApplyOutcome, line: number): void {
-    if (outcome === IGNORED && kind === DELTA) this.dropped += 1;
     if (outcome !== APPLIED || kind === TRADE) return;
     const isCrossed = replay.store.depths.status(instrument) === 'crossed';
     if (isCrossed && !this.#isCrossed) this.crossed += 1;
@@ -116,11 +116,7 @@ class BookWatch {
 const nextCheckpoint = (last: number): number => last * (String(last).startsWith('2') ? 2.5 : 2);
 
 /** Undefined for a symbol that never had a book. */
-function describe(
-  replay: Replay,
-  instrument: InstrumentIndex,
-  { checkpoints, dropped }: BookWatch,
-): BookReport | undefined {
+function describe(replay: Replay, instrument: InstrumentIndex, { checkpoints }: BookWatch): BookReport | undefined {
   const { snapshots, deltas, deltasDropped, gaps, checksums, checksumsWrong } = replay.store.statistics(instrument);
   if (snapshots === 0) return undefined;
   const { bids, asks } = topOf(replay, instrument, Infinity);
@@ -134,7 +130,7 @@ function describe(
     stats: {
       snapshots,
       applied: deltas,
-      stale_dropped: deltasDropped + dropped,
+      stale_dropped: deltasDropped,
       gaps,
       cs_checked: checksums,
       cs_ok: checksums - checksumsWrong,

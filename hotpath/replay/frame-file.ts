@@ -18,7 +18,8 @@ export type FrameLine = {
   readonly bytes: Uint8Array;
 };
 
-export type Progress = (readBytes: number, totalBytes: number) => void;
+/** How much has been done, 0 to 1. */
+export type Progress = (share: number) => void;
 
 const LINE_CHARS_MAX = 128 * 1024 * 1024;
 const GZIP_MAGIC = [0x1f, 0x8b] as const;
@@ -43,7 +44,7 @@ export async function* readFrameFile(path: string, onProgress?: Progress): Async
         if (json !== '') batch.push(frameLineFrom(json, path, line));
         line += 1;
       }
-      onProgress?.(source.bytesRead, totalBytes);
+      onProgress?.(source.bytesRead / totalBytes);
       yield batch;
     }
   } catch (error) {
