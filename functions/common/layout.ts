@@ -1,0 +1,88 @@
+import type { EngineEvent } from '#shared/schema/event.ts';
+import type { Key } from './table.ts';
+import { seqKey } from './tables.ts';
+
+/**
+ * Where things stand in the state table. An entity is one item that carries its latest event as text (`event`, exactly as journalled) and
+ * the sequence of that event (`last_seq`); an operation's orders, fills and transitions share its partition and are read in one query.
+ */
+export const at = {
+  status: (engine: string): Key => ({ pk: `ENGINE#${engine}`, sk: 'STATUS' }),
+  run: (engine: string): Key => ({ pk: `${engine}#ENGINE`, sk: 'RUN' }),
+  tradingState: (engine: string): Key => ({ pk: `${engine}#ENGINE`, sk: 'TRADING' }),
+  command: (engine: string, id: string): Key => ({ pk: `${engine}#COMMAND#${id}`, sk: 'ANSWER' }),
+  venue: (engine: string, venue: string): Key => ({ pk: `${engine}#VENUE`, sk: venue }),
+  opportunity: (engine: string, id: string): Key => ({ pk: `${engine}#OPPORTUNITY#${id}`, sk: 'OPPORTUNITY' }),
+  operation: (engine: string, id: string): Key => ({ pk: `${engine}#OPERATION#${id}`, sk: 'OPERATION' }),
+  transition: (engine: string, id: string, seq: number): Key => ({
+    pk: `${engine}#OPERATION#${id}`,
+    sk: `TRANSITION#${seqKey(seq)}`,
+  }),
+  order: (engine: string, operation: string, id: string): Key => ({
+    pk: `${engine}#OPERATION#${operation}`,
+    sk: `ORDER#${id}`,
+  }),
+  /** Trade ids are unique to an instrument only. */
+  fill: (engine: string, operation: string, id: string): Key => ({
+    pk: `${engine}#OPERATION#${operation}`,
+    sk: `FILL#${id}`,
+  }),
+  balance: (engine: string, venue: string, asset: string): Key => ({
+    pk: `${engine}#BALANCE`,
+    sk: `${venue}#${asset}`,
+  }),
+  position: (engine: string, id: string): Key => ({ pk: `${engine}#POSITION`, sk: id }),
+  market: (instrument: string): Key => ({ pk: 'MARKET', sk: instrument }),
+  apiKey: (id: string): Key => ({ pk: `APIKEY#${id}`, sk: 'KEY' }),
+  bucket: (principal: string): Key => ({ pk: `BUCKET#${principal}`, sk: 'BUCKET' }),
+  deadLetter: (stream: string, position: string): Key => ({ pk: `DEADLETTER#${stream}`, sk: position }),
+} as const;
+
+export type ListName = 'OPPORTUNITY' | 'OPERATION' | 'ORDER';
+export const listOf = (engine: string, name: ListName): string => `${engine}#${name}`;
+
+/** One item that an event sets. `list`: the list in which it is shown. */
+export type Placement = { readonly key: Key; readonly list?: ListName; readonly ttlMs?: number };
+
+const DAY_MS = 86_400_000;
+const ANSWER_TTL_MS = DAY_MS;
+const OPPORTUNITY_TTL_MS = 30 * DAY_MS;
+
+/** The items that an event sets; each of them to this event, unless it has a later one already. */
+export function placementsOf(event: EngineEvent): readonly Placement[] {
+  const { engine } = event;
+  switch (event.kind) {
+    case 'engine-started':
+    case 'engine-stopped':
+      return [{ key: at.run(engine) }];
+    case 'trading-state':
+      return [
+        { key: at.tradingState(engine) },
+        ...(event.data.command_id === undefined ? [] : [answer(engine, event.data.command_id)]),
+      ];
+    case 'command-refused':
+      return [answer(engine, event.data.command_id)];
+    case 'venue-status':
+      return [{ key: at.venue(engine, event.data.venue) }];
+    case 'opportunity':
+      return [{ key: at.opportunity(engine, event.data.id), list: 'OPPORTUNITY', ttlMs: OPPORTUNITY_TTL_MS }];
+    case 'operation':
+      return [
+        { key: at.operation(engine, event.data.id), list: 'OPERATION' },
+        { key: at.transition(engine, event.data.id, event.seq) },
+      ];
+    case 'order':
+      return [{ key: at.order(engine, event.data.operation, event.data.client_order_id), list: 'ORDER' }];
+    case 'fill':
+      return [{ key: at.fill(engine, event.data.operation, `${event.data.instrument}#${event.data.trade_id}`) }];
+    case 'balance':
+      return [{ key: at.balance(engine, event.data.venue, event.data.asset) }];
+    case 'position':
+      return [{ key: at.position(engine, event.data.id) }];
+  }
+}
+
+const answer = (engine: string, command: string): Placement => ({
+  key: at.command(engine, command),
+  ttlMs: ANSWER_TTL_MS,
+});

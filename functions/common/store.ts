@@ -1,0 +1,199 @@
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { BadInput } from '#shared/assert.ts';
+import type { EngineEvent, EventKind } from '#shared/schema/event.ts';
+import { engineStatus, type EngineStatus, type MarketSample } from '#shared/schema/status.ts';
+import { at, listOf, type ListName } from './layout.ts';
+import { Table, type Item } from './table.ts';
+import { LIST_INDEX, seqKey } from './tables.ts';
+
+export type EventOf<K extends EventKind> = Extract<EngineEvent, { kind: K }>;
+/** An entity's latest event, and when its first one happened. */
+export type Entity<K extends EventKind> = { readonly event: EventOf<K>; readonly firstAtNs: string };
+export type Page<T> = { readonly items: readonly T[]; readonly nextCursor: string | undefined };
+export type PageRequest<T> = {
+  readonly limit: number;
+  readonly cursor: string | undefined;
+  readonly matches: (item: T) => boolean;
+};
+export type Operation = {
+  readonly operation: Entity<'operation'>;
+  readonly transitions: readonly EventOf<'operation'>[];
+  readonly orders: readonly Entity<'order'>[];
+  readonly fills: readonly EventOf<'fill'>[];
+};
+
+export type StoreNames = { readonly state_table: string; readonly events_table: string };
+
+const SCAN_PAGE = 250;
+/** A filter that matches little looks at this many pages and then hands out a cursor, so that no request reads a whole history. */
+const SCAN_PAGES_MAX = 12;
+
+/** What the API reads: projections of one engine's events, its last status, the market samples. */
+export class Store {
+  readonly engine: string;
+  readonly state: Table;
+  readonly #events: Table;
+  /** Sequences up to here are known to be there without a hole. */
+  #countedTo = 0;
+
+  constructor(client: DynamoDBDocumentClient, names: StoreNames, engine: string) {
+    this.engine = engine;
+    this.state = new Table(client, names.state_table);
+    this.#events = new Table(client, names.events_table);
+  }
+
+  /** The engine's last word of itself; undefined when it never spoke. */
+  async status(): Promise<EngineStatus | undefined> {
+    const item = await this.state.get(at.status(this.engine));
+    return item === undefined ? undefined : engineStatus.parse(JSON.parse(String(item['status'])));
+  }
+
+  async tradingState(): Promise<EventOf<'trading-state'> | undefined> {
+    const item = await this.state.get(at.tradingState(this.engine));
+    return item === undefined ? undefined : eventOf<'trading-state'>(item);
+  }
+
+  /** What the engine said to a command; undefined while it has not. */
+  async commandAnswer(id: string): Promise<EventOf<'trading-state' | 'command-refused'> | undefined> {
+    const item = await this.state.get(at.command(this.engine, id));
+    return item === undefined ? undefined : eventOf<'trading-state' | 'command-refused'>(item);
+  }
+
+  async venues(): Promise<readonly EventOf<'venue-status'>[]> {
+    const items = await this.state.queryAll(at.venue(this.engine, '').pk);
+    return items.map((item) => eventOf<'venue-status'>(item));
+  }
+
+  async opportunity(id: string): Promise<Entity<'opportunity'> | undefined> {
+    const item = await this.state.get(at.opportunity(this.engine, id));
+    return item === undefined ? undefined : entityOf<'opportunity'>(item);
+  }
+
+  opportunities(request: PageRequest<Entity<'opportunity'>>): Promise<Page<Entity<'opportunity'>>> {
+    return this.#list('OPPORTUNITY', request);
+  }
+
+  operations(request: PageRequest<Entity<'operation'>>): Promise<Page<Entity<'operation'>>> {
+    return this.#list('OPERATION', request);
+  }
+
+  orders(request: PageRequest<Entity<'order'>>): Promise<Page<Entity<'order'>>> {
+    return this.#list('ORDER', request);
+  }
+
+  /** An operation with all that belongs to it: one partition, one query. */
+  async operation(id: string): Promise<Operation | undefined> {
+    const items = await this.state.queryAll(at.operation(this.engine, id).pk);
+    const head = items.find(({ sk }) => sk === 'OPERATION');
+    if (head === undefined) return undefined;
+    const under = (prefix: string): readonly Item[] => items.filter(({ sk }) => String(sk).startsWith(prefix));
+    return {
+      operation: entityOf<'operation'>(head),
+      transitions: under('TRANSITION#').map((item) => eventOf<'operation'>(item)),
+      orders: under('ORDER#').map((item) => entityOf<'order'>(item)),
+      fills: under('FILL#').map((item) => eventOf<'fill'>(item)),
+    };
+  }
+
+  async positions(): Promise<readonly EventOf<'position'>[]> {
+    const items = await this.state.queryAll(at.position(this.engine, '').pk);
+    return items.map((item) => eventOf<'position'>(item));
+  }
+
+  async balances(): Promise<readonly EventOf<'balance'>[]> {
+    const items = await this.state.queryAll(at.balance(this.engine, '', '').pk);
+    return items.map((item) => eventOf<'balance'>(item));
+  }
+
+  /** The latest sample of every instrument. */
+  async markets(): Promise<readonly MarketSample[]> {
+    return (await this.state.queryAll(at.market('').pk)).map(sampleOf);
+  }
+
+  async market(instrument: string): Promise<MarketSample | undefined> {
+    const item = await this.state.get(at.market(instrument));
+    return item === undefined ? undefined : sampleOf(item);
+  }
+
+  /** How many of the engine's events are stored, exactly: recounted from the last sequence below which none is missing. */
+  async projectedCount(): Promise<number> {
+    const from = this.#countedTo;
+    let count = from;
+    let last = from;
+    let key: Record<string, unknown> | undefined;
+    do {
+      const page = await this.#events.query({
+        KeyConditionExpression: 'engine = :engine AND sk > :from',
+        ExpressionAttributeValues: { ':engine': this.engine, ':from': seqKey(from) },
+        ProjectionExpression: 'sk',
+        ...(key === undefined ? {} : { ExclusiveStartKey: key }),
+      });
+      count += page.Count ?? 0;
+      last = Number(page.Items?.at(-1)?.['sk'] ?? last);
+      key = page.LastEvaluatedKey;
+    } while (key !== undefined);
+    if (count === last) this.#countedTo = last;
+    return count;
+  }
+
+  async #list<K extends EventKind>(name: ListName, request: PageRequest<Entity<K>>): Promise<Page<Entity<K>>> {
+    const list = listOf(this.engine, name);
+    const found: Entity<K>[] = [];
+    let from = request.cursor === undefined ? undefined : keyFrom(request.cursor, list);
+    let lastFound = from;
+    for (let scanned = 0; scanned < SCAN_PAGES_MAX; scanned += 1) {
+      const page = await this.state.query({
+        IndexName: LIST_INDEX,
+        KeyConditionExpression: 'list = :list',
+        ExpressionAttributeValues: { ':list': list },
+        ScanIndexForward: false,
+        Limit: SCAN_PAGE,
+        ...(from === undefined ? {} : { ExclusiveStartKey: from }),
+      });
+      for (const item of page.Items ?? []) {
+        const entity = entityOf<K>(item);
+        if (!request.matches(entity)) continue;
+        if (found.length === request.limit) return { items: found, nextCursor: cursorFrom(lastFound!) };
+        found.push(entity);
+        lastFound = indexKeyOf(item);
+      }
+      from = page.LastEvaluatedKey;
+      if (from === undefined) return { items: found, nextCursor: undefined };
+    }
+    return { items: found, nextCursor: cursorFrom(found.length === request.limit ? lastFound! : from!) };
+  }
+}
+
+// The projector stored only what the schema of events accepted.
+const eventOf = <K extends EventKind>(item: Item): EventOf<K> => JSON.parse(String(item['event'])) as EventOf<K>;
+const sampleOf = (item: Item): MarketSample => JSON.parse(String(item['sample'])) as MarketSample;
+
+const entityOf = <K extends EventKind>(item: Item): Entity<K> => ({
+  event: eventOf<K>(item),
+  firstAtNs: String(item['list_at'])
+    .split('#')[0]!
+    .replace(/^0+(?=\d)/, ''),
+});
+
+const indexKeyOf = ({ pk, sk, list, list_at }: Item): Record<string, unknown> => ({ pk, sk, list, list_at });
+
+const cursorFrom = (key: Readonly<Record<string, unknown>>): string =>
+  Buffer.from(JSON.stringify([key['pk'], key['sk'], key['list_at']])).toString('base64url');
+
+/** @throws BadInput on anything that we did not hand out for this list */
+function keyFrom(cursor: string, list: string): Record<string, unknown> {
+  let parts: unknown;
+  try {
+    parts = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
+  } catch {
+    throw new BadInput('cursor is not one of ours');
+  }
+  if (!Array.isArray(parts) || parts.length !== 3 || !parts.every((part) => typeof part === 'string' && part !== '')) {
+    throw new BadInput('cursor is not one of ours');
+  }
+  const [pk, sk, list_at] = parts as [string, string, string];
+  // Another list's cursor would move this query to a place that means nothing here.
+  const listOfEntity = sk.startsWith('ORDER#') ? 'ORDER' : sk;
+  if (!list.endsWith(`#${listOfEntity}`)) throw new BadInput('cursor belongs to another list');
+  return { pk, sk, list, list_at };
+}

@@ -1,0 +1,104 @@
+import { randomUUID } from 'node:crypto';
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { bodyLimit } from 'hono/body-limit';
+import { cors } from 'hono/cors';
+import { HTTPException } from 'hono/http-exception';
+import { secureHeaders } from 'hono/secure-headers';
+import { BadInput } from '#shared/assert.ts';
+import { failure } from '../common/envelope.ts';
+import { ApplicationError, applicationErrors } from '../common/errors.ts';
+import { rateLimiter } from '../common/rate-limit.ts';
+import { nowMs, type App, type AppEnv, type AppOptions } from './context.ts';
+import { createGuards, versioned } from './guards.ts';
+import { mountBalances } from './routes/balances.ts';
+import { mountBooks } from './routes/books.ts';
+import { mountDocuments } from './routes/documents.ts';
+import { mountHealth } from './routes/health.ts';
+import { mountMetrics } from './routes/metrics.ts';
+import { mountOperations } from './routes/operations.ts';
+import { mountOpportunities } from './routes/opportunities.ts';
+import { mountOrders } from './routes/orders.ts';
+import { mountPositions } from './routes/positions.ts';
+import { mountPrices } from './routes/prices.ts';
+import { mountStatus } from './routes/status.ts';
+import { mountToken } from './routes/token.ts';
+import { mountTrading } from './routes/trading.ts';
+
+const BODY_BYTES_MAX = 64 * 1024;
+/** What a caller may name a request itself: it comes back in headers and logs. */
+const REQUEST_ID = /^[\w.:-]{1,64}$/;
+
+/** The HTTP API: the same in a Lambda and on this machine. */
+export function createApp(options: AppOptions): App {
+  const app: App = new OpenAPIHono<AppEnv>({
+    defaultHook: (result) => {
+      if (!result.success) throw new ApplicationError(3001, detailOf(result.error.issues));
+    },
+  });
+  const guards = createGuards(options, rateLimiter(options.store.state, options.rateLimit, options.clock));
+
+  app.use(async (context, next) => {
+    const given = context.req.header('x-request-id') ?? '';
+    context.set('requestId', REQUEST_ID.test(given) ? given : randomUUID());
+    options.tally.request(nowMs(options));
+    await next();
+    context.header('X-Request-Id', context.get('requestId'));
+  });
+  app.use(secureHeaders());
+  app.use('/v1/*', corsFor(options.corsOrigins), versioned);
+  app.use(
+    bodyLimit({
+      maxSize: BODY_BYTES_MAX,
+      onError: () => {
+        throw new ApplicationError(3001, `a body may have ${BODY_BYTES_MAX} bytes`);
+      },
+    }),
+  );
+
+  mountHealth(app, options);
+  mountMetrics(app, options);
+  mountToken(app, options, guards);
+  mountStatus(app, options, guards);
+  mountPrices(app, options, guards);
+  mountBooks(app, options, guards);
+  mountOpportunities(app, options, guards);
+  mountOperations(app, options, guards);
+  mountOrders(app, options, guards);
+  mountPositions(app, options, guards);
+  mountBalances(app, options, guards);
+  mountTrading(app, options, guards);
+  mountDocuments(app);
+
+  app.notFound(() => {
+    throw new ApplicationError(404);
+  });
+  app.onError((thrown, context) => {
+    const error = applicationErrorFrom(thrown);
+    const requestId = context.get('requestId');
+    options.tally.error(String(error.code));
+    if (error.code === 500) options.log.error('request-failed', { requestId, cause: thrown.stack ?? String(thrown) });
+    const { status } = applicationErrors[error.code];
+    return context.json(failure(error, requestId, nowMs(options)), status, { ...error.headers });
+  });
+  return app;
+}
+
+/** What is no outcome we know is our own bug: the caller learns that there was one, the log learns which. */
+function applicationErrorFrom(thrown: Error): ApplicationError {
+  if (thrown instanceof ApplicationError) return thrown;
+  if (thrown instanceof BadInput) return new ApplicationError(3001, thrown.message);
+  if (thrown instanceof HTTPException && thrown.status === 400) return new ApplicationError(3001, thrown.message);
+  return new ApplicationError(500);
+}
+
+const detailOf = (issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[]): string =>
+  issues.map(({ path, message }) => `${path.map(String).join('.')}: ${message}`.replace(/^: /, '')).join('; ');
+
+const corsFor = (origins: readonly string[]): ReturnType<typeof cors> =>
+  cors({
+    origin: (origin) => (origins.includes(origin) ? origin : null),
+    allowMethods: ['GET', 'POST'],
+    allowHeaders: ['Authorization', 'Content-Type', 'X-API-Version', 'X-Request-Id'],
+    exposeHeaders: ['X-Request-Id', 'RateLimit-Limit', 'RateLimit-Remaining', 'RateLimit-Reset', 'Retry-After'],
+    maxAge: 600,
+  });

@@ -1,0 +1,45 @@
+import { PutRecordCommand } from '@aws-sdk/client-kinesis';
+import middy from '@middy/core';
+import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
+import { systemClock } from '#shared/clock/clock.ts';
+import { createAuthority } from '../common/auth.ts';
+import { documentClient, dynamoClient, kinesisClient } from '../common/clients.ts';
+import { storeNames, variable } from '../common/environment.ts';
+import { jsonLog } from '../common/log.ts';
+import { Store } from '../common/store.ts';
+import { Tally } from '../common/tally.ts';
+import { requestFrom, resultFrom } from './api-gateway.ts';
+import { createApp } from './app.ts';
+
+const clock = systemClock();
+const kinesis = kinesisClient();
+const engine = variable('ENGINE');
+const listFrom = (text: string | undefined): readonly string[] => (text ?? '').split(',').filter((part) => part !== '');
+
+const app = createApp({
+  store: new Store(documentClient(dynamoClient()), storeNames(), engine),
+  authority: createAuthority(process.env['ARB_JWT_SECRET'] ?? '', clock),
+  rateLimit: {
+    perMinute: Number(process.env['RATE_LIMIT_PER_MINUTE'] ?? 1000),
+    burst: Number(process.env['RATE_LIMIT_BURST'] ?? 100),
+  },
+  clock,
+  log: jsonLog((line) => process.stdout.write(line)),
+  tally: new Tally(),
+  sendCommand: async (command) => {
+    const Data = Buffer.from(JSON.stringify(command));
+    await kinesis.send(new PutRecordCommand({ StreamName: variable('COMMANDS_STREAM'), PartitionKey: engine, Data }));
+  },
+  symbols: listFrom(process.env['SYMBOLS']),
+  venues: listFrom(process.env['VENUES']),
+  corsOrigins: listFrom(process.env['CORS_ORIGINS']),
+  addressOf: ({ env }) => (env as Bindings).event.requestContext.identity.sourceIp,
+  socketsOpen: () => 0,
+});
+
+type Bindings = { readonly event: APIGatewayProxyEvent };
+
+/** API Gateway REST API (v1), Lambda proxy. */
+export const handler = middy<APIGatewayProxyEvent, APIGatewayProxyResult>().handler(async (event) =>
+  resultFrom(await app.fetch(requestFrom(event), { event } satisfies Bindings)),
+);

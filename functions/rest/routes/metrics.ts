@@ -1,0 +1,155 @@
+import { Counter, Gauge, Registry } from 'prom-client';
+import type { EngineStatus } from '#shared/schema/status.ts';
+import { ApplicationError } from '../../common/errors.ts';
+import { nowMs, SILENT_AFTER_MS, type App, type AppOptions } from '../context.ts';
+
+/** Prometheus text, built anew at each scrape from the engine's last status: the API keeps no counters of the engine's. */
+export function mountMetrics(app: App, options: AppOptions): void {
+  app.get('/metrics', async (context) => {
+    const registry = new Registry();
+    const page = painter(registry);
+    paintApi(page, options);
+    try {
+      const [status, positions] = await Promise.all([options.store.status(), options.store.positions()]);
+      page.gauge('arbitrage_store_up', 'Whether the database answers', [[1]]);
+      const isUp = status !== undefined && nowMs(options) - status.at_ms <= SILENT_AFTER_MS;
+      page.gauge('arbitrage_engine_up', 'Whether the engine has been heard within ten seconds', [[isUp ? 1 : 0]]);
+      const open = positions.filter(({ data }) => data.status === 'open').length;
+      page.gauge('arbitrage_engine_positions_count', 'Open positions', [[open]]);
+      if (status !== undefined) paintEngine(page, status);
+    } catch (error) {
+      // A scrape must say that the database is down, not fail with it.
+      if (!(error instanceof ApplicationError)) throw error;
+      page.gauge('arbitrage_store_up', 'Whether the database answers', [[0]]);
+      page.gauge('arbitrage_engine_up', 'Whether the engine has been heard within ten seconds', [[0]]);
+    }
+    return context.text(await registry.metrics(), 200, { 'Content-Type': registry.contentType });
+  });
+}
+
+type Labels = Readonly<Record<string, string>>;
+/** Values with their labels. */
+type Series = readonly (readonly [value: number, labels?: Labels])[];
+type Painter = {
+  readonly gauge: (name: string, help: string, series: Series) => void;
+  readonly counter: (name: string, help: string, series: Series) => void;
+};
+
+function painter(registry: Registry): Painter {
+  const options = (name: string, help: string, series: Series): object => ({
+    name,
+    help,
+    registers: [registry],
+    labelNames: Object.keys(series[0]?.[1] ?? {}),
+  });
+  return {
+    gauge: (name, help, series) => {
+      const gauge = new Gauge(options(name, help, series) as never);
+      for (const [value, labels = {}] of series) gauge.set(labels, value);
+    },
+    counter: (name, help, series) => {
+      const counter = new Counter(options(name, help, series) as never);
+      for (const [value, labels = {}] of series) counter.inc(labels, value);
+    },
+  };
+}
+
+function paintApi(page: Painter, options: AppOptions): void {
+  const { tally } = options;
+  page.gauge('api_requests_per_second', 'Requests a second over the last minute', [
+    [tally.requestsPerSecond(nowMs(options))],
+  ]);
+  page.gauge('websocket_connections_active', 'Open WebSocket connections', [[options.socketsOpen()]]);
+  const errors = [...tally.errors].map(([type, count]) => [count, { type }] as const);
+  page.counter('errors_total', 'Failed API requests by code', errors);
+}
+
+function paintEngine(page: Painter, status: EngineStatus): void {
+  const { decision_ns, opportunities, operations, journal } = status;
+  const latency = (stage?: string): Series =>
+    (
+      [
+        ['0.5', 'p50'],
+        ['0.99', 'p99'],
+        ['0.999', 'p999'],
+      ] as const
+    ).map(([quantile, name]) => [decision_ns[name] / 1e9, stage === undefined ? { quantile } : { stage, quantile }]);
+  page.gauge('arbitrage_engine_latency_seconds', 'Latency by stage, as quantiles', latency('decision'));
+  page.gauge('arbitrage_latency_seconds', 'Frame to decision, as quantiles', latency());
+  page.gauge('arbitrage_engine_latency_p99', 'Frame to decision, 99th percentile, seconds', [[decision_ns.p99 / 1e9]]);
+  page.gauge('arbitrage_engine_throughput', 'Market messages a second', [[status.messages_per_second]]);
+  page.counter('arbitrage_engine_messages_total', 'Market messages', [[status.messages]]);
+  page.counter('arbitrage_opportunities_detected_total', 'Opportunities seen', [[opportunities.detected]]);
+  page.counter('arbitrage_opportunities_executed_total', 'Opportunities traded', [[opportunities.executed]]);
+  page.counter(
+    'arbitrage_opportunities_rejected_total',
+    'Opportunities not traded, by reason',
+    Object.entries(opportunities.rejected_by_reason).map(([reason, count]) => [count, { reason }]),
+  );
+  page.counter('arbitrage_trades_executed_total', 'Fills', [[status.fills]]);
+  page.counter('arbitrage_operations_completed_total', 'Operations completed', [[operations.completed]]);
+  page.counter('strategy_failures_total', 'Operations that failed', [[operations.failed]]);
+  page.gauge('arbitrage_operations_open', 'Operations under way', [[operations.open + operations.recovering]]);
+  page.gauge('arbitrage_profit_usd_total', 'Realised profit after fees, in the numeraire', [
+    [Number(status.pnl.realised)],
+  ]);
+  page.gauge('arbitrage_publish_lag_records', 'Journal records not yet shipped', [[journal.lag_records]]);
+  page.gauge('arbitrage_publish_lag_seconds', 'Age of the oldest record not yet shipped', [[journal.lag_ms / 1000]]);
+  page.counter('arbitrage_journal_records_total', 'Journal records', [[journal.records]]);
+  page.gauge('arbitrage_engine_trading', 'Whether the engine may open operations', [
+    [status.trading_state === 'active' ? 1 : 0],
+  ]);
+  page.gauge('system_memory_usage_bytes', "The engine's resident memory", [[status.memory_bytes]]);
+  page.gauge('system_cpu_usage_percent', "The engine's processor time", [[status.cpu_percent]]);
+  paintVenues(page, status.venues);
+}
+
+function paintVenues(page: Painter, venues: EngineStatus['venues']): void {
+  const each = (value: (venue: EngineStatus['venues'][number]) => number): Series =>
+    venues.map((venue) => [value(venue), { venue: venue.id }]);
+  page.gauge(
+    'arbitrage_venue_up',
+    'Whether the venue is live',
+    each(({ status }) => (status === 'live' ? 1 : 0)),
+  );
+  page.gauge(
+    'arbitrage_venue_book_age_seconds',
+    'Age of the books, median',
+    each(({ age_ms }) => age_ms / 1000),
+  );
+  page.gauge(
+    'arbitrage_venue_health_score',
+    'Health, 0 to 1',
+    each(({ health }) => health),
+  );
+  page.gauge(
+    'arbitrage_venue_live_books',
+    'Books that may be traded',
+    each(({ live_books }) => live_books),
+  );
+  page.gauge(
+    'arbitrage_venue_clock_offset_seconds',
+    "The venue's clock against ours",
+    each(({ clock_offset_ms }) => clock_offset_ms / 1000),
+  );
+  page.counter(
+    'arbitrage_venue_messages_total',
+    'Messages',
+    each(({ messages }) => messages),
+  );
+  page.counter(
+    'arbitrage_venue_gaps_total',
+    'Sequence gaps and bad checksums',
+    each(({ gaps }) => gaps),
+  );
+  page.counter(
+    'arbitrage_venue_resyncs_total',
+    'Books built anew',
+    each(({ resyncs }) => resyncs),
+  );
+  page.counter(
+    'arbitrage_venue_reconnects_total',
+    'Connections opened again',
+    each(({ reconnects }) => reconnects),
+  );
+}

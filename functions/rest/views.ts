@@ -1,0 +1,231 @@
+import type { Decimal } from 'decimal.js';
+import type { z } from 'zod';
+import { decimalFrom, textOf } from '#shared/money/grid.ts';
+import type {
+  balanceView,
+  operationData,
+  operationView,
+  OpportunityView,
+  opportunityData,
+  orderView,
+  positionView,
+  PriceView,
+} from '#shared/schema/api.ts';
+import type { MarketSample } from '#shared/schema/status.ts';
+import { exact, exactOrNull, isoFromMs, isoFromNs } from '../common/envelope.ts';
+import type { Entity, EventOf } from '../common/store.ts';
+
+/** Events and samples as outsiders see them. Pure; amounts keep their exact text. */
+
+/** `venue:symbol`; a derivative's symbol has colons of its own. */
+export function splitInstrument(instrument: string): { readonly exchange: string; readonly symbol: string } {
+  const colon = instrument.indexOf(':');
+  return { exchange: instrument.slice(0, colon), symbol: instrument.slice(colon + 1) };
+}
+
+export function priceOf(sample: MarketSample): PriceView {
+  return {
+    ...splitInstrument(sample.instrument),
+    price: exactOrNull(midOf(sample)),
+    bid: exactOrNull(sample.bid),
+    ask: exactOrNull(sample.ask),
+    volume: exactOrNull(sample.volume),
+    timestamp: isoFromMs(sample.at_ms),
+    status: sample.status,
+  };
+}
+
+/** Exact: half of a decimal sum needs one digit more. Undefined while a side is empty. */
+export function midOf({ bid, ask }: Pick<MarketSample, 'bid' | 'ask'>): string | undefined {
+  if (bid === '' || ask === '') return undefined;
+  return textOf(decimalFrom(bid).plus(decimalFrom(ask)).times('0.5'));
+}
+
+type LegData = EventOf<'opportunity'>['data']['legs'][number];
+const legOf = ({ instrument, side, price, qty }: LegData): OpportunityView['legs'][number] => ({
+  ...splitInstrument(instrument),
+  side,
+  price: exact(price),
+  quantity: exact(qty),
+});
+
+/** In the opportunity's asset: what is left of the notional's net edge. */
+export const profitOf = ({ notional, net_edge_bps }: EventOf<'opportunity'>['data']): Decimal =>
+  decimalFrom(notional).times(net_edge_bps).times('0.0001');
+
+export function opportunityOf({ data }: EventOf<'opportunity'>): OpportunityView {
+  const buy = data.legs.find(({ side }) => side === 'buy');
+  const sell = data.legs.find(({ side }) => side === 'sell');
+  const first = buy ?? sell;
+  return {
+    id: data.id,
+    symbol: first === undefined ? '' : splitInstrument(first.instrument).symbol,
+    type: data.type,
+    buy_exchange: buy === undefined ? null : splitInstrument(buy.instrument).exchange,
+    sell_exchange: sell === undefined ? null : splitInstrument(sell.instrument).exchange,
+    buy_price: exactOrNull(buy?.price),
+    sell_price: exactOrNull(sell?.price),
+    legs: data.legs.map(legOf),
+    quantity: exactOrNull(first?.qty),
+    asset: data.asset,
+    notional: exact(data.notional),
+    profit: exact(textOf(profitOf(data))),
+    profit_percentage: exact(textOf(decimalFrom(data.net_edge_bps).times('0.01'))),
+    confidence: exact(data.fill_probability),
+    expected_value: exact(data.expected_value),
+    timestamp: isoFromNs(data.first_seen),
+    last_seen: isoFromNs(data.last_seen),
+    status: data.status,
+    reason: data.reason ?? null,
+    operation: data.operation ?? null,
+  };
+}
+
+export function explainedOpportunityOf(event: EventOf<'opportunity'>): z.infer<typeof opportunityData> {
+  const { data } = event;
+  return {
+    ...opportunityOf(event),
+    explanation: {
+      route: data.route,
+      gross_edge_bps: exact(data.gross_edge_bps),
+      net_edge_bps: exact(data.net_edge_bps),
+      peak_net_edge_bps: exact(data.peak_net_edge_bps),
+      costs: {
+        fees: exact(data.fees),
+        slippage: exact(data.slippage),
+        expected_unwind: exact(data.unwind_cost),
+      },
+      fill_probability: exact(data.fill_probability),
+      oldest_book_age_ms: exact(data.oldest_book_age_ms),
+      checks: data.checks.map(({ name, value, limit, passed }) => ({ name, value, limit: limit ?? null, passed })),
+      counterfactual: counterfactualOf(data),
+    },
+  };
+}
+
+function counterfactualOf(data: EventOf<'opportunity'>['data']): string {
+  if (data.operation !== undefined) return `It was traded: operation ${data.operation}.`;
+  const failed = data.checks.find(({ passed }) => !passed);
+  if (failed !== undefined) {
+    const limit = failed.limit === undefined ? '' : ` against a limit of ${failed.limit}`;
+    return `It would have been traded if ${failed.name} had held: it was ${failed.value}${limit}.`;
+  }
+  if (data.reason !== undefined) {
+    return `It was not traded: ${data.reason}${data.detail === undefined ? '' : ` (${data.detail})`}.`;
+  }
+  return 'Nothing has spoken against it so far.';
+}
+
+export function operationOf({ event, firstAtNs }: Entity<'operation'>): z.infer<typeof operationView> {
+  const { data } = event;
+  return {
+    id: data.id,
+    opportunity: data.opportunity,
+    route: data.route,
+    type: data.type,
+    state: data.state,
+    reason: data.reason ?? null,
+    notional: exact(data.notional),
+    expected_profit: exact(data.expected_profit),
+    legs: data.legs.map(legOf),
+    pnl: data.pnl === undefined ? null : { realised: exact(data.pnl.realised), fees: exact(data.pnl.fees) },
+    timestamp: isoFromNs(firstAtNs),
+    updated: isoFromNs(event.at),
+  };
+}
+
+export function orderOf({ event, firstAtNs }: Entity<'order'>): z.infer<typeof orderView> {
+  const { data } = event;
+  return {
+    order_id: data.client_order_id,
+    venue_order_id: data.venue_order_id ?? null,
+    operation: data.operation,
+    purpose: data.purpose,
+    ...splitInstrument(data.instrument),
+    side: data.side,
+    type: data.type,
+    time_in_force: data.time_in_force,
+    price: exact(data.price),
+    quantity: exact(data.qty),
+    filled_quantity: exact(data.filled_qty),
+    average_price: exactOrNull(data.average_price),
+    status: data.status,
+    reason: data.reason ?? null,
+    timestamp: isoFromNs(firstAtNs),
+    updated: isoFromNs(event.at),
+  };
+}
+
+/** `mid`: the instrument's current mid, where there is one. */
+export function positionOf({ data, at }: EventOf<'position'>, mid: string | undefined): z.infer<typeof positionView> {
+  const { exchange, symbol } = splitInstrument(data.instrument);
+  return {
+    id: data.id,
+    symbol,
+    exchange,
+    type: data.type,
+    size: exact(data.size),
+    entry_price: exact(data.entry_price),
+    current_price: exactOrNull(mid),
+    unrealized_pnl: exactOrNull(unrealizedOf(data, symbol, mid)),
+    realized_pnl: exact(data.realized_pnl),
+    timestamp: isoFromNs(at),
+    status: data.status,
+  };
+}
+
+function unrealizedOf(
+  { type, size, entry_price }: EventOf<'position'>['data'],
+  symbol: string,
+  mid: string | undefined,
+): string | undefined {
+  // Contracts are counted in units whose payoff this view does not know.
+  if (mid === undefined || symbol.includes(':')) return undefined;
+  const gain = decimalFrom(mid).minus(entry_price).times(decimalFrom(size).abs());
+  return textOf(type === 'short' ? gain.negated() : gain);
+}
+
+export const balanceOf = ({ data, at }: EventOf<'balance'>): z.infer<typeof balanceView> => ({
+  exchange: data.venue,
+  asset: data.asset,
+  total: exact(data.total),
+  available: exact(data.available),
+  reserved: exact(data.reserved),
+  in_flight: exact('0'),
+  timestamp: isoFromNs(at),
+});
+
+type FillView = z.infer<typeof operationData>['fills'][number];
+
+export function fillOf({ data, at }: EventOf<'fill'>, rates: Readonly<Record<string, string>>): FillView {
+  return {
+    trade_id: data.trade_id,
+    order_id: data.client_order_id,
+    ...splitInstrument(data.instrument),
+    side: data.side,
+    price: exact(data.price),
+    quantity: exact(data.qty),
+    fee: exact(data.fee),
+    fee_asset: data.fee_asset,
+    liquidity: data.liquidity,
+    timestamp: isoFromNs(at),
+    contribution: contributionOf(data, rates),
+  };
+}
+
+/** The asset flows of a fill, valued: what comes in counts up, what goes out and the fee count down. */
+function contributionOf(
+  { base, quote, side, price, qty, fee, fee_asset }: EventOf<'fill'>['data'],
+  rates: Readonly<Record<string, string>>,
+): FillView['contribution'] {
+  const rate = { base: rates[base], quote: rates[quote], fee: rates[fee_asset] };
+  if (rate.base === undefined || rate.quote === undefined || rate.fee === undefined) return null;
+  const sign = side === 'buy' ? 1 : -1;
+  const quantity = decimalFrom(qty);
+  const valued = (flow: Decimal, at: string): number => exact(textOf(flow.times(at)));
+  return {
+    base: valued(quantity.times(sign), rate.base),
+    quote: valued(quantity.times(price).times(-sign), rate.quote),
+    fee: valued(decimalFrom(fee).negated(), rate.fee),
+  };
+}

@@ -1,0 +1,25 @@
+import type { Clock } from '#shared/clock/clock.ts';
+import { at } from '../common/layout.ts';
+import type { Table } from '../common/table.ts';
+import type { DeadLetter } from './records.ts';
+
+const KEEP_DAYS = 90;
+/** Enough to see what it was; a record may be a megabyte. */
+const TEXT_MAX = 4_096;
+
+/** Keeps what could not be understood, with the reason; the same record again changes nothing. */
+export function buryIn(table: Table, clock: Clock): (letter: DeadLetter) => Promise<void> {
+  return async ({ stream, record, reason }) => {
+    const nowMs = clock.unixMs(clock.now());
+    await table.update(at.deadLetter(stream, record.position), {
+      UpdateExpression: 'SET reason = :reason, body = :body, at_ms = if_not_exists(at_ms, :now), #ttl = :ttl',
+      ExpressionAttributeNames: { '#ttl': 'ttl' },
+      ExpressionAttributeValues: {
+        ':reason': reason,
+        ':body': record.text.slice(0, TEXT_MAX),
+        ':now': nowMs,
+        ':ttl': Math.ceil(nowMs / 1000) + KEEP_DAYS * 86_400,
+      },
+    });
+  };
+}

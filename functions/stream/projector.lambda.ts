@@ -1,0 +1,14 @@
+import { systemClock } from '#shared/clock/clock.ts';
+import { documentClient, dynamoClient } from '../common/clients.ts';
+import { storeNames, variable } from '../common/environment.ts';
+import { jsonLog } from '../common/log.ts';
+import { createProjector } from './projector.ts';
+
+/** Event source: the `events` stream, with ReportBatchItemFailures. */
+export const { handle: handler } = createProjector({
+  client: documentClient(dynamoClient()),
+  names: storeNames(),
+  stream: variable('EVENTS_STREAM'),
+  clock: systemClock(),
+  log: jsonLog((line) => process.stdout.write(line)),
+});

@@ -1,0 +1,153 @@
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import type { KinesisStreamEvent } from 'aws-lambda';
+import type { Clock } from '#shared/clock/clock.ts';
+import { engineEvent, type EngineEvent } from '#shared/schema/event.ts';
+import { listOf, placementsOf, type Placement } from '../common/layout.ts';
+import type { Log } from '../common/log.ts';
+import type { StoreNames } from '../common/store.ts';
+import { Table } from '../common/table.ts';
+import { seqKey } from '../common/tables.ts';
+import { buryIn } from './dead-letters.ts';
+import { ALL_DONE, parsed, recordsOf, retryFrom, type BatchResponse, type StreamRecord } from './records.ts';
+
+export type ProjectorOptions = {
+  readonly client: DynamoDBDocumentClient;
+  readonly names: StoreNames;
+  readonly stream: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Told of every event once its effect is stored; again when a batch comes again. */
+  readonly onProjected?: (events: readonly EngineEvent[]) => void;
+};
+export type Projector = {
+  readonly handle: (event: KinesisStreamEvent) => Promise<BatchResponse>;
+  /** Records that were poison, since the start. */
+  readonly poisoned: () => number;
+};
+
+type Taken = { readonly record: StreamRecord; readonly event: EngineEvent };
+
+/** Writes of one chunk that are under way at the same time. */
+const CONCURRENCY = 16;
+/** Records whose fate is decided together: what fails later is retried from here, not from the start of a large batch. */
+const CHUNK = 100;
+
+/**
+ * The `events` stream into the tables. Idempotent on (engine, seq): an event is stored under its sequence, and an entity takes an event
+ * only if it has no later one; so a batch may come twice, in part, or late, and changes nothing. Poison goes to the dead letters and
+ * never holds up a shard; a database that fails does, and the rest of the batch comes again.
+ */
+export function createProjector(options: ProjectorOptions): Projector {
+  const state = new Table(options.client, options.names.state_table);
+  const events = new Table(options.client, options.names.events_table);
+  const bury = buryIn(state, options.clock);
+  let poisoned = 0;
+
+  const project = async (chunk: readonly StreamRecord[]): Promise<void> => {
+    const taken: Taken[] = [];
+    for (const record of chunk) {
+      const result = parsed(record.text, engineEvent);
+      if ('value' in result) {
+        taken.push({ record, event: result.value });
+        continue;
+      }
+      await bury({ stream: options.stream, record, reason: result.reason });
+      poisoned += 1;
+      options.log.error('poison-record', { stream: options.stream, position: record.position, reason: result.reason });
+    }
+    await events.putAll(uniqueRows(taken), (ms) => pause(options.clock, ms));
+    await applyAll(state, changesOf(taken), options.clock);
+    options.onProjected?.(taken.map(({ event }) => event));
+  };
+
+  return {
+    poisoned: () => poisoned,
+    handle: async (event) => {
+      const records = recordsOf(event);
+      for (let from = 0; from < records.length; from += CHUNK) {
+        try {
+          await project(records.slice(from, from + CHUNK));
+        } catch (error) {
+          options.log.warn('projection-retried', { stream: options.stream, cause: String(error) });
+          return retryFrom(records[from]!);
+        }
+      }
+      return ALL_DONE;
+    },
+  };
+}
+
+/** BatchWriteItem refuses one key twice; identical events are one event. */
+function uniqueRows(taken: readonly Taken[]): Readonly<Record<string, unknown>>[] {
+  const rows = new Map<string, Readonly<Record<string, unknown>>>();
+  for (const { record, event } of taken) {
+    rows.set(`${event.engine}#${event.seq}`, {
+      engine: event.engine,
+      sk: seqKey(event.seq),
+      kind: event.kind,
+      key: event.key,
+      at: event.at,
+      event: record.text,
+    });
+  }
+  return [...rows.values()];
+}
+
+type Change = {
+  readonly placement: Placement;
+  readonly engine: string;
+  /** The latest event of the entity in this chunk. */
+  readonly seq: number;
+  readonly text: string;
+  /** Where the entity stands in its list: its first event ever, as far as this chunk knows. */
+  readonly listAt: string;
+};
+
+/** An event carries its entity's whole state, so the latest one of a chunk is enough. */
+function changesOf(taken: readonly Taken[]): readonly Change[] {
+  const changes = new Map<string, Change>();
+  for (const { record, event } of taken) {
+    const here = `${event.at.padStart(20, '0')}#${seqKey(event.seq)}`;
+    for (const placement of placementsOf(event)) {
+      const id = `${placement.key.pk} ${placement.key.sk}`;
+      const known = changes.get(id);
+      const listAt = known === undefined || here < known.listAt ? here : known.listAt;
+      if (known === undefined || event.seq > known.seq) {
+        changes.set(id, { placement, engine: event.engine, seq: event.seq, text: record.text, listAt });
+      } else if (listAt !== known.listAt) {
+        changes.set(id, { ...known, listAt });
+      }
+    }
+  }
+  return [...changes.values()];
+}
+
+async function applyAll(state: Table, changes: readonly Change[], clock: Clock): Promise<void> {
+  const nowMs = clock.unixMs(clock.now());
+  for (let from = 0; from < changes.length; from += CONCURRENCY) {
+    await Promise.all(changes.slice(from, from + CONCURRENCY).map((change) => apply(state, change, nowMs)));
+  }
+}
+
+async function apply(state: Table, { placement, engine, seq, text, listAt }: Change, nowMs: number): Promise<void> {
+  const { key, list, ttlMs } = placement;
+  await state.update(key, {
+    UpdateExpression: `SET event = :event, last_seq = :seq, list_at = if_not_exists(list_at, :at)${
+      list === undefined ? '' : ', list = :list'
+    }${ttlMs === undefined ? '' : ', #ttl = :ttl'}`,
+    ConditionExpression: 'attribute_not_exists(last_seq) OR last_seq < :seq',
+    ...(ttlMs === undefined ? {} : { ExpressionAttributeNames: { '#ttl': 'ttl' } }),
+    ExpressionAttributeValues: {
+      ':event': text,
+      ':seq': seq,
+      ':at': listAt,
+      ...(list === undefined ? {} : { ':list': listOf(engine, list) }),
+      ...(ttlMs === undefined ? {} : { ':ttl': Math.ceil((nowMs + ttlMs) / 1000) }),
+    },
+  });
+}
+
+const pause = (clock: Clock, ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    clock.after(ms, resolve);
+  });

@@ -1,0 +1,262 @@
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { PutRecordCommand, type KinesisClient } from '@aws-sdk/client-kinesis';
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { createAdaptorServer, type HttpBindings } from '@hono/node-server';
+import { BadInput } from '#shared/assert.ts';
+import type { Clock } from '#shared/clock/clock.ts';
+import type { Config } from '#shared/schema/config.ts';
+import type { EngineEvent } from '#shared/schema/event.ts';
+import type { MarketSample } from '#shared/schema/status.ts';
+import { createKeyPair, type KeyPair } from '#functions/common/api-keys.ts';
+import { createAuthority, type Authority } from '#functions/common/auth.ts';
+import { documentClient, dynamoClient, kinesisClient } from '#functions/common/clients.ts';
+import type { Log } from '#functions/common/log.ts';
+import { Store } from '#functions/common/store.ts';
+import { tableDefinitions } from '#functions/common/tables.ts';
+import { Tally } from '#functions/common/tally.ts';
+import { createApp } from '#functions/rest/app.ts';
+import { knownMarkets } from '#functions/rest/known-markets.ts';
+import { opportunityOf, priceOf } from '#functions/rest/views.ts';
+import { createMarketProjector } from '#functions/stream/market.ts';
+import { createProjector } from '#functions/stream/projector.ts';
+import { Hub } from '#functions/websocket/hub.ts';
+import { startEventSource, type EventSource } from './event-source.ts';
+import { ensureStreams, ensureTables, startDynamo, startKinesis, type Peer } from './peers.ts';
+import { jwtSecret } from './secrets.ts';
+import { serveSockets } from './ws-server.ts';
+
+export type CloudOptions = {
+  readonly config: Config;
+  readonly dataDir: string;
+  readonly clock: Clock;
+  readonly logger: Log;
+  /** Of the peers; 0 or absent picks free ones. */
+  readonly ports?: { readonly dynamodb?: number; readonly kinesis?: number };
+  readonly env?: Readonly<Record<string, string | undefined>>;
+};
+
+/** The cold plane of one machine: everything that runs behind API Gateway in the cloud, over the same wire protocols. */
+export type Cloud = {
+  readonly apiUrl: string;
+  readonly dynamodbUrl: string;
+  readonly kinesisUrl: string;
+  /** Set at the first start alone: shown once, only its hash is kept. */
+  readonly keyPair: KeyPair | undefined;
+  /** How many events of an engine are stored. */
+  readonly projected: (engine: string) => Promise<number>;
+  /** An outage, on demand. */
+  readonly stopKinesis: () => Promise<void>;
+  readonly startKinesis: () => Promise<void>;
+  readonly close: () => Promise<void>;
+};
+
+const LOCAL_KEY = 'arb-local';
+
+/** @throws BadInput when a port or folder is taken, or a secret is unusable */
+export async function startCloud(options: CloudOptions): Promise<Cloud> {
+  const { dataDir, ports = {} } = options;
+  const secret = jwtSecret(dataDir, options.env ?? process.env);
+  const closing: (() => Promise<void>)[] = [];
+  try {
+    const dynamo = await startDynamo({ dataDir, port: ports.dynamodb ?? 0 });
+    closing.unshift(dynamo.close);
+    const kinesis = await startKinesis({ dataDir, port: ports.kinesis ?? 0 });
+    closing.unshift(kinesis.close);
+    const plane = await wire(options, dynamo, kinesis, secret);
+    closing.unshift(plane.close);
+    return {
+      apiUrl: plane.apiUrl,
+      dynamodbUrl: dynamo.url,
+      kinesisUrl: kinesis.url,
+      keyPair: plane.keyPair,
+      projected: plane.projected,
+      stopKinesis: kinesis.stop,
+      startKinesis: kinesis.start,
+      close: () => inOrder(closing),
+    };
+  } catch (error) {
+    await inOrder(closing);
+    throw error;
+  }
+}
+
+type Plane = Pick<Cloud, 'apiUrl' | 'keyPair' | 'projected' | 'close'>;
+
+/** The functions over the peers: tables and streams, projections, API and push. */
+async function wire(options: CloudOptions, dynamo: Peer, kinesis: Peer, secret: string): Promise<Plane> {
+  const { config, clock, env = process.env } = options;
+  const dynamodb = dynamoClient({ endpoint: dynamo.url });
+  const streams = kinesisClient({ endpoint: kinesis.url, attempts: 2 });
+  await ensureTables(dynamodb, tableDefinitions(config.stores));
+  await ensureStreams(streams, Object.values(streamNames(config)), config.streams.shards);
+
+  const client = documentClient(dynamodb);
+  const store = new Store(client, config.stores, config.engine.name);
+  const keyPair = await createKeyPair(store.state, {
+    id: LOCAL_KEY,
+    scopes: ['read', 'trade', 'risk', 'admin'],
+    nowMs: clock.unixMs(clock.now()),
+    secret: chosenSecret(env),
+  });
+
+  const markets = new SeenMarkets(config);
+  const hub = new Hub({ clock, isKnownSymbol: markets.hasSymbol, isKnownVenue: markets.hasVenue });
+  const api = await serveApi(options, { store, streams, hub, authority: createAuthority(secret, clock) });
+  const sources = startProjections(options, { client, streams, hub, markets });
+
+  return {
+    apiUrl: api.url,
+    keyPair,
+    projected: (engine) =>
+      (engine === store.engine ? store : new Store(client, config.stores, engine)).projectedCount(),
+    close: async () => {
+      await Promise.all(sources.map((running) => running.stop()));
+      hub.close();
+      await api.close();
+      dynamodb.destroy();
+      streams.destroy();
+    },
+  };
+}
+
+/** From the streams into the tables, and from there to whoever listens. */
+function startProjections(
+  { config, dataDir, clock, logger }: CloudOptions,
+  parts: {
+    readonly client: DynamoDBDocumentClient;
+    readonly streams: KinesisClient;
+    readonly hub: Hub;
+    readonly markets: SeenMarkets;
+  },
+): readonly EventSource[] {
+  const { client, streams, hub, markets } = parts;
+  const common = { client, names: config.stores, clock, log: logger };
+  const projector = createProjector({
+    ...common,
+    stream: config.streams.events,
+    onProjected: (events) => announce(hub, events),
+  });
+  const market = createMarketProjector({
+    ...common,
+    stream: config.streams.market,
+    onSamples: (samples) => {
+      markets.add(samples);
+      for (const sample of samples) hub.price(priceOf(sample));
+    },
+  });
+  const source = (stream: string, handler: Parameters<typeof startEventSource>[0]['handler']): EventSource =>
+    startEventSource({
+      kinesis: streams,
+      stream,
+      handler,
+      checkpointFile: join(dataDir, 'checkpoints', `${stream}.json`),
+      clock,
+      log: logger,
+    });
+  return [source(config.streams.events, projector.handle), source(config.streams.market, market)];
+}
+
+/** REST and WebSocket on one port. */
+async function serveApi(
+  { config, clock, logger }: CloudOptions,
+  parts: {
+    readonly store: Store;
+    readonly streams: KinesisClient;
+    readonly hub: Hub;
+    readonly authority: Authority;
+  },
+): Promise<{ readonly url: string; readonly close: () => Promise<void> }> {
+  const { store, streams, hub, authority } = parts;
+  const app = createApp({
+    store,
+    authority,
+    rateLimit: { perMinute: config.api.rate_limit_per_minute, burst: config.api.rate_limit_burst },
+    clock,
+    log: logger,
+    tally: new Tally(),
+    sendCommand: async (command) => {
+      const Data = Buffer.from(JSON.stringify(command));
+      const { commands } = config.streams;
+      await streams.send(new PutRecordCommand({ StreamName: commands, PartitionKey: config.engine.name, Data }));
+    },
+    symbols: config.engine.symbols,
+    venues: config.engine.venues,
+    corsOrigins: config.api.cors_origins,
+    addressOf: ({ env }) => (env as HttpBindings).incoming.socket.remoteAddress ?? 'unknown',
+    socketsOpen: () => hub.connections,
+  });
+  const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+  await listen(server, config.api);
+  const sockets = serveSockets(server, hub, { authority, clock });
+  return {
+    url: `http://${config.api.host}:${(server.address() as AddressInfo).port}`,
+    close: async () => {
+      sockets.close();
+      await closed(server);
+    },
+  };
+}
+
+const streamNames = ({ streams: { events, market, commands } }: Config): Record<string, string> => ({
+  events,
+  market,
+  commands,
+});
+
+/** The owner may choose the local key's secret, and so choose it anew when it is lost. */
+function chosenSecret(env: Readonly<Record<string, string | undefined>>): string | undefined {
+  const secret = env['ARB_API_SECRET'];
+  if (secret === undefined || secret === '') return undefined;
+  if (secret.length < 16) throw new BadInput('ARB_API_SECRET has fewer than 16 characters');
+  return secret;
+}
+
+function announce(hub: Hub, events: readonly EngineEvent[]): void {
+  for (const event of events) if (event.kind === 'opportunity') hub.opportunity(opportunityOf(event));
+}
+
+/** Configured markets and those that samples came of: as many as the engine has instruments. */
+class SeenMarkets {
+  readonly #config: Config;
+  readonly #samples = new Map<string, Pick<MarketSample, 'instrument'>>();
+  #known: ReturnType<typeof knownMarkets>;
+
+  constructor(config: Config) {
+    this.#config = config;
+    this.#known = knownMarkets(config.engine, []);
+  }
+
+  add(samples: readonly MarketSample[]): void {
+    const before = this.#samples.size;
+    for (const { instrument } of samples) this.#samples.set(instrument, { instrument });
+    if (this.#samples.size > before) this.#known = knownMarkets(this.#config.engine, [...this.#samples.values()]);
+  }
+
+  readonly hasSymbol = (symbol: string): boolean => this.#known.symbols.has(symbol);
+  readonly hasVenue = (venue: string): boolean => this.#known.venues.has(venue);
+}
+
+function listen(server: Server, { host, port }: Config['api']): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(error.code === 'EADDRINUSE' ? new BadInput(`port ${port} on ${host} is taken (the API's)`) : error);
+    });
+    server.listen(port, host, () => {
+      server.removeAllListeners('error');
+      resolve();
+    });
+  });
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
+
+async function inOrder(steps: readonly (() => Promise<void>)[]): Promise<void> {
+  for (const step of steps) await step();
+}

@@ -1,0 +1,314 @@
+import { z } from 'zod';
+
+/**
+ * The outward contract of the HTTP API and the WebSocket as schemas: what is validated on the way in, documented in OpenAPI, and typed
+ * for every consumer (functions/rest, the dashboard, tests). Amounts are JSON numbers whose text is the exact decimal.
+ */
+const decimal = z.number().meta({ description: 'A JSON number whose text is the exact decimal' });
+const time = z.iso.datetime().meta({ description: 'ISO-8601 UTC' });
+const optionalDecimal = decimal.nullable();
+
+/** Lists come newest first; `next_cursor` is null on the last page. */
+const page = { next_cursor: z.string().nullable() };
+export const pageQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+  cursor: z.string().max(1000).optional(),
+});
+
+export const scope = z.enum(['read', 'trade', 'risk', 'admin']);
+export type Scope = z.infer<typeof scope>;
+
+export const tokenRequest = z.object({ api_key: z.string().min(1).max(200), api_secret: z.string().min(1).max(200) });
+export const tokenData = z.object({ token: z.string(), expires_in: z.int(), scopes: z.array(scope) });
+
+export const errorBody = z.object({
+  status: z.literal('error'),
+  timestamp: time,
+  error: z.object({
+    code: z.int(),
+    category: z.string(),
+    message: z.string(),
+    detail: z.string().optional(),
+    request_id: z.string(),
+  }),
+});
+
+export const healthData = z.object({ healthy: z.boolean() });
+export const readyData = z.object({ ready: z.boolean(), engine: z.string(), status_age_ms: z.number() });
+
+const bookStatus = z.enum(['syncing', 'live', 'stale', 'crossed', 'gap']);
+export const priceView = z.object({
+  symbol: z.string(),
+  exchange: z.string(),
+  /** Mid of best bid and ask; null while a side is empty. */
+  price: optionalDecimal,
+  bid: optionalDecimal,
+  ask: optionalDecimal,
+  volume: optionalDecimal,
+  timestamp: time,
+  status: bookStatus,
+});
+export type PriceView = z.infer<typeof priceView>;
+export const pricesQuery = z.object({
+  symbols: z.string().max(4000).optional(),
+  exchange: z.string().max(64).optional(),
+});
+export const pricesData = z.object({ prices: z.array(priceView) });
+
+export const bookParams = z.object({ exchange: z.string().max(64), symbol: z.string().max(128) });
+export const bookQuery = z.object({ depth: z.coerce.number().int().min(1).max(1000).default(20) });
+const levels = z.array(z.tuple([decimal, decimal])).meta({ description: '[price, quantity], best first' });
+export const bookData = z.object({
+  symbol: z.string(),
+  exchange: z.string(),
+  bids: levels,
+  asks: levels,
+  status: bookStatus,
+  age_ms: z.number(),
+  timestamp: time,
+});
+
+const side = z.enum(['buy', 'sell']);
+const legView = z.object({ exchange: z.string(), symbol: z.string(), side, price: decimal, quantity: decimal });
+export const opportunityStatus = z.enum(['active', 'executed', 'expired', 'rejected']);
+export const opportunityView = z.object({
+  id: z.string(),
+  symbol: z.string(),
+  type: z.string(),
+  buy_exchange: z.string().nullable(),
+  sell_exchange: z.string().nullable(),
+  buy_price: optionalDecimal,
+  sell_price: optionalDecimal,
+  legs: z.array(legView),
+  quantity: optionalDecimal,
+  /** The asset in which notional, profit and costs are counted. */
+  asset: z.string(),
+  notional: decimal,
+  profit: decimal,
+  profit_percentage: decimal,
+  confidence: decimal,
+  expected_value: decimal,
+  timestamp: time,
+  last_seen: time,
+  status: opportunityStatus,
+  reason: z.string().nullable(),
+  operation: z.string().nullable(),
+});
+export type OpportunityView = z.infer<typeof opportunityView>;
+export const opportunitiesQuery = pageQuery.extend({
+  min_profit: z.coerce.number().optional(),
+  status: opportunityStatus.optional(),
+  type: z.string().max(64).optional(),
+  symbol: z.string().max(128).optional(),
+});
+export const opportunitiesData = z.object({ opportunities: z.array(opportunityView), ...page });
+
+const checkView = z.object({
+  name: z.string(),
+  value: z.string(),
+  limit: z.string().nullable(),
+  passed: z.boolean(),
+});
+export const opportunityData = opportunityView.extend({
+  explanation: z.object({
+    route: z.string(),
+    gross_edge_bps: decimal,
+    net_edge_bps: decimal,
+    peak_net_edge_bps: decimal,
+    costs: z.object({ fees: decimal, slippage: decimal, expected_unwind: decimal }),
+    fill_probability: decimal,
+    oldest_book_age_ms: decimal,
+    checks: z.array(checkView),
+    /** What would have had to be different for it to be traded. */
+    counterfactual: z.string(),
+  }),
+});
+
+export const idParams = z.object({ id: z.string().min(1).max(200) });
+
+export const operationState = z.enum(['approved', 'executing', 'recovering', 'completed', 'failed']);
+export const operationView = z.object({
+  id: z.string(),
+  opportunity: z.string(),
+  route: z.string(),
+  type: z.string(),
+  state: operationState,
+  reason: z.string().nullable(),
+  notional: decimal,
+  expected_profit: decimal,
+  legs: z.array(legView),
+  pnl: z.object({ realised: decimal, fees: decimal }).nullable(),
+  timestamp: time,
+  updated: time,
+});
+export const operationsQuery = pageQuery.extend({ state: operationState.optional() });
+export const operationsData = z.object({ operations: z.array(operationView), ...page });
+
+export const orderStatus = z.enum([
+  'submitted',
+  'unknown',
+  'accepted',
+  'partially-filled',
+  'filled',
+  'canceled',
+  'rejected',
+  'expired',
+]);
+export const orderView = z.object({
+  order_id: z.string(),
+  venue_order_id: z.string().nullable(),
+  operation: z.string(),
+  purpose: z.string(),
+  symbol: z.string(),
+  exchange: z.string(),
+  side,
+  type: z.enum(['market', 'limit']),
+  time_in_force: z.enum(['GTC', 'IOC', 'FOK']),
+  price: decimal,
+  quantity: decimal,
+  filled_quantity: decimal,
+  average_price: optionalDecimal,
+  status: orderStatus,
+  reason: z.string().nullable(),
+  timestamp: time,
+  updated: time,
+});
+export const ordersQuery = pageQuery.extend({
+  status: orderStatus.optional(),
+  symbol: z.string().max(128).optional(),
+  operation: z.string().max(200).optional(),
+});
+export const ordersData = z.object({ orders: z.array(orderView), ...page });
+
+const fillView = z.object({
+  trade_id: z.string(),
+  order_id: z.string(),
+  symbol: z.string(),
+  exchange: z.string(),
+  side,
+  price: decimal,
+  quantity: decimal,
+  fee: decimal,
+  fee_asset: z.string(),
+  liquidity: z.enum(['maker', 'taker']),
+  timestamp: time,
+  /** What this fill did to the operation's profit, in the numeraire at the rates fixed with the plan; null where a rate is missing. */
+  contribution: z.object({ base: decimal, quote: decimal, fee: decimal }).nullable(),
+});
+export const operationData = operationView.extend({
+  transitions: z.array(z.object({ state: operationState, reason: z.string().nullable(), timestamp: time })),
+  orders: z.array(orderView),
+  fills: z.array(fillView),
+});
+
+export const positionsQuery = pageQuery.extend({
+  status: z.enum(['open', 'closed', 'pending']).optional(),
+  symbol: z.string().max(128).optional(),
+});
+export const positionView = z.object({
+  id: z.string(),
+  symbol: z.string(),
+  exchange: z.string(),
+  type: z.enum(['long', 'short', 'flat']),
+  size: decimal,
+  entry_price: decimal,
+  current_price: optionalDecimal,
+  /** Null where there is no current price, or the contract's payoff is not linear in it. */
+  unrealized_pnl: optionalDecimal,
+  realized_pnl: decimal,
+  timestamp: time,
+  status: z.enum(['open', 'closed', 'pending']),
+});
+export const positionsData = z.object({ positions: z.array(positionView), ...page });
+
+export const balancesQuery = z.object({
+  exchange: z.string().max(64).optional(),
+  asset: z.string().max(32).optional(),
+});
+export const balanceView = z.object({
+  exchange: z.string(),
+  asset: z.string(),
+  total: decimal,
+  available: decimal,
+  /** Held by open orders. */
+  reserved: decimal,
+  /** Under way between venues: nothing moves yet, so always 0. */
+  in_flight: decimal,
+  timestamp: time,
+});
+export const balancesData = z.object({ balances: z.array(balanceView) });
+
+export const tradingRequest = z.strictObject({ reason: z.string().max(200).default('') });
+export const tradingData = z.object({
+  state: z.enum(['active', 'reducing', 'halted']),
+  reason: z.string(),
+  by: z.string(),
+  command_id: z.string(),
+  timestamp: time,
+});
+/** The engine has not answered yet; the command stays on its way. */
+export const tradingPending = z.object({ state: z.literal('pending'), command_id: z.string() });
+
+const venueView = z.object({
+  id: z.string(),
+  status: z.enum(['connecting', 'live', 'degraded', 'down']),
+  reason: z.string().nullable(),
+  health: z.number(),
+  age_ms: z.number(),
+  age_ms_p99: z.number(),
+  messages: z.int(),
+  gaps: z.int(),
+  resyncs: z.int(),
+  reconnects: z.int(),
+  books: z.int(),
+  live_books: z.int(),
+  clock_offset_ms: z.number(),
+});
+export const statusData = z.object({
+  engine: z.string(),
+  /** `unknown` when the engine has not been heard for ten seconds. */
+  state: z.enum(['active', 'reducing', 'halted', 'unknown']),
+  reason: z.string(),
+  mode: z.string().nullable(),
+  version: z.string().nullable(),
+  epoch: z.int().nullable(),
+  status_age_ms: z.number().nullable(),
+  venues: z.array(venueView),
+  messages_per_second: z.number(),
+  decision_ns: z.object({ p50: z.number(), p99: z.number(), p999: z.number() }),
+  opportunities: z.object({
+    detected: z.int(),
+    executed: z.int(),
+    rejected_by_reason: z.record(z.string(), z.int()),
+  }),
+  operations: z.object({ completed: z.int(), failed: z.int(), recovering: z.int(), open: z.int() }),
+  pnl: z.object({ realised: decimal, fees: decimal }),
+  publish: z.object({ journalled: z.int(), published: z.int(), lag_records: z.int(), lag_ms: z.number() }),
+});
+
+/** What a WebSocket client may say. */
+export const socketRequest = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('subscribe'),
+    channel: z.string().max(32),
+    symbol: z.string().max(128).optional(),
+    exchange: z.string().max(64).optional(),
+    min_profit: z.number().optional(),
+    id: z.string().max(64).optional(),
+  }),
+  z.object({
+    type: z.literal('unsubscribe'),
+    channel: z.string().max(32),
+    symbol: z.string().max(128).optional(),
+    exchange: z.string().max(64).optional(),
+    id: z.string().max(64).optional(),
+  }),
+  z.object({
+    type: z.literal('resume'),
+    channel: z.string().max(32),
+    /** The first sequence wanted again: one more than the last one seen. */
+    from_seq: z.int().min(0),
+    id: z.string().max(64).optional(),
+  }),
+]);
+export type SocketRequest = z.infer<typeof socketRequest>;
