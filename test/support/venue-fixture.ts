@@ -1,0 +1,115 @@
+import { readFileSync } from 'node:fs';
+import { BookStore } from '#hotpath/book/book-store.ts';
+import { FeedSink } from '#hotpath/feed/sink.ts';
+import { Frame } from '#hotpath/runtime/frame.ts';
+import type { Market, Venue } from '#hotpath/venues/venue.ts';
+import { BadInput } from '#shared/assert.ts';
+import { VirtualClock } from '#shared/clock/virtual-clock.ts';
+import type { InstrumentIndex } from '#shared/domain/ids.ts';
+import type { Instrument } from '#shared/domain/instrument.ts';
+import type { ApplyOutcome, MarketUpdate } from '#shared/domain/market-event.ts';
+
+/** One step of a market's fixture: a frame of the socket, or the answer to a snapshot request. */
+export type Step = { readonly frame: string } | { readonly symbol: string; readonly snapshot: string };
+export type MarketFixture = {
+  readonly market: Market;
+  readonly bodies: readonly string[];
+  readonly steps: readonly Step[];
+};
+
+type Row = { readonly market?: string; readonly provenance?: string; readonly instruments?: string } & Partial<
+  Record<'frame' | 'snapshot' | 'symbol', string>
+>;
+
+const rowsOf = (venue: string): readonly Row[] =>
+  readFileSync(`test/fixtures/venues/${venue}.jsonl`, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Row);
+
+export const provenanceOf = (venue: string): string => rowsOf(venue)[0]?.provenance ?? '';
+
+export const fixturesOf = (venue: Venue): readonly MarketFixture[] =>
+  venue.markets.map((market) => {
+    const rows = rowsOf(venue.id).filter((row) => row.market === market.id);
+    return {
+      market,
+      bodies: rows.flatMap(({ instruments }) => instruments ?? []),
+      steps: rows.flatMap(({ frame, snapshot, symbol }): Step[] => {
+        if (snapshot !== undefined) return [{ symbol: symbol!, snapshot }];
+        return frame === undefined ? [] : [{ frame }];
+      }),
+    };
+  });
+
+/** Decode and books of one market, fed by hand: 100 ms pass between frames. */
+export class MarketRig {
+  readonly store: BookStore;
+  readonly controls: string[] = [];
+  readonly #market: Market;
+  readonly #instruments: readonly Instrument[];
+  readonly #sink: FeedSink;
+  readonly #frame = new Frame();
+  readonly #clock = new VirtualClock(0n);
+  #last: { update: MarketUpdate; outcome: ApplyOutcome } | undefined;
+
+  constructor(market: Market, instruments: readonly Instrument[]) {
+    this.#market = market;
+    this.#instruments = instruments;
+    const { venue } = instruments[0]!;
+    this.store = new BookStore({
+      instruments,
+      rulesOf: () => market.book,
+      clock: this.#clock,
+      staleAfterMs: Infinity,
+    });
+    this.#sink = new FeedSink({
+      instruments,
+      venue,
+      market: market.id,
+      onControl: (kind) => this.controls.push(kind),
+      onUpdate: (update) => {
+        this.#last = { update: structuredClone(update), outcome: this.store.apply(update) };
+      },
+    });
+  }
+
+  /** What one step published and what the books made of it; undefined when it published nothing. @throws BadInput */
+  take(step: Step): { readonly update: MarketUpdate; readonly outcome: ApplyOutcome } | undefined {
+    return 'frame' in step
+      ? this.frame(Buffer.from(step.frame))
+      : this.snapshot(step.symbol, Buffer.from(step.snapshot));
+  }
+
+  frame(bytes: Uint8Array) {
+    this.#begin();
+    this.#market.decode(this.#frame.window(bytes, 0, bytes.length), this.#sink);
+    return this.#last;
+  }
+
+  snapshot(symbol: string, bytes: Uint8Array) {
+    const { snapshot } = this.#market.book;
+    if (snapshot.from === 'push') throw new Error('this market pushes its snapshots');
+    this.#begin();
+    const index = this.#instruments.findIndex(({ venueSymbol }) => venueSymbol === symbol);
+    snapshot.decode(this.#frame.window(bytes, 0, bytes.length), this.#sink, index as InstrumentIndex);
+    return this.#last;
+  }
+
+  #begin(): void {
+    this.#last = undefined;
+    this.#clock.jumpTo(this.#clock.now() + 1e8);
+    this.#sink.update.receivedTimeNs = this.#clock.now();
+  }
+}
+
+/** What `take` throws, if it is BadInput; anything else is a fault of ours and goes through. */
+export function refusalOf(take: () => unknown): string | undefined {
+  try {
+    take();
+    return undefined;
+  } catch (error) {
+    if (error instanceof BadInput) return error.message;
+    throw error;
+  }
+}
