@@ -10,8 +10,8 @@ import { textOf, ZERO } from '#shared/money/grid.ts';
 import type { Pnl, Rates } from '#shared/money/pnl.ts';
 import { flowsOf, pnlOfFill } from '#shared/money/pnl.ts';
 import type { EventData } from '#shared/schema/event.ts';
-import type { Position } from './position.ts';
-import { FLAT, positionAfter } from './position.ts';
+import type { Position } from '#shared/money/position.ts';
+import { FLAT, positionAfter } from '#shared/money/position.ts';
 
 type Account = {
   readonly venue: VenueId;

@@ -1,5 +1,6 @@
 import {
   closeSync,
+  fstatSync,
   fdatasyncSync,
   mkdirSync,
   openSync,
@@ -198,12 +199,18 @@ export class JournalReader {
   #readChunk(records: JournalRecord[], recordsMax: number, bytesMax: number): number {
     const { segment, offset } = this.#position;
     const length = readSync(this.#fd!, this.#chunk, 0, this.#chunk.length, offset);
+    if (length === 0 && fstatSync(this.#fd!).size < offset) {
+      throw new BadInput(
+        `position is beyond the journal: file=${segmentPath(this.#directory, segment)}, offset=${offset}`,
+      );
+    }
+    const bytes = this.#chunk.subarray(0, length);
     let at = 0;
     while (records.length < recordsMax && at < bytesMax) {
-      const end = this.#chunk.subarray(0, length).indexOf(NEWLINE, at);
+      const end = bytes.indexOf(NEWLINE, at);
       if (end < 0) break;
       const seq = this.#position.seq + 1;
-      const json = recordIn(this.#chunk.subarray(at, end), seq);
+      const json = recordIn(bytes.subarray(at, end), seq);
       if (json === undefined) throw damaged(segmentPath(this.#directory, segment), offset + at, seq);
       at = end + 1;
       this.#position = { segment, offset: offset + at, seq };
@@ -224,15 +231,18 @@ export class JournalReader {
   }
 }
 
-/** Every event after `from`, in order, up to the last complete record. @throws BadInput on damage. */
-export function* readJournal(directory: string, from: JournalPosition = JOURNAL_START): Generator<EngineEvent> {
-  const reader = new JournalReader(directory, from);
+/** Every event after a sequence number, in order, up to the last complete record. @throws BadInput on damage. */
+export function* readJournal(directory: string, afterSeq = 0): Generator<EngineEvent> {
+  const segment = segmentsIn(directory).findLast((first) => first <= afterSeq + 1) ?? 0;
+  const reader = new JournalReader(directory, segment === 0 ? JOURNAL_START : { segment, offset: 0, seq: segment - 1 });
   try {
     for (;;) {
       const records = reader.read(10_000, RECORD_BYTES_MAX);
       if (records.length === 0) return;
-      // The CRC says that these are our own words: they need no second schema check.
-      for (const { json } of records) yield JSON.parse(json) as EngineEvent;
+      for (const { seq, json } of records) {
+        // The CRC says that these are our own words: they need no second schema check.
+        if (seq > afterSeq) yield JSON.parse(json) as EngineEvent;
+      }
     }
   } finally {
     reader.close();

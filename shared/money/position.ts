@@ -1,7 +1,7 @@
 import { Decimal } from 'decimal.js';
-import { ZERO } from '#shared/money/grid.ts';
-import type { FillFacts } from '#shared/money/pnl.ts';
-import { flowsOf } from '#shared/money/pnl.ts';
+import { ZERO } from './grid.ts';
+import type { FillFacts } from './pnl.ts';
+import { flowsOf } from './pnl.ts';
 
 /** Net change of inventory through one instrument. `realised` is in quote, after fees. */
 export type Position = { readonly size: Decimal; readonly entryPrice: Decimal; readonly realised: Decimal };

@@ -1,0 +1,88 @@
+import { Worker } from 'node:worker_threads';
+import type { Clock, Timer } from '#shared/clock/clock.ts';
+import type { Command } from '#shared/schema/command.ts';
+import type { EngineStatus, MarketSample } from '#shared/schema/status.ts';
+import type { FromWorker, ToWorker, WorkerOptions, WorkerReport } from './worker-messages.ts';
+
+export type OutboxClientOptions = {
+  readonly clock: Clock;
+  readonly worker: WorkerOptions;
+  /** Last sequence number of the journal. */
+  readonly lastSeq: () => number;
+  readonly onCommand: (command: Command) => void;
+  /** The worker died of a bug; it is started again. */
+  readonly onCrash: (error: Error) => void;
+};
+
+const RESTART_MS = 1_000;
+
+/** The main thread's side of the publish worker: starts it, feeds it once a second, knows how far it is. */
+export class OutboxClient {
+  readonly #options: OutboxClientOptions;
+  #worker: Worker | undefined;
+  #restart: Timer | undefined;
+  #report: WorkerReport = { published: 0, lagMs: 0, lastError: '' };
+  #onDrained: (() => void) | undefined;
+
+  constructor(options: OutboxClientOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: this.#options.worker });
+    this.#worker = worker;
+    worker.on('message', (message: FromWorker) => this.#hear(message));
+    worker.on('error', (error) => {
+      this.#worker = undefined;
+      this.#report = { ...this.#report, lastError: error instanceof Error ? error.message : String(error) };
+      this.#options.onCrash(error instanceof Error ? error : new Error(String(error)));
+      this.#restart = this.#options.clock.after(RESTART_MS, () => this.start());
+    });
+  }
+
+  /** How far the worker was when it last spoke. */
+  get lag(): WorkerReport & { readonly lagRecords: number } {
+    return { ...this.#report, lagRecords: Math.max(0, this.#options.lastSeq() - this.#report.published) };
+  }
+
+  /** Called once a second. What the worker had no time for is replaced. */
+  post(market: readonly MarketSample[], status: EngineStatus): void {
+    this.#send({ kind: 'post', market, status });
+  }
+
+  /** Ships everything that is in the journal's file and ends the worker; false when that took longer than it may. */
+  async drain(withinMs: number): Promise<boolean> {
+    this.#restart?.cancel();
+    const worker = this.#worker;
+    if (worker === undefined) return this.lag.lagRecords === 0;
+    const drained = await new Promise<boolean>((resolve) => {
+      const timer = this.#options.clock.after(withinMs, () => resolve(false));
+      this.#onDrained = () => {
+        timer.cancel();
+        resolve(true);
+      };
+      this.#send({ kind: 'drain', seq: this.#options.lastSeq() });
+    });
+    await worker.terminate();
+    this.#worker = undefined;
+    return drained;
+  }
+
+  #send(message: ToWorker): void {
+    this.#worker?.postMessage(message);
+  }
+
+  #hear(message: FromWorker): void {
+    switch (message.kind) {
+      case 'report':
+        this.#report = { published: message.published, lagMs: message.lagMs, lastError: message.lastError };
+        return;
+      case 'command':
+        this.#options.onCommand(message.command);
+        return;
+      case 'drained':
+        this.#report = { published: message.published, lagMs: 0, lastError: '' };
+        this.#onDrained?.();
+    }
+  }
+}

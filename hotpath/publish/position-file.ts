@@ -1,0 +1,32 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { BadInput } from '#shared/assert.ts';
+
+/** A small JSON file that is replaced whole or not at all. */
+export type PositionFile<T> = {
+  /** Undefined when it was never saved. @throws BadInput on a file that is none of ours. */
+  readonly load: () => T | undefined;
+  readonly save: (value: T) => void;
+};
+
+export function positionFile<T>(path: string, parse: (json: unknown) => T): PositionFile<T> {
+  return {
+    load: () => {
+      let text: string;
+      try {
+        text = readFileSync(path, 'utf8');
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+        throw error;
+      }
+      try {
+        return parse(JSON.parse(text));
+      } catch (error) {
+        throw new BadInput(`position file cannot be read: file=${path}`, { cause: error });
+      }
+    },
+    save: (value) => {
+      writeFileSync(`${path}.new`, JSON.stringify(value));
+      renameSync(`${path}.new`, path);
+    },
+  };
+}

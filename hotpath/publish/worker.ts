@@ -1,0 +1,147 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { parentPort, workerData } from 'node:worker_threads';
+import { assert } from '#shared/assert.ts';
+import { systemClock } from '#shared/clock/clock.ts';
+import { randomFrom } from '#shared/random.ts';
+import type { MarketSample } from '#shared/schema/status.ts';
+import { Backoff } from '../runtime/backoff.ts';
+import { dynamodbFrom, kinesisFrom, putRecordsTo, putStatus } from './aws.ts';
+import type { CommandPosition } from './command-poller.ts';
+import { CommandPoller } from './command-poller.ts';
+import type { JournalPosition } from './journal.ts';
+import { JOURNAL_START, JournalReader } from './journal.ts';
+import type { OutboxRecord } from './outbox.ts';
+import { BATCH_RECORDS_MAX } from './outbox.ts';
+import { positionFile } from './position-file.ts';
+import { errorText, isOutside, Shipper } from './shipper.ts';
+import type { FromWorker, ToWorker, WorkerOptions } from './worker-messages.ts';
+
+/** Looks for new records this often when there were none. */
+const IDLE_MS = 20;
+const REPORT_MS = 1_000;
+const COMMANDS_MS = 250;
+const RETRY_MS = 1_000;
+
+assert(parentPort !== null, 'the publish worker is started as a worker thread');
+const port = parentPort;
+const options = workerData as WorkerOptions;
+const clock = systemClock();
+const nowMs = (): number => clock.unixMs(clock.now());
+const kinesis = kinesisFrom(options.aws);
+const dynamodb = dynamodbFrom(options.aws);
+const putMarket = putRecordsTo(kinesis, options.streams.market);
+
+const position = positionFile(options.positionFile, (json) => json as JournalPosition);
+const start = position.load() ?? JOURNAL_START;
+const shipper = new Shipper(
+  {
+    reader: new JournalReader(options.journalDir, start),
+    position,
+    put: putRecordsTo(kinesis, options.streams.events),
+    backoff: new Backoff({ minMs: 100, maxMs: 2_000 }, randomFrom(options.seed)),
+    sleep: wait,
+  },
+  start,
+);
+
+/** The latest of what is posted once a second; an older one that found no time is dropped. */
+let posted: Extract<ToWorker, { kind: 'post' }> | undefined;
+let isPosting = false;
+let drainTo: number | undefined;
+/** The last failure of everything that may fail without loss: samples, status, commands. Cleared by the next success of the same thing. */
+const failures = new Map<string, string>();
+
+const tell = (message: FromWorker): void => port.postMessage(message);
+
+/** Does something that the outside may refuse; remembers what it said. */
+async function attempt(what: string, task: () => Promise<void>): Promise<boolean> {
+  try {
+    await task();
+    failures.delete(what);
+    return true;
+  } catch (error) {
+    if (!isOutside(error)) throw error;
+    failures.set(what, `${what}: ${errorText(error)}`);
+    return false;
+  }
+}
+
+async function shipForEver(): Promise<void> {
+  for (;;) {
+    let shipped = 0;
+    const isGood = await attempt('journal', async () => {
+      shipped = await shipper.shipBatch();
+    });
+    if (drainTo !== undefined && shipper.published >= drainTo && posted === undefined && !isPosting) return;
+    if (!isGood) await wait(RETRY_MS);
+    else if (shipped === 0) await wait(IDLE_MS);
+  }
+}
+
+async function postForEver(): Promise<void> {
+  for (;;) {
+    const current = posted;
+    posted = undefined;
+    if (current === undefined) {
+      await wait(IDLE_MS);
+      continue;
+    }
+    isPosting = true;
+    await attempt('status', () => putStatus(dynamodb, options.stateTable, current.status));
+    await attempt('market', () => sendSamples(current.market));
+    isPosting = false;
+  }
+}
+
+/** Samples may be lost: one attempt, and the next second brings newer ones. */
+async function sendSamples(samples: readonly MarketSample[]): Promise<void> {
+  for (let at = 0; at < samples.length; at += BATCH_RECORDS_MAX) {
+    await putMarket(samples.slice(at, at + BATCH_RECORDS_MAX).map(sampleRecord));
+  }
+}
+
+const sampleRecord = (sample: MarketSample): OutboxRecord => ({
+  seq: 0,
+  key: sample.instrument,
+  json: JSON.stringify(sample),
+});
+
+async function listenForEver(): Promise<void> {
+  const poller = new CommandPoller({
+    kinesis,
+    stream: options.streams.commands,
+    position: positionFile(options.commandsFile, (json) => json as CommandPosition),
+    nowMs,
+    onCommand: (command) => tell({ kind: 'command', command }),
+  });
+  for (;;) {
+    const isGood = await attempt('commands', () => poller.poll());
+    await wait(isGood ? COMMANDS_MS : RETRY_MS);
+  }
+}
+
+async function reportForEver(): Promise<void> {
+  for (;;) {
+    report();
+    await wait(REPORT_MS);
+  }
+}
+
+function report(): void {
+  const { oldestAt, published, lastError } = shipper;
+  const lagMs = oldestAt === undefined ? 0 : Math.max(0, nowMs() - Number(BigInt(oldestAt) / 1_000_000n));
+  const [failure = ''] = failures.values();
+  tell({ kind: 'report', published, lagMs, lastError: lastError === '' ? failure : `events: ${lastError}` });
+}
+
+port.on('message', (message: ToWorker) => {
+  if (message.kind === 'post') posted = message;
+  else drainTo = message.seq;
+});
+
+await Promise.race([shipForEver(), postForEver(), listenForEver(), reportForEver()]);
+report();
+tell({ kind: 'drained', published: shipper.published });
+kinesis.destroy();
+dynamodb.destroy();
+port.close();

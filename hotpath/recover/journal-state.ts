@@ -1,0 +1,341 @@
+import { assert } from '#shared/assert.ts';
+import type {
+  ClientOrderId,
+  InstrumentId,
+  OperationId,
+  OpportunityId,
+  RouteId,
+  TradeId,
+  VenueId,
+} from '#shared/domain/ids.ts';
+import type { OpenOperation, OpenOrder, LedgerState } from '#shared/domain/recovery.ts';
+import { Decimal } from 'decimal.js';
+import type { Price, Qty } from '#shared/money/grid.ts';
+import { decimalFrom, textOf, ZERO } from '#shared/money/grid.ts';
+import type { FillFacts, Rates } from '#shared/money/pnl.ts';
+import { fillFactsFrom, flowsOf, pnlOfFill, ratesFrom } from '#shared/money/pnl.ts';
+import type { Position } from '#shared/money/position.ts';
+import { FLAT, positionAfter } from '#shared/money/position.ts';
+import type { EngineEvent, EventData } from '#shared/schema/event.ts';
+
+type OperationRecord = {
+  operation: EventData<'operation'>;
+  readonly orders: Record<string, EventData<'order'>>;
+  readonly fills: EventData<'fill'>[];
+  /** Dust of this operation that is in the dust ledger already, by asset. */
+  dust: Record<string, string>;
+};
+
+/** The state as text: what a checkpoint holds. */
+export type Checkpoint = {
+  readonly v: 1;
+  readonly seq: number;
+  readonly epoch: number;
+  readonly accounts: Readonly<Record<string, string>>;
+  readonly positions: Readonly<
+    Record<string, { readonly size: string; readonly entryPrice: string; readonly realised: string }>
+  >;
+  readonly deviations: Readonly<Record<string, string>>;
+  readonly dust: Readonly<Record<string, string>>;
+  readonly operations: readonly OperationRecord[];
+  readonly opportunities: readonly EventData<'opportunity'>[];
+  readonly pnl: { readonly realised: string; readonly fees: string; readonly fills: number };
+  readonly today: { readonly day: number; readonly realised: string };
+  /** What trading was last told to be; null before the first command. */
+  readonly trading: Trading | null;
+};
+
+type Trading = Pick<EventData<'trading-state'>, 'state' | 'reason'>;
+
+/** Ended operations kept because a late fill may still wake them. */
+const ENDED_MAX = 500;
+const DAY_NS = 86_400_000_000_000n;
+
+/**
+ * What the journal says, folded event by event: balances, positions, what is open. At start-up it is the memory of the engine; while the
+ * engine runs it follows along, so that a checkpoint costs no reading.
+ */
+export class JournalState {
+  #seq = 0;
+  #epoch = 0;
+  readonly #accounts = new Map<string, Decimal>();
+  readonly #positions = new Map<string, Position>();
+  readonly #deviations = new Map<string, Decimal>();
+  readonly #dust = new Map<string, Decimal>();
+  readonly #open = new Map<string, OperationRecord>();
+  readonly #ended = new Map<string, OperationRecord>();
+  readonly #opportunities = new Map<string, EventData<'opportunity'>>();
+  #realised: Decimal = ZERO;
+  #fees: Decimal = ZERO;
+  #fills = 0;
+  #day = 0;
+  #dayRealised: Decimal = ZERO;
+  #trading: Trading | null = null;
+
+  /** Sequence number of the last event. */
+  get seq(): number {
+    return this.#seq;
+  }
+
+  /** The last start of the engine; 0 when it never ran. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** What trading was last told to be; null before the first command. It outlives a crash: a stop stays a stop. */
+  get trading(): Trading | null {
+    return this.#trading;
+  }
+
+  isFunded(venue: string): boolean {
+    for (const account of this.#accounts.keys()) if (account.startsWith(`${venue} `)) return true;
+    return false;
+  }
+
+  apply(event: EngineEvent): void {
+    this.#seq = event.seq;
+    switch (event.kind) {
+      case 'engine-started':
+        this.#epoch = Math.max(this.#epoch, event.data.epoch);
+        return;
+      case 'balance':
+        this.#accounts.set(`${event.data.venue} ${event.data.asset}`, decimalFrom(event.data.total));
+        return;
+      case 'operation':
+        this.#applyOperation(event.data);
+        return;
+      case 'order':
+        this.#recordOf(event.data.operation).orders[event.data.client_order_id] = event.data;
+        return;
+      case 'fill':
+        this.#applyFill(event.data, event.at);
+        return;
+      case 'opportunity':
+        if (event.data.status === 'active') this.#opportunities.set(event.data.id, event.data);
+        else this.#opportunities.delete(event.data.id);
+        return;
+      case 'trading-state':
+        this.#trading = { state: event.data.state, reason: event.data.reason };
+        return;
+      case 'position':
+      case 'engine-stopped':
+      case 'command-refused':
+      case 'venue-status':
+        return;
+    }
+  }
+
+  ledger(): LedgerState {
+    return {
+      balances: [...this.#accounts].map(([account, total]) => {
+        const [venue, asset] = account.split(' ');
+        return { venue: venue as VenueId, asset: asset!, total };
+      }),
+      positions: [...this.#positions].map(([id, position]) => ({ instrument: id as InstrumentId, ...position })),
+      deviations: Object.fromEntries(this.#deviations),
+      dust: Object.fromEntries(this.#dust),
+      trades: [...this.#open.values()].flatMap(({ fills }) =>
+        fills.map((fill) => `${fill.instrument} ${fill.trade_id}`),
+      ),
+      realised: this.#realised,
+      fees: this.#fees,
+      fills: this.#fills,
+      day: this.#day,
+      dayRealised: this.#dayRealised,
+    };
+  }
+
+  openOperations(): readonly OpenOperation[] {
+    return [...this.#open.values()].map(openOperationFrom);
+  }
+
+  /** Opportunities that nobody has closed. */
+  openOpportunities(): readonly EventData<'opportunity'>[] {
+    return [...this.#opportunities.values()];
+  }
+
+  checkpoint(): Checkpoint {
+    const positions = [...this.#positions].map(([id, { size, entryPrice, realised }]) => {
+      return [id, { size: textOf(size), entryPrice: textOf(entryPrice), realised: textOf(realised) }] as const;
+    });
+    return {
+      v: 1,
+      seq: this.#seq,
+      epoch: this.#epoch,
+      accounts: textsOf(this.#accounts),
+      positions: Object.fromEntries(positions),
+      deviations: textsOf(this.#deviations),
+      dust: textsOf(this.#dust),
+      operations: [...this.#ended.values(), ...this.#open.values()],
+      opportunities: [...this.#opportunities.values()],
+      pnl: { realised: textOf(this.#realised), fees: textOf(this.#fees), fills: this.#fills },
+      today: { day: this.#day, realised: textOf(this.#dayRealised) },
+      trading: this.#trading,
+    };
+  }
+
+  static from(checkpoint: Checkpoint): JournalState {
+    const state = new JournalState();
+    state.#seq = checkpoint.seq;
+    state.#epoch = checkpoint.epoch;
+    setTexts(state.#accounts, checkpoint.accounts);
+    setTexts(state.#deviations, checkpoint.deviations);
+    setTexts(state.#dust, checkpoint.dust);
+    for (const [id, { size, entryPrice, realised }] of Object.entries(checkpoint.positions)) {
+      const position = {
+        size: decimalFrom(size),
+        entryPrice: decimalFrom(entryPrice),
+        realised: decimalFrom(realised),
+      };
+      state.#positions.set(id, position);
+    }
+    for (const record of checkpoint.operations) {
+      (isEnded(record.operation) ? state.#ended : state.#open).set(record.operation.id, record);
+    }
+    for (const opportunity of checkpoint.opportunities) state.#opportunities.set(opportunity.id, opportunity);
+    state.#realised = decimalFrom(checkpoint.pnl.realised);
+    state.#fees = decimalFrom(checkpoint.pnl.fees);
+    state.#fills = checkpoint.pnl.fills;
+    state.#day = checkpoint.today.day;
+    state.#dayRealised = decimalFrom(checkpoint.today.realised);
+    state.#trading = checkpoint.trading;
+    return state;
+  }
+
+  #applyOperation(operation: EventData<'operation'>): void {
+    const known = this.#open.get(operation.id) ?? this.#ended.get(operation.id);
+    const record = known ?? { operation, orders: {}, fills: [], dust: {} };
+    record.operation = operation;
+    if (!isEnded(operation)) {
+      this.#ended.delete(operation.id);
+      this.#open.set(operation.id, record);
+      return;
+    }
+    this.#open.delete(operation.id);
+    this.#ended.set(operation.id, record);
+    if (operation.state === 'completed') this.#sweepDust(record);
+    if (this.#ended.size <= ENDED_MAX) return;
+    for (const oldest of this.#ended.keys()) {
+      this.#ended.delete(oldest);
+      break;
+    }
+  }
+
+  #applyFill(data: EventData<'fill'>, at: string): void {
+    const record = this.#recordOf(data.operation);
+    record.fills.push(data);
+    const fill = fillFactsFrom(data);
+    const venue = venueOf(data.instrument);
+    for (const [asset, amount] of assetFlows(fill)) {
+      add(this.#accounts, `${venue} ${asset}`, amount);
+      add(this.#deviations, asset, amount);
+    }
+    this.#positions.set(data.instrument, positionAfter(this.#positions.get(data.instrument) ?? FLAT, fill));
+    const pnl = pnlOfFill(fill, ratesFrom(record.operation.rates));
+    const day = Number(BigInt(at) / DAY_NS);
+    if (day !== this.#day) this.#dayRealised = ZERO;
+    this.#day = day;
+    this.#dayRealised = this.#dayRealised.plus(pnl.realised);
+    this.#realised = this.#realised.plus(pnl.realised);
+    this.#fees = this.#fees.plus(pnl.fees);
+    this.#fills += 1;
+  }
+
+  /** What a completed operation left between its legs: all flows but those of the asset in which its route starts and ends. */
+  #sweepDust(record: OperationRecord): void {
+    const left = new Map<string, Decimal>();
+    for (const fill of record.fills)
+      for (const [asset, amount] of assetFlows(fillFactsFrom(fill))) add(left, asset, amount);
+    left.delete(startAssetOf(record.operation));
+    for (const [asset, amount] of left) add(this.#dust, asset, amount.minus(record.dust[asset] ?? '0'));
+    record.dust = textsOf(left);
+  }
+
+  #recordOf(operation: string): OperationRecord {
+    const record = this.#open.get(operation) ?? this.#ended.get(operation);
+    assert(record !== undefined, `the journal speaks of an operation it does not know: ${operation}`);
+    return record;
+  }
+}
+
+const isEnded = ({ state }: EventData<'operation'>): boolean => state === 'completed' || state === 'failed';
+const venueOf = (instrument: string): string => instrument.slice(0, instrument.indexOf(':'));
+
+/** The source asset of the first leg, from its unified spot symbol `venue:BASE/QUOTE`. */
+function startAssetOf({ legs }: EventData<'operation'>): string {
+  const first = legs[0];
+  assert(first !== undefined, 'an operation without legs');
+  const [base, quote] = first.instrument.slice(first.instrument.indexOf(':') + 1).split('/');
+  return first.side === 'buy' ? quote! : base!;
+}
+
+function assetFlows(fill: FillFacts): readonly (readonly [string, Decimal])[] {
+  const { base, quote } = flowsOf(fill);
+  return [
+    [fill.base, base],
+    [fill.quote, quote],
+    [fill.feeAsset, fill.fee.neg()],
+  ];
+}
+
+function add(sums: Map<string, Decimal>, key: string, amount: Decimal): void {
+  sums.set(key, (sums.get(key) ?? ZERO).plus(amount));
+}
+
+const textsOf = (sums: ReadonlyMap<string, Decimal>): Record<string, string> =>
+  Object.fromEntries([...sums].map(([key, amount]) => [key, textOf(amount)]));
+
+function setTexts(sums: Map<string, Decimal>, texts: Readonly<Record<string, string>>): void {
+  for (const [key, text] of Object.entries(texts)) sums.set(key, new Decimal(text));
+}
+
+function openOperationFrom({ operation, orders, fills }: OperationRecord): OpenOperation {
+  const rates: Rates = ratesFrom(operation.rates);
+  return {
+    id: operation.id as OperationId,
+    opportunity: operation.opportunity as OpportunityId,
+    route: operation.route as RouteId,
+    family: operation.type,
+    state: operation.state,
+    notional: decimalFrom(operation.notional),
+    expectedProfit: decimalFrom(operation.expected_profit),
+    rates,
+    legs: operation.legs.map(({ instrument, side, price, qty }) => ({
+      instrument: instrument as InstrumentId,
+      side,
+      price: decimalFrom(price) as Price,
+      qty: decimalFrom(qty) as Qty,
+    })),
+    orders: Object.values(orders).map((order) => openOrderFrom(order, fills)),
+  };
+}
+
+function openOrderFrom(order: EventData<'order'>, fills: readonly EventData<'fill'>[]): OpenOrder {
+  return {
+    request: {
+      clientOrderId: order.client_order_id as ClientOrderId,
+      operation: order.operation as OperationId,
+      leg: order.leg,
+      attempt: order.attempt,
+      purpose: order.purpose,
+      instrument: order.instrument as InstrumentId,
+      side: order.side,
+      type: order.type,
+      price: decimalFrom(order.price) as Price,
+      qty: decimalFrom(order.qty) as Qty,
+      timeInForce: order.time_in_force,
+    },
+    status: order.status,
+    fills: fills
+      .filter((fill) => fill.client_order_id === order.client_order_id)
+      .map((fill) => ({
+        tradeId: fill.trade_id as TradeId,
+        clientOrderId: order.client_order_id as ClientOrderId,
+        side: fill.side,
+        price: decimalFrom(fill.price),
+        qty: decimalFrom(fill.qty),
+        fee: decimalFrom(fill.fee),
+        feeAsset: fill.fee_asset,
+      })),
+  };
+}

@@ -1,0 +1,86 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { BadInput } from '#shared/assert.ts';
+import type { VenueId } from '#shared/domain/ids.ts';
+import type { LedgerState, OpenOperation } from '#shared/domain/recovery.ts';
+import { decimalFrom } from '#shared/money/grid.ts';
+import type { Decimal } from 'decimal.js';
+import type { EngineEvent, EventData } from '#shared/schema/event.ts';
+import type { Recorder } from '#shared/schema/recorder.ts';
+import type { Checkpoint } from './journal-state.ts';
+import { JournalState } from './journal-state.ts';
+
+/** Balances at the first start: venue → asset → amount, `default` for venues without their own. */
+export type InitialBalances = Readonly<Record<string, Readonly<Record<string, string>>>>;
+
+/** What start-up brings back to life. */
+export type Revived = {
+  readonly ledger: {
+    readonly restore: (state: LedgerState) => void;
+    readonly deposit: (venue: VenueId, asset: string, amount: Decimal) => void;
+    readonly changes: () => { readonly balances: readonly EventData<'balance'>[] };
+  };
+  readonly executor: { readonly resume: (left: readonly OpenOperation[]) => void };
+  readonly recorder: Recorder;
+};
+
+const FILE = 'checkpoint.json';
+
+/**
+ * What the journal of a directory says, from its checkpoint on; `read` yields the events after a sequence number.
+ * @throws BadInput on a checkpoint that is none, or on a damaged journal.
+ */
+export function loadState(directory: string, read: (afterSeq: number) => Iterable<EngineEvent>): JournalState {
+  const state = loadCheckpoint(join(directory, FILE));
+  for (const event of read(state.seq)) state.apply(event);
+  return state;
+}
+
+/** Saves the state beside the journal, whole or not at all; what is before it may then be pruned. */
+export function saveCheckpoint(directory: string, state: JournalState): void {
+  const path = join(directory, FILE);
+  writeFileSync(`${path}.new`, JSON.stringify(state.checkpoint()));
+  renameSync(`${path}.new`, path);
+}
+
+/**
+ * Start-up is recovery: balances as the journal has them (or the initial ones for a venue that never had any), no opportunity left open,
+ * and every open operation taken up where it was left. The ledger and the executor must be new.
+ */
+export function revive(
+  state: JournalState,
+  venues: readonly string[],
+  initial: InitialBalances,
+  revived: Revived,
+): void {
+  const { ledger, executor, recorder } = revived;
+  ledger.restore(state.ledger());
+  for (const venue of venues) {
+    if (state.isFunded(venue)) continue;
+    for (const [asset, amount] of Object.entries(initial[venue] ?? initial['default'] ?? {})) {
+      ledger.deposit(venue as VenueId, asset, decimalFrom(amount));
+    }
+  }
+  for (const balance of ledger.changes().balances)
+    recorder.record('balance', `${balance.venue}:${balance.asset}`, balance);
+  for (const opportunity of state.openOpportunities()) {
+    recorder.record('opportunity', opportunity.id, { ...opportunity, status: 'expired' });
+  }
+  recorder.flush();
+  executor.resume(state.openOperations());
+}
+
+function loadCheckpoint(path: string): JournalState {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new JournalState();
+    throw error;
+  }
+  try {
+    return JournalState.from(JSON.parse(text) as Checkpoint);
+  } catch (error) {
+    throw new BadInput(`checkpoint cannot be read: file=${path}`, { cause: error });
+  }
+}
