@@ -27,11 +27,11 @@ export class Subscription {
   readonly venueSymbol: string;
   /** The snapshot that is waited for or in flight, where snapshots come by REST: one at a time. */
   snapshot: Timer | undefined;
-  abandoned = false;
   readonly #clock: Clock;
   readonly #actions: SubscriptionActions;
   readonly #backoff: Backoff;
   readonly #firstBookWithinMs: number;
+  #abandoned = false;
   #tries = 0;
   #restartedNs = Number.NEGATIVE_INFINITY;
   #firstBook: Timer | undefined;
@@ -52,6 +52,11 @@ export class Subscription {
     this.#clock = clock;
     this.#actions = actions;
     this.#backoff = new Backoff(RESTART, random);
+  }
+
+  /** The venue was asked often enough, and still there is no book. */
+  get abandoned(): boolean {
+    return this.#abandoned && !this.#hasBook();
   }
 
   /** Venues ack unknown symbols and stay silent, so only a book proves that the subscription works. */
@@ -85,12 +90,16 @@ export class Subscription {
     this.snapshot = undefined;
   }
 
+  #hasBook(): boolean {
+    const status = this.#actions.status(this.instrument);
+    return status !== 'syncing' && status !== 'gap';
+  }
+
   #checkBook(): void {
     this.#firstBook = undefined;
-    const status = this.#actions.status(this.instrument);
-    if (status !== 'syncing' && status !== 'gap') {
+    if (this.#hasBook()) {
       this.#tries = 0;
-      this.abandoned = false;
+      this.#abandoned = false;
       return;
     }
     if (this.snapshot !== undefined || this.#restart !== undefined) {
@@ -98,18 +107,21 @@ export class Subscription {
       return;
     }
     this.#tries += 1;
-    if (this.#tries < TRIES_MAX) {
-      this.#actions.resubscribe(this);
-      return;
-    }
-    this.#tries = 0;
-    if (!this.abandoned) {
-      this.abandoned = true;
+    if (this.#tries < TRIES_MAX) this.#actions.resubscribe(this);
+    else this.#giveUp();
+  }
+
+  /** For now: a suspended instrument may come back. */
+  #giveUp(): void {
+    this.#tries = TRIES_MAX - 1;
+    if (!this.#abandoned) {
+      this.#abandoned = true;
       this.#actions.abandon(this);
     }
     this.#firstBook = this.#clock.after(ABANDONED_RETRY_MS, () => {
       this.#firstBook = undefined;
-      this.#actions.resubscribe(this);
+      if (this.#hasBook()) this.#abandoned = false;
+      else this.#actions.resubscribe(this);
     });
   }
 }

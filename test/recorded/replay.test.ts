@@ -1,0 +1,66 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { reportBasis } from '#hotpath/replay/basis.ts';
+import type { BookReport } from '#hotpath/replay/book-report.ts';
+import { reportBooks } from '#hotpath/replay/book-report.ts';
+import { venues } from '#hotpath/venues/index.ts';
+
+const recorded = process.env['RECORDED_DIR'] ?? '../shared/recorded';
+const files = [
+  ['cryptofeed/binance', 'cryptofeed_binance'],
+  ['cryptofeed/binance_futures', 'cryptofeed_binance_futures'],
+  ['cryptofeed/okx', 'cryptofeed_okx'],
+  ['derived/okx_books_seqid_2026form', 'derived_okx_books_seqid_2026form'],
+  ['derived/kraken_v2_from_v1', 'derived_kraken_v2_from_v1'],
+  ['hftbacktest/spot_btcusdt_20240808', 'hft_spot_btcusdt_20240808'],
+  ['hftbacktest/usdm_btcusdt_20240808', 'hft_usdm_btcusdt_20240808'],
+  ['hftbacktest/cm_btcusd_perp_20240808', 'hft_cm_btcusd_perp_20240808'],
+] as const;
+
+type Expected = {
+  readonly symbols: Readonly<Record<string, Partial<BookReport> & { readonly deltas?: number }>>;
+};
+const expectedOf = (name: string): unknown => JSON.parse(readFileSync(`${recorded}/expected/${name}.json`, 'utf8'));
+
+describe.skipIf(!existsSync(recorded))('recorded frames, replayed (skipped without RECORDED_DIR)', () => {
+  it.each(files)('%s gives the expected books', async (file, name) => {
+    const { symbols } = expectedOf(name) as Expected;
+    const report = await reportBooks(`${recorded}/${file}.frames.jsonl.gz`, { venues });
+    expect(report).toMatchObject({ gaps: 0, crossed: 0, malformed: 0 });
+    expect(Object.keys(report.books).sort()).toEqual(Object.keys(symbols).sort());
+    for (const [symbol, { stats, deltas, ...expected }] of Object.entries(symbols)) {
+      const found = report.books[symbol]!;
+      expect(found, symbol).toMatchObject(expected);
+      expect(found.stats.applied, symbol).toBe(stats?.applied ?? deltas);
+      expect(found.stats.cs_ok, symbol).toBe(found.stats.cs_checked);
+      if (stats !== undefined) expect(found.stats, symbol).toMatchObject(withoutDeltas(stats));
+    }
+  });
+
+  it('checks the checksum of every Kraken frame', async () => {
+    const { books } = await reportBooks(`${recorded}/derived/kraken_v2_from_v1.frames.jsonl.gz`, { venues });
+    const checked = Object.values(books).map(({ stats }) => stats.cs_checked - stats.snapshots - stats.applied);
+    expect(checked).toEqual(Object.keys(books).map(() => 0));
+  });
+
+  it('gives every figure of the known basis', async () => {
+    const report = await reportBasis(basisFiles, { venues });
+    expect(report).toEqual(expectedOf('known_basis_btc_20240808'));
+  });
+
+  it('finds nothing that pays retail taker fees on the way in and out', async () => {
+    const report = await reportBasis(basisFiles, { venues, fees: { spotBps: 10, perpBps: 5 } });
+    for (const pair of Object.values(report.results)) expect(pair.profitable_episodes).toBe(0);
+  });
+});
+
+const basisFiles = [
+  `${recorded}/hftbacktest/spot_btcusdt_20240808.frames.jsonl.gz`,
+  `${recorded}/hftbacktest/usdm_btcusdt_20240808.frames.jsonl.gz`,
+  `${recorded}/hftbacktest/cm_btcusd_perp_20240808.frames.jsonl.gz`,
+] as const;
+
+/** The peer counts deltas received; the books count those applied and those dropped. */
+function withoutDeltas(stats: object): object {
+  return Object.fromEntries(Object.entries(stats).filter(([name]) => name !== 'deltas'));
+}
