@@ -20,9 +20,10 @@ export class VenueClock {
   /** Takes one message's times, both Unix milliseconds, and returns its lateness: never negative. */
   lateness(receivedMs: number, venueMs: number): number {
     if (receivedMs >= this.#turnMs) {
-      this.#previous = receivedMs - this.#turnMs < HALF_WINDOW_MS ? this.#current : Infinity;
+      const next = receivedMs - this.#turnMs < HALF_WINDOW_MS;
+      this.#previous = next ? this.#current : Infinity;
       this.#current = Infinity;
-      this.#turnMs = receivedMs + HALF_WINDOW_MS;
+      this.#turnMs = (next ? this.#turnMs : receivedMs) + HALF_WINDOW_MS;
     }
     const difference = receivedMs - venueMs;
     if (difference < this.#current) this.#current = difference;

@@ -1,0 +1,197 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { BookSide, Direction } from '#hotpath/book/book.ts';
+import { RingSide, WINDOW } from '#hotpath/book/ring-book.ts';
+import { SortedSide } from '#hotpath/book/sorted-book.ts';
+
+/** The layout nobody can get wrong: a Map, sorted when asked. */
+class MapSide implements BookSide {
+  readonly #levels = new Map<number, number>();
+  readonly #direction: Direction;
+
+  constructor(direction: Direction) {
+    this.#direction = direction;
+  }
+
+  get count(): number {
+    return this.#levels.size;
+  }
+
+  best(): [price: number, qty: number][] {
+    return [...this.#levels].sort(([a], [b]) => (b - a) * this.#direction);
+  }
+
+  bestPrice(): number {
+    return this.best()[0]?.[0] ?? NaN;
+  }
+
+  bestQty(): number {
+    return this.best()[0]?.[1] ?? 0;
+  }
+
+  set(price: number, qty: number): void {
+    if (qty === 0) this.#levels.delete(price);
+    else this.#levels.set(price, qty);
+  }
+
+  truncate(depth: number): void {
+    for (const [price] of this.best().slice(depth)) this.#levels.delete(price);
+  }
+
+  clear(): void {
+    this.#levels.clear();
+  }
+
+  read(prices: Float64Array, qtys: Float64Array, at: number, beyond: number): number {
+    const levels = this.best().filter(
+      ([price]) => Number.isNaN(beyond) || price * this.#direction < beyond * this.#direction,
+    );
+    const fitting = levels.slice(0, prices.length - at);
+    for (const [index, [price, qty]] of fitting.entries()) {
+      prices[at + index] = price;
+      qtys[at + index] = qty;
+    }
+    return at + fitting.length;
+  }
+}
+
+const TICK = { units: 5, scale: 100 } as const;
+const priceOf = (ticks: number): number => (ticks * TICK.units) / TICK.scale;
+
+type Operation =
+  | { readonly kind: 'set'; readonly price: number; readonly qty: number }
+  | { readonly kind: 'walk'; readonly ticks: number }
+  | { readonly kind: 'remove-best'; readonly times: number }
+  | { readonly kind: 'truncate'; readonly depth: number }
+  | { readonly kind: 'read'; readonly room: number; readonly beyond: number }
+  | { readonly kind: 'clear' };
+
+const CENTRE = 60_000;
+const nearTicks = fc.integer({ min: CENTRE - 40, max: CENTRE + 40 });
+/** Inside and around the window, far outliers on both sides, and prices between two ticks. */
+const price = fc.oneof(
+  { weight: 10, arbitrary: nearTicks.map(priceOf) },
+  { weight: 4, arbitrary: fc.integer({ min: CENTRE - 2 * WINDOW, max: CENTRE + 2 * WINDOW }).map(priceOf) },
+  { weight: 2, arbitrary: fc.integer({ min: 1, max: 1e9 }).map(priceOf) },
+  { weight: 2, arbitrary: nearTicks.map((ticks) => priceOf(ticks) + 0.0125) },
+  { weight: 1, arbitrary: fc.constantFrom(1e-9, 0.01, 123_456_789_012.34, 2 ** 52) },
+);
+const qty = fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 9 }));
+const operation: fc.Arbitrary<Operation> = fc.oneof(
+  { weight: 40, arbitrary: fc.record({ kind: fc.constant('set' as const), price, qty }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant('walk' as const), ticks: fc.integer({ min: -1_500, max: 1_500 }) }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant('remove-best' as const), times: fc.integer({ min: 1, max: 4 }) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('truncate' as const), depth: fc.integer({ min: 0, max: 30 }) }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({ kind: fc.constant('read' as const), room: fc.integer({ min: 1, max: 8 }), beyond: price }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('clear' as const) }) },
+);
+
+/** Applies one operation; the market drifts by `walk`, which makes windows move. */
+function apply(side: BookSide, step: Operation, drift: number): void {
+  switch (step.kind) {
+    case 'set':
+      side.set(step.price + priceOf(drift), step.qty);
+      return;
+    case 'remove-best':
+      for (let times = 0; times < step.times && side.count > 0; times += 1) side.set(side.bestPrice(), 0);
+      return;
+    case 'truncate':
+      side.truncate(step.depth);
+      return;
+    case 'clear':
+      side.clear();
+      return;
+    case 'walk':
+    case 'read':
+      return;
+  }
+}
+
+function levelsOf(side: BookSide, room = 64, beyond = NaN): number[][] {
+  const prices = new Float64Array(room);
+  const qtys = new Float64Array(room);
+  const count = side.read(prices, qtys, 0, beyond);
+  return Array.from({ length: count }, (_, at) => [prices[at]!, qtys[at]!]);
+}
+
+function agree(side: BookSide, model: MapSide, steps: readonly Operation[]): void {
+  let drift = 0;
+  for (const step of steps) {
+    if (step.kind === 'walk') drift = Math.max(-CENTRE / 2, drift + step.ticks);
+    apply(side, step, drift);
+    apply(model, step, drift);
+    if (side.count !== model.count) expect(side.count).toBe(model.count);
+    if (!Object.is(side.bestPrice(), model.bestPrice())) expect(side.bestPrice()).toBe(model.bestPrice());
+    if (side.bestQty() !== model.bestQty()) expect(side.bestQty()).toBe(model.bestQty());
+    if (step.kind === 'read') {
+      expect(levelsOf(side, step.room, step.beyond)).toEqual(levelsOf(model, step.room, step.beyond));
+    }
+  }
+  expect(levelsOf(side)).toEqual(levelsOf(model));
+}
+
+describe.each([
+  ['ring', (direction: Direction): BookSide => new RingSide(direction, TICK)],
+  ['sorted', (direction: Direction): BookSide => new SortedSide(direction)],
+] as const)('the %s layout', (_name, make) => {
+  it('answers as a Map would, over 10,000 random histories', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom<Direction>(1, -1),
+        fc.array(operation, { maxLength: 60, size: 'max' }),
+        (direction, steps) => {
+          agree(make(direction), new MapSide(direction), steps);
+        },
+      ),
+      { numRuns: 10_000 },
+    );
+  });
+
+  it('keeps agreeing over long histories', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom<Direction>(1, -1),
+        fc.array(operation, { minLength: 2_000, maxLength: 4_000, size: 'max' }),
+        (direction, steps) => {
+          agree(make(direction), new MapSide(direction), steps);
+        },
+      ),
+      { numRuns: 15 },
+    );
+  });
+
+  it.each<Direction>([1, -1])(
+    'holds 20,000 levels far apart and gives them back in order (direction %i)',
+    (direction) => {
+      const side = make(direction);
+      const model = new MapSide(direction);
+      for (let at = 1; at <= 20_000; at += 1) {
+        const level = priceOf(((at * 7_919) % 20_011) * 3 + 1);
+        side.set(level, at);
+        model.set(level, at);
+      }
+      expect(side.count).toBe(20_000);
+      expect(levelsOf(side, 20_000)).toEqual(levelsOf(model, 20_000));
+    },
+  );
+
+  it('removes what is not there without a trace', () => {
+    const side = make(1);
+    side.set(priceOf(100), 0);
+    side.set(priceOf(1e8), 0);
+    side.set(0.013, 0);
+    expect([side.count, side.bestPrice(), side.bestQty()]).toEqual([0, NaN, 0]);
+  });
+});
