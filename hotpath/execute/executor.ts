@@ -50,6 +50,7 @@ export const PATIENCE: Patience = {
 
 /** A venue that does not find an order is asked once more: the question may have overtaken the order. */
 const NOT_FOUND_ENOUGH = 2;
+const NO_DUST: ReadonlyMap<string, never> = new Map<string, never>();
 /** Orders a leg: what its client order ids can count. */
 const ATTEMPTS_MAX = 36;
 /** Ended operations that a late fill can still find. */
@@ -88,7 +89,11 @@ export class Executor {
       qty,
     }));
     const facts = planFacts(plan, this.#options.opportunityOf(plan.opportunity));
-    const operation = new Operation(this.#nextOrdinal(), facts, legs, { state: 'approved', rates: plan.rates });
+    const operation = new Operation(this.#nextOrdinal(), facts, legs, {
+      state: 'approved',
+      rates: plan.rates,
+      dustTold: NO_DUST,
+    });
     this.#enter(operation);
     this.#recordOperation(operation);
 

@@ -46,7 +46,11 @@ export function operationFrom(
     if (instrument === undefined) return undefined;
     legs.push({ ...leg, instrument });
   }
-  const operation = new Operation(ordinal, openFacts(open), legs, { state: open.state, rates: open.rates });
+  const operation = new Operation(ordinal, openFacts(open), legs, {
+    state: open.state,
+    rates: open.rates,
+    dustTold: new Map(Object.entries(open.dust)),
+  });
   for (const { request, status, fills } of open.orders) {
     const order = operation.addOrder(request, status);
     const { base, quote } = legs[request.leg]!.instrument;

@@ -49,6 +49,7 @@ export type OperationFacts = Pick<
   'id' | 'opportunity' | 'route' | 'type' | 'notional' | 'expected_profit' | 'rates' | 'legs'
 >;
 
+type LegAssets = Pick<OperationLeg, 'instrument' | 'side'>;
 type LegFlows = { filledQty: Decimal; base: Decimal; quote: Decimal };
 
 /** A plan on its way: its legs, all orders ever sent for them, and what they have moved. Knows no venue and sends nothing. */
@@ -68,7 +69,7 @@ export class Operation {
   #state: OperationState;
   readonly #flows: LegFlows[];
   readonly #attempts: number[];
-  #residuesTold: Decimal[] = [];
+  #dustTold: ReadonlyMap<string, Decimal>;
 
   constructor(ordinal: number, facts: OperationFacts, legs: readonly OperationLeg[], start: StartOfOperation) {
     this.id = facts.id as OperationId;
@@ -79,6 +80,7 @@ export class Operation {
     this.#state = start.state;
     this.#flows = legs.map(() => ({ filledQty: ZERO, base: ZERO, quote: ZERO }));
     this.#attempts = legs.map(() => 0);
+    this.#dustTold = start.dustTold;
   }
 
   get state(): OperationState {
@@ -147,20 +149,31 @@ export class Operation {
     });
   }
 
-  /** What is left between the legs since the last call: asset → received less spent. Where the route starts and ends it is profit. */
+  /** What is left between the legs since the last call, by asset. Where the route starts and ends it is profit, not dust. */
   takeResidues(): readonly (readonly [string, Decimal])[] {
-    const legs = this.view().legs;
-    const residues = legs.slice(1).map((leg, at) => legs[at]!.received.minus(leg.spent));
-    const told = this.#residuesTold;
-    this.#residuesTold = residues;
-    return residues.map((residue, at) => [sourceOf(legs[at + 1]!), residue.minus(told[at] ?? ZERO)] as const);
+    const residues = new Map<string, Decimal>();
+    for (const leg of this.view().legs) {
+      residues.set(targetOf(leg), (residues.get(targetOf(leg)) ?? ZERO).plus(leg.received));
+      residues.set(sourceOf(leg), (residues.get(sourceOf(leg)) ?? ZERO).minus(leg.spent));
+    }
+    residues.delete(sourceOf(this.legs[0]!));
+    const told = this.#dustTold;
+    this.#dustTold = residues;
+    return [...residues].map(([asset, residue]) => [asset, residue.minus(told.get(asset) ?? ZERO)] as const);
   }
 }
 
-export type StartOfOperation = { readonly state: OperationState; readonly rates: Rates };
+export type StartOfOperation = {
+  readonly state: OperationState;
+  readonly rates: Rates;
+  /** Residues that are in the dust ledger already: the operation had ended before and was woken. */
+  readonly dustTold: ReadonlyMap<string, Decimal>;
+};
+
 export type FillAmounts = Pick<Fill, 'side' | 'price' | 'qty' | 'fee'> & { readonly feeAsset: string };
 
-const sourceOf = ({ instrument, side }: LegView): string => (side === 'buy' ? instrument.quote : instrument.base);
+const sourceOf = ({ instrument, side }: LegAssets): string => (side === 'buy' ? instrument.quote : instrument.base);
+const targetOf = ({ instrument, side }: LegAssets): string => (side === 'buy' ? instrument.base : instrument.quote);
 
 function legView({ instrument, side, qty }: OperationLeg, { filledQty, base, quote }: LegFlows): LegView {
   const [spent, received] = side === 'buy' ? [quote.neg(), base] : [base.neg(), quote];

@@ -260,7 +260,7 @@ function segmentsIn(directory: string): number[] {
 const segmentPath = (directory: string, firstSeq: number): string =>
   join(directory, `${String(firstSeq).padStart(16, '0')}.journal`);
 
-/** A record that does not check is a torn tail when nothing good follows it; otherwise somebody damaged the file. */
+/** What does not continue the journal is a torn tail when no good record stands in it; otherwise somebody damaged the file. */
 function scanSegment(path: string, firstSeq: number): { lastSeq: number; goodBytes: number; tornBytes: number } {
   const bytes = readFileSync(path);
   let seq = firstSeq - 1;
@@ -270,9 +270,12 @@ function scanSegment(path: string, firstSeq: number): { lastSeq: number; goodByt
     seq += 1;
     at = end + 1;
   }
-  for (let next = bytes.indexOf(NEWLINE, at); next >= 0; next = bytes.indexOf(NEWLINE, next + 1)) {
-    const end = bytes.indexOf(NEWLINE, next + 1);
-    if (end >= 0 && recordIn(bytes.subarray(next + 1, end)) !== undefined) throw damaged(path, at, seq + 1);
+  for (
+    let start = at, end = bytes.indexOf(NEWLINE, at);
+    end >= 0;
+    start = end + 1, end = bytes.indexOf(NEWLINE, start)
+  ) {
+    if (recordIn(bytes.subarray(start, end)) !== undefined) throw damaged(path, at, seq + 1);
   }
   return { lastSeq: seq, goodBytes: at, tornBytes: bytes.length - at };
 }

@@ -9,11 +9,11 @@ import type {
   VenueId,
 } from '#shared/domain/ids.ts';
 import type { OpenOperation, OpenOrder, LedgerState } from '#shared/domain/recovery.ts';
-import { Decimal } from 'decimal.js';
+import type { Decimal } from 'decimal.js';
 import type { Price, Qty } from '#shared/money/grid.ts';
 import { decimalFrom, textOf, ZERO } from '#shared/money/grid.ts';
-import type { FillFacts, Rates } from '#shared/money/pnl.ts';
-import { fillFactsFrom, flowsOf, pnlOfFill, ratesFrom } from '#shared/money/pnl.ts';
+import type { FillFacts } from '#shared/money/pnl.ts';
+import { fillFactsFrom, flowsOf, pnlOfFill, decimalsFrom } from '#shared/money/pnl.ts';
 import type { Position } from '#shared/money/position.ts';
 import { FLAT, positionAfter } from '#shared/money/position.ts';
 import type { EngineEvent, EventData } from '#shared/schema/event.ts';
@@ -231,7 +231,7 @@ export class JournalState {
       add(this.#deviations, asset, amount);
     }
     this.#positions.set(data.instrument, positionAfter(this.#positions.get(data.instrument) ?? FLAT, fill));
-    const pnl = pnlOfFill(fill, ratesFrom(record.operation.rates));
+    const pnl = pnlOfFill(fill, decimalsFrom(record.operation.rates));
     const day = Number(BigInt(at) / DAY_NS);
     if (day !== this.#day) this.#dayRealised = ZERO;
     this.#day = day;
@@ -286,11 +286,11 @@ const textsOf = (sums: ReadonlyMap<string, Decimal>): Record<string, string> =>
   Object.fromEntries([...sums].map(([key, amount]) => [key, textOf(amount)]));
 
 function setTexts(sums: Map<string, Decimal>, texts: Readonly<Record<string, string>>): void {
-  for (const [key, text] of Object.entries(texts)) sums.set(key, new Decimal(text));
+  for (const [key, text] of Object.entries(texts)) sums.set(key, decimalFrom(text));
 }
 
-function openOperationFrom({ operation, orders, fills }: OperationRecord): OpenOperation {
-  const rates: Rates = ratesFrom(operation.rates);
+function openOperationFrom({ operation, orders, fills, dust }: OperationRecord): OpenOperation {
+  const rates = decimalsFrom(operation.rates);
   return {
     id: operation.id as OperationId,
     opportunity: operation.opportunity as OpportunityId,
@@ -307,6 +307,7 @@ function openOperationFrom({ operation, orders, fills }: OperationRecord): OpenO
       qty: decimalFrom(qty) as Qty,
     })),
     orders: Object.values(orders).map((order) => openOrderFrom(order, fills)),
+    dust: decimalsFrom(dust),
   };
 }
 

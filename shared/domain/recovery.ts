@@ -57,6 +57,8 @@ export type OpenOperation = {
   readonly rates: Readonly<Record<string, Decimal>>;
   readonly legs: readonly OpenLeg[];
   readonly orders: readonly OpenOrder[];
+  /** What of it is in the dust ledger already, by asset: it had ended before a late fill woke it. */
+  readonly dust: Readonly<Record<string, Decimal>>;
 };
 
 export type OpenLeg = {

@@ -48,7 +48,8 @@ export function recomputePnl(events: Iterable<EngineEvent>): Pnl & { readonly fi
   let realised = new Decimal(0);
   let fees = new Decimal(0);
   for (const event of events) {
-    if (event.kind === 'operation' && !rates.has(event.data.id)) rates.set(event.data.id, ratesFrom(event.data.rates));
+    if (event.kind === 'operation' && !rates.has(event.data.id))
+      rates.set(event.data.id, decimalsFrom(event.data.rates));
     if (event.kind !== 'fill') continue;
     const trade = `${event.data.instrument} ${event.data.trade_id}`;
     if (seen.has(trade)) continue;
@@ -75,7 +76,8 @@ export function fillFactsFrom(data: Extract<EngineEvent, { kind: 'fill' }>['data
   };
 }
 
-export const ratesFrom = (texts: Readonly<Record<string, string>>): Rates =>
+/** Reads amounts by asset, such as an operation's rates. @throws BadInput on anything that is not a decimal. */
+export const decimalsFrom = (texts: Readonly<Record<string, string>>): Readonly<Record<string, Decimal>> =>
   Object.fromEntries(Object.entries(texts).map(([asset, text]) => [asset, decimalFrom(text)]));
 
 function rateIn(rates: Rates, asset: string): Decimal {
