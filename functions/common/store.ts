@@ -144,7 +144,8 @@ export class Store {
     for (let scanned = 0; scanned < SCAN_PAGES_MAX; scanned += 1) {
       const page = await this.state.query({
         IndexName: LIST_INDEX,
-        KeyConditionExpression: 'list = :list',
+        KeyConditionExpression: '#list = :list',
+        ExpressionAttributeNames: { '#list': 'list' },
         ExpressionAttributeValues: { ':list': list },
         ScanIndexForward: false,
         Limit: SCAN_PAGE,
@@ -166,7 +167,7 @@ export class Store {
 
 // The projector stored only what the schema of events accepted.
 const eventOf = <K extends EventKind>(item: Item): EventOf<K> => JSON.parse(String(item['event'])) as EventOf<K>;
-const sampleOf = (item: Item): MarketSample => JSON.parse(String(item['sample'])) as MarketSample;
+const sampleOf = (item: Item): MarketSample => JSON.parse(String(item['quote'])) as MarketSample;
 
 const entityOf = <K extends EventKind>(item: Item): Entity<K> => ({
   event: eventOf<K>(item),

@@ -2,6 +2,7 @@ import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type { KinesisStreamEvent } from 'aws-lambda';
 import type { Clock } from '#shared/clock/clock.ts';
 import { marketSample, type MarketSample } from '#shared/schema/status.ts';
+import { ApplicationError } from '../common/errors.ts';
 import { at } from '../common/layout.ts';
 import type { Log } from '../common/log.ts';
 import type { StoreNames } from '../common/store.ts';
@@ -43,7 +44,8 @@ export function createMarketProjector(options: MarketOptions): (event: KinesisSt
       options.onSamples?.(await storeAll(state, [...latest.values()]));
       return ALL_DONE;
     } catch (error) {
-      options.log.warn('projection-retried', { stream: options.stream, cause: String(error) });
+      if (!(error instanceof ApplicationError)) throw error;
+      options.log.warn('projection-retried', { stream: options.stream, cause: error.message });
       return retryFrom(first);
     }
   };
@@ -64,9 +66,9 @@ async function storeAll(state: Table, samples: readonly MarketSample[]): Promise
 
 async function storeOne(state: Table, sample: MarketSample): Promise<boolean> {
   const stored = await state.update(at.market(sample.instrument), {
-    UpdateExpression: 'SET sample = :sample, at_ms = :at',
+    UpdateExpression: 'SET quote = :quote, at_ms = :at',
     ConditionExpression: 'attribute_not_exists(at_ms) OR at_ms < :at',
-    ExpressionAttributeValues: { ':sample': JSON.stringify(sample), ':at': sample.at_ms },
+    ExpressionAttributeValues: { ':quote': JSON.stringify(sample), ':at': sample.at_ms },
   });
   return stored !== undefined;
 }

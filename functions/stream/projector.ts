@@ -2,6 +2,7 @@ import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type { KinesisStreamEvent } from 'aws-lambda';
 import type { Clock } from '#shared/clock/clock.ts';
 import { engineEvent, type EngineEvent } from '#shared/schema/event.ts';
+import { ApplicationError } from '../common/errors.ts';
 import { listOf, placementsOf, type Placement } from '../common/layout.ts';
 import type { Log } from '../common/log.ts';
 import type { StoreNames } from '../common/store.ts';
@@ -68,7 +69,8 @@ export function createProjector(options: ProjectorOptions): Projector {
         try {
           await project(records.slice(from, from + CHUNK));
         } catch (error) {
-          options.log.warn('projection-retried', { stream: options.stream, cause: String(error) });
+          if (!(error instanceof ApplicationError)) throw error;
+          options.log.warn('projection-retried', { stream: options.stream, cause: error.message });
           return retryFrom(records[from]!);
         }
       }
@@ -133,10 +135,13 @@ async function apply(state: Table, { placement, engine, seq, text, listAt }: Cha
   const { key, list, ttlMs } = placement;
   await state.update(key, {
     UpdateExpression: `SET event = :event, last_seq = :seq, list_at = if_not_exists(list_at, :at)${
-      list === undefined ? '' : ', list = :list'
+      list === undefined ? '' : ', #list = :list'
     }${ttlMs === undefined ? '' : ', #ttl = :ttl'}`,
     ConditionExpression: 'attribute_not_exists(last_seq) OR last_seq < :seq',
-    ...(ttlMs === undefined ? {} : { ExpressionAttributeNames: { '#ttl': 'ttl' } }),
+    ...namesOf({
+      ...(list === undefined ? {} : { '#list': 'list' }),
+      ...(ttlMs === undefined ? {} : { '#ttl': 'ttl' }),
+    }),
     ExpressionAttributeValues: {
       ':event': text,
       ':seq': seq,
@@ -146,6 +151,12 @@ async function apply(state: Table, { placement, engine, seq, text, listAt }: Cha
     },
   });
 }
+
+/** Words that DynamoDB reserves need a placeholder, and a placeholder without use is refused. */
+const namesOf = (
+  names: Readonly<Record<string, string>>,
+): { readonly ExpressionAttributeNames?: Record<string, string> } =>
+  Object.keys(names).length === 0 ? {} : { ExpressionAttributeNames: names };
 
 const pause = (clock: Clock, ms: number): Promise<void> =>
   new Promise((resolve) => {

@@ -1,5 +1,5 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type AddressInfo, type Server as NetServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CreateTableCommandInput, DynamoDBClient } from '@aws-sdk/client-dynamodb';
@@ -76,8 +76,10 @@ async function startPeer(folder: string, port: number, create: () => Server): Pr
   let boundPort = port;
   const start = async (): Promise<void> => {
     if (running !== undefined) return;
+    // Asked before the store is opened: the peers cannot close a store whose server never listened.
+    if (boundPort !== 0) await claimable(boundPort);
     const peer = guarded(create());
-    await listen(peer.server, boundPort);
+    await bind(peer.server, boundPort);
     boundPort = (peer.server.address() as AddressInfo).port;
     running = peer;
   };
@@ -134,17 +136,24 @@ function guarded(server: Server): Guarded {
   };
 }
 
-function listen(server: Server, port: number): Promise<void> {
+/** @throws BadInput when somebody listens there */
+function claimable(port: number): Promise<void> {
+  return bind(createServer(), port).then(
+    (probe) =>
+      new Promise((resolve) => {
+        probe.close(() => resolve());
+      }),
+  );
+}
+
+function bind<S extends NetServer>(server: S, port: number): Promise<S> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      server.removeAllListeners('listening');
-      // The store was opened with the server: it is closed, or its folder would stay locked.
-      server.close(() => undefined);
       reject(error.code === 'EADDRINUSE' ? new BadInput(`port ${port} on ${HOST} is taken`) : error);
     });
     server.listen(port, HOST, () => {
       server.removeAllListeners('error');
-      resolve();
+      resolve(server);
     });
   });
 }

@@ -1,3 +1,4 @@
+import { z } from '@hono/zod-openapi';
 import { html } from 'hono/html';
 import type { App } from '../context.ts';
 
@@ -18,6 +19,11 @@ const INFO = {
   ],
 };
 
+const DOCUMENTS = [
+  { path: '/v1/openapi.json', summary: 'This description', type: 'application/json' },
+  { path: '/v1/docs', summary: 'This description, for people', type: 'text/html' },
+] as const;
+
 /** The OpenAPI document, and the same for people: one static page, nothing fetched from elsewhere. */
 export function mountDocuments(app: App): void {
   app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', {
@@ -25,6 +31,10 @@ export function mountDocuments(app: App): void {
     scheme: 'bearer',
     bearerFormat: 'JWT',
   });
+  for (const { path, summary, type } of DOCUMENTS) {
+    const responses = { 200: { description: summary, content: { [type]: { schema: z.string() } } } };
+    app.openAPIRegistry.registerPath({ method: 'get', path, tags: ['system'], summary, responses });
+  }
   app.doc31('/v1/openapi.json', INFO);
   app.get('/v1/docs', (context) => {
     const { paths = {} } = app.getOpenAPI31Document(INFO);

@@ -1,3 +1,4 @@
+import { z } from '@hono/zod-openapi';
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { EngineStatus } from '#shared/schema/status.ts';
 import { ApplicationError } from '../../common/errors.ts';
@@ -5,6 +6,13 @@ import { nowMs, SILENT_AFTER_MS, type App, type AppOptions } from '../context.ts
 
 /** Prometheus text, built anew at each scrape from the engine's last status: the API keeps no counters of the engine's. */
 export function mountMetrics(app: App, options: AppOptions): void {
+  app.openAPIRegistry.registerPath({
+    method: 'get',
+    path: '/metrics',
+    tags: ['system'],
+    summary: 'Prometheus text',
+    responses: { 200: { description: 'Metrics', content: { 'text/plain': { schema: z.string() } } } },
+  });
   app.get('/metrics', async (context) => {
     const registry = new Registry();
     const page = painter(registry);
