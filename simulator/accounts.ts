@@ -1,0 +1,177 @@
+import { Decimal } from 'decimal.js';
+import { assert } from '#shared/assert.ts';
+import type { Side } from '#shared/domain/route.ts';
+import type { Listing } from './listings.ts';
+import { qtyOf, valueOf } from './listings.ts';
+
+/** Who may trade, and with what. The same keys work on every simulated venue, each venue with its own balances. */
+export type AccountSpec = {
+  readonly name: string;
+  readonly apiKey: string;
+  /** Base64, because Kraken signs with the decoded bytes; the other venues use the text as it stands. */
+  readonly secret: string;
+  /** OKX only. */
+  readonly passphrase: string;
+  readonly balances: Readonly<Record<string, string>>;
+};
+
+/** The account a laptop run trades with. */
+export const DEFAULT_ACCOUNT: AccountSpec = {
+  name: 'desk',
+  apiKey: 'simulator-key',
+  secret: 'c2ltdWxhdG9yLXNlY3JldC1mb3ItbG9jYWxob3N0',
+  passphrase: 'simulator',
+  balances: {
+    USDT: '500000',
+    USDC: '250000',
+    USD: '250000',
+    BTC: '8',
+    ETH: '120',
+    SOL: '2500',
+    XRP: '300000',
+    ADA: '400000',
+    LTC: '2000',
+  },
+};
+
+export type Balance = { total: Decimal; held: Decimal };
+
+/** A perpetual's position. `cost` is what the open lots were worth when opened, in the settlement asset's unit of value. */
+export type Position = { lots: number; cost: Decimal; realised: Decimal };
+
+/** Binance keeps a wallet for each market; OKX and Kraken have one. */
+export const walletOf = ({ venue, market }: Pick<Listing, 'venue' | 'market'>): string =>
+  venue === 'binance' ? market : 'spot';
+
+/** Margin asked for a perpetual position: a tenth of its value. Losses not yet realised and funding are left out. */
+const MARGIN_SHARE = new Decimal('0.1');
+
+export class Account {
+  readonly spec: AccountSpec;
+  readonly #balances = new Map<string, Balance>();
+  readonly #positions = new Map<number, { readonly listing: Listing; readonly position: Position }>();
+
+  constructor(spec: AccountSpec) {
+    this.spec = spec;
+  }
+
+  balance(wallet: string, asset: string): Balance {
+    const key = `${wallet}:${asset}`;
+    const there = this.#balances.get(key);
+    if (there !== undefined) return there;
+    const empty: Balance = { total: new Decimal(0), held: new Decimal(0) };
+    this.#balances.set(key, empty);
+    return empty;
+  }
+
+  /** Assets the wallet has ever had, in the order of their arrival. */
+  assets(wallet: string): readonly string[] {
+    const prefix = `${wallet}:`;
+    return [...this.#balances.keys()].filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length));
+  }
+
+  position(listing: Listing): Position {
+    const there = this.#positions.get(listing.index);
+    if (there !== undefined) return there.position;
+    const flat: Position = { lots: 0, cost: new Decimal(0), realised: new Decimal(0) };
+    this.#positions.set(listing.index, { listing, position: flat });
+    return flat;
+  }
+
+  positions(): readonly { readonly listing: Listing; readonly position: Position }[] {
+    return [...this.#positions.values()];
+  }
+
+  /** Free to commit: total less what open orders hold and positions bind. */
+  available(wallet: string, asset: string): Decimal {
+    const { total, held } = this.balance(wallet, asset);
+    return this.positions()
+      .filter(({ listing }) => listing.settle === asset && walletOf(listing) === wallet)
+      .reduce((left, { position }) => left.minus(position.cost.times(MARGIN_SHARE)), total.minus(held));
+  }
+}
+
+/** One venue's money: it only ever moves from one account to another, so that no unit is made or lost. */
+export class Ledger {
+  /** The model's own side of every trade, and the other side of every realised profit; may go below zero. */
+  readonly house = new Account({ ...NOBODY, name: 'house' });
+  readonly fees = new Account({ ...NOBODY, name: 'fees' });
+  readonly #byKey = new Map<string, Account>();
+
+  constructor(specs: readonly AccountSpec[], wallets: ReadonlyMap<string, (asset: string) => boolean>) {
+    for (const spec of specs) {
+      const account = new Account(spec);
+      assert(!this.#byKey.has(spec.apiKey), 'an API key names one account');
+      this.#byKey.set(spec.apiKey, account);
+      for (const [wallet, takes] of wallets)
+        for (const [asset, amount] of Object.entries(spec.balances))
+          if (takes(asset)) account.balance(wallet, asset).total = new Decimal(amount);
+    }
+  }
+
+  byKey(apiKey: string): Account | undefined {
+    return this.#byKey.get(apiKey);
+  }
+
+  /** Every account, the house and the fee account included. */
+  all(): readonly Account[] {
+    return [...this.#byKey.values(), this.house, this.fees];
+  }
+
+  move(money: Money, from: Account, to: Account): void {
+    const source = from.balance(money.wallet, money.asset);
+    const target = to.balance(money.wallet, money.asset);
+    source.total = source.total.minus(money.amount);
+    target.total = target.total.plus(money.amount);
+  }
+
+  /** Opens, adds to, reduces or turns a position; the profit of what is closed moves against the house. Returns that profit. */
+  trade(
+    account: Account,
+    listing: Listing,
+    side: Side,
+    fill: { readonly price: number; readonly lots: number },
+  ): Decimal {
+    const position = account.position(listing);
+    const signed = side === 'buy' ? fill.lots : -fill.lots;
+    const closing = Math.sign(signed) === -Math.sign(position.lots) ? Math.min(fill.lots, Math.abs(position.lots)) : 0;
+    const profit = closing > 0 ? closePart(position, listing, closing, fill.price) : new Decimal(0);
+    const opening = fill.lots - closing;
+    if (opening > 0) {
+      position.lots += Math.sign(signed) * opening;
+      position.cost = position.cost.plus(valueOf(listing, fill.price, opening));
+    }
+    position.realised = position.realised.plus(profit);
+    if (account !== this.house)
+      this.move({ wallet: walletOf(listing), asset: listing.settle, amount: profit }, this.house, account);
+    return profit;
+  }
+}
+
+/** Average price at which the open lots were opened, as text; `0` when flat. */
+export function entryPrice(listing: Listing, { lots, cost }: Position): string {
+  if (lots === 0) return '0';
+  const size = qtyOf(listing, Math.abs(lots)).times(listing.contractSize);
+  return (listing.inverse ? size.div(cost) : cost.div(size)).toDecimalPlaces(8).toFixed();
+}
+
+/** Size of a position in the venue's unit, negative when short, as text. */
+export const signedSize = (listing: Listing, { lots }: Position): string => qtyOf(listing, lots).toFixed();
+
+/** Margin that opening `value` asks for. */
+export const marginFor = (value: Decimal): Decimal => value.times(MARGIN_SHARE);
+
+type Money = { readonly wallet: string; readonly asset: string; readonly amount: Decimal };
+
+const NOBODY: AccountSpec = { name: '', apiKey: '', secret: '', passphrase: '', balances: {} };
+
+/** A linear long earns when its lots are worth more quote, an inverse long when they are worth less base. */
+function closePart(position: Position, listing: Listing, lots: number, price: number): Decimal {
+  const long = position.lots > 0;
+  const share = lots === Math.abs(position.lots);
+  const cost = share ? position.cost : position.cost.times(lots).div(Math.abs(position.lots)).toDecimalPlaces(12);
+  position.cost = position.cost.minus(cost);
+  position.lots -= long ? lots : -lots;
+  const grown = valueOf(listing, price, lots).minus(cost);
+  return long === listing.inverse ? grown.negated() : grown;
+}

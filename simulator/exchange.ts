@@ -1,0 +1,439 @@
+import { Decimal } from 'decimal.js';
+import { assert } from '#shared/assert.ts';
+import type { Clock } from '#shared/clock/clock.ts';
+import { opposite } from '#shared/domain/route.ts';
+import type { Side } from '#shared/domain/route.ts';
+import type { Account, AccountSpec } from './accounts.ts';
+import { Ledger, marginFor, walletOf } from './accounts.ts';
+import type { FaultBoard } from './faults.ts';
+import { integerFrom } from './grid-text.ts';
+import type { Listing, VenueName } from './listings.ts';
+import { priceOf, qtyOf, valueOf } from './listings.ts';
+import type { Fill, Incoming, Resting } from './matching-engine.ts';
+import { HOUSE, MatchingEngine } from './matching-engine.ts';
+
+export type OrderStatus = 'open' | 'filled' | 'canceled' | 'expired';
+
+export type Order = {
+  readonly id: number;
+  readonly clientOrderId: string;
+  readonly account: Account;
+  readonly listing: Listing;
+  readonly side: Side;
+  readonly type: 'limit' | 'market';
+  readonly timeInForce: 'GTC' | 'IOC' | 'FOK';
+  readonly postOnly: boolean;
+  /** Ticks; 0 for a market order. */
+  readonly price: number;
+  /** Lots. */
+  readonly qty: number;
+  filled: number;
+  /** Worth of what filled: quote units, base units for an inverse contract. */
+  cost: Decimal;
+  status: OrderStatus;
+  readonly createdMs: number;
+  updatedMs: number;
+  readonly trades: Trade[];
+  resting: Resting | undefined;
+  held: Decimal;
+};
+
+/** One fill of one account's order. */
+export type Trade = {
+  readonly id: number;
+  readonly order: Order;
+  readonly price: number;
+  readonly lots: number;
+  readonly fee: Decimal;
+  readonly feeAsset: string;
+  readonly liquidity: 'maker' | 'taker';
+  readonly realised: Decimal;
+  readonly timeMs: number;
+};
+
+/** What everybody sees of a fill. */
+export type Print = {
+  readonly id: number;
+  readonly price: number;
+  readonly lots: number;
+  readonly taker: Side;
+  readonly timeMs: number;
+};
+
+/** An order as a dialect read it. Numbers are still the client's texts: the grid is checked here. */
+export type OrderDraft = {
+  readonly account: Account;
+  readonly listing: Listing;
+  readonly clientOrderId: string;
+  readonly side: Side;
+  readonly type: 'limit' | 'market';
+  readonly timeInForce: 'GTC' | 'IOC' | 'FOK';
+  readonly postOnly: boolean;
+  readonly price: string | undefined;
+  readonly qty: string;
+  /** `quote`: a market order's quantity is the quote to spend. */
+  readonly qtyIn: 'base' | 'quote';
+};
+
+export type Refusal =
+  | 'price-off-grid'
+  | 'qty-off-grid'
+  | 'below-min-qty'
+  | 'below-min-notional'
+  | 'insufficient-funds'
+  | 'duplicate-id'
+  | 'would-take'
+  | 'no-liquidity'
+  | 'too-many-orders'
+  | 'told-to';
+
+export type Placed =
+  { readonly kind: 'placed'; readonly order: Order } | { readonly kind: 'refused'; readonly reason: Refusal };
+
+/** What happened to an order, in the order of happening; the order already shows the state after it. */
+export type OrderChange =
+  { readonly kind: 'new' | 'canceled' | 'expired' } | { readonly kind: 'trade'; readonly trade: Trade };
+
+/** Where a dialect hears what it must publish. */
+export type ExchangeListener = {
+  /** The book changed; called once a transaction. */
+  readonly booked: (listing: Listing) => void;
+  readonly printed: (listing: Listing, print: Print) => void;
+  readonly ordered: (order: Order, change: OrderChange) => void;
+};
+
+const OPEN_ORDERS_MAX = 2_000;
+/** Closed orders are remembered this many deep, then forgotten oldest first. */
+const HISTORY_MAX = 20_000;
+
+/** One venue: its books, its money, its rules. What it is called on the wire is the dialect's business. */
+export class Exchange {
+  readonly venue: VenueName;
+  readonly listings: readonly Listing[];
+  readonly engines: readonly MatchingEngine[];
+  readonly ledger: Ledger;
+  listener: ExchangeListener | undefined;
+  readonly #clock: Clock;
+  readonly #faults: FaultBoard;
+  /** Every order remembered, oldest first. */
+  readonly #orders = new Map<number, Order>();
+  /** Latest order by account and client order id. */
+  readonly #byClientId = new Map<string, Order>();
+  readonly #published: Int32Array;
+  #nextOrder = 1;
+  #nextTrade = 1;
+  #open = 0;
+
+  constructor(options: {
+    readonly venue: VenueName;
+    readonly listings: readonly Listing[];
+    readonly accounts: readonly AccountSpec[];
+    readonly clock: Clock;
+    readonly faults: FaultBoard;
+  }) {
+    this.venue = options.venue;
+    this.listings = options.listings;
+    this.engines = options.listings.map(() => new MatchingEngine());
+    this.ledger = new Ledger(options.accounts, walletsOf(options.venue));
+    this.#clock = options.clock;
+    this.#faults = options.faults;
+    this.#published = new Int32Array(options.listings.length);
+  }
+
+  nowMs(): number {
+    return Math.floor(this.#clock.unixMs(this.#clock.now()));
+  }
+
+  engine(listing: Listing): MatchingEngine {
+    return this.engines[listing.index]!;
+  }
+
+  /** Checks, holds the money, matches, rests. @throws BadInput when price or quantity is no decimal. */
+  place(draft: OrderDraft): Placed {
+    const checked = this.#check(draft);
+    if (typeof checked === 'string') return { kind: 'refused', reason: checked };
+
+    const order = this.#register(draft, checked);
+    this.#hold(order);
+    this.listener?.ordered(order, { kind: 'new' });
+    this.#match(order);
+    this.#publishBook(order.listing);
+    return { kind: 'placed', order };
+  }
+
+  /** False when the order is not open any more. */
+  cancel(order: Order): boolean {
+    if (order.status !== 'open') return false;
+    assert(order.resting !== undefined, 'an open order rests in its book');
+    this.engine(order.listing).cancel(order.resting);
+    this.#end(order, 'canceled');
+    this.#publishBook(order.listing);
+    return true;
+  }
+
+  /** By venue order id, else by client order id (the latest that used it). */
+  find(
+    account: Account,
+    by: { readonly id?: number | undefined; readonly clientOrderId?: string | undefined },
+  ): Order | undefined {
+    const order =
+      by.id === undefined
+        ? this.#byClientId.get(`${account.spec.name}:${by.clientOrderId ?? ''}`)
+        : this.#orders.get(by.id);
+    return order?.account === account ? order : undefined;
+  }
+
+  /** Oldest first. */
+  ordersOf(account: Account, status?: OrderStatus): readonly Order[] {
+    return [...this.#orders.values()].filter(
+      (order) => order.account === account && (status === undefined || order.status === status),
+    );
+  }
+
+  /** A market-model order. It may trade against accounts' resting orders. */
+  house(listing: Listing, order: Omit<Incoming, 'owner'>): Resting | undefined {
+    const { fills, resting } = this.engine(listing).submit({ ...order, owner: HOUSE });
+    for (const fill of fills) this.#settle(listing, order.side, fill, undefined);
+    return resting;
+  }
+
+  /** Tells the listener when the book has changed since it was last told. */
+  publish(listing: Listing): void {
+    this.#publishBook(listing);
+  }
+
+  #check(draft: OrderDraft): Refusal | { readonly price: number; readonly qty: number } {
+    const { listing, account } = draft;
+    if (this.#faults.take('reject', listing.venue, listing.market) !== undefined) return 'told-to';
+    if (this.#open >= OPEN_ORDERS_MAX) return 'too-many-orders';
+    if (this.find(account, { clientOrderId: draft.clientOrderId })?.status === 'open') return 'duplicate-id';
+
+    const price = draft.type === 'market' ? 0 : integerFrom(draft.price ?? '0', listing.priceDecimals);
+    if (price === undefined || (draft.type === 'limit' && price <= 0)) return 'price-off-grid';
+    const qty = draft.qtyIn === 'quote' ? this.#lotsFor(draft) : integerFrom(draft.qty, listing.lotDecimals);
+    if (qty === undefined || qty < 0) return 'qty-off-grid';
+    if (qty < listing.minLots || qty === 0) return 'below-min-qty';
+
+    const engine = this.engine(listing);
+    const best = engine.half(opposite(draft.side)).best()?.price;
+    if (draft.type === 'market' && best === undefined) return 'no-liquidity';
+    const reference = draft.type === 'market' ? best! : price;
+    const notional = listing.inverse
+      ? qtyOf(listing, qty).times(listing.contractSize)
+      : valueOf(listing, reference, qty);
+    if (notional.lt(listing.minNotional)) return 'below-min-notional';
+    // OKX takes such an order and cancels it at once; the others do not take it.
+    if (draft.postOnly && listing.venue !== 'okx' && engine.wouldTake(draft.side, price)) return 'would-take';
+    return this.#affords(draft, price, qty) ? { price, qty } : 'insufficient-funds';
+  }
+
+  /** Lots that the quote of a market order buys or sells at the book as it stands, rounded down. */
+  #lotsFor({ qty, side, listing }: OrderDraft): number | undefined {
+    let left = new Decimal(qty);
+    let lots = 0;
+    for (const level of this.engine(listing).half(opposite(side)).bestFirst()) {
+      const worth = valueOf(listing, level.price, level.qty);
+      if (worth.gte(left))
+        return (
+          lots +
+          left
+            .div(valueOf(listing, level.price, 1))
+            .toDecimalPlaces(0, Decimal.ROUND_FLOOR)
+            .toNumber()
+        );
+      left = left.minus(worth);
+      lots += level.qty;
+    }
+    return lots;
+  }
+
+  #affords(draft: OrderDraft, price: number, qty: number): boolean {
+    const { listing, side, account } = draft;
+    const wallet = walletOf(listing);
+    if (listing.perpetual) {
+      const { lots } = account.position(listing);
+      const reducing = Math.sign(lots) === (side === 'buy' ? -1 : 1) ? Math.min(qty, Math.abs(lots)) : 0;
+      const worth = this.#worth(draft, price, qty - reducing);
+      return account.available(wallet, listing.settle).gte(marginFor(worth).plus(worth.times(listing.taker)));
+    }
+    if (side === 'sell') return account.available(wallet, listing.base).gte(qtyOf(listing, qty));
+    return account.available(wallet, listing.quote).gte(this.#worth(draft, price, qty).times(this.#feeFactor(listing)));
+  }
+
+  /** What the order may cost at most: at its limit, or for a market order down the book as it stands. */
+  #worth({ listing, side, type }: OrderDraft, price: number, qty: number): Decimal {
+    if (qty === 0) return new Decimal(0);
+    if (type === 'limit') return valueOf(listing, price, qty);
+    let left = qty;
+    let worth = new Decimal(0);
+    for (const level of this.engine(listing).half(opposite(side)).bestFirst()) {
+      const lots = Math.min(left, level.qty);
+      worth = worth.plus(valueOf(listing, level.price, lots));
+      left -= lots;
+      if (left === 0) break;
+    }
+    return worth;
+  }
+
+  /** Kraken takes its fee in quote on top of the price; the others take it from what is received. */
+  #feeFactor(listing: Listing): Decimal {
+    return listing.venue === 'kraken' ? listing.taker.plus(1) : new Decimal(1);
+  }
+
+  #register(draft: OrderDraft, { price, qty }: { readonly price: number; readonly qty: number }): Order {
+    const { account, listing, clientOrderId, side, type, timeInForce, postOnly } = draft;
+    const nowMs = this.nowMs();
+    const order: Order = {
+      ...{ id: this.#nextOrder, clientOrderId, account, listing, side, type, timeInForce, postOnly, price, qty },
+      ...{ filled: 0, cost: new Decimal(0), status: 'open', createdMs: nowMs, updatedMs: nowMs },
+      ...{ trades: [], resting: undefined, held: new Decimal(0) },
+    };
+    this.#nextOrder += 1;
+    this.#open += 1;
+    this.#orders.set(order.id, order);
+    this.#byClientId.set(`${account.spec.name}:${clientOrderId}`, order);
+    this.#forgetOldest();
+    return order;
+  }
+
+  #match(order: Order): void {
+    const { listing, side, type } = order;
+    if (order.postOnly && this.engine(listing).wouldTake(side, order.price)) {
+      this.#end(order, 'canceled');
+      return;
+    }
+    const fault = this.#faults.take('partial-fill', listing.venue, listing.market);
+    const qty = fault === undefined ? order.qty : Math.floor(order.qty * fault.ratio);
+    const timeInForce = fault === undefined ? order.timeInForce : 'IOC';
+    const price = type === 'market' ? undefined : order.price;
+    if (qty > 0) {
+      const { fills, resting } = this.engine(listing).submit({ owner: order.id, side, price, qty, timeInForce });
+      order.resting = resting;
+      for (const fill of fills) this.#settle(listing, side, fill, order);
+    }
+    if (order.status === 'open' && order.resting === undefined) this.#end(order, 'expired');
+  }
+
+  /** Moves the money of one fill, both sides, and tells everybody. `taker` is undefined for the house. */
+  #settle(listing: Listing, takerSide: Side, { maker, price, qty }: Fill, taker: Order | undefined): void {
+    const makerOrder = maker.owner === HOUSE ? undefined : this.#orders.get(maker.owner);
+    const id = this.#nextTrade;
+    this.#nextTrade += 1;
+    const trades = [
+      this.#fill(taker, { id, price, lots: qty }, 'taker'),
+      this.#fill(makerOrder, { id, price, lots: qty }, 'maker'),
+    ];
+    if (taker !== undefined || makerOrder !== undefined)
+      this.#exchangeGoods(listing, takerSide, { price, lots: qty }, { taker, maker: makerOrder });
+    this.listener?.printed(listing, { id, price, lots: qty, taker: takerSide, timeMs: this.nowMs() });
+    for (const trade of trades) if (trade !== undefined) this.listener?.ordered(trade.order, { kind: 'trade', trade });
+  }
+
+  /** What the fill does to one account's order: quantities, status, fee, position, hold. */
+  #fill(order: Order | undefined, { id, price, lots }: FillSize, liquidity: 'maker' | 'taker'): Trade | undefined {
+    if (order === undefined) return undefined;
+    const { listing, account, side } = order;
+    const worth = valueOf(listing, price, lots);
+    const rate = liquidity === 'maker' ? listing.maker : listing.taker;
+    const feeInBase = !listing.perpetual && listing.venue !== 'kraken' && side === 'buy';
+    const feeAsset = listing.perpetual ? listing.settle : feeInBase ? listing.base : listing.quote;
+    const fee = (feeInBase ? qtyOf(listing, lots) : worth).times(rate).toDecimalPlaces(8, Decimal.ROUND_HALF_UP);
+    const realised = listing.perpetual ? this.ledger.trade(account, listing, side, { price, lots }) : new Decimal(0);
+    this.ledger.move({ wallet: walletOf(listing), asset: feeAsset, amount: fee }, account, this.ledger.fees);
+
+    order.filled += lots;
+    order.cost = order.cost.plus(worth);
+    order.updatedMs = this.nowMs();
+    const trade: Trade = { id, order, price, lots, fee, feeAsset, liquidity, realised, timeMs: order.updatedMs };
+    order.trades.push(trade);
+    if (order.filled === order.qty) this.#close(order, 'filled');
+    this.#hold(order);
+    return trade;
+  }
+
+  #exchangeGoods(
+    listing: Listing,
+    takerSide: Side,
+    { price, lots }: Omit<FillSize, 'id'>,
+    orders: { readonly taker: Order | undefined; readonly maker: Order | undefined },
+  ): void {
+    const takerAccount = orders.taker?.account ?? this.ledger.house;
+    const makerAccount = orders.maker?.account ?? this.ledger.house;
+    const [buyer, seller] = takerSide === 'buy' ? [takerAccount, makerAccount] : [makerAccount, takerAccount];
+    if (listing.perpetual) {
+      if (orders.taker === undefined) this.ledger.trade(this.ledger.house, listing, takerSide, { price, lots });
+      if (orders.maker === undefined)
+        this.ledger.trade(this.ledger.house, listing, opposite(takerSide), { price, lots });
+      return;
+    }
+    const wallet = walletOf(listing);
+    this.ledger.move({ wallet, asset: listing.base, amount: qtyOf(listing, lots) }, seller, buyer);
+    this.ledger.move({ wallet, asset: listing.quote, amount: valueOf(listing, price, lots) }, buyer, seller);
+  }
+
+  /** Brings the order's hold to what its open rest needs. */
+  #hold(order: Order): void {
+    const { listing, account, side } = order;
+    const left = order.status === 'open' && order.type === 'limit' ? order.qty - order.filled : 0;
+    const worth = valueOf(listing, order.price === 0 ? 1 : order.price, left);
+    const needed = listing.perpetual
+      ? marginFor(worth)
+      : side === 'sell'
+        ? qtyOf(listing, left)
+        : worth.times(this.#feeFactor(listing));
+    const asset = listing.perpetual ? listing.settle : side === 'sell' ? listing.base : listing.quote;
+    const balance = account.balance(walletOf(listing), asset);
+    balance.held = balance.held.plus(needed).minus(order.held);
+    order.held = needed;
+  }
+
+  #end(order: Order, status: 'canceled' | 'expired'): void {
+    this.#close(order, status);
+    order.updatedMs = this.nowMs();
+    this.#hold(order);
+    this.listener?.ordered(order, { kind: status });
+  }
+
+  #close(order: Order, status: Exclude<OrderStatus, 'open'>): void {
+    order.status = status;
+    order.resting = undefined;
+    this.#open -= 1;
+  }
+
+  #publishBook(listing: Listing): void {
+    const { changes } = this.engine(listing);
+    if (this.#published[listing.index] === changes) return;
+    this.#published[listing.index] = changes;
+    this.listener?.booked(listing);
+  }
+
+  #forgetOldest(): void {
+    if (this.#orders.size <= HISTORY_MAX + OPEN_ORDERS_MAX) return;
+    for (const order of this.#orders.values()) {
+      if (order.status === 'open') continue;
+      this.#orders.delete(order.id);
+      const key = `${order.account.spec.name}:${order.clientOrderId}`;
+      if (this.#byClientId.get(key) === order) this.#byClientId.delete(key);
+      return;
+    }
+  }
+}
+
+/** Average price of what filled; 0 before the first fill. */
+export function averageOf({ listing, filled, cost }: Order): Decimal {
+  if (filled === 0) return new Decimal(0);
+  const size = qtyOf(listing, filled).times(listing.contractSize);
+  return listing.inverse ? size.div(cost) : cost.div(size);
+}
+
+export const limitOf = ({ listing, price }: Order): Decimal => priceOf(listing, price);
+
+type FillSize = { readonly id: number; readonly price: number; readonly lots: number };
+
+const everything = (): boolean => true;
+/** Which wallets a venue has, and which assets an account starts with in each. */
+function walletsOf(venue: VenueName): ReadonlyMap<string, (asset: string) => boolean> {
+  const spot: [string, (asset: string) => boolean] = ['spot', everything];
+  if (venue !== 'binance') return new Map([spot]);
+  return new Map([spot, ['usdm', (asset) => asset === 'USDT'], ['coinm', (asset) => asset === 'BTC']]);
+}

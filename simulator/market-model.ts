@@ -1,0 +1,304 @@
+import type { Clock } from '#shared/clock/clock.ts';
+import type { Side } from '#shared/domain/route.ts';
+import type { Random } from '#shared/random.ts';
+import type { Exchange } from './exchange.ts';
+import type { Listing } from './listings.ts';
+import { tickOf } from './listings.ts';
+import type { BookHalf, Level, Resting } from './matching-engine.ts';
+import { HOUSE } from './matching-engine.ts';
+
+export type ModelSettings = {
+  /** Market updates a second over all instruments of all venues. */
+  readonly updates_per_second: number;
+  readonly dislocations_per_minute: number;
+  /** Mean size, basis points. */
+  readonly dislocation_bps: number;
+};
+
+/** Levels a side that the model keeps up, and beyond which it takes the worst away. */
+const LEVELS_MIN = 24;
+const LEVELS_MAX = 40;
+/** A stalled process makes up for this much at once, not more. */
+const CATCH_UP_MS_MAX = 250;
+const DISLOCATIONS_MAX = 64;
+
+/**
+ * The other traders: fair prices that walk, correlated, in dollars; liquidity around them on every venue; and now and then a venue that
+ * loses touch with the others. Same clock, same chance: same market.
+ */
+export class MarketModel {
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #settings: ModelSettings;
+  readonly #places: readonly Place[];
+  readonly #fair = new Map<string, number>();
+  #dislocations: Dislocation[] = [];
+  #lastNs: number;
+  /** Updates owed: the fraction left over from the step before. */
+  #owed = 0;
+
+  constructor(options: {
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly settings: ModelSettings;
+    readonly exchanges: readonly Exchange[];
+  }) {
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#settings = options.settings;
+    this.#places = options.exchanges.flatMap((exchange) =>
+      exchange.listings.map((listing) => placeOf(exchange, listing)),
+    );
+    this.#lastNs = this.#clock.now();
+    for (const [asset, { usd }] of Object.entries(ASSETS)) this.#fair.set(asset, usd);
+    for (const place of this.#places) this.#recentre(place);
+  }
+
+  /** Brings the market to the clock's now. */
+  step(): void {
+    const nowNs = this.#clock.now();
+    const elapsedMs = Math.min(CATCH_UP_MS_MAX, (nowNs - this.#lastNs) / 1e6);
+    this.#lastNs = nowNs;
+    if (elapsedMs <= 0 || this.#places.length === 0) return;
+
+    this.#walk(elapsedMs / 1_000);
+    this.#dislocate(elapsedMs);
+    this.#owed += (elapsedMs / 1_000) * this.#settings.updates_per_second;
+    for (; this.#owed >= 1; this.#owed -= 1) this.#update(this.#places[this.#random.integer(this.#places.length)]!);
+  }
+
+  /** One common factor and one of its own for each asset; pegged assets are pulled back to their peg. */
+  #walk(seconds: number): void {
+    const scale = Math.sqrt(seconds);
+    const common = this.#random.normal();
+    for (const [asset, { usd, volatility, pegged }] of Object.entries(ASSETS)) {
+      if (volatility === 0) continue;
+      const price = this.#fair.get(asset)!;
+      const own = this.#random.normal();
+      const move = pegged ? own : CORRELATION * common + Math.sqrt(1 - CORRELATION ** 2) * own;
+      const pull = pegged ? Math.log(usd / price) * Math.min(1, PEG_PULL_PER_SECOND * seconds) : 0;
+      this.#fair.set(asset, price * Math.exp(move * volatility * scale + pull));
+    }
+  }
+
+  /** Starts new dislocations, ends old ones; the books concerned follow at once, as when somebody large trades. */
+  #dislocate(elapsedMs: number): void {
+    const nowMs = this.#lastNs / 1e6;
+    const ended = this.#dislocations.filter(({ endMs }) => endMs <= nowMs);
+    if (ended.length > 0) {
+      this.#dislocations = this.#dislocations.filter(({ endMs }) => endMs > nowMs);
+      for (const { touches } of ended)
+        for (const place of this.#places) if (touches(place) !== 0) this.#recentre(place);
+    }
+    const chance = (elapsedMs / 60_000) * this.#settings.dislocations_per_minute;
+    if (this.#random.next() >= chance || this.#dislocations.length >= DISLOCATIONS_MAX) return;
+
+    const dislocation = this.#draw(nowMs);
+    this.#dislocations.push(dislocation);
+    for (const place of this.#places) if (dislocation.touches(place) !== 0) this.#recentre(place);
+  }
+
+  #draw(nowMs: number): Dislocation {
+    const { venue, listing } = this.#places[this.#random.integer(this.#places.length)]!;
+    const bps = -Math.log(1 - this.#random.next()) * this.#settings.dislocation_bps;
+    const size = (bps / 10_000) * (this.#random.next() < 0.5 ? 1 : -1);
+    const durationMs = DURATION_MS_MIN + this.#random.next() * (DURATION_MS_MAX - DURATION_MS_MIN);
+    const onePair = this.#random.next() < ONE_PAIR_SHARE;
+    const touches = onePair
+      ? (place: Place): number => (place.listing === listing ? 1 : 0)
+      : (place: Place): number =>
+          place.venue !== venue
+            ? 0
+            : Number(place.listing.base === listing.base) - Number(place.listing.quote === listing.base);
+    return { size, startMs: nowMs, endMs: nowMs + durationMs, touches };
+  }
+
+  /** The price around which this venue quotes now, in ticks (a fraction). */
+  #fairTicks(place: Place): number {
+    const nowMs = this.#lastNs / 1e6;
+    let shift = place.listing.perpetual ? PERPETUAL_PREMIUM : 0;
+    for (const { size, startMs, endMs, touches } of this.#dislocations) {
+      const direction = touches(place);
+      // Full size for the first 70 % of its life, then back to nothing in a straight line.
+      if (direction !== 0) shift += direction * size * Math.min(1, (endMs - nowMs) / (endMs - startMs) / DECAY_SHARE);
+    }
+    return (
+      ((this.#fair.get(place.listing.base)! / this.#fair.get(place.listing.quote)!) * Math.exp(shift)) / place.tick
+    );
+  }
+
+  /** One market update: quotes move to the fair price, and somebody adds, withdraws or trades. */
+  #update(place: Place): void {
+    const { exchange, listing } = place;
+    const { bid, ask } = this.#targets(place);
+    this.#withdrawBeyond(place, bid, ask);
+    const side: Side = this.#random.next() < 0.5 ? 'buy' : 'sell';
+    const half = exchange.engine(listing).half(side);
+    const draw = this.#random.next();
+    if (draw < ADD_SHARE)
+      this.#add(place, side, (side === 'buy' ? bid : ask) + awayFrom(side, this.#offset(place, LEVELS_MIN)));
+    else if (draw < ADD_SHARE + WITHDRAW_SHARE)
+      this.#withdraw(place, half, this.#random.integer(Math.max(1, half.levels.length)));
+    else this.#trade(place, side, half);
+    this.#fill(place, 'buy', bid);
+    this.#fill(place, 'sell', ask);
+    exchange.publish(listing);
+  }
+
+  #recentre(place: Place): void {
+    const { bid, ask } = this.#targets(place);
+    this.#withdrawBeyond(place, bid, ask);
+    this.#fill(place, 'buy', bid);
+    this.#fill(place, 'sell', ask);
+    place.exchange.publish(place.listing);
+  }
+
+  /** Best bid and ask that the model wants: the fair price always lies between them. */
+  #targets(place: Place): { readonly bid: number; readonly ask: number } {
+    const fair = this.#fairTicks(place);
+    const half = fair * HALF_SPREAD;
+    const bid = Math.max(1, Math.floor(fair - half));
+    return { bid, ask: Math.max(bid + 1, Math.ceil(fair + half)) };
+  }
+
+  /** Takes away the model's own quotes that the fair price has passed. */
+  #withdrawBeyond(place: Place, bid: number, ask: number): void {
+    const { bids, asks } = place.exchange.engine(place.listing);
+    this.#withdrawWhile(place, bids, (price) => price > bid);
+    this.#withdrawWhile(place, asks, (price) => price < ask);
+  }
+
+  #withdrawWhile(place: Place, half: BookHalf, passed: (price: number) => boolean): void {
+    const engine = place.exchange.engine(place.listing);
+    for (let at = half.levels.length - 1; at >= 0; at -= 1) {
+      const level = half.levels[at]!;
+      if (!passed(level.price)) return;
+      for (const order of houseOrders(level)) engine.cancel(order);
+    }
+  }
+
+  /** Keeps the best quote at its target, at least LEVELS_MIN levels behind it, and no more than LEVELS_MAX. */
+  #fill(place: Place, side: Side, target: number): void {
+    const engine = place.exchange.engine(place.listing);
+    const half = engine.half(side);
+    if (half.at(target) === undefined) this.#add(place, side, target);
+    for (let tries = 0; half.levels.length < LEVELS_MIN && tries < LEVELS_MAX; tries += 1) {
+      const from = half.levels[0]?.price ?? target;
+      this.#add(place, side, from + awayFrom(side, this.#offset(place, 1)));
+    }
+    while (half.levels.length > LEVELS_MAX) {
+      const worst = half.levels[0]!;
+      const house = houseOrders(worst);
+      for (const order of house) engine.cancel(order);
+      if (house.length === 0 || half.levels[0] === worst) return;
+    }
+  }
+
+  /** Up to `levels` spacings away, in ticks, at least one. */
+  #offset({ spacing }: Place, levels: number): number {
+    return 1 + this.#random.integer(levels * (2 * spacing - 1));
+  }
+
+  #add(place: Place, side: Side, price: number): void {
+    if (price <= 0) return;
+    place.exchange.house(place.listing, { side, price, qty: this.#size(place), timeInForce: 'GTC' });
+  }
+
+  #withdraw(place: Place, half: BookHalf, at: number): void {
+    const level = half.levels[at];
+    const [order] = level === undefined ? [] : houseOrders(level);
+    if (order !== undefined) place.exchange.engine(place.listing).cancel(order);
+  }
+
+  /** Somebody takes a part of the best level of `half`. */
+  #trade(place: Place, side: Side, half: BookHalf): void {
+    const best = half.best();
+    if (best === undefined) return;
+    const qty = Math.max(1, Math.min(best.qty, Math.floor(this.#size(place) * TRADE_SHARE)));
+    place.exchange.house(place.listing, {
+      side: side === 'buy' ? 'sell' : 'buy',
+      price: undefined,
+      qty,
+      timeInForce: 'IOC',
+    });
+  }
+
+  /** Lots worth some thousand dollars, log-normal, on a coarser grid than the venue's: people like round sizes. */
+  #size({ listing, lotUsd, sizeStep }: Place): number {
+    const usd = LEVEL_USD * Math.exp(this.#random.normal() * LEVEL_SPREAD);
+    const steps = Math.max(1, Math.round(usd / lotUsd / sizeStep));
+    return Math.max(listing.minLots, steps * sizeStep);
+  }
+}
+
+type Place = {
+  readonly exchange: Exchange;
+  readonly venue: string;
+  readonly listing: Listing;
+  readonly tick: number;
+  /** Ticks between levels, on average. */
+  readonly spacing: number;
+  /** What one lot is worth at the first price. */
+  readonly lotUsd: number;
+  readonly sizeStep: number;
+};
+
+/** `touches`: 1 where a place's price rises with the dislocation's size, -1 where it falls, 0 where it stays. */
+type Dislocation = {
+  readonly size: number;
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly touches: (place: Place) => number;
+};
+
+function placeOf(exchange: Exchange, listing: Listing): Place {
+  const tick = tickOf(listing).toNumber();
+  const base = ASSETS[listing.base]!.usd;
+  const price = base / ASSETS[listing.quote]!.usd;
+  const contract = listing.contractSize.toNumber();
+  const lotUsd = (listing.inverse ? contract : contract * base) * 10 ** -listing.lotDecimals;
+  return {
+    exchange,
+    venue: exchange.venue,
+    listing,
+    tick,
+    spacing: Math.max(1, Math.round((price * LEVEL_SPACING) / tick)),
+    lotUsd,
+    sizeStep: Math.max(1, 10 ** Math.floor(Math.log10(SIZE_STEP_USD / lotUsd))),
+  };
+}
+
+const houseOrders = (level: Level): readonly Resting[] => level.orders.filter(({ owner }) => owner === HOUSE);
+const awayFrom = (side: Side, ticks: number): number => (side === 'buy' ? -ticks : ticks);
+
+/** First price in dollars, and volatility as a fraction per square root of a second (60 % a year is about 1.07e-4). */
+const ASSETS: Readonly<
+  Record<string, { readonly usd: number; readonly volatility: number; readonly pegged: boolean }>
+> = {
+  USD: { usd: 1, volatility: 0, pegged: true },
+  USDT: { usd: 1.0002, volatility: 4e-6, pegged: true },
+  USDC: { usd: 0.9999, volatility: 3e-6, pegged: true },
+  BTC: { usd: 92_400, volatility: 0.9e-4, pegged: false },
+  ETH: { usd: 3_120, volatility: 1.2e-4, pegged: false },
+  SOL: { usd: 141, volatility: 1.5e-4, pegged: false },
+  XRP: { usd: 2.13, volatility: 1.5e-4, pegged: false },
+  ADA: { usd: 0.482, volatility: 1.6e-4, pegged: false },
+  LTC: { usd: 94.7, volatility: 1.3e-4, pegged: false },
+};
+const CORRELATION = 0.8;
+const PEG_PULL_PER_SECOND = 0.02;
+/** Perpetuals stand a basis point above spot. */
+const PERPETUAL_PREMIUM = 0.0001;
+const HALF_SPREAD = 0.00001;
+/** Between levels, as a fraction of the price. */
+const LEVEL_SPACING = 0.00006;
+const LEVEL_USD = 9_000;
+const LEVEL_SPREAD = 0.7;
+const SIZE_STEP_USD = 20;
+const TRADE_SHARE = 0.1;
+const ADD_SHARE = 0.45;
+const WITHDRAW_SHARE = 0.35;
+const ONE_PAIR_SHARE = 0.4;
+const DURATION_MS_MIN = 300;
+const DURATION_MS_MAX = 5_000;
+const DECAY_SHARE = 0.3;

@@ -1,0 +1,146 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer } from 'ws';
+import type { WebSocket } from 'ws';
+import type { Clock } from '#shared/clock/clock.ts';
+import { faultSpec } from './faults.ts';
+import type { Simulator } from './simulator.ts';
+import type { Client, HttpReply } from './venues/venue-dialect.ts';
+
+const HOST = '127.0.0.1';
+const BODY_BYTES_MAX = 1 << 20;
+/** A client that reads slower than this is behind for good. */
+const BUFFERED_BYTES_MAX = 32 << 20;
+const PING_MS = 20_000;
+
+export type RunningServer = { readonly port: number; readonly close: () => Promise<void> };
+
+/** Serves the simulator on a loopback port (0: any free one). Also takes orders for faults: POST /_control/faults. */
+export function serveSimulator(options: {
+  readonly simulator: Simulator;
+  readonly clock: Clock;
+  readonly port: number;
+}): Promise<RunningServer> {
+  const { simulator, clock } = options;
+  const sockets = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    skipUTF8Validation: true,
+    maxPayload: BODY_BYTES_MAX,
+  });
+  const server = createServer((request, response) => {
+    answer(simulator, clock, request, response).catch(() => response.destroy());
+  });
+  server.on('upgrade', (request, socket, head) => upgrade({ simulator, sockets }, request, socket, head));
+  const pings = setInterval(() => {
+    for (const socket of sockets.clients) socket.ping();
+  }, PING_MS);
+  pings.unref();
+
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port, HOST, () => {
+      resolve({ port: (server.address() as AddressInfo).port, close: () => closeAll(server, sockets, pings) });
+    });
+  });
+}
+
+async function answer(
+  simulator: Simulator,
+  clock: Clock,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const body = await bodyOf(request);
+  if (body === undefined) {
+    response.writeHead(413).end();
+    return;
+  }
+  const method = request.method ?? 'GET';
+  const path = request.url ?? '/';
+  const headers = Object.fromEntries(
+    Object.entries(request.headers).map(([name, value]) => [name, Array.isArray(value) ? value[0] : value]),
+  );
+  const reply =
+    path === '/_control/faults' && method === 'POST'
+      ? orderFault(simulator, body)
+      : simulator.request({ method, path, headers, body });
+  const send = (): void => {
+    if (!response.destroyed) response.writeHead(reply.status, { ...reply.headers }).end(reply.body);
+  };
+  if (reply.delayMs === 0) send();
+  else if (reply.delayMs !== Infinity) clock.after(reply.delayMs, send);
+}
+
+function orderFault(simulator: Simulator, body: string): HttpReply {
+  const plain = { 'content-type': 'application/json' };
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return { status: 400, headers: plain, body: '{"error":"not JSON"}', delayMs: 0 };
+  }
+  const parsed = faultSpec.safeParse(value);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    return {
+      status: 400,
+      headers: plain,
+      body: JSON.stringify({ error: `${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}` }),
+      delayMs: 0,
+    };
+  }
+  const ordered = simulator.fault(parsed.data);
+  return { status: ordered ? 200 : 429, headers: plain, body: JSON.stringify({ ordered }), delayMs: 0 };
+}
+
+/** The whole body; undefined when it is too long. */
+async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > BODY_BYTES_MAX) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function upgrade(
+  { simulator, sockets }: { readonly simulator: Simulator; readonly sockets: WebSocketServer },
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): void {
+  sockets.handleUpgrade(request, socket, head, (webSocket) => {
+    const connection = simulator.connect(request.url ?? '/', clientOf(webSocket));
+    webSocket.on('message', (data) => connection.message((data as Buffer).toString('utf8')));
+    webSocket.on('close', connection.closed);
+    webSocket.on('error', () => webSocket.terminate());
+  });
+}
+
+const clientOf = (webSocket: WebSocket): Client => ({
+  send: (data) => {
+    if (webSocket.readyState !== webSocket.OPEN) return;
+    if (webSocket.bufferedAmount > BUFFERED_BYTES_MAX) webSocket.terminate();
+    else webSocket.send(data, { binary: typeof data !== 'string' });
+  },
+  // 1006 cannot be sent: it is what a socket looks like that simply breaks.
+  close: (code, reason) => {
+    if (code === 1006) webSocket.terminate();
+    else webSocket.close(code, reason);
+  },
+});
+
+async function closeAll(server: Server, sockets: WebSocketServer, pings: NodeJS.Timeout): Promise<void> {
+  clearInterval(pings);
+  for (const socket of sockets.clients) socket.terminate();
+  server.closeAllConnections();
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+}

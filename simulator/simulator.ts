@@ -1,0 +1,234 @@
+import type { Clock, Timer } from '#shared/clock/clock.ts';
+import type { Random } from '#shared/random.ts';
+import type { AccountSpec } from './accounts.ts';
+import { DEFAULT_ACCOUNT } from './accounts.ts';
+import { Exchange } from './exchange.ts';
+import type { FaultSpec } from './faults.ts';
+import { FaultBoard, faultSpec } from './faults.ts';
+import type { VenueName } from './listings.ts';
+import { listingsOf, VENUES } from './listings.ts';
+import type { ModelSettings } from './market-model.ts';
+import { MarketModel } from './market-model.ts';
+import { binanceDialect } from './venues/binance.ts';
+import { krakenDialect } from './venues/kraken.ts';
+import { okxDialect } from './venues/okx.ts';
+import type {
+  Client,
+  Connection,
+  DialectOptions,
+  HttpReply,
+  HttpRequest,
+  VenueDialect,
+} from './venues/venue-dialect.ts';
+
+/** The `[simulator]` section, and what a caller may narrow or add. */
+export type SimulatorConfig = ModelSettings & {
+  readonly venues?: readonly VenueName[];
+  /** Unified symbols; everything the venues list when absent. */
+  readonly symbols?: readonly string[];
+  readonly accounts?: readonly AccountSpec[];
+  /** Overrides the venues' 100 ms between batched book frames; 0 sends every change at once. */
+  readonly batch_ms?: number;
+};
+
+/** The simulated venues without any transport: behind sockets (server.ts), or in process on a virtual clock. */
+export type Simulator = {
+  /** Opens a WebSocket; the client is closed at once (1008) when there is nothing at that path, or the venue refuses connections. */
+  readonly connect: (path: string, client: Client) => Connection;
+  /** Answers at once; `delayMs` says when the answer should leave. */
+  readonly request: (request: HttpRequest) => HttpReply;
+  /** From here on the market moves with the clock. */
+  readonly start: () => void;
+  readonly stop: () => void;
+  /** Orders a fault; false when too many are pending. @throws ZodError on a spec that is none. */
+  readonly fault: (spec: FaultSpec) => boolean;
+  /** The books and the money themselves, for whoever checks what the venues said. */
+  readonly exchange: (venue: VenueName) => Exchange;
+};
+
+/** How often the market is brought up to the clock. */
+const STEP_MS = 10;
+const VENUE_BATCH_MS = 100;
+const CONNECTIONS_MAX = 4_096;
+
+/** Deterministic: the same clock, chance and calls give the same bytes. */
+export function createSimulator(options: {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly config: SimulatorConfig;
+}): Simulator {
+  const { clock, config } = options;
+  const faults = new FaultBoard(clock);
+  const accounts = config.accounts ?? [DEFAULT_ACCOUNT];
+  const venues = config.venues ?? VENUES;
+  const exchanges = venues.map(
+    (venue) => new Exchange({ venue, listings: listingsOf(venue, config.symbols), accounts, clock, faults }),
+  );
+  const model = new MarketModel({ clock, random: options.random.fork('market'), settings: config, exchanges });
+  const dialects = new Map(
+    exchanges.map((exchange) => {
+      const dialect = DIALECTS[exchange.venue]({ exchange, clock, faults, batchMs: config.batch_ms ?? VENUE_BATCH_MS });
+      return [exchange.venue, { exchange, dialect }];
+    }),
+  );
+  const sockets = new Sockets(faults);
+  let timer: Timer | undefined;
+  const step = (): void => {
+    timer = clock.after(STEP_MS, step);
+    model.step();
+    for (const { dialect } of dialects.values()) dialect.step();
+  };
+
+  return {
+    connect: (path, client) => {
+      const at = locate(path);
+      const dialect = at === undefined ? undefined : dialects.get(at.venue)?.dialect;
+      const connection = at === undefined || dialect === undefined ? undefined : sockets.open(dialect, at.path, client);
+      if (connection === undefined) client.close(1008, 'no such endpoint');
+      return connection ?? NO_CONNECTION;
+    },
+    request: (request) => {
+      const at = locate(request.path);
+      const dialect = at === undefined ? undefined : dialects.get(at.venue)?.dialect;
+      if (at === undefined || dialect === undefined) return NOT_FOUND;
+      return (
+        refusal(dialect, faults, at.path) ??
+        dialect.request({ ...request, path: at.path, headers: lowerCased(request.headers) })
+      );
+    },
+    start: () => {
+      timer ??= clock.after(STEP_MS, step);
+    },
+    stop: () => {
+      timer?.cancel();
+      timer = undefined;
+    },
+    fault: (spec) => {
+      const fault = faultSpec.parse(spec);
+      if (fault.kind === 'disconnect') sockets.disconnect(fault.venue, fault.market);
+      return fault.kind === 'disconnect' && fault.duration_ms === undefined ? true : faults.order(fault);
+    },
+    exchange: (venue) => {
+      const there = dialects.get(venue);
+      if (there === undefined) throw new RangeError(`venue ${venue} is not simulated`);
+      return there.exchange;
+    },
+  };
+}
+
+/**
+ * Where each real host is found below the simulator's own address: `/api.kraken.com/0/public/Time` is `/kraken/0/public/Time`, so that
+ * a client is moved to the simulator by putting its address before the host.
+ */
+const HOSTS: Readonly<Record<string, string>> = {
+  'api.binance.com': '/binance/spot',
+  'stream.binance.com:9443': '/binance/spot',
+  'stream.binance.com': '/binance/spot',
+  'ws-api.binance.com:443': '/binance/spot',
+  'ws-api.binance.com': '/binance/spot',
+  'fapi.binance.com': '/binance/usdm',
+  'fstream.binance.com': '/binance/usdm',
+  'ws-fapi.binance.com': '/binance/usdm',
+  'dapi.binance.com': '/binance/coinm',
+  'dstream.binance.com': '/binance/coinm',
+  'ws-dapi.binance.com': '/binance/coinm',
+  'www.okx.com': '/okx',
+  'ws.okx.com:8443': '/okx',
+  'ws.okx.com': '/okx',
+  'api.kraken.com': '/kraken',
+  'ws.kraken.com': '/kraken',
+  'ws-auth.kraken.com': '/kraken',
+};
+
+const DIALECTS: Readonly<Record<VenueName, (options: DialectOptions) => VenueDialect>> = {
+  binance: binanceDialect,
+  okx: okxDialect,
+  kraken: krakenDialect,
+};
+
+const NOT_FOUND: HttpReply = {
+  status: 404,
+  headers: { 'content-type': 'text/plain' },
+  body: 'no such venue',
+  delayMs: 0,
+};
+
+const NO_CONNECTION: Connection = { markets: [], message: () => undefined, closed: () => undefined };
+
+const lowerCased = (headers: HttpRequest['headers']): HttpRequest['headers'] =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+
+/** The venue that a path belongs to, and the path below its prefix. */
+function locate(path: string): { readonly venue: VenueName; readonly path: string } | undefined {
+  const host = path.split(/[/?]/, 2)[1] ?? '';
+  const full = (HOSTS[host] ?? `/${host}`) + path.slice(host.length + 1);
+  const venue = VENUES.find((name) => full.startsWith(`/${name}/`));
+  return venue === undefined ? undefined : { venue, path: full.slice(venue.length + 1) };
+}
+
+/** The answer of a venue that was told to be overrun or down. */
+function refusal(dialect: VenueDialect, faults: FaultBoard, path: string): HttpReply | undefined {
+  const market = dialect.marketOf(path);
+  const headers = { 'content-type': 'application/json' };
+  const limited = faults.take('rate-limited', dialect.venue, market);
+  if (limited !== undefined) {
+    const retryAfter = String(Math.max(1, Math.ceil(limited.ms / 1_000)));
+    return {
+      status: 429,
+      headers: { ...headers, 'retry-after': retryAfter },
+      body: dialect.failure('rate-limited'),
+      delayMs: 0,
+    };
+  }
+  if (faults.take('server-error', dialect.venue, market) === undefined) return undefined;
+  return { status: 503, headers, body: dialect.failure('server-error'), delayMs: 0 };
+}
+
+/** Every open socket, so that a disconnect finds them. */
+class Sockets {
+  readonly #faults: FaultBoard;
+  readonly #open = new Set<{ readonly venue: VenueName; readonly connection: Connection; readonly client: Client }>();
+
+  constructor(faults: FaultBoard) {
+    this.#faults = faults;
+  }
+
+  open(dialect: VenueDialect, path: string, client: Client): Connection | undefined {
+    if (this.#open.size >= CONNECTIONS_MAX) return undefined;
+    let gone = false;
+    // Whatever was on its way when the socket ended (a slow acknowledgement, say) is lost with it.
+    const guarded: Client = {
+      send: (data) => {
+        if (!gone) client.send(data);
+      },
+      close: (code, reason) => {
+        if (gone) return;
+        client.close(code, reason);
+        closed();
+      },
+    };
+    const connection = dialect.connect(path, guarded);
+    if (connection === undefined) return undefined;
+    const refused = connection.markets.every((market) => this.#faults.holds('disconnect', dialect.venue, market));
+    const entry = { venue: dialect.venue, connection, client: guarded };
+    const closed = (): void => {
+      if (gone) return;
+      gone = true;
+      this.#open.delete(entry);
+      connection.closed();
+    };
+    if (refused) {
+      closed();
+      return undefined;
+    }
+    this.#open.add(entry);
+    return { markets: connection.markets, message: (text) => (gone ? undefined : connection.message(text)), closed };
+  }
+
+  /** Abnormal closure: 1006 is what the other end sees of a broken socket. */
+  disconnect(venue: VenueName, market: string | undefined): void {
+    for (const { venue: of, connection, client } of [...this.#open])
+      if (of === venue && (market === undefined || connection.markets.some((each) => each === market)))
+        client.close(1006, 'disconnect');
+  }
+}
