@@ -4,13 +4,19 @@ import type { HttpResult, Socket, SocketHandlers, Transport } from '#hotpath/run
 
 /** The simulator as this transport sees it: no sockets, just calls. */
 export type InProcessPeer = {
-  readonly connect: (path: string, client: PeerClient) => PeerConnection;
+  readonly connect: (path: string, client: PeerClient) => PeerConnection | undefined;
+  /** `delayMs`: when the answer leaves; Infinity is never. */
   readonly request: (request: {
     readonly method: string;
     readonly path: string;
     readonly headers: Readonly<Record<string, string>>;
     readonly body: string;
-  }) => { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body: string };
+  }) => {
+    readonly status: number;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly body: string;
+    readonly delayMs: number;
+  };
 };
 export type PeerClient = {
   readonly send: (bytes: string | Uint8Array) => void;
@@ -26,11 +32,13 @@ export function inProcessTransport(peer: InProcessPeer, clock: Clock, random: Ra
   const wire = new Wire(clock, random, latencyMs);
   return {
     open: (url, handlers) => openSocket(peer, clock, wire, { path: pathOf(url), handlers }),
-    request: ({ method, url, headers = {}, body = '' }, done) => {
+    request: ({ method, url, headers = {}, body = '', timeoutMs }, done) => {
       clock.after(wire.delay(), () => {
-        const response = peer.request({ method, path: pathOf(url), headers, body });
-        const result: HttpResult = { kind: 'response', ...response, body: Buffer.from(response.body) };
-        clock.after(wire.delay(), () => done(result));
+        const { delayMs, ...reply } = peer.request({ method, path: pathOf(url), headers, body });
+        const response: HttpResult = { kind: 'response', ...reply, body: Buffer.from(reply.body) };
+        const late = delayMs >= timeoutMs;
+        const result: HttpResult = late ? { kind: 'failure', cause: 'timeout', text: 'no answer' } : response;
+        clock.after(late ? timeoutMs : delayMs + wire.delay(), () => done(result));
       });
     },
   };
@@ -91,6 +99,7 @@ function openSocket(
       },
       close: (code, reason) => toEngine(() => close(code, reason)),
     });
+    if (connection === undefined) toEngine(() => close(1008, 'no such endpoint'));
   });
   return {
     send: (text) => toPeer(() => connection?.message(text)),

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { EngineEvent } from '#shared/schema/event.ts';
 import type { EngineStatus } from '#shared/schema/status.ts';
 
@@ -34,15 +33,11 @@ export type RunReport = {
   readonly decisionHash: string;
 };
 
-/** Kinds that are decisions or their consequences: what must repeat when a seed is run again. */
-const DECISIONS: ReadonlySet<EngineEvent['kind']> = new Set(['opportunity', 'operation', 'order', 'fill']);
-
 /** Reads a run's journal records one by one and adds them up: the report is what was written down, not what counters remember. */
 export class JournalTotals {
   records = 0;
   gaps = 0;
   fills = 0;
-  readonly #hash = createHash('sha256');
   readonly #opportunities = new Map<string, { readonly status: string; readonly reason: string | undefined }>();
   readonly #operations = new Map<string, string>();
   #lastSeq: number;
@@ -55,7 +50,6 @@ export class JournalTotals {
     this.records += 1;
     if (event.seq !== this.#lastSeq + 1) this.gaps += 1;
     this.#lastSeq = event.seq;
-    if (DECISIONS.has(event.kind)) this.#hash.update(`${event.kind} ${JSON.stringify(event.data)}\n`);
     if (event.kind === 'opportunity') {
       this.#opportunities.set(event.data.id, { status: event.data.status, reason: event.data.reason });
     } else if (event.kind === 'operation') {
@@ -85,16 +79,13 @@ export class JournalTotals {
       open: inState('approved', 'executing'),
     };
   }
-
-  decisionHash(): string {
-    return this.#hash.copy().digest('hex');
-  }
 }
 
 export function reportFrom(
   totals: JournalTotals,
   status: EngineStatus,
-  run: Pick<RunReport, 'seed' | 'seconds' | 'pnl'> & { readonly published: number; readonly projected: number },
+  run: Pick<RunReport, 'seed' | 'seconds' | 'pnl' | 'decisionHash'> &
+    Pick<RunReport['events'], 'published' | 'projected'>,
 ): RunReport {
   return {
     seed: run.seed,
@@ -115,7 +106,7 @@ export function reportFrom(
     pnl: run.pnl,
     journal: { records: totals.records, gaps: totals.gaps },
     events: { journalled: totals.records, published: run.published, projected: run.projected },
-    decisionHash: totals.decisionHash(),
+    decisionHash: run.decisionHash,
   };
 }
 

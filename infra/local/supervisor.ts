@@ -5,6 +5,9 @@ import { fileURLToPath } from 'node:url';
 const leash = fileURLToPath(new URL('leash.ts', import.meta.url));
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
+/** How our processes end when what they were given cannot work. */
+const EXIT_BAD_INPUT = 2;
+
 export type ChildOptions = {
   readonly name: string;
   /** Entry file, from the project's root. */
@@ -88,15 +91,16 @@ export class Child {
     child.on('message', this.#options.onMessage);
     eachLine(child.stdout, this.#options.onLine);
     eachLine(child.stderr, this.#options.onTrouble);
-    child.once('exit', (code, signal) => this.#onExit(signal ?? `code ${String(code)}`));
+    child.once('exit', (code, signal) => this.#onExit(code, signal));
     child.once('error', (error) => this.#options.onTrouble(error.message));
   }
 
-  #onExit(how: string): void {
+  #onExit(code: number | null, signal: NodeJS.Signals | null): void {
     if (this.#stopping) return;
     const { restart, name } = this.#options;
-    if (restart === undefined || this.#restarts >= restart.max) {
-      this.#options.onGone(`${name} ended (${how})`);
+    // Bad input does not get better by trying again.
+    if (restart === undefined || code === EXIT_BAD_INPUT || this.#restarts >= restart.max) {
+      this.#options.onGone(`${name} ended (${signal ?? `code ${String(code)}`})`);
       return;
     }
     this.#restarts += 1;

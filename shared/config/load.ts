@@ -19,7 +19,7 @@ export type ConfigSources = {
 type Tree = { readonly [key: string]: unknown };
 
 /** Environment names that are not configuration: secrets and endpoints stand beside it, never in it. */
-const NOT_CONFIGURATION = new Set(['ARB_JWT_SECRET', 'ARB_CONFIG']);
+const NOT_CONFIGURATION = new Set(['ARB_JWT_SECRET', 'ARB_API_SECRET', 'ARB_CONFIG']);
 
 /** Short names of the settings that teams change most. */
 const SHORT_FORMS: Readonly<Record<string, readonly string[]>> = {

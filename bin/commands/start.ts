@@ -1,0 +1,100 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { BadInput } from '#shared/assert.ts';
+import { loadConfig } from '#shared/config/load.ts';
+import { runProcesses } from '#local/run-processes.ts';
+import { runVirtually } from '#local/run-virtually.ts';
+import { configDir } from './config.ts';
+
+type Flags = {
+  readonly for?: number;
+  readonly report?: string;
+  readonly seed: number;
+  readonly virtual?: true;
+  readonly live?: true;
+  readonly symbols?: readonly string[];
+  readonly venues?: readonly string[];
+  readonly config?: string;
+  readonly data?: string;
+  readonly table: boolean;
+};
+
+/** `arb start`: the whole system on this machine. */
+export function startCommand(): Command {
+  return new Command('start')
+    .description(
+      'Run everything on this machine: venues (simulated), engine (on paper), streams, tables, API, live table.',
+    )
+    .option('--for <duration>', 'stop after this long: 30s, 5m, 1h (default: until Ctrl-C)', seconds)
+    .option('--report <file>', 'write what happened as JSON, for anyone to check (docs/reports.md)')
+    .option('--seed <n>', 'seed of the simulated market and of paper latencies', seed, 1)
+    .option(
+      '--virtual',
+      'virtual clock, in-process venues, as fast as it goes: same seed, same decisions (needs --for)',
+    )
+    .option('--live', "the venues' public feeds instead of the simulator; orders stay on paper")
+    .option('--symbols <list>', 'follow only these, comma-separated, unified: BTC/USDT,ETH/USDT', list)
+    .option('--venues <list>', 'only these venues, comma-separated: binance,okx,kraken', list)
+    .option('--config <file>', "one more TOML file over the project's own layers")
+    .option('--data <dir>', 'where journal, tables and streams are kept (default: .arbitrage)')
+    .option('--no-table', 'print a line now and then instead of the live table')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  arb start                                          until Ctrl-C; the API is on http://localhost:8080/v1
+  arb start --for 30s --seed 7 --report r.json       a run that ends, and its report
+  arb start --virtual --for 5m --seed 7              five minutes of market in seconds, repeatable
+  arb start --live --venues okx,kraken               public feeds of the real venues
+
+Ctrl-C drains, closes and prints a summary; a second Ctrl-C stops at once. What is in the data folder survives: the next start
+recovers from it. Settings: arb config --schema.`,
+    )
+    .action(async (flags: Flags) => {
+      if (flags.virtual === true && flags.live === true)
+        throw new BadInput('--virtual and --live exclude each other: real venues keep real time');
+      if (flags.virtual === true && flags.for === undefined)
+        throw new BadInput('--virtual needs --for: a virtual run has no other end');
+      const config = loadConfig({
+        dir: configDir,
+        env: process.env,
+        file: flags.config,
+        overrides: overridesOf(flags),
+      });
+      const options = {
+        config,
+        seed: flags.seed,
+        forSeconds: flags.for,
+        reportFile: flags.report,
+        live: flags.live === true,
+        table: flags.table && process.stdout.isTTY,
+      };
+      process.exitCode = flags.virtual === true ? await runVirtually(options) : await runProcesses(options);
+    });
+}
+
+function overridesOf({ symbols, venues, data }: Flags): Record<string, unknown> {
+  return {
+    engine: { ...(symbols === undefined ? {} : { symbols }), ...(venues === undefined ? {} : { venues }) },
+    system: data === undefined ? {} : { data_dir: data },
+  };
+}
+
+function seconds(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
+  const value = match === null ? NaN : Number(match[1]) * { ms: 1e-3, s: 1, m: 60, h: 3600 }[(match[2] ?? 's') as 's'];
+  if (!(value > 0)) throw new InvalidArgumentError('a duration such as 30s, 5m or 1h');
+  return value;
+}
+
+function seed(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0 || value > 0xffff_ffff)
+    throw new InvalidArgumentError('a whole number from 0 to 4294967295');
+  return value;
+}
+
+function list(text: string): readonly string[] {
+  const items = text.split(',').map((item) => item.trim());
+  if (items.some((item) => item === '')) throw new InvalidArgumentError('a comma-separated list');
+  return items;
+}

@@ -1,0 +1,113 @@
+import { Decimal } from 'decimal.js';
+import type { Clock } from '#shared/clock/clock.ts';
+import type { InstrumentIndex } from '#shared/domain/ids.ts';
+import { textOf } from '#shared/money/grid.ts';
+import type { EngineStatus, MarketSample } from '#shared/schema/status.ts';
+import type { Engine } from './engine.ts';
+
+/** What the publish worker last said of itself. */
+export type Shipping = { readonly publishedSeq: number; readonly lagRecords: number; readonly lagMs: number };
+
+export type StatusSources = {
+  readonly engine: Engine;
+  readonly name: string;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly startedAtMs: number;
+  readonly shipping: () => Shipping;
+  /** Of this process; zeros where the process is not only the engine. */
+  readonly load: () => { readonly memoryBytes: number; readonly cpuPercent: number };
+};
+
+const SAMPLE_LEVELS = 10;
+const TOP_OPPORTUNITIES = 8;
+
+/** The engine in one record: made once a second, for the terminal, the state table and the metrics. */
+export function statusMaker(sources: StatusSources): () => EngineStatus {
+  const { engine, clock } = sources;
+  let last = { messages: 0, atNs: clock.now() as number };
+  return () => {
+    const nowNs = clock.now();
+    const { executor, ledger, opportunities, decisions, journal } = engine;
+    const venues = engine.feed.status();
+    const messages = venues.reduce((sum, venue) => sum + venue.messages, 0);
+    const perSecond = nowNs > last.atNs ? ((messages - last.messages) * 1e9) / (nowNs - last.atNs) : 0;
+    last = { messages, atNs: nowNs };
+    const shipping = sources.shipping();
+    const load = sources.load();
+    return {
+      engine: sources.name,
+      epoch: engine.epoch,
+      mode: 'paper',
+      at_ms: clock.unixMs(nowNs),
+      started_at_ms: sources.startedAtMs,
+      trading_state: engine.trading.state,
+      reason: engine.trading.reason,
+      version: sources.version,
+      venues,
+      messages,
+      messages_per_second: perSecond,
+      decision_ns: {
+        p50: decisions.getValueAtPercentile(50),
+        p99: decisions.getValueAtPercentile(99),
+        p999: decisions.getValueAtPercentile(99.9),
+      },
+      opportunities: {
+        detected: opportunities.detected,
+        executed: opportunities.executed,
+        rejected_by_reason: Object.fromEntries(opportunities.rejectedByReason),
+        top: opportunities.top(TOP_OPPORTUNITIES).map(({ opportunity, reason }) => ({
+          route: opportunity.route,
+          type: opportunity.family,
+          net_edge_bps: opportunity.netEdge * 1e4,
+          notional: opportunity.notional,
+          reason,
+        })),
+      },
+      operations: { ...executor.counts },
+      fills: ledger.fills,
+      pnl: { realised: textOf(ledger.pnl.realised), fees: textOf(ledger.pnl.fees) },
+      journal: {
+        records: journal.lastSeq,
+        published: shipping.publishedSeq,
+        lag_records: shipping.lagRecords,
+        lag_ms: shipping.lagMs,
+      },
+      memory_bytes: load.memoryBytes,
+      cpu_percent: load.cpuPercent,
+    };
+  };
+}
+
+/** Every instrument's best quote and first levels as they are now. The shortest text of a double read from decimal text is that text. */
+export function marketSamples({ instruments, books }: Engine, clock: Clock): MarketSample[] {
+  const prices = new Float64Array(SAMPLE_LEVELS);
+  const qtys = new Float64Array(SAMPLE_LEVELS);
+  const nowNs = clock.now();
+  const levels = (count: number): [string, string][] =>
+    Array.from({ length: count }, (_, at) => [decimalText(prices[at]!), decimalText(qtys[at]!)]);
+  return instruments.flatMap(({ id }, at) => {
+    const index = at as InstrumentIndex;
+    const bids = levels(books.depths.bids(index, prices, qtys));
+    const asks = levels(books.depths.asks(index, prices, qtys));
+    const [bid] = bids;
+    const [ask] = asks;
+    // An instrument without a book has no price to sample; its venue's status says why.
+    if (bid === undefined || ask === undefined) return [];
+    return {
+      instrument: id,
+      at_ms: clock.unixMs(nowNs),
+      bid: bid[0],
+      bid_qty: bid[1],
+      ask: ask[0],
+      ask_qty: ask[1],
+      volume: '0',
+      status: books.depths.status(index),
+      age_ms: Math.min(books.depths.ageMs(index, nowNs), 86_400_000),
+      bids,
+      asks,
+    };
+  });
+}
+
+const decimalText = (found: number): string => textOf(new Decimal(found));

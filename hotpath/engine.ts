@@ -1,0 +1,324 @@
+import { createHash } from 'node:crypto';
+import type { Histogram } from 'hdr-histogram-js';
+import { build } from 'hdr-histogram-js';
+import { assert } from '#shared/assert.ts';
+import type { Timer } from '#shared/clock/clock.ts';
+import type { CapitalView } from '#shared/domain/capital.ts';
+import type { Asset, InstrumentId, InstrumentIndex, OperationId } from '#shared/domain/ids.ts';
+import type { Instrument } from '#shared/domain/instrument.ts';
+import type { Route } from '#shared/domain/route.ts';
+import type { TradingState } from '#shared/domain/trade.ts';
+import type { Command } from '#shared/schema/command.ts';
+import type { Config } from '#shared/schema/config.ts';
+import { BookStore } from './book/book-store.ts';
+import { compileRoutes } from './detect/compile.ts';
+import { Evaluator } from './detect/evaluator.ts';
+import { Executor, PATIENCE } from './execute/executor.ts';
+import { Ledger } from './execute/ledger.ts';
+import { PaperGateway } from './execute/paper-gateway.ts';
+import type { Endpoint } from './feed/endpoint.ts';
+import { endpointsFrom } from './feed/endpoint.ts';
+import { Feed } from './feed/feed.ts';
+import { loadInstruments } from './feed/instruments.ts';
+import type { Outside } from './feed/rest-reader.ts';
+import type { Stages } from './pipeline.ts';
+import { onMarketUpdate } from './pipeline.ts';
+import { Journal, readJournal } from './publish/journal.ts';
+import { OpportunityLog } from './publish/opportunity-log.ts';
+import { Publisher } from './publish/publisher.ts';
+import type { JournalState } from './recover/journal-state.ts';
+import { recoveryMarketFrom } from './recover/recovery-market.ts';
+import { decideRecovery, RECOVERY_LIMITS } from './recover/recovery.ts';
+import { loadState, revive, saveCheckpoint } from './recover/startup.ts';
+import type { RiskGate } from './risk/risk-gate.ts';
+import { riskGate } from './risk/risk-gate.ts';
+import { Sizer } from './size/sizer.ts';
+import { valuationOf } from './size/valuation.ts';
+import type { Venue } from './venues/venue.ts';
+
+export type EngineOptions = Outside & {
+  readonly config: Config;
+  readonly venues: readonly Venue[];
+  readonly journalDir: string;
+  readonly version: string;
+  /** Of the run's chances, for the record. */
+  readonly seed: number;
+};
+
+const STALE_AFTER_MS = 5_000;
+const SWEEP_EVERY_MS = 250;
+const OPPORTUNITY = { expireAfterMs: 1_000, eventsPerSecond: 1, openMax: 10_000 } as const;
+const COMMANDS_REMEMBERED = 1_000;
+const DECISION_NS_MAX = 60e9;
+
+/** Finds what the venues list and what the journal remembers, and puts the stages together. Nothing runs before `start`. */
+export async function openEngine(options: EngineOptions): Promise<Engine> {
+  const { config, venues } = options;
+  const endpoints = endpointsFrom(config, venues);
+  const instruments = await loadInstruments(options, endpoints, config.engine.symbols);
+  return new Engine(options, { endpoints, instruments, ...openJournal(options) });
+}
+
+type Known = {
+  readonly endpoints: readonly Endpoint[];
+  readonly instruments: readonly Instrument[];
+  readonly state: JournalState;
+  readonly journal: Journal;
+};
+
+/** The hot plane: one thread from frame to order. Reads top-down: what is seen, what it is worth, what may be done, what was done. */
+export class Engine {
+  readonly instruments: readonly Instrument[];
+  readonly epoch: number;
+  readonly journal: Journal;
+  readonly books: BookStore;
+  readonly ledger: Ledger;
+  readonly executor: Executor;
+  readonly opportunities: OpportunityLog;
+  readonly feed: Feed;
+  readonly decisions: Histogram = build({ highestTrackableValue: DECISION_NS_MAX, numberOfSignificantValueDigits: 3 });
+  readonly capital: CapitalView;
+  readonly #options: EngineOptions;
+  readonly #known: Known;
+  readonly #routes: readonly Route[];
+  readonly #indices: ReadonlyMap<InstrumentId, InstrumentIndex>;
+  readonly #publisher: Publisher;
+  readonly #commands = new Set<string>();
+  #trading: { readonly state: TradingState; readonly reason: string };
+  #draining = false;
+  #sweep: Timer | undefined;
+
+  constructor(options: EngineOptions, known: Known) {
+    const { config, clock } = options;
+    const { instruments, state, journal } = known;
+    this.#options = options;
+    this.#known = known;
+    this.instruments = instruments;
+    this.#indices = new Map(instruments.map(({ id }, index) => [id, index as InstrumentIndex]));
+    this.epoch = state.epoch + 1;
+    this.#trading = state.trading ?? { state: 'active', reason: 'first start' };
+    this.#routes = compileRoutes(instruments, config.engine).routes;
+
+    this.journal = journal;
+    this.#publisher = new Publisher(journal, clock);
+    this.books = booksOf(options, known);
+    this.ledger = new Ledger(clock);
+    const rateOf = valuationOf(instruments, this.books.tops, {
+      numeraire: config.engine.numeraire as Asset,
+      pegs: config.engine.pegs,
+    });
+    this.capital = { availableOf: this.ledger.availableOf, rateOf };
+
+    this.executor = this.#executorOf();
+    const gate = this.#gateOf();
+    this.opportunities = new OpportunityLog({
+      ...OPPORTUNITY,
+      clock,
+      recorder: this.#publisher,
+      checksOf: gate.checksOf,
+    });
+    this.feed = this.#feedOf(gate);
+  }
+
+  get routes(): number {
+    return this.#routes.length;
+  }
+
+  /** What trading may do now. While draining nothing new begins, whatever was commanded. */
+  get trading(): { readonly state: TradingState; readonly reason: string } {
+    return this.#draining ? { state: 'halted', reason: 'draining' } : this.#trading;
+  }
+
+  /** Start-up is recovery: what a dead process left is taken up first, then the feeds open. */
+  start(): void {
+    const { config, version, seed } = this.#options;
+    this.#publisher.record('engine-started', 'engine', {
+      mode: 'paper',
+      epoch: this.epoch,
+      seed,
+      version,
+      config_hash: hashOf(config),
+      venues: config.engine.venues,
+      families: config.engine.families,
+      instruments: this.instruments.length,
+      routes: this.routes,
+    });
+    const { ledger, executor } = this;
+    revive(this.#known.state, config.engine.venues, config.paper.balances, {
+      ledger,
+      executor,
+      recorder: this.#publisher,
+    });
+    this.feed.start();
+    this.#sweepSoon();
+  }
+
+  /** Carries out a command once, however often it comes, and answers it in the journal. */
+  obey(command: Command): void {
+    if (this.#commands.has(command.id)) return;
+    this.#commands.add(command.id);
+    if (this.#commands.size > COMMANDS_REMEMBERED) this.#commands.delete(this.#commands.values().next().value!);
+    const state: TradingState = command.kind === 'start' ? 'active' : 'halted';
+    this.#trading = { state, reason: command.reason };
+    this.#publisher.record('trading-state', 'trading', {
+      state,
+      reason: command.reason,
+      by: command.by,
+      command_id: command.id,
+    });
+    this.#publisher.flush();
+  }
+
+  /** From now on nothing new begins; what is open goes on to its end. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  get idle(): boolean {
+    return this.executor.counts.open === 0 && this.executor.counts.recovering === 0;
+  }
+
+  /** Closes feeds and journal. What is still open is taken up at the next start. */
+  finish(reason: string): void {
+    this.#sweep?.cancel();
+    this.feed.stop();
+    this.opportunities.closeAll();
+    this.#publisher.record('engine-stopped', 'engine', { reason });
+    this.#publisher.flush();
+    this.journal.close();
+  }
+
+  /** Every instrument that an order may name is in the registry. */
+  readonly #indexOf = (id: InstrumentId): InstrumentIndex => {
+    const index = this.#indices.get(id);
+    assert(index !== undefined, `not in the registry: ${id}`);
+    return index;
+  };
+
+  #executorOf(): Executor {
+    const { config, clock, random } = this.#options;
+    const { instruments, books, ledger } = this;
+    const gateway = new PaperGateway({
+      clock,
+      random: random.fork('paper'),
+      depths: books.depths,
+      instrumentOf: (id) => {
+        const index = this.#indexOf(id);
+        return { instrument: instruments[index]!, index };
+      },
+      onReport: (report) => this.executor.onReport(report),
+      latencyMs: config.paper.latency_ms,
+      latencyJitterMs: config.paper.latency_jitter_ms,
+      displayedFraction: config.paper.displayed_fraction,
+    });
+    const market = recoveryMarketFrom({
+      depths: books.depths,
+      indexOf: this.#indexOf,
+      freeOf: (venue, asset) => ledger.freeOf(venue, asset),
+    });
+    return new Executor({
+      clock,
+      gateway,
+      ledger,
+      recorder: this.#publisher,
+      // After a restart the journal may name what is no longer listed.
+      instrumentOf: (id) => instruments[this.#indices.get(id) ?? -1],
+      decide: (view) => decideRecovery(view, market, RECOVERY_LIMITS),
+      opportunityOf: (seen) => this.opportunities.lifetimeOf(seen),
+      epoch: this.epoch,
+      patience: PATIENCE,
+    });
+  }
+
+  #gateOf(): RiskGate {
+    const { config, clock } = this.#options;
+    const { instruments, ledger, executor, books, capital } = this;
+    return riskGate(config.risk, instruments, {
+      tradingState: () => this.trading.state,
+      venueHealth: (venue) => this.feed.health(venue),
+      bookStatus: (id) => books.depths.status(this.#indexOf(id)),
+      bookAgeMs: (id, nowNs) => books.depths.ageMs(this.#indexOf(id), nowNs),
+      // An asset that nobody can value is over every limit.
+      positionUsd: (asset) => ledger.deviationOf(asset) * (capital.rateOf(asset) ?? Infinity),
+      exposureUsd: (venue) => ledger.exposureOf(venue),
+      totalExposureUsd: () => ledger.totalExposure(),
+      dailyPnlUsd: () => ledger.dailyPnl(clock.now()),
+      openOperations: () => executor.counts.open + executor.counts.recovering,
+      busy: executor.busy,
+    });
+  }
+
+  /** The stages in their order, and the feed that drives them. */
+  #feedOf(gate: RiskGate): Feed {
+    const { config } = this.#options;
+    const { instruments, books, decisions } = this;
+    const evaluator = new Evaluator(instruments, this.#routes, {
+      tops: books.tops,
+      minEdge: config.engine.min_edge_bps / 1e4,
+    });
+    let operations = 0;
+    const prefix = this.epoch.toString(36);
+    const sizer = new Sizer({
+      instruments,
+      routes: this.#routes,
+      tops: books.tops,
+      depths: books.depths,
+      capital: this.capital,
+      engine: config.engine,
+      ids: { prefix: `o${prefix}`, nextOperation: () => `p${prefix}-${String((operations += 1))}` as OperationId },
+    });
+    const stages: Stages = {
+      feed: { resync: (instrument) => this.feed.resync(instrument) },
+      book: books,
+      detect: evaluator,
+      size: sizer,
+      risk: gate,
+      execute: this.executor,
+      publish: this.opportunities,
+    };
+    return new Feed({
+      ...this.#options,
+      endpoints: this.#known.endpoints,
+      instruments,
+      books,
+      onUpdate: (update) => onMarketUpdate(stages, update),
+      onDecision: (elapsedNs) => decisions.recordValue(Math.min(DECISION_NS_MAX, Math.round(elapsedNs))),
+      onVenueStatus: (change) => void this.#publisher.record('venue-status', change.venue, change),
+    });
+  }
+
+  #sweepSoon(): void {
+    const { clock } = this.#options;
+    this.#sweep = clock.after(SWEEP_EVERY_MS, () => {
+      this.opportunities.sweep(clock.now());
+      this.#sweepSoon();
+    });
+  }
+}
+
+function booksOf({ clock }: EngineOptions, { endpoints, instruments }: Known): BookStore {
+  const rules = new Map(endpoints.map(({ venue, market }) => [`${venue.id} ${market.id}`, market.book]));
+  return new BookStore({
+    instruments,
+    rulesOf: ({ venue, market }) => rules.get(`${venue} ${market}`)!,
+    clock,
+    staleAfterMs: STALE_AFTER_MS,
+  });
+}
+
+/** Opening cuts a torn tail, so it comes before reading; from then on the state follows along. */
+function openJournal({ journalDir, config, clock, logger }: EngineOptions): Pick<Known, 'journal' | 'state'> {
+  const journal = new Journal({
+    directory: journalDir,
+    engine: config.engine.name,
+    clock,
+    observe: (event) => state.apply(event),
+    onRotate: () => saveCheckpoint(journalDir, state),
+  });
+  if (journal.tornBytes > 0) logger.warn('journal-tail-cut', { bytes: journal.tornBytes });
+  const state: JournalState = loadState(journalDir, (afterSeq) => readJournal(journalDir, afterSeq));
+  return { journal, state };
+}
+
+const hashOf = (config: Config): string =>
+  createHash('sha256').update(JSON.stringify(config)).digest('hex').slice(0, 16);

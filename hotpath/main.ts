@@ -1,0 +1,191 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { BadInput } from '#shared/assert.ts';
+import type { Clock } from '#shared/clock/clock.ts';
+import { systemClock } from '#shared/clock/clock.ts';
+import { loadConfig } from '#shared/config/load.ts';
+import { randomFrom } from '#shared/random.ts';
+import { configSchema } from '#shared/schema/config.ts';
+import type { EngineStatus } from '#shared/schema/status.ts';
+import type { Engine } from './engine.ts';
+import { openEngine } from './engine.ts';
+import { marketSamples, statusMaker } from './engine-status.ts';
+import { OutboxClient } from './publish/outbox-client.ts';
+import type { Logger } from './runtime/logger.ts';
+import { createLogger } from './runtime/logger.ts';
+import { networkTransport } from './runtime/network-transport.ts';
+import { venues } from './venues/index.ts';
+
+const optionsSchema = z.strictObject({
+  config: configSchema,
+  seed: z.int(),
+  aws: z.strictObject({
+    region: z.string(),
+    kinesisEndpoint: z.url().optional(),
+    dynamodbEndpoint: z.url().optional(),
+  }),
+});
+type Options = z.infer<typeof optionsSchema>;
+
+/** What the process tells its parent, where it has one. A stream would be an inbound port; this is a pipe. */
+export type EngineMessage =
+  | { readonly kind: 'started'; readonly firstSeq: number }
+  | { readonly kind: 'status'; readonly status: EngineStatus }
+  | {
+      readonly kind: 'finished';
+      readonly status: EngineStatus;
+      readonly decisionHash: string;
+      readonly published: number;
+      /** False when the publish worker could not ship everything in time: the next start goes on. */
+      readonly drained: boolean;
+    };
+
+const TICK_MS = 1_000;
+/** Operations get this long to end by themselves; what is left is recovered at the next start. */
+const DRAIN_OPERATIONS_MS = 10_000;
+const DRAIN_OUTBOX_MS = 15_000;
+
+/**
+ * The hot plane as a process: `argv[2]` is its options as JSON; without them it reads config/ and ARB_* and finds AWS by the SDK's own
+ * chain, as in a container. SIGTERM drains and ends with 0; bad input ends with 2 and one line; anything else is a bug and crashes.
+ */
+async function main(): Promise<void> {
+  const { config, seed, aws } = optionsFrom(process.argv[2]);
+  const version = versionOf();
+  const clock = systemClock();
+  const logger = createLogger({ name: 'engine', level: config.system.log_level, clock });
+  const random = randomFrom(seed);
+  const transport = networkTransport(clock);
+  const journalDir = join(config.system.data_dir, 'journal');
+
+  const engine = await openEngine({ config, venues, clock, random, logger, transport, version, seed, journalDir });
+  const outbox = new OutboxClient({
+    clock,
+    worker: {
+      journalDir,
+      positionFile: join(config.system.data_dir, 'published.json'),
+      commandsFile: join(config.system.data_dir, 'commands.json'),
+      streams: config.streams,
+      stateTable: config.stores.state_table,
+      aws: withoutUndefined(aws),
+      seed,
+    },
+    lastSeq: () => engine.journal.lastSeq,
+    onCommand: (command) => engine.obey(command),
+    onCrash: (error) => logger.error('publish-worker-crashed', { message: error.message }),
+  });
+  const status = statusMaker({
+    engine,
+    name: config.engine.name,
+    version,
+    clock,
+    startedAtMs: clock.unixMs(clock.now()),
+    shipping: () => ({
+      publishedSeq: outbox.lag.published,
+      lagRecords: outbox.lag.lagRecords,
+      lagMs: outbox.lag.lagMs,
+    }),
+    load: loadMeter(clock),
+  });
+
+  tell({ kind: 'started', firstSeq: engine.journal.lastSeq + 1 });
+  engine.start();
+  outbox.start();
+  const tick = setInterval(() => {
+    const now = status();
+    outbox.post(marketSamples(engine, clock), now);
+    tell({ kind: 'status', status: now });
+  }, TICK_MS);
+
+  process.once('SIGTERM', () => {
+    void stop({ engine, outbox, clock, logger }).then((drained) => {
+      clearInterval(tick);
+      const { decisionHash } = engine.opportunities;
+      const last: EngineMessage = {
+        kind: 'finished',
+        status: status(),
+        decisionHash,
+        published: outbox.lag.published,
+        drained,
+      };
+      // The pipe is written before the process ends.
+      if (process.send === undefined) process.exit(0);
+      else process.send(last, undefined, undefined, () => process.exit(0));
+    });
+  });
+}
+
+type Running = {
+  readonly engine: Engine;
+  readonly outbox: OutboxClient;
+  readonly clock: Clock;
+  readonly logger: Logger;
+};
+
+/** Nothing new, what is open to its end, the journal closed, everything shipped: in this order, each within its time. */
+async function stop({ engine, outbox, clock, logger }: Running): Promise<boolean> {
+  engine.drain();
+  const untilNs = clock.now() + DRAIN_OPERATIONS_MS * 1e6;
+  while (!engine.idle && clock.now() < untilNs) await new Promise((resolve) => setTimeout(resolve, 20));
+  if (!engine.idle) logger.warn('operations-left-open', { open: engine.executor.counts.open });
+  engine.finish('stopped');
+  const drained = await outbox.drain(DRAIN_OUTBOX_MS);
+  if (!drained) logger.warn('journal-not-shipped', { records: outbox.lag.lagRecords, lastError: outbox.lag.lastError });
+  return drained;
+}
+
+function optionsFrom(text: string | undefined): Options {
+  if (text === undefined) {
+    const dir = fileURLToPath(new URL('../config', import.meta.url));
+    const region = process.env['AWS_REGION'] ?? 'us-east-1';
+    const config = loadConfig({ dir, env: process.env, file: process.env['ARB_CONFIG'] });
+    return { config, seed: process.pid, aws: { region } };
+  }
+  const result = optionsSchema.safeParse(JSON.parse(text));
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new BadInput(`option ${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? ''}`);
+}
+
+/** Memory now and processor time since the last question. */
+function loadMeter(clock: Clock): () => { readonly memoryBytes: number; readonly cpuPercent: number } {
+  let last = { atNs: clock.now() as number, usage: process.cpuUsage() };
+  return () => {
+    const atNs = clock.now();
+    const { user, system } = process.cpuUsage(last.usage);
+    const elapsedUs = (atNs - last.atNs) / 1e3;
+    last = { atNs, usage: process.cpuUsage() };
+    return {
+      memoryBytes: process.memoryUsage.rss(),
+      cpuPercent: elapsedUs > 0 ? ((user + system) * 100) / elapsedUs : 0,
+    };
+  };
+}
+
+function versionOf(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+function withoutUndefined(aws: Options['aws']): {
+  region: string;
+  kinesisEndpoint?: string;
+  dynamodbEndpoint?: string;
+} {
+  const { region, kinesisEndpoint, dynamodbEndpoint } = aws;
+  return {
+    region,
+    ...(kinesisEndpoint === undefined ? {} : { kinesisEndpoint }),
+    ...(dynamodbEndpoint === undefined ? {} : { dynamodbEndpoint }),
+  };
+}
+
+const tell = (message: EngineMessage): void => void process.send?.(message);
+
+main().catch((error: unknown) => {
+  if (!(error instanceof BadInput)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exit(2);
+});

@@ -1,0 +1,317 @@
+import { join } from 'node:path';
+import { BadInput } from '#shared/assert.ts';
+import { systemClock } from '#shared/clock/clock.ts';
+import type { Config } from '#shared/schema/config.ts';
+import type { EngineStatus } from '#shared/schema/status.ts';
+import type { EngineMessage } from '#hotpath/main.ts';
+import { readJournal } from '#hotpath/publish/journal.ts';
+import { urlsOf } from '#simulator/urls.ts';
+import type { Outcome, RunOptions } from './run-options.ts';
+import { reportOf, summaryOf, writeReport } from './run-options.ts';
+import { Screen } from './screen.ts';
+import { Child } from './supervisor.ts';
+
+/** Garbage is collected on the engine's own thread, in a young space that is cleared rarely and fast. */
+const ENGINE_NODE_OPTIONS = ['--single-threaded-gc', '--min-semi-space-size=16', '--max-semi-space-size=16'];
+const READY_WITHIN_MS = 60_000;
+const ENGINE_STOP_MS = 35_000;
+const PROJECT_WITHIN_MS = 30_000;
+const ENGINE_RESTART = { max: 100, backoffMs: 200 } as const;
+
+type CloudReady = {
+  readonly apiUrl: string;
+  readonly dynamodbUrl: string;
+  readonly kinesisUrl: string;
+  readonly keyPair?: { readonly apiKey: string; readonly apiSecret: string } | undefined;
+};
+
+/** Everything as processes on this machine, as in production but for the machine. Returns the exit code. */
+export async function runProcesses(options: RunOptions): Promise<number> {
+  const { config, forSeconds, table, live } = options;
+  const screen = new Screen(process.stdout, table);
+  const children: Child[] = [];
+  const ending = endOfRun(forSeconds, () => children.forEach((child) => child.kill()));
+  try {
+    screen.say('starting tables, streams and API …');
+    const cloud = await startCloudProcess(config, children, ending.fail);
+    if (cloud.ready.keyPair !== undefined) screen.say(keyText(cloud.ready.keyPair));
+    const urls = live ? undefined : await startSimulator(options, children, ending.fail);
+    screen.say(`starting the engine against ${live ? "the venues' public feeds" : 'simulated venues'} …`);
+    const engine = runEngine({ options, urls, cloud: cloud.ready, screen, fail: ending.fail });
+    children.unshift(engine.child);
+
+    const trouble = await ending.over;
+    if (trouble !== undefined) throw new BadInput([trouble, ...engine.troubles()].join('\n'));
+    screen.say('draining: open operations end, the journal is shipped …');
+    return await conclude(options, { engine, cloud });
+  } finally {
+    ending.cancel();
+    for (const child of children) await child.stop(10_000);
+  }
+}
+
+/** Resolves when the run is over: its time, Ctrl-C or SIGTERM (undefined), or a child that is gone (how). A second Ctrl-C kills. */
+function endOfRun(
+  forSeconds: number | undefined,
+  kill: () => void,
+): {
+  readonly over: Promise<string | undefined>;
+  readonly fail: (how: string) => void;
+  readonly cancel: () => void;
+} {
+  let end: (trouble: string | undefined) => void = () => undefined;
+  const over = new Promise<string | undefined>((resolve) => {
+    end = resolve;
+  });
+  const timer = forSeconds === undefined ? undefined : setTimeout(() => end(undefined), forSeconds * 1e3);
+  let interrupts = 0;
+  const interrupt = (): void => {
+    interrupts += 1;
+    end(undefined);
+    if (interrupts === 1) return;
+    kill();
+    process.exit(130);
+  };
+  process.on('SIGINT', interrupt);
+  process.once('SIGTERM', interrupt);
+  return {
+    over,
+    fail: (how) => end(how),
+    cancel: () => {
+      clearTimeout(timer);
+      process.off('SIGINT', interrupt);
+      process.off('SIGTERM', interrupt);
+    },
+  };
+}
+
+type CloudProcess = { readonly child: Child; readonly ready: CloudReady; readonly projected: () => Promise<number> };
+
+async function startCloudProcess(
+  config: Config,
+  children: Child[],
+  fail: (how: string) => void,
+): Promise<CloudProcess> {
+  const answers = new Map<number, (value: number) => void>();
+  const { child, line } = startAndWait(
+    {
+      name: 'the cloud plane',
+      entry: 'infra/local/main.ts',
+      args: [JSON.stringify({ config, dataDir: config.system.data_dir })],
+    },
+    fail,
+    (message) => {
+      const { id, value } = message as { readonly id: number; readonly value?: number };
+      answers.get(id)?.(value ?? -1);
+      answers.delete(id);
+    },
+  );
+  children.push(child);
+  const { ready } = JSON.parse(await line) as { readonly ready: CloudReady };
+  let questions = 0;
+  return {
+    child,
+    ready,
+    projected: () =>
+      new Promise((resolve) => {
+        questions += 1;
+        answers.set(questions, resolve);
+        if (!child.send({ ask: 'projected', id: questions, engine: config.engine.name })) resolve(-1);
+      }),
+  };
+}
+
+async function startSimulator(
+  { config, seed }: RunOptions,
+  children: Child[],
+  fail: (how: string) => void,
+): Promise<Config['venues']> {
+  const { child, line } = startAndWait(
+    {
+      name: 'the venue simulator',
+      entry: 'simulator/main.ts',
+      args: [JSON.stringify({ ...config.simulator, seed })],
+    },
+    fail,
+  );
+  children.push(child);
+  const { listening } = JSON.parse(await line) as { readonly listening: number };
+  return withUrls(config, urlsOf(listening));
+}
+
+/** Starts a child and waits for its first line of output, which says that it is ready. */
+function startAndWait(
+  { name, entry, args }: { readonly name: string; readonly entry: string; readonly args: readonly string[] },
+  fail: (how: string) => void,
+  onMessage: (message: unknown) => void = () => undefined,
+): { readonly child: Child; readonly line: Promise<string> } {
+  const troubles = new Recent();
+  let ready: (line: string) => void = () => undefined;
+  let failed: (error: BadInput) => void = () => undefined;
+  const line = new Promise<string>((resolve, reject) => {
+    ready = resolve;
+    failed = reject;
+  });
+  const timer = setTimeout(
+    () => failed(new BadInput(`${name} was not ready within ${String(READY_WITHIN_MS / 1e3)} s`)),
+    READY_WITHIN_MS,
+  );
+  const child = new Child({
+    name,
+    entry,
+    args,
+    onMessage,
+    onLine: (text) => {
+      clearTimeout(timer);
+      ready(text);
+    },
+    onTrouble: (text) => troubles.add(text),
+    onGone: (how) => {
+      clearTimeout(timer);
+      failed(new BadInput([`${how}:`, ...troubles.lines].join('\n')));
+      fail([`${how}:`, ...troubles.lines].join('\n'));
+    },
+  });
+  return { child, line };
+}
+
+type EngineProcess = {
+  readonly child: Child;
+  readonly firstSeq: () => number;
+  readonly lastStatus: () => EngineStatus | undefined;
+  readonly finished: () => Extract<EngineMessage, { kind: 'finished' }> | undefined;
+  readonly startedAtMs: number;
+  readonly troubles: () => readonly string[];
+};
+
+function runEngine({
+  options,
+  urls,
+  cloud,
+  screen,
+  fail,
+}: {
+  readonly options: RunOptions;
+  readonly urls: Config['venues'] | undefined;
+  readonly cloud: CloudReady;
+  readonly screen: Screen;
+  readonly fail: (how: string) => void;
+}): EngineProcess {
+  const { config, seed, forSeconds } = options;
+  const clock = systemClock();
+  const startedAtMs = clock.unixMs(clock.now());
+  const troubles = new Recent();
+  let firstSeq: number | undefined;
+  let lastStatus: EngineStatus | undefined;
+  let finished: ReturnType<EngineProcess['finished']>;
+  const hear = (message: EngineMessage): void => {
+    if (message.kind === 'started') {
+      // The run began with the engine's first start in it; a restart goes on.
+      firstSeq ??= message.firstSeq;
+    } else if (message.kind === 'status') {
+      lastStatus = message.status;
+      const seconds = (clock.unixMs(clock.now()) - startedAtMs) / 1e3;
+      screen.show(message.status, {
+        apiUrl: cloud.apiUrl,
+        restarts: child.restarts,
+        seconds,
+        ofSeconds: forSeconds,
+        notice: troubles.lines.at(-1),
+      });
+    } else {
+      finished = message;
+    }
+  };
+  const child = new Child({
+    name: 'the engine',
+    entry: 'hotpath/main.ts',
+    nodeOptions: ENGINE_NODE_OPTIONS,
+    args: [
+      JSON.stringify({
+        config: urls === undefined ? config : { ...config, venues: urls },
+        seed,
+        aws: { region: 'us-east-1', kinesisEndpoint: cloud.kinesisUrl, dynamodbEndpoint: cloud.dynamodbUrl },
+      }),
+    ],
+    onMessage: (message) => hear(message as EngineMessage),
+    onLine: () => undefined,
+    onTrouble: (line) => troubles.add(line),
+    restart: ENGINE_RESTART,
+    onRestart: (count) => screen.say(`the engine died and is started again (${String(count)})`),
+    onGone: fail,
+  });
+  return {
+    child,
+    firstSeq: () => firstSeq ?? 1,
+    lastStatus: () => lastStatus,
+    finished: () => finished,
+    startedAtMs,
+    troubles: () => troubles.lines,
+  };
+}
+
+/** Engine first, then what it left on its way, then the report. */
+async function conclude(
+  options: RunOptions,
+  { engine, cloud }: { readonly engine: EngineProcess; readonly cloud: CloudProcess },
+): Promise<number> {
+  const clock = systemClock();
+  const graceful = await engine.child.stop(ENGINE_STOP_MS);
+  const seconds = (clock.unixMs(clock.now()) - engine.startedAtMs) / 1e3;
+  const finished = engine.finished();
+  const status = finished?.status ?? engine.lastStatus();
+  if (status === undefined) throw new BadInput(['the engine never came up:', ...engine.troubles()].join('\n'));
+
+  const published = finished?.published ?? status.journal.published;
+  const projected = await projectedUpTo(published, cloud.projected);
+  const outcome: Outcome = {
+    status,
+    decisionHash: finished?.decisionHash ?? '',
+    firstSeq: engine.firstSeq(),
+    seconds,
+    published,
+    projected,
+  };
+  const journalDir = join(options.config.system.data_dir, 'journal');
+  const report = reportOf(options, outcome, (afterSeq) => readJournal(journalDir, afterSeq));
+  if (options.reportFile !== undefined) writeReport(options.reportFile, report);
+  process.stdout.write(summaryOf(report));
+
+  const complete =
+    report.events.journalled === report.events.published && report.events.published === report.events.projected;
+  if (!complete)
+    process.stderr.write('arb: not everything was shipped in time; the next start goes on where this one stopped\n');
+  return graceful && complete ? 0 : 1;
+}
+
+/** What the tables hold once they hold all that was published, or when waiting has an end. */
+async function projectedUpTo(published: number, projected: () => Promise<number>): Promise<number> {
+  const clock = systemClock();
+  const untilNs = clock.now() + PROJECT_WITHIN_MS * 1e6;
+  for (;;) {
+    const count = await projected();
+    if (count >= published || clock.now() > untilNs) return count;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** The venues' URLs replaced by the simulator's; markets that it does not play are left out. */
+export function withUrls(
+  { venues }: Config,
+  urls: Readonly<Record<string, Readonly<Record<string, { readonly ws: string; readonly rest: string }>>>>,
+): Config['venues'] {
+  return Object.fromEntries(Object.entries(venues).map(([id, venue]) => [id, { ...venue, urls: { ...urls[id] } }]));
+}
+
+const keyText = ({ apiKey, apiSecret }: NonNullable<CloudReady['keyPair']>): string =>
+  `API key (shown once):  ${apiKey}\nAPI secret:            ${apiSecret}`;
+
+/** The last lines of a stream: enough to say what went wrong. */
+class Recent {
+  readonly lines: string[] = [];
+
+  add(line: string): void {
+    this.lines.push(line.slice(0, 500));
+    if (this.lines.length > 5) this.lines.shift();
+  }
+}
