@@ -50,6 +50,8 @@ const FIRST_DELTA_WITHIN_MS = 1_000;
 /** So many malformed frames within a minute, and the socket itself is no longer believed. */
 const MALFORMED_MAX = 3;
 const MALFORMED_WINDOW_NS = 60e9;
+/** Close code of sockets that we end ourselves. @see https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1 */
+const LEFT = 1000;
 const SENDS_QUEUED_MAX = 10_000;
 
 /** One socket of one market with the books that come over it: opened, kept alive, repaired, opened again. */
@@ -68,6 +70,7 @@ export class Session {
   #socket: Socket | undefined;
   /** Counts sockets: what an earlier one still says is not heard. */
   #generation = 0;
+  #opened = false;
   #proven = false;
   #request = 0;
   #lastFrameNs = 0;
@@ -172,7 +175,8 @@ export class Session {
     const { venue, market } = endpoint;
     this.#state = 'open';
     this.#proven = false;
-    if (this.#generation > 1) tally.reconnects += 1;
+    if (this.#opened) tally.reconnects += 1;
+    this.#opened = true;
     logger.info('feed-open', { venue: venue.id, market: market.id, connection: this.#connection });
     this.#beat();
     this.#send(
@@ -227,7 +231,7 @@ export class Session {
     if (kind === 'ack' || kind === 'pong') return;
     logger.warn(`feed-${kind}`, { venue: endpoint.venue.id, market: endpoint.market.id, text: text.slice(0, 300) });
     // The venue announces that it will close: leave before the books are interrupted at a bad moment.
-    if (kind === 'notice') this.#socket?.close();
+    if (kind === 'notice') this.#leave('the venue will close');
   };
 
   /** A frame of a known channel that cannot be read may have carried a change of any book of the connection: none is believed. */
@@ -244,7 +248,7 @@ export class Session {
       logger.warn('feed-malformed', { venue: endpoint.venue.id, market: endpoint.market.id, text: message });
     }
     this.#malformed += 1;
-    if (this.#malformed >= MALFORMED_MAX) this.#socket?.close();
+    if (this.#malformed >= MALFORMED_MAX) this.#leave('malformed frames');
     else this.#timers.malformed ??= clock.after(0, () => this.#startAllOver());
   }
 
@@ -253,6 +257,14 @@ export class Session {
     for (const subscription of this.#subscriptions) subscription.cancel();
     this.#context.tally.resyncs += this.#subscriptions.length;
     this.#resubscribe(this.#subscriptions);
+  }
+
+  /** Ends the socket; whatever it still has to say is not heard. */
+  #leave(reason: string): void {
+    const socket = this.#socket;
+    this.#generation += 1;
+    this.#onClose(LEFT, reason);
+    socket?.close();
   }
 
   #onClose(code: number, reason: string): void {
@@ -289,7 +301,7 @@ export class Session {
       return;
     }
     logger.warn('feed-idle', { venue: venue.id, market: market.id, idleMs: market.idleMs });
-    this.#socket?.close();
+    this.#leave('idle');
   }
 
   #beat(): void {
@@ -314,6 +326,7 @@ export class Session {
     const symbols = subscriptions.map(({ venueSymbol }) => venueSymbol);
     this.#send(market.unsubscribe(symbols, this.#nextRequest()));
     this.#send(market.subscribe(symbols, this.#nextRequest()));
+    if (this.#state !== 'open') return;
     for (const subscription of subscriptions) this.#await(subscription);
   }
 
@@ -375,7 +388,10 @@ export class Session {
         if (this.#generation === generation) this.#socket?.send(text);
       });
       // Not a venue's doing: no market has so many symbols a socket. Reconnecting is the only state that is surely right.
-      if (!queued) this.#socket?.close();
+      if (!queued) {
+        this.#leave('too many messages to send');
+        return;
+      }
     }
   }
 
