@@ -1,0 +1,204 @@
+import { describe, expect, it } from 'vitest';
+import { reportBooks } from '#hotpath/replay/book-report.ts';
+import { laneFrom, lanesOfUrl, nameOf, snapshotSymbolOf } from '#hotpath/replay/lane.ts';
+import { instrumentsOf } from '#hotpath/replay/registry.ts';
+import { surveyFile } from '#hotpath/replay/survey.ts';
+import { binance } from '#hotpath/venues/binance.ts';
+import { venues } from '#hotpath/venues/index.ts';
+import { textOf } from '#shared/money/grid.ts';
+import { binanceDelta, binanceSnapshot, okxBook } from '../feed/scripted-venue.ts';
+import type { Line } from './frame-lines.ts';
+import { fileOf, frameLines, newFolder } from './frame-lines.ts';
+
+const SPOT_WS = 'wss://stream.binance.com:9443/stream?streams=btcusdt@depth@100ms';
+const depthUrl = (symbol: string) => `https://api.binance.com/api/v3/depth?symbol=${symbol}&limit=1000`;
+const delta = (first: number, last: number, bids: string[][] = []): Line => ({
+  k: 'in',
+  c: 'ws',
+  d: binanceDelta('BTCUSDT', first, last, bids),
+});
+const snapshot = (lastUpdateId: number): Line => ({
+  k: 'http',
+  c: 'rest',
+  u: depthUrl('BTCUSDT'),
+  d: binanceSnapshot(lastUpdateId),
+});
+const report = (lines: readonly Line[], options = {}) => reportBooks(fileOf(frameLines(lines)), { venues, ...options });
+
+describe('the market of a recorded URL', () => {
+  it.each([
+    [SPOT_WS, ['binance:spot']],
+    ['wss://fstream.binance.com/stream?streams=a', ['binance:usdm']],
+    ['https://dapi.binance.com/dapi/v1/depth?symbol=BTCUSD_PERP', ['binance:coinm']],
+    ['wss://ws.okx.com:8443/ws/v5/public', ['okx:spot', 'okx:swap', 'okx:futures']],
+    ['wss://ws.kraken.com/v2', ['kraken:spot']],
+    ['ws://127.0.0.1:8091/binance/usdm/public/stream', ['binance:usdm']],
+    ['ws://127.0.0.1:8091/kraken/v2', ['kraken:spot']],
+    ['wss://elsewhere.example/ws', []],
+    ['not a url', []],
+  ])('%s', (url, names) => {
+    expect(lanesOfUrl(url, venues).map(nameOf)).toEqual(names);
+  });
+
+  it('can be said instead', () => {
+    expect(nameOf(laneFrom('binance:usdm', venues))).toBe('binance:usdm');
+    expect(nameOf(laneFrom('kraken', venues))).toBe('kraken:spot');
+    expect(() => laneFrom('binance:moon', venues)).toThrow('no market "binance:moon" (known: binance:spot, ');
+  });
+
+  it('knows its own snapshot requests', () => {
+    const [spot, usdm] = binance.markets;
+    expect(snapshotSymbolOf(spot!, depthUrl('BTCUSDT'))).toBe('BTCUSDT');
+    expect(snapshotSymbolOf(usdm!, depthUrl('BTCUSDT'))).toBeUndefined();
+    expect(snapshotSymbolOf(spot!, 'https://api.binance.com/api/v3/exchangeInfo')).toBeUndefined();
+  });
+});
+
+describe('a snapshot request', () => {
+  it('is answered with the first answer at or after it; what that already holds is dropped', async () => {
+    const { books, gaps } = await report([
+      { k: 'open', c: 'ws', u: SPOT_WS },
+      delta(5, 7, [['98', '1']]),
+      delta(8, 9, [['99', '1']]),
+      delta(10, 11, [['99.5', '1']]),
+      snapshot(8),
+      delta(12, 12, [['99', '0']]),
+    ]);
+    expect(gaps).toBe(0);
+    const book = books['BTCUSDT']!;
+    expect(book.stats).toMatchObject({ snapshots: 1, applied: 3, stale_dropped: 1 });
+    expect(book.checkpoints.map(({ after_frame, seq }) => [after_frame, seq])).toEqual([
+      [2, 9],
+      [3, 11],
+    ]);
+    expect(book.last_seq).toBe(12);
+    expect(book.final_top5.bids).toEqual([
+      ['100', '1'],
+      ['99.5', '1'],
+    ]);
+  });
+
+  it('is made again after a gap, and not answered with what came before', async () => {
+    const { books, gaps } = await report([
+      { k: 'open', c: 'ws', u: SPOT_WS },
+      snapshot(8),
+      delta(9, 9, [['99', '1']]),
+      delta(20, 21, [['98', '1']]),
+      delta(22, 22, [['97', '1']]),
+      snapshot(21),
+      delta(23, 23, [['96', '1']]),
+    ]);
+    expect(gaps).toBe(1);
+    expect(books['BTCUSDT']).toMatchObject({ last_seq: 23, stats: { snapshots: 2, gaps: 1 }, levels: { bids: 3 } });
+  });
+
+  it('without any answer gives no book', async () => {
+    const { books, gaps, frames } = await report([{ k: 'open', c: 'ws', u: SPOT_WS }, delta(5, 7), delta(8, 9)]);
+    expect([books, gaps, frames]).toEqual([{}, 0, 2]);
+  });
+
+  it('that cannot be read is counted, and the next answer taken', async () => {
+    const { books, malformed } = await report([
+      { k: 'open', c: 'ws', u: SPOT_WS },
+      { ...snapshot(0), d: '{"code":-1003}' },
+      snapshot(8),
+      delta(9, 9, [['99', '1']]),
+    ]);
+    expect(malformed).toBe(1);
+    expect(books['BTCUSDT']!.last_seq).toBe(9);
+  });
+});
+
+describe('a recording', () => {
+  it('whose sockets carry no URL is told by its requests', async () => {
+    const { books } = await report([delta(5, 7), snapshot(6), delta(8, 8, [['99', '1']])]);
+    expect(books['BTCUSDT']!.last_seq).toBe(8);
+  });
+
+  it('that tells no venue is refused, unless it is said', async () => {
+    const lines: Line[] = [{ k: 'in', c: 'ws', d: okxBook('BTC-USDT', 'snapshot', -1, 10) }];
+    await expect(report(lines)).rejects.toThrow('the recorded URLs do not tell the venue: say --venue VENUE:MARKET');
+    const { books } = await report(lines, { lane: laneFrom('okx', venues) });
+    expect(books['BTC-USDT']).toMatchObject({ last_seq: 10, levels: { bids: 1, asks: 1 } });
+  });
+
+  it('without frames is refused', async () => {
+    await expect(report([])).rejects.toThrow('no frames');
+  });
+
+  it('of several venues keeps them apart', async () => {
+    const { books } = await report([
+      { k: 'open', c: 'a', u: SPOT_WS },
+      { k: 'open', c: 'b', u: 'wss://ws.okx.com:8443/ws/v5/public' },
+      { ...delta(9, 9), c: 'a' },
+      { k: 'in', c: 'b', d: okxBook('BTC-USDT', 'snapshot', -1, 10) },
+      snapshot(8),
+    ]);
+    expect(Object.keys(books).sort()).toEqual(['BTC-USDT', 'BTCUSDT']);
+  });
+
+  it('with a malformed frame loses the book until the next snapshot, as a live feed does', async () => {
+    const open: Line = { k: 'open', c: 'ws', u: 'wss://ws.okx.com:8443/ws/v5/public' };
+    const frame = (action: 'snapshot' | 'update', previous: number, sequence: number): Line => ({
+      k: 'in',
+      c: 'ws',
+      d: okxBook('BTC-USDT', action, previous, sequence),
+    });
+    const broken: Line = {
+      k: 'in',
+      c: 'ws',
+      d: '{"arg":{"channel":"books","instId":"BTC-USDT"},"action":"update","data":[{',
+    };
+    const { books, malformed } = await report([
+      open,
+      frame('snapshot', -1, 10),
+      broken,
+      frame('update', 10, 11),
+      frame('snapshot', -1, 20),
+      frame('update', 20, 21),
+    ]);
+    expect(malformed).toBe(1);
+    expect(books['BTC-USDT']).toMatchObject({ last_seq: 21, stats: { snapshots: 2, applied: 1, gaps: 0 } });
+  });
+
+  it('counts how often a book crossed', async () => {
+    const bid = (price: string, qty: string, at: number) => delta(at, at, [[price, qty]]);
+    const { crossed } = await report([
+      { k: 'open', c: 'ws', u: SPOT_WS },
+      snapshot(8),
+      bid('102', '1', 9),
+      bid('102', '2', 10),
+      bid('102', '0', 11),
+      bid('101', '1', 12),
+    ]);
+    expect(crossed).toBe(2);
+  });
+});
+
+it('metadata beside the file describes its instruments; a symbol it does not know stays bare', async () => {
+  const dir = newFolder();
+  const path = fileOf(
+    frameLines([{ k: 'open', c: 'ws', u: SPOT_WS }, delta(5, 7), { ...snapshot(6), u: depthUrl('NEWUSDT') }]),
+    'x.frames.jsonl.gz',
+    dir,
+  );
+  const listed = {
+    symbol: 'BTCUSDT',
+    status: 'TRADING',
+    baseAsset: 'BTC',
+    quoteAsset: 'USDT',
+    isSpotTradingAllowed: true,
+    filters: [
+      { filterType: 'PRICE_FILTER', tickSize: '0.01000000' },
+      { filterType: 'LOT_SIZE', minQty: '0.00001000', stepSize: '0.00001000' },
+      { filterType: 'NOTIONAL', minNotional: '5.00000000' },
+    ],
+  };
+  const metadata: Line = { k: 'http', u: 'https://api.binance.com/api/v3/exchangeInfo', d: { symbols: [listed] } };
+  fileOf(frameLines([metadata]), 'x.instruments.jsonl.gz', dir);
+  const instruments = await instrumentsOf(await surveyFile(path, { venues }));
+  expect(instruments.map(({ venueSymbol, symbol, tick }) => [venueSymbol, symbol, textOf(tick)])).toEqual([
+    ['BTCUSDT', 'BTC/USDT', '0.01'],
+    ['NEWUSDT', 'NEWUSDT', '0'],
+  ]);
+});
