@@ -6,8 +6,11 @@ import type { Route } from '#shared/domain/route.ts';
 import type { RouteTables } from './route-tables.ts';
 import { routeTables } from './route-tables.ts';
 
-/** Routes handed on from one change at most: the best ones. The rest is counted and seen again with the next change. */
-const FOUND_MAX = 256;
+/**
+ * Routes handed on from one change at most: the best ones. One dislocated book opens hundreds that compete for it, and sizing them all would
+ * cost the time in which the best could have been sent. The rest is counted and seen again with the next change.
+ */
+const FOUND_MAX = 16;
 
 /** The screen lets through what lies this close below its threshold: sizing settles it in decimals. */
 const THRESHOLD_SLACK = 1e-9;
