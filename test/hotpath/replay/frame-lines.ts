@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { afterAll } from 'vitest';
 
 export const ORIGIN_NS = 1_700_000_000_000_000_000n;
 
@@ -24,5 +25,5 @@ export function fileOf(content: string | Uint8Array, name = 'day.frames.jsonl.gz
 }
 
 const root = mkdtempSync(join(tmpdir(), 'replay-'));
-process.on('exit', () => rmSync(root, { recursive: true, force: true }));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
 export const newFolder = (): string => mkdtempSync(join(root, 'case-'));
