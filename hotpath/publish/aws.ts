@@ -71,7 +71,8 @@ export async function putStatus(dynamodb: DynamoDBClient, table: string, status:
 const keepAliveHandler = (): NodeHttpHandler =>
   new NodeHttpHandler({
     connectionTimeout: 2_000,
-    requestTimeout: 10_000,
+    requestTimeout: 5_000,
+    throwOnRequestTimeout: true,
     httpAgent: new HttpAgent({ keepAlive: true, maxSockets: 8 }),
     httpsAgent: new HttpsAgent({ keepAlive: true, maxSockets: 8 }),
   });

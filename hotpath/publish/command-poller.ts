@@ -4,7 +4,8 @@ import type { Command } from '#shared/schema/command.ts';
 import { command } from '#shared/schema/command.ts';
 import type { PositionFile } from './position-file.ts';
 
-/** Which commands were handed over: by shard the last sequence number; nothing from before `sinceMs` is ever read. */
+/** Which commands were handed over: by shard the last sequence number; what arrived before `sinceMs`, the first start, is
+ * not meant for this engine. */
 export type CommandPosition = { readonly sinceMs: number; readonly shards: Readonly<Record<string, string>> };
 
 export type CommandPollerOptions = {
@@ -53,7 +54,9 @@ export class CommandPoller {
     // An iterator that fails is not used again: the position finds a new one.
     this.#iterators.delete(shard);
     const answer = await kinesis.send(new GetRecordsCommand({ ShardIterator: iterator, Limit: RECORDS_MAX }));
-    for (const { Data } of answer.Records ?? []) this.#hand(Data);
+    for (const { Data, ApproximateArrivalTimestamp } of answer.Records ?? []) {
+      if ((ApproximateArrivalTimestamp?.getTime() ?? Infinity) >= this.#position.sinceMs) this.#hand(Data);
+    }
     const last = answer.Records?.at(-1)?.SequenceNumber;
     if (last !== undefined) this.#save({ ...this.#position.shards, [shard]: last });
     if (answer.NextShardIterator !== undefined) this.#iterators.set(shard, answer.NextShardIterator);
@@ -93,11 +96,10 @@ export class CommandPoller {
   async #iteratorOf(shard: string): Promise<string | undefined> {
     const after = this.#position.shards[shard];
     try {
-      const type: ShardIteratorType = after === undefined ? 'AT_TIMESTAMP' : 'AFTER_SEQUENCE_NUMBER';
-      const from =
-        after === undefined ? { Timestamp: new Date(this.#position.sinceMs) } : { StartingSequenceNumber: after };
+      // From the beginning rather than by time: kinesalite never answers for a time after which nothing came.
+      const type: ShardIteratorType = after === undefined ? 'TRIM_HORIZON' : 'AFTER_SEQUENCE_NUMBER';
       const { kinesis, stream } = this.#options;
-      const request = { StreamName: stream, ShardId: shard, ShardIteratorType: type, ...from };
+      const request = { StreamName: stream, ShardId: shard, ShardIteratorType: type, StartingSequenceNumber: after };
       return (await kinesis.send(new GetShardIteratorCommand(request))).ShardIterator;
     } catch (error) {
       // The stream was made anew: what we remember of the old one says nothing about this one.
