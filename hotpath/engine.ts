@@ -3,7 +3,7 @@ import type { Histogram } from 'hdr-histogram-js';
 import { build } from 'hdr-histogram-js';
 import { assert } from '#shared/assert.ts';
 import type { Timer } from '#shared/clock/clock.ts';
-import type { CapitalView } from '#shared/domain/capital.ts';
+import type { CapitalView, Depths } from '#shared/domain/capital.ts';
 import type { Asset, InstrumentId, InstrumentIndex, OperationId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Route } from '#shared/domain/route.ts';
@@ -109,7 +109,8 @@ export class Engine {
     });
     this.capital = { availableOf: this.ledger.availableOf, rateOf };
 
-    this.executor = this.#executorOf();
+    const gateway = this.#gatewayOf();
+    this.executor = this.#executorOf(gateway);
     const gate = this.#gateOf();
     this.opportunities = new OpportunityLog({
       ...OPPORTUNITY,
@@ -117,7 +118,7 @@ export class Engine {
       recorder: this.#publisher,
       checksOf: gate.checksOf,
     });
-    this.feed = this.#feedOf(gate);
+    this.feed = this.#feedOf(gate, gateway.depths);
   }
 
   get routes(): number {
@@ -195,10 +196,10 @@ export class Engine {
     return index;
   };
 
-  #executorOf(): Executor {
+  #gatewayOf(): PaperGateway {
     const { config, clock, random } = this.#options;
-    const { instruments, books, ledger } = this;
-    const gateway = new PaperGateway({
+    const { instruments, books } = this;
+    return new PaperGateway({
       clock,
       random: random.fork('paper'),
       depths: books.depths,
@@ -206,13 +207,19 @@ export class Engine {
         const index = this.#indexOf(id);
         return { instrument: instruments[index]!, index };
       },
+      idOf: (index) => instruments[index]!.id,
       onReport: (report) => this.executor.onReport(report),
       latencyMs: config.paper.latency_ms,
       latencyJitterMs: config.paper.latency_jitter_ms,
       displayedFraction: config.paper.displayed_fraction,
     });
+  }
+
+  #executorOf(gateway: PaperGateway): Executor {
+    const { clock } = this.#options;
+    const { instruments, ledger } = this;
     const market = recoveryMarketFrom({
-      depths: books.depths,
+      depths: gateway.depths,
       indexOf: this.#indexOf,
       freeOf: (venue, asset) => ledger.freeOf(venue, asset),
     });
@@ -249,7 +256,7 @@ export class Engine {
   }
 
   /** The stages in their order, and the feed that drives them. */
-  #feedOf(gate: RiskGate): Feed {
+  #feedOf(gate: RiskGate, depths: Depths): Feed {
     const { config } = this.#options;
     const { instruments, books, decisions } = this;
     const evaluator = new Evaluator(instruments, this.#routes, {
@@ -262,7 +269,7 @@ export class Engine {
       instruments,
       routes: this.#routes,
       tops: books.tops,
-      depths: books.depths,
+      depths,
       capital: this.capital,
       engine: config.engine,
       ids: { prefix: `o${prefix}`, nextOperation: () => `p${prefix}-${String((operations += 1))}` as OperationId },

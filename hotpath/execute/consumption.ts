@@ -21,6 +21,11 @@ export class Consumption {
     return taken?.displayed === level.displayed ? taken.qty : ZERO;
   }
 
+  /** Whether anything was ever taken there: mostly not, and then there is nothing to subtract. */
+  isTouched(instrument: InstrumentId, side: BookSide): boolean {
+    return this.#sides.has(keyOf(instrument, side));
+  }
+
   take(
     instrument: InstrumentId,
     side: BookSide,

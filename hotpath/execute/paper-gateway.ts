@@ -15,6 +15,7 @@ export type PaperGatewayOptions = {
   readonly random: Random;
   readonly depths: Depths;
   readonly instrumentOf: (id: InstrumentId) => { readonly instrument: Instrument; readonly index: InstrumentIndex };
+  readonly idOf: (index: InstrumentIndex) => InstrumentId;
   readonly onReport: (report: OrderReport) => void;
   /** Mean and greatest deviation of one way to the venue; the answer takes the same way back. */
   readonly latencyMs: number;
@@ -48,6 +49,11 @@ const ORDERS_MAX = 10_000;
  * level less what our earlier orders have taken of it. Same clock, same random, same books: same fills.
  */
 export class PaperGateway implements OrderGateway {
+  /**
+   * The books as they would be had our paper orders been real: every level less what is not ours to take. Whoever decides on paper decides on
+   * these, or it would find the same liquidity again and again.
+   */
+  readonly depths: Depths;
   readonly #options: PaperGatewayOptions;
   readonly #consumption = new Consumption();
   readonly #prices = new Float64Array(LEVELS_MAX);
@@ -57,6 +63,14 @@ export class PaperGateway implements OrderGateway {
 
   constructor(options: PaperGatewayOptions) {
     this.#options = options;
+    const { depths } = options;
+    this.depths = {
+      ...depths,
+      bids: (index, prices, qtys) =>
+        this.#leave(index, 'bid', { count: depths.bids(index, prices, qtys), prices, qtys }),
+      asks: (index, prices, qtys) =>
+        this.#leave(index, 'ask', { count: depths.asks(index, prices, qtys), prices, qtys }),
+    };
   }
 
   readonly submit: OrderGateway['submit'] = (orders) => {
@@ -89,6 +103,27 @@ export class PaperGateway implements OrderGateway {
 
   /** Whether any order rests on the instrument: then its book changes matter here. */
   readonly isResting = (instrument: InstrumentId): boolean => this.#resting.has(instrument);
+
+  /** Reduces levels in place to what we may still take of them; returns how many are left. */
+  #leave(
+    index: InstrumentIndex,
+    side: BookSide,
+    { count, prices, qtys }: { readonly count: number; readonly prices: Float64Array; readonly qtys: Float64Array },
+  ): number {
+    const id = this.#options.idOf(index);
+    const isTouched = this.#consumption.isTouched(id, side);
+    let left = 0;
+    for (let at = 0; at < count; at += 1) {
+      const level = { price: prices[at]!, displayed: qtys[at]! };
+      const taken = isTouched ? this.#consumption.takenOf(id, side, level).toNumber() : 0;
+      const free = level.displayed * this.#options.displayedFraction - taken;
+      if (free <= 0) continue;
+      prices[left] = level.price;
+      qtys[left] = free;
+      left += 1;
+    }
+    return left;
+  }
 
   #travel(task: () => void): void {
     const { clock, random, latencyMs, latencyJitterMs } = this.#options;
