@@ -22,7 +22,6 @@ import { OutboxClient } from '#hotpath/publish/outbox-client.ts';
 import { systemClock } from '#shared/clock/clock.ts';
 import type { Command } from '#shared/schema/command.ts';
 import { engineEvent } from '#shared/schema/event.ts';
-import type { EngineEvent } from '#shared/schema/event.ts';
 import type { EngineStatus, MarketSample } from '#shared/schema/status.ts';
 import { engineStatus, marketSample } from '#shared/schema/status.ts';
 
