@@ -240,7 +240,11 @@ export class Session {
     const nowNs = clock.now();
     tally.malformed += 1;
     tally.trouble += 1;
-    for (const { instrument } of this.#subscriptions) books.distrust(instrument);
+    for (const subscription of this.#subscriptions) {
+      books.distrust(subscription.instrument);
+      // A snapshot asked for earlier need not join what comes from now on.
+      subscription.cancel();
+    }
     onChange('malformed frame');
     if (nowNs - this.#malformedSinceNs > MALFORMED_WINDOW_NS) {
       this.#malformed = 0;
@@ -254,7 +258,6 @@ export class Session {
 
   #startAllOver(): void {
     delete this.#timers.malformed;
-    for (const subscription of this.#subscriptions) subscription.cancel();
     this.#context.tally.resyncs += this.#subscriptions.length;
     this.#resubscribe(this.#subscriptions);
   }

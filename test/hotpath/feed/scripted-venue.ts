@@ -139,7 +139,7 @@ export function feedOver(
   { clock, transport, seed = 1 }: { readonly clock: Clock; readonly transport: Transport; readonly seed?: number },
 ) {
   const instruments = symbols.map((symbol) => instrumentOf(endpoint, symbol));
-  const books = new BookStore({ instruments, rulesOf: () => endpoint.market.book, clock, staleAfterMs: 60_000 });
+  const books = new BookStore({ instruments, rulesOf: () => endpoint.market.book, clock, staleAfterMs: Infinity });
   const outcomes: ApplyOutcome[] = [];
   const changes: VenueStatusChange[] = [];
   const decisionsNs: number[] = [];
