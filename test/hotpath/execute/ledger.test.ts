@@ -1,0 +1,147 @@
+import { Decimal } from 'decimal.js';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Ledger } from '#hotpath/execute/ledger.ts';
+import { Bug } from '#shared/assert.ts';
+import { VirtualClock } from '#shared/clock/virtual-clock.ts';
+import type { Asset, ClientOrderId, OperationId, TradeId, VenueId } from '#shared/domain/ids.ts';
+import type { Fill, OrderRequest } from '#shared/domain/order.ts';
+import type { Side } from '#shared/domain/route.ts';
+import type { Price, Qty } from '#shared/money/grid.ts';
+import { instrumentOf, rates } from './trading.ts';
+
+const a = 'a' as VenueId;
+const b = 'b' as VenueId;
+const known = (id: never) => instrumentOf(id)!;
+
+/** Five minutes before midnight UTC. */
+const clock = () => new VirtualClock(BigInt(Date.UTC(2026, 0, 1, 23, 55)) * 1_000_000n);
+let ledger: Ledger;
+let time: VirtualClock;
+beforeEach(() => {
+  time = clock();
+  ledger = new Ledger(time);
+  for (const venue of [a, b]) {
+    ledger.deposit(venue, 'USDT', new Decimal(10_000));
+    ledger.deposit(venue, 'BTC', new Decimal(1));
+  }
+  ledger.changes();
+});
+
+const order = (id: string, instrument: string, side: Side, qty: string, price: string): OrderRequest => ({
+  clientOrderId: id as ClientOrderId,
+  operation: 'op' as OperationId,
+  leg: 0,
+  attempt: 0,
+  purpose: 'leg',
+  instrument: instrument as never,
+  side,
+  type: 'limit',
+  price: new Decimal(price) as Price,
+  qty: new Decimal(qty) as Qty,
+  timeInForce: 'IOC',
+});
+
+const fill = (
+  id: string,
+  instrument: string,
+  side: Side,
+  qty: string,
+  price: string,
+  fee: string,
+  feeAsset: string,
+): Fill => ({
+  tradeId: `t-${id}` as TradeId,
+  clientOrderId: id as ClientOrderId,
+  instrument: instrument as never,
+  side,
+  price: new Decimal(price),
+  qty: new Decimal(qty),
+  fee: new Decimal(fee),
+  feeAsset: feeAsset as Asset,
+  liquidity: 'taker',
+});
+
+describe('Ledger', () => {
+  it('reserves the worst case: limit price and, where the fee comes on top, the fee', () => {
+    expect(ledger.reserve([order('1', 'a:BTC/USDT', 'buy', '0.1', '50000')], known as never)).toBe(true);
+    expect(ledger.availableOf(a, 'USDT' as Asset)).toBe(5_000);
+    expect(ledger.reserve([order('2', 'b:BTC/USDT', 'buy', '0.1', '50000')], known as never)).toBe(true);
+    expect(ledger.reservedOf(b, 'USDT').toFixed()).toBe('5008');
+    expect(ledger.reserve([order('3', 'b:BTC/USDT', 'sell', '0.4', '50000')], known as never)).toBe(true);
+    expect(ledger.freeOf(b, 'BTC').toFixed()).toBe('0.6');
+  });
+
+  it('reserves for all orders or for none', () => {
+    const orders = [order('1', 'a:BTC/USDT', 'buy', '0.1', '50000'), order('2', 'a:BTC/USDT', 'buy', '0.11', '50000')];
+    expect(ledger.reserve(orders, known as never)).toBe(false);
+    expect(ledger.freeOf(a, 'USDT').toFixed()).toBe('10000');
+  });
+
+  it('moves a fill once, frees what it used, and frees the rest on release', () => {
+    ledger.reserve([order('1', 'a:BTC/USDT', 'buy', '0.1', '50000')], known as never);
+    const first = fill('1', 'a:BTC/USDT', 'buy', '0.04', '49000', '0.00004', 'BTC');
+    const pnl = ledger.apply(first, known('a:BTC/USDT' as never), rates);
+    // 0.04 BTC worth 2000 for 1960, less a fee worth 2.
+    expect([pnl.realised.toFixed(), pnl.fees.toFixed()]).toEqual(['38', '2']);
+    expect(ledger.totalOf(a, 'USDT').toFixed()).toBe('8040');
+    expect(ledger.totalOf(a, 'BTC').toFixed()).toBe('1.03996');
+    expect(ledger.reservedOf(a, 'USDT').toFixed()).toBe('3000');
+    expect(ledger.knows(first)).toBe(true);
+    expect(() => ledger.apply(first, known('a:BTC/USDT' as never), rates)).toThrow(Bug);
+    ledger.release('1' as ClientOrderId);
+    ledger.release('1' as ClientOrderId);
+    expect(ledger.reservedOf(a, 'USDT').toFixed()).toBe('0');
+    expect(ledger.availableOf(a, 'USDT' as Asset)).toBe(8_040);
+  });
+
+  it('knows exposure by venue and in total, and how far inventory has moved', () => {
+    ledger.expose('x' as OperationId, [
+      [a, new Decimal(500)],
+      [b, new Decimal(490)],
+    ]);
+    ledger.expose('y' as OperationId, [[a, new Decimal(10)]]);
+    expect([ledger.exposureOf(a), ledger.exposureOf(b), ledger.totalExposure()]).toEqual([510, 490, 1_000]);
+    ledger.unexpose('x' as OperationId);
+    ledger.unexpose('x' as OperationId);
+    expect([ledger.exposureOf(a), ledger.exposureOf(b), ledger.totalExposure()]).toEqual([10, 0, 10]);
+    ledger.apply(fill('1', 'a:BTC/USDT', 'buy', '0.1', '50000', '0.0001', 'BTC'), known('a:BTC/USDT' as never), rates);
+    ledger.apply(fill('2', 'b:BTC/USDT', 'sell', '0.09', '50000', '7.2', 'USDT'), known('b:BTC/USDT' as never), rates);
+    expect(ledger.deviationOf('BTC')).toBe(0.0099);
+    expect(ledger.deviationOf('USDT')).toBe(-507.2);
+  });
+
+  it('starts a new day at midnight UTC', () => {
+    ledger.apply(fill('1', 'a:BTC/USDT', 'buy', '0.1', '49000', '0', 'BTC'), known('a:BTC/USDT' as never), rates);
+    expect(ledger.dailyPnl(time.now())).toBe(100);
+    time.jumpTo(299e9);
+    expect(ledger.dailyPnl(time.now())).toBe(100);
+    time.jumpTo(300e9);
+    expect(ledger.dailyPnl(time.now())).toBe(0);
+    expect(ledger.pnl.realised.toNumber()).toBe(100);
+  });
+
+  it('tells each balance and position that changed, once', () => {
+    ledger.reserve([order('1', 'a:BTC/USDT', 'buy', '0.1', '50000')], known as never);
+    ledger.release('1' as ClientOrderId);
+    expect(ledger.changes()).toEqual({ balances: [], positions: [] });
+    ledger.apply(fill('1', 'a:BTC/USDT', 'buy', '0.1', '50000', '0.0001', 'BTC'), known('a:BTC/USDT' as never), rates);
+    expect(ledger.changes()).toEqual({
+      balances: [
+        { venue: 'a', asset: 'BTC', total: '1.0999', available: '1.0999', reserved: '0' },
+        { venue: 'a', asset: 'USDT', total: '5000', available: '5000', reserved: '0' },
+      ],
+      positions: [
+        {
+          id: 'a:BTC/USDT',
+          instrument: 'a:BTC/USDT',
+          type: 'long',
+          size: '0.0999',
+          entry_price: '50000',
+          realized_pnl: '-5',
+          status: 'open',
+        },
+      ],
+    });
+    expect(ledger.changes()).toEqual({ balances: [], positions: [] });
+  });
+});
