@@ -1,0 +1,153 @@
+import { binance } from '#hotpath/venues/binance.ts';
+import { kraken } from '#hotpath/venues/kraken.ts';
+import { okx } from '#hotpath/venues/okx.ts';
+import type { Market, Venue } from '#hotpath/venues/venue.ts';
+import { hasRecorded, recordedLines } from '#test/support/recorded.ts';
+import { fixturesOf } from '#test/support/venue-fixture.ts';
+import type { BookEvent } from './truth.ts';
+import { eventFrom, snapshotFrom, TruthBook } from './truth.ts';
+
+/** A clean frame, what it does to a book, and how that book stands afterwards. */
+export type CleanFrame = { readonly text: string; readonly event: BookEvent | undefined };
+
+/** One market's clean traffic, from the moment at which every book has its snapshot. */
+export type Stream = {
+  readonly name: string;
+  readonly venue: string;
+  readonly market: Market;
+  readonly symbols: readonly string[];
+  /** The first snapshot of each book. */
+  readonly openings: ReadonlyMap<string, BookEvent>;
+  readonly frames: readonly CleanFrame[];
+  /** Levels a side that a checksum covers; undefined where a sequence vouches for the whole book. */
+  readonly vouched: number | undefined;
+  /**
+   * How each book stood after each frame that changed it: its hash by the sequence it had then, or (where a checksum vouches) its vouched top by the
+   * frame's number, -1 being the opening.
+   */
+  readonly states: ReadonlyMap<string, ReadonlyMap<number, number | string>>;
+  /** A snapshot of a book as it stands, as the venue would send it. */
+  readonly snapshotText: (symbol: string, book: TruthBook) => string;
+};
+
+type Traffic = { readonly symbol?: string; readonly text: string };
+
+const FRAMES_MAX = 4_000;
+/** Where no checksum counts them, a snapshot's deep levels only cost time. */
+const OPENING_LEVELS = 150;
+
+/** Recorded traffic where there is some, else the fixtures. */
+export function streams(): readonly Stream[] {
+  const [spot, usdm, coinm] = binance.markets;
+  if (!hasRecorded) {
+    return [binance, okx, kraken].flatMap((venue) =>
+      fixturesOf(venue).map(({ market, steps }) =>
+        streamOf(
+          `fixture ${venue.id} ${market.id}`,
+          venue,
+          market,
+          steps.map((step) => ('frame' in step ? { text: step.frame } : { symbol: step.symbol, text: step.snapshot })),
+        ),
+      ),
+    );
+  }
+  const recorded = (name: string, venue: Venue, market: Market): Stream =>
+    streamOf(name, venue, market, trafficOf(name));
+  return [
+    recorded('cryptofeed/binance', binance, spot!),
+    recorded('hftbacktest/spot_btcusdt_20240808', binance, spot!),
+    recorded('cryptofeed/binance_futures', binance, usdm!),
+    recorded('hftbacktest/cm_btcusd_perp_20240808', binance, coinm!),
+    recorded('cryptofeed/okx', okx, okx.markets[0]!),
+    recorded('derived/okx_books_seqid_2026form', okx, okx.markets[1]!),
+    recorded('derived/kraken_v2_from_v1', kraken, kraken.markets[0]!),
+  ];
+}
+
+const trafficOf = (name: string): Traffic[] =>
+  recordedLines(name)
+    .slice(0, FRAMES_MAX)
+    .flatMap(({ k, d = '', u = '' }) => {
+      if (k === 'in') return [{ text: d }];
+      return k === 'http' ? [{ symbol: new URL(u).searchParams.get('symbol')!, text: d }] : [];
+    });
+
+function streamOf(name: string, venue: Venue, market: Market, traffic: readonly Traffic[]): Stream {
+  const openings = new Map<string, BookEvent>();
+  const frames: CleanFrame[] = [];
+  const pending: CleanFrame[] = [];
+  for (const { symbol, text } of traffic) {
+    const event = symbol === undefined ? eventFrom(text) : shortened(snapshotFrom(symbol, text));
+    if (event?.isSnapshot === true && !openings.has(event.symbol)) {
+      openings.set(event.symbol, event);
+      continue;
+    }
+    pending.push({ text, event });
+  }
+  const isPushed = market.book.snapshot.from === 'push';
+  for (const frame of pending) {
+    const opening = frame.event === undefined ? undefined : openings.get(frame.event.symbol);
+    // What a REST snapshot holds already comes no more; pushed frames are all later than theirs.
+    if (frame.event === undefined || isPushed || frame.event.sequence > opening!.sequence) frames.push(frame);
+  }
+  const isKraken = venue === kraken;
+  const isLegacyOkx = venue === okx && !frames.some(({ text }) => text.includes('"seqId"'));
+  const vouched = isKraken ? 10 : isLegacyOkx ? 25 : undefined;
+  return {
+    name,
+    venue: venue.id,
+    market,
+    symbols: [...openings.keys()],
+    openings,
+    frames,
+    vouched,
+    states: statesOf(openings, frames, vouched),
+    snapshotText: isKraken ? krakenSnapshot : (symbol, book) => snapshotTextOf(venue, symbol, book, isLegacyOkx),
+  };
+}
+
+const shortened = ({ bids, asks, ...rest }: BookEvent): BookEvent => ({
+  ...rest,
+  bids: bids.slice(0, OPENING_LEVELS),
+  asks: asks.slice(0, OPENING_LEVELS),
+});
+
+function statesOf(
+  openings: ReadonlyMap<string, BookEvent>,
+  frames: readonly CleanFrame[],
+  vouched: number | undefined,
+): Stream['states'] {
+  const states = new Map<string, Map<number, number | string>>();
+  for (const [symbol, opening] of openings) {
+    const book = new TruthBook();
+    const ofBook = new Map<number, number | string>();
+    const note = (event: BookEvent, number: number): void => {
+      book.apply(event);
+      if (vouched === undefined) ofBook.set(event.sequence, book.hash);
+      else ofBook.set(number, book.top(vouched).join());
+    };
+    note(opening, -1);
+    for (const [number, { event }] of frames.entries()) if (event?.symbol === symbol) note(event, number);
+    states.set(symbol, ofBook);
+  }
+  return states;
+}
+
+function snapshotTextOf(venue: Venue, symbol: string, book: TruthBook, isLegacy: boolean): string {
+  const bids = book.sorted('bids');
+  const asks = book.sorted('asks');
+  if (venue === binance) return JSON.stringify({ lastUpdateId: book.sequence, bids, asks });
+  const tail = isLegacy ? { checksum: book.sequence } : { checksum: 0, seqId: book.sequence, prevSeqId: -1 };
+  const levels = (side: readonly (readonly string[])[]) => side.map((level) => [...level, '0', '1']);
+  const data = [{ asks: levels(asks), bids: levels(bids), ts: '1790000000000', ...tail }];
+  return JSON.stringify({ arg: { channel: 'books', instId: symbol }, action: 'snapshot', data });
+}
+
+function krakenSnapshot(symbol: string, book: TruthBook): string {
+  const side = (name: 'bids' | 'asks') =>
+    book
+      .sorted(name)
+      .map(([price, qty]) => `{"price":${price},"qty":${qty}}`)
+      .join(',');
+  return `{"channel":"book","type":"snapshot","data":[{"symbol":"${symbol}","bids":[${side('bids')}],"asks":[${side('asks')}],"checksum":${book.krakenChecksum()}}]}`;
+}
