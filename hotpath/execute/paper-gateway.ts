@@ -39,6 +39,8 @@ type PaperOrder = {
   /** Everything the venue has said of it, and how much of that is on its way already. */
   readonly answers: Answer[];
   answered: number;
+  /** When the last of it arrives: what is said later does not arrive before. */
+  heardNs: number;
 };
 
 const LEVELS_MAX = 256;
@@ -126,8 +128,12 @@ export class PaperGateway implements OrderGateway {
   }
 
   #travel(task: () => void): void {
-    const { clock, random, latencyMs, latencyJitterMs } = this.#options;
-    clock.after(Math.max(0, latencyMs + latencyJitterMs * (2 * random.next() - 1)), task);
+    this.#options.clock.after(this.#oneWayMs(), task);
+  }
+
+  #oneWayMs(): number {
+    const { random, latencyMs, latencyJitterMs } = this.#options;
+    return Math.max(0, latencyMs + latencyJitterMs * (2 * random.next() - 1));
   }
 
   #arrive(request: OrderRequest): void {
@@ -256,18 +262,23 @@ export class PaperGateway implements OrderGateway {
     order.answers.push(answer);
   }
 
-  /** Sends what is new about an order, in one piece: reports of one order do not overtake each other. */
+  /** Sends what is new about an order: reports of one order do not overtake each other. */
   #deliver(order: PaperOrder): void {
     const news = order.answers.slice(order.answered);
+    if (news.length === 0) return;
     order.answered = order.answers.length;
-    if (news.length > 0) this.#answer(order.request.clientOrderId, news);
+    const { clock } = this.#options;
+    order.heardNs = Math.max(order.heardNs, clock.now() + this.#oneWayMs() * 1e6);
+    clock.after((order.heardNs - clock.now()) / 1e6, () => this.#report(order.request.clientOrderId, news));
   }
 
   #answer(clientOrderId: ClientOrderId, answers: readonly Answer[]): void {
-    this.#travel(() => {
-      const receivedTimeNs = this.#options.clock.now();
-      for (const answer of answers) this.#options.onReport({ clientOrderId, receivedTimeNs, ...answer });
-    });
+    this.#travel(() => this.#report(clientOrderId, answers));
+  }
+
+  #report(clientOrderId: ClientOrderId, answers: readonly Answer[]): void {
+    const receivedTimeNs = this.#options.clock.now();
+    for (const answer of answers) this.#options.onReport({ clientOrderId, receivedTimeNs, ...answer });
   }
 
   #remember(order: PaperOrder): void {
