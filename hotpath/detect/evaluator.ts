@@ -7,10 +7,10 @@ import type { RouteTables } from './route-tables.ts';
 import { routeTables } from './route-tables.ts';
 
 /**
- * Routes handed on from one change at most: the best ones. One dislocated book opens hundreds that compete for it, and sizing them all would
- * cost the time in which the best could have been sent. The rest is counted and seen again with the next change.
+ * Routes handed on from one change at most: the best ones. The rest is counted and seen again with the next change. Sizing walks only a few of
+ * them; the others are here so that good routes which may not trade now do not hide those behind them.
  */
-const FOUND_MAX = 16;
+const FOUND_MAX = 256;
 
 /** The screen lets through what lies this close below its threshold: sizing settles it in decimals. */
 const THRESHOLD_SLACK = 1e-9;
@@ -112,6 +112,7 @@ export class Evaluator {
     this.#best[edge] = this.#rates[slot]!;
     this.#screenPairs(edge, slot);
     this.#screenTriples(edge, slot);
+    this.#screenFourfolds(edge, slot);
     this.#screenLonger(edge, slot);
     this.#best[edge] = best;
   }
@@ -134,6 +135,18 @@ export class Evaluator {
     const end = starts[edge + 1]!;
     for (let at = starts[edge]!; at < end; at += 4) {
       const bound = best[items[at + 1]!]! * best[items[at + 2]!]! * best[items[at + 3]!]!;
+      if (bound > threshold) this.#collect(items[at]!, slot);
+    }
+  }
+
+  #screenFourfolds(edge: number, slot: number): void {
+    const { starts, items } = this.#tables.fourfoldsOfEdge;
+    const best = this.#best;
+    const threshold = this.#threshold;
+    const end = starts[edge + 1]!;
+    for (let at = starts[edge]!; at < end; at += 5) {
+      const half = best[items[at + 1]!]! * best[items[at + 2]!]!;
+      const bound = half * best[items[at + 3]!]! * best[items[at + 4]!]!;
       if (bound > threshold) this.#collect(items[at]!, slot);
     }
   }

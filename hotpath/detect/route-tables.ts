@@ -27,6 +27,8 @@ export type RouteTables = {
   readonly pairsOfEdge: Rows;
   /** [group, first edge, second edge, third edge] … */
   readonly triplesOfEdge: Rows;
+  /** [group, first edge, … fourth edge] … */
+  readonly fourfoldsOfEdge: Rows;
   /** [group] … */
   readonly longerOfEdge: Rows;
   /** Sum routes of each instrument. */
@@ -74,27 +76,32 @@ type Entry = readonly [row: number, items: readonly number[]];
 function groupsOfEdges(
   count: number,
   groups: readonly (readonly number[])[],
-): Pick<RouteTables, 'pairsOfEdge' | 'triplesOfEdge' | 'longerOfEdge'> {
+): Pick<RouteTables, 'pairsOfEdge' | 'triplesOfEdge' | 'fourfoldsOfEdge' | 'longerOfEdge'> {
   const numbered = [...groups.entries()];
   return {
     pairsOfEdge: invert(count, numbered, ([group, passed]) =>
       passed.length === 2 ? passed.map((edge, at): Entry => [edge, [group, passed[1 - at]!]]) : [],
     ),
-    triplesOfEdge: invert(count, numbered, ([group, passed]) =>
-      passed.length === 3 ? passed.map((edge): Entry => [edge, [group, ...passed]]) : [],
-    ),
+    triplesOfEdge: invert(count, numbered, withEdges(3)),
+    fourfoldsOfEdge: invert(count, numbered, withEdges(4)),
     longerOfEdge: invert(count, numbered, ([group, passed]) =>
-      passed.length > 3 ? passed.map((edge): Entry => [edge, [group]]) : [],
+      passed.length > 4 ? passed.map((edge): Entry => [edge, [group]]) : [],
     ),
   };
 }
+
+/** Groups of so many legs, each with all its edges, under every one of them. */
+const withEdges =
+  (legs: number) =>
+  ([group, passed]: readonly [number, readonly number[]]): readonly Entry[] =>
+    passed.length === legs ? passed.map((edge): Entry => [edge, [group, ...passed]]) : [];
 
 function factorsOf(instruments: readonly Instrument[]): Float64Array {
   const factors = new Float64Array(instruments.length * 2);
   for (const [at, instrument] of instruments.entries()) {
     const buy = takerFeeOf(instrument, 'buy');
-    factors[2 * at] = buy.onQuote.plus(1).div(buy.onBase.neg().plus(1)).toNumber();
-    factors[2 * at + 1] = takerFeeOf(instrument, 'sell').onQuote.neg().plus(1).toNumber();
+    factors[2 * at] = buy.paid.div(buy.kept).toNumber();
+    factors[2 * at + 1] = takerFeeOf(instrument, 'sell').kept.toNumber();
   }
   return factors;
 }

@@ -8,17 +8,17 @@ export const LEGS_MAX = 6;
 /** Levels read of each book: what lies deeper is taken as not there. */
 export const LEVELS_MAX = 64;
 
-/** A leg as the walk needs it. Fees as fractions: where they bite is told in shared/quant/taker-fee.ts. */
+/** A leg as the walk needs it; the fee's factors as in shared/quant/taker-fee.ts. */
 export type WalkLeg = {
   readonly instrument: InstrumentIndex;
   readonly side: Side;
-  readonly feeOnBase: number;
-  readonly feeOnQuote: number;
+  readonly paid: number;
+  readonly kept: number;
 };
 
 /** Output for one unit of input at a price, after fees. */
-export const rateAt = ({ side, feeOnBase, feeOnQuote }: WalkLeg, price: number): number =>
-  side === 'buy' ? (1 - feeOnBase) / (price * (1 + feeOnQuote)) : price * (1 - feeOnQuote);
+export const rateAt = ({ side, paid, kept }: WalkLeg, price: number): number =>
+  side === 'buy' ? kept / (price * paid) : price * kept;
 
 export type WalkLimits = {
   /** Share of each displayed level that may be taken. */
@@ -108,7 +108,7 @@ export class DepthWalk {
     const price = this.prices[at]![level]!;
     const qty = this.qtys[at]![level]! * displayedFraction;
     this.#rate[at] = rateAt(leg, price);
-    this.#levelLeft[at] = leg.side === 'buy' ? qty * price * (1 + leg.feeOnQuote) : qty;
+    this.#levelLeft[at] = leg.side === 'buy' ? qty * price * leg.paid : qty;
   }
 
   /** Output of the last leg for the next unit into the first. */
@@ -145,7 +145,7 @@ export class DepthWalk {
     for (let at = 0; at < legs.length; at += 1) {
       const leg = legs[at]!;
       const price = this.prices[at]![this.#level[at]!]!;
-      const base = leg.side === 'buy' ? flow / (price * (1 + leg.feeOnQuote)) : flow;
+      const base = leg.side === 'buy' ? flow / (price * leg.paid) : flow;
       this.baseQty[at]! += base;
       this.quoteQty[at]! += base * price;
       if (base > 0) this.worstPrice[at] = price;

@@ -54,15 +54,14 @@ export function exactLegs(wanted: readonly WantedLeg[], bearable: number, displa
     const refused = refusalOf(draft);
     if (refused !== undefined) return refused;
   }
-  const fraction = new Decimal(displayedFraction);
-  return { kind: 'legs', legs: drafts.map((draft) => exactLeg(draft, fraction)) };
+  return { kind: 'legs', legs: drafts.map((draft) => exactLeg(draft, displayedFraction)) };
 }
 
 /** What a leg gives at most and brings at least for a quantity: at its limit price, after fees. */
 const needs = ({ wanted: { side, fee }, limit }: Draft, qty: Decimal): Decimal =>
-  side === 'buy' ? qty.times(limit).times(fee.onQuote.plus(1)) : qty;
+  side === 'buy' ? qty.times(limit).times(fee.paid) : qty;
 const delivers = ({ wanted: { side, fee }, limit }: Draft, qty: Decimal): Decimal =>
-  side === 'buy' ? qty.times(fee.onBase.neg().plus(1)) : qty.times(limit).times(fee.onQuote.neg().plus(1));
+  side === 'buy' ? qty.times(fee.kept) : qty.times(limit).times(fee.kept);
 
 const ONE = new Decimal(1);
 /** Doubles fall short of a whole lot by about this much. */
@@ -137,30 +136,37 @@ function refusalOf(draft: Draft): ExactLegs | undefined {
 
 const refuse = (reason: SizeRefusal, detail: string): ExactLegs => ({ kind: 'refused', reason, detail });
 
-function exactLeg({ wanted, limit, qty }: Draft, displayedFraction: Decimal): ExactLeg {
+function exactLeg({ wanted, limit, qty }: Draft, displayedFraction: number): ExactLeg {
   const { instrument, side, fee } = wanted;
   const quote = quoteOf(wanted, qty, displayedFraction);
   return side === 'buy'
-    ? {
-        instrument,
-        side,
-        limit,
-        qty,
-        quote,
-        given: quote.times(fee.onQuote.plus(1)),
-        received: qty.times(fee.onBase.neg().plus(1)),
-      }
-    : { instrument, side, limit, qty, quote, given: qty, received: quote.times(fee.onQuote.neg().plus(1)) };
+    ? { instrument, side, limit, qty, quote, given: quote.times(fee.paid), received: qty.times(fee.kept) }
+    : { instrument, side, limit, qty, quote, given: qty, received: quote.times(fee.kept) };
 }
 
-/** Quote money for `qty` from the best level down; what doubles lost of the last level is counted at the worst price. */
-function quoteOf({ prices, qtys, levels, worstPrice }: WantedLeg, qty: Decimal, displayedFraction: Decimal): Decimal {
-  let left = qty;
-  let quote = new Decimal(0);
-  for (let at = 0; at < levels && left.gt(0); at += 1) {
-    const taken = Decimal.min(left, displayedFraction.times(qtys[at]!));
-    quote = quote.plus(taken.times(prices[at]!));
-    left = left.minus(taken);
+/**
+ * Quote money for `qty` from the best level down, in whole lots a level and at whole ticks, both against us; what the levels cannot give to a
+ * lot is counted at the worst price. Whole numbers are exact in doubles up to 2^53; beyond that decimals go on.
+ */
+function quoteOf(
+  { instrument, side, prices, qtys, levels, worstPrice }: WantedLeg,
+  qty: Qty,
+  fraction: number,
+): Decimal {
+  const lot = instrument.lot.toNumber();
+  const tick = instrument.tick.toNumber();
+  const inTicks = (price: number): number =>
+    side === 'buy' ? Math.ceil((price / tick) * (2 - NUDGE)) : Math.floor((price / tick) * NUDGE);
+  let left = qty.div(instrument.lot).toNumber();
+  let sum = 0;
+  let rest = new Decimal(0);
+  for (let at = 0; at <= levels && left > 0; at += 1) {
+    const shown = at < levels ? Math.floor(((qtys[at]! * fraction) / lot) * NUDGE) : Infinity;
+    const lots = Math.min(left, shown);
+    const ticks = inTicks(at < levels ? prices[at]! : worstPrice);
+    if (Number.isSafeInteger(sum + lots * ticks)) sum += lots * ticks;
+    else rest = rest.plus(new Decimal(lots).times(ticks));
+    left -= lots;
   }
-  return quote.plus(left.times(worstPrice));
+  return rest.plus(sum).times(instrument.lot).times(instrument.tick);
 }

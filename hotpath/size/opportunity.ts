@@ -105,7 +105,7 @@ function fillProbabilityOf(agesMs: readonly number[], engine: Config['engine']):
 /** Share of its notional that undoing the leg at once would cost. */
 function unwindShareOf(leg: SizedLeg, at: number, walk: DepthWalk, tops: Tops): number {
   const lost = 1 - wayBackPrice(leg, tops) / averagePrice(leg, at, walk, tops);
-  return (leg.side === 'buy' ? lost : -lost) + 2 * (leg.feeOnBase + leg.feeOnQuote);
+  return (leg.side === 'buy' ? lost : -lost) + 2 * (leg.paid - leg.kept);
 }
 
 function averagePrice(leg: SizedLeg, at: number, walk: DepthWalk, tops: Tops): number {

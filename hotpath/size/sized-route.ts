@@ -28,8 +28,8 @@ export function sizedRouteOf(route: Route, instruments: readonly Instrument[]): 
     return {
       instrument,
       side,
-      feeOnBase: fee.onBase.toNumber(),
-      feeOnQuote: fee.onQuote.toNumber(),
+      paid: fee.paid.toNumber(),
+      kept: fee.kept.toNumber(),
       listing,
       fee,
       input: side === 'buy' ? listing.quote : listing.base,

@@ -30,8 +30,16 @@ export type SizerOptions = {
   };
 };
 
+/**
+ * Routes walked for one change at most. One dislocated book opens hundreds that compete for its levels, and sizing them all would cost the time
+ * in which the best could have been sent. The others wait for the next change, when those walked now are cooling down.
+ */
+const WALKS_MAX = 8;
+
 /** Doubles cannot tell edges closer than this; decimals do, on the exact legs. */
 const THRESHOLD_SLACK = 1e-9;
+/** The same for values in the numeraire. */
+const VALUE_SLACK = 1e-6;
 
 /** Turns a route that pays at best prices into exact legs of the greatest profit, or says why not. */
 export class Sizer {
@@ -42,6 +50,8 @@ export class Sizer {
   readonly #walk = new DepthWalk();
   readonly #inputMax = new Float64Array(LEGS_MAX);
   readonly #edgeMin: number;
+  #changeNs = -Infinity;
+  #walksLeft = 0;
 
   /** `instruments` is the registry, `routes` the compiled list whose indices `size` takes. */
   constructor(options: SizerOptions) {
@@ -53,14 +63,17 @@ export class Sizer {
     this.#edgeMin = engine.min_edge_bps / 1e4;
   }
 
-  /** Undefined when there is nothing to say: it does not pay in the books, or it was spoken of a moment ago. */
+  /**
+   * Undefined when there is nothing to say: it does not pay in the books, it was spoken of a moment ago, or better routes of the same change
+   * (all those asked about at the same `nowNs`) have had their turn.
+   */
   readonly size = (index: number, nowNs: TimeNs): Sized | undefined => {
     const { tops, depths, engine } = this.#options;
     const sized = this.#routes[index]!;
     const edge = netEdgeAtBest(sized.legs, tops);
     if (!(edge > this.#edgeMin - THRESHOLD_SLACK)) return undefined;
     const cooling = this.#coolDown.ask(index, edge, nowNs);
-    if (cooling === 'silent') return undefined;
+    if (cooling === 'silent' || !this.#mayWalk(nowNs)) return undefined;
     if (!this.#walk.walk(sized.legs, depths, this.#limitsOf(sized))) return undefined;
 
     const id = this.#nextId(index);
@@ -79,6 +92,10 @@ export class Sizer {
     const valued = ratesOf(legs, capital.rateOf);
     if (valued.kind === 'unknown') return refuse(found, 'RATE_UNKNOWN', `asset=${valued.asset}`);
     if (!unwindable) return refuse(found, 'DEPTH_INSUFFICIENT', 'a leg has no price to go back at');
+    // Rounding only takes away: what is too little here needs no decimals. Want of money is told as such.
+    const expectedMost = found.expectedValue * valued.rates[route.start]!.toNumber();
+    const isTooLow = expectedMost < engine.min_expected_value - VALUE_SLACK;
+    if (isTooLow && this.#walk.bound !== 'balance') return valueTooLow(found, expectedMost, engine);
 
     const exact = exactLegs(this.#wantedLegs(legs), this.#bearable(legs), engine.displayed_fraction);
     if (exact.kind === 'refused') return refuse(found, this.#causeOf(exact.reason), exact.detail);
@@ -87,20 +104,24 @@ export class Sizer {
 
   /** The thresholds, settled in decimals on the exact legs. */
   #judge(route: Route, found: Opportunity, legs: readonly ExactLeg[], rates: Rates): Sized {
-    const { min_edge_bps: edgeMinBps, min_expected_value: valueMin } = this.#options.engine;
+    const { engine } = this.#options;
     const startRate = rates[route.start]!;
     const { notional, profit } = worthOf(legs, rates);
     const netEdge = profit.div(notional);
     const opportunity = atExactSize(found, legs, notional.div(startRate), netEdge);
 
     const netEdgeBps = netEdge.times(1e4);
-    if (netEdgeBps.lt(edgeMinBps)) {
-      return refuse(opportunity, 'EDGE_BELOW_THRESHOLD', `net_edge_bps=${netEdgeBps.toFixed(4)}, min=${edgeMinBps}`);
+    if (netEdgeBps.lt(engine.min_edge_bps)) {
+      return refuse(
+        opportunity,
+        'EDGE_BELOW_THRESHOLD',
+        `net_edge_bps=${netEdgeBps.toFixed(4)}, min=${engine.min_edge_bps}`,
+      );
     }
     const unwindCost = startRate.times(opportunity.unwindCost).toNumber();
     const expectedValue = expectedValueOf(profit, opportunity.fillProbability, unwindCost);
-    if (expectedValue.lt(valueMin)) {
-      return refuse(opportunity, 'EV_BELOW_THRESHOLD', `expected_value=${expectedValue.toFixed(4)}, min=${valueMin}`);
+    if (expectedValue.lt(engine.min_expected_value)) {
+      return valueTooLow(opportunity, expectedValue.toNumber(), engine);
     }
     const plan: Plan = {
       operation: this.#options.ids.nextOperation(),
@@ -164,6 +185,15 @@ export class Sizer {
     return this.#walk.bound === 'depth' ? 'DEPTH_INSUFFICIENT' : reason;
   }
 
+  #mayWalk(nowNs: TimeNs): boolean {
+    if (nowNs !== this.#changeNs) {
+      this.#changeNs = nowNs;
+      this.#walksLeft = WALKS_MAX;
+    }
+    this.#walksLeft -= 1;
+    return this.#walksLeft >= 0;
+  }
+
   #nextId(route: number): OpportunityId {
     this.#sightings[route]! += 1;
     return `${this.#options.ids.prefix}${route}-${this.#sightings[route]!}` as OpportunityId;
@@ -176,3 +206,7 @@ const refuse = (opportunity: Opportunity, reason: SizeRefusal, detail: string): 
   reason,
   detail,
 });
+
+function valueTooLow(opportunity: Opportunity, found: number, { min_expected_value: least }: Config['engine']): Sized {
+  return refuse(opportunity, 'EV_BELOW_THRESHOLD', `expected_value=${found.toFixed(4)}, min=${least}`);
+}

@@ -3,16 +3,16 @@ import type { Instrument } from '../domain/instrument.ts';
 import type { Side } from '../domain/route.ts';
 
 /**
- * Where a taker fee bites, as fractions: a buy pays `price × (1 + onQuote)` and receives `1 − onBase` a unit of base; a sell gives one unit
- * and receives `price × (1 − onQuote)`.
+ * What a taker fee makes of a trade, as factors: a buy pays `price × paid` and receives `kept` a unit of base; a sell gives one unit and
+ * receives `price × kept`.
  */
-export type TakerFee = { readonly onBase: Decimal; readonly onQuote: Decimal };
+export type TakerFee = { readonly paid: Decimal; readonly kept: Decimal };
 
-const NONE = new Decimal(0);
+const ONE = new Decimal(1);
 
 /** A fee in the received asset shrinks what a buy delivers; every other fee is money of the quote side. */
 export function takerFeeOf({ fees }: Instrument, side: Side): TakerFee {
-  return side === 'buy' && fees.currency === 'received'
-    ? { onBase: fees.taker, onQuote: NONE }
-    : { onBase: NONE, onQuote: fees.taker };
+  const kept = ONE.minus(fees.taker);
+  if (side === 'sell' || fees.currency === 'received') return { paid: ONE, kept };
+  return { paid: ONE.plus(fees.taker), kept: ONE };
 }

@@ -8,17 +8,17 @@ import { compileRoutes } from '#hotpath/detect/compile.ts';
 import { Evaluator } from '#hotpath/detect/evaluator.ts';
 import { Books, spot } from '#test/support/market.ts';
 
-const { engine } = loadConfig({ dir: 'config', env: {} });
+const engine = { ...loadConfig({ dir: 'config', env: {} }).engine, max_legs: 5 };
 const at = (index: number): InstrumentIndex => index as InstrumentIndex;
 
 const symbols = ['BTC/USDT', 'ETH/BTC', 'ETH/USDT', 'SOL/ETH', 'SOL/USDT', 'SOL/BTC'];
 const instruments = [
-  ...symbols.map((symbol) => spot(`a:${symbol}`, { fee: '0.001' })),
+  ...[...symbols, 'USDC/USDT', 'SOL/USDC'].map((symbol) => spot(`a:${symbol}`, { fee: '0.001' })),
   ...symbols.map((symbol) => spot(`b:${symbol}`, { fee: '0.0016', feeCurrency: 'quote' })),
   ...symbols.slice(0, 4).map((symbol) => spot(`c:${symbol}`, { fee: '0' })),
 ];
 const { routes } = compileRoutes(instruments, engine);
-const fair: Readonly<Record<string, number>> = { BTC: 30_000, ETH: 2_000, SOL: 100, USDT: 1 };
+const fair: Readonly<Record<string, number>> = { BTC: 30_000, ETH: 2_000, SOL: 100, USDC: 1, USDT: 1 };
 
 describe('compilation', () => {
   it('counts by family, in the order of the configuration', () => {

@@ -24,7 +24,12 @@ const walked = ({ legs, displayedFraction = 1, hurdle = 0, startMax = Infinity, 
   }
   const walk = new DepthWalk();
   walk.walk(
-    legs.map((leg, at): WalkLeg => ({ ...leg, instrument: at as InstrumentIndex })),
+    legs.map(({ side, feeOnBase, feeOnQuote }, at): WalkLeg => ({
+      instrument: at as InstrumentIndex,
+      side,
+      paid: side === 'buy' ? 1 + feeOnQuote : 1,
+      kept: side === 'buy' ? 1 - feeOnBase : 1 - feeOnQuote,
+    })),
     books.depths,
     {
       displayedFraction,

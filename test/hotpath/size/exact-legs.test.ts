@@ -54,11 +54,11 @@ const triangles = fc
   });
 
 const needAtLimit = ({ instrument, side, limit, qty }: ExactLeg): Decimal =>
-  side === 'buy' ? qty.times(limit).times(takerFeeOf(instrument, side).onQuote.plus(1)) : qty;
+  side === 'buy' ? qty.times(limit).times(takerFeeOf(instrument, side).paid) : qty;
 const deliveredAtLimit = ({ instrument, side, limit, qty }: ExactLeg, of: Decimal = qty): Decimal =>
   side === 'buy'
-    ? of.times(new Decimal(1).minus(takerFeeOf(instrument, side).onBase))
-    : of.times(limit).times(new Decimal(1).minus(takerFeeOf(instrument, side).onQuote));
+    ? of.times(takerFeeOf(instrument, side).kept)
+    : of.times(limit).times(takerFeeOf(instrument, side).kept);
 
 describe('exact legs', () => {
   it('stand on every grid, feed one another, and meet every minimum and balance', () => {
@@ -130,5 +130,19 @@ describe('exact legs', () => {
     };
     const exact = exactLegs([buy, wantedLeg(listing, 'sell', 103, 1.5)], 1, 0.5);
     expect(exact.kind === 'legs' && exact.legs[0]!.quote.toFixed()).toBe('150.5');
+  });
+
+  it('stays exact where lots times ticks leave the whole numbers of a double', () => {
+    const fine = spot('a:BTC/USDT', { tick: '0.01', lot: '0.00000001' });
+    const buy: WantedLeg = {
+      ...wantedLeg(fine, 'buy', 97_412.35, 5_000.00000003),
+      prices: Float64Array.of(97_412.33, 97_412.34, 97_412.35),
+      qtys: Float64Array.of(2_000.00000001, 1_999.99999999, 4_000),
+      levels: 3,
+    };
+    const exact = exactLegs([buy, wantedLeg(fine, 'sell', 97_500, 5_000.00000003)], 1, 1);
+    const quote = new Decimal('2000.00000001').times('97412.33').plus(new Decimal('1999.99999999').times('97412.34'));
+    const expected = quote.plus(new Decimal('1000.00000003').times('97412.35'));
+    expect(exact.kind === 'legs' && exact.legs[0]!.quote.toFixed()).toBe(expected.toFixed());
   });
 });

@@ -352,4 +352,16 @@ describe('the cool-down', () => {
     const { size } = stage(scene);
     expect([0, 250, 500].map((at) => size(ROUTE, ms(at))!.opportunity.id)).toEqual(['o0-1', 'o0-2', 'o0-3']);
   });
+
+  it('walks only a few routes for one change; the others have their turn with the next', () => {
+    const venues = Array.from({ length: 12 }, (_none, venue) => spot(`v${venue}:BTC/USDT`));
+    const books = venues.map((_listing, venue): PaperBook => {
+      const price = venue === 0 ? 100 : 110;
+      return { bids: [[price, 5]], asks: [[price + 0.1, 5]] };
+    });
+    const { size } = stage({ instruments: venues, books });
+    const routes = venues.slice(1).map(({ id }) => `spatial:v0:BTC/USDT>${id}`);
+    const walked = (at: TimeNs): number => routes.filter((route) => size(route, at) !== undefined).length;
+    expect([walked(ms(0)), walked(ms(1)), walked(ms(2))]).toEqual([8, 3, 0]);
+  });
 });
