@@ -16,7 +16,7 @@ let kinesis: KinesisClient;
 
 beforeAll(async () => {
   peer = await startKinesis({ dataDir: dir.path, port: 0 });
-  kinesis = kinesisClient({ endpoint: peer.url, attempts: 1 });
+  kinesis = kinesisClient({ endpoint: peer.url });
 });
 afterAll(async () => {
   await peer.close();

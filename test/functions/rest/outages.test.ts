@@ -1,0 +1,131 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Clock } from '#shared/clock/clock.ts';
+import { systemClock } from '#shared/clock/clock.ts';
+import { createAuthority } from '#functions/common/auth.ts';
+import { documentClient, dynamoClient } from '#functions/common/clients.ts';
+import { Store } from '#functions/common/store.ts';
+import { tableDefinitions } from '#functions/common/tables.ts';
+import { Tally } from '#functions/common/tally.ts';
+import { requestFrom, resultFrom } from '#functions/rest/api-gateway.ts';
+import { createApp } from '#functions/rest/app.ts';
+import type { App } from '#functions/rest/context.ts';
+import { ensureTables, startDynamo, type Peer } from '#local/peers.ts';
+import { SECRET } from '../support/cloud.ts';
+import { silentLog, tempDir } from '../support/world.ts';
+
+const dir = tempDir();
+const names = { state_table: 'state', events_table: 'events' };
+const clock: Clock = systemClock();
+let peer: Peer;
+
+beforeAll(async () => {
+  peer = await startDynamo({ dataDir: dir.path, port: 0 });
+  const dynamo = dynamoClient({ endpoint: peer.url });
+  await ensureTables(dynamo, tableDefinitions(names));
+  dynamo.destroy();
+});
+afterAll(async () => {
+  await peer.close();
+  dir.remove();
+});
+
+function appOn(over: { secret?: string; names?: typeof names; logged?: string[]; addressOf?: () => string } = {}): App {
+  return createApp({
+    store: new Store(
+      documentClient(dynamoClient({ endpoint: peer.url, attempts: 1 })),
+      over.names ?? names,
+      'engine-1',
+    ),
+    authority: createAuthority(over.secret ?? SECRET, clock),
+    rateLimit: { perMinute: 1000, burst: 100 },
+    clock,
+    log: { ...silentLog, error: (event, fields) => over.logged?.push(`${event} ${String(fields?.['cause'])}`) },
+    tally: new Tally(),
+    sendCommand: async () => undefined,
+    symbols: [],
+    venues: [],
+    corsOrigins: [],
+    addressOf: over.addressOf ?? (() => '127.0.0.1'),
+    socketsOpen: () => 0,
+  });
+}
+const token = async (): Promise<string> => (await createAuthority(SECRET, clock).issue('x', ['read', 'trade'])).token;
+async function ask(app: App, path: string): Promise<{ status: number; code: number; text: string }> {
+  const response = await app.request(path, { headers: { authorization: `Bearer ${await token()}` } });
+  const text = await response.text();
+  return { status: response.status, code: JSON.parse(text).error?.code, text };
+}
+
+describe('outages', () => {
+  it('say 503/5001 while the database is down, and nothing once it is back', async () => {
+    const app = appOn();
+    await peer.stop();
+    for (const path of ['/v1/market/prices', '/v1/analytics/opportunities', '/v1/trading/orders', '/ready']) {
+      expect(await ask(app, path)).toMatchObject({ status: 503, code: 5001 });
+    }
+    expect((await app.request('/health')).status).toBe(200);
+    expect(await (await app.request('/metrics')).text()).toContain('arbitrage_store_up 0');
+    await peer.start();
+    expect((await ask(app, '/v1/market/prices')).status).toBe(200);
+  });
+
+  it('say 500/5003 when a table or the signing secret is not configured', async () => {
+    const missing = appOn({ names: { state_table: 'nowhere', events_table: 'events' } });
+    expect(await ask(missing, '/v1/market/prices')).toMatchObject({ status: 500, code: 5003 });
+    expect(await ask(appOn({ secret: 'short' }), '/v1/market/prices')).toMatchObject({ status: 500, code: 5003 });
+  });
+
+  it('show nothing of a bug to the caller and all of it to the log', async () => {
+    const logged: string[] = [];
+    const app = appOn({
+      logged,
+      addressOf: () => {
+        throw new TypeError('undefined is not a thing');
+      },
+    });
+    const response = await app.request('/v1/auth/token', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"api_key":"a","api_secret":"b"}',
+    });
+    const text = await response.text();
+    expect(response.status).toBe(500);
+    expect(JSON.parse(text).error).toMatchObject({ code: 500, message: 'Internal error' });
+    expect(text).not.toContain('undefined is not a thing');
+    expect(logged[0]).toContain('undefined is not a thing');
+  });
+});
+
+describe('API Gateway', () => {
+  it('asks the same app and gets the same answer', async () => {
+    const event = {
+      httpMethod: 'GET',
+      path: '/v1/trading/balances',
+      headers: { authorization: `Bearer ${await token()}`, 'x-request-id': 'lambda-1' },
+      multiValueQueryStringParameters: { asset: ['BTC'] },
+      body: null,
+      isBase64Encoded: false,
+      requestContext: { domainName: 'api.example', identity: { sourceIp: '203.0.113.7' } },
+    } as unknown as Parameters<typeof requestFrom>[0];
+    const result = await resultFrom(await appOn().fetch(requestFrom(event)));
+    expect(result.statusCode).toBe(200);
+    expect(result.headers?.['x-request-id']).toBe('lambda-1');
+    expect(JSON.parse(result.body).data).toEqual({ balances: [] });
+  });
+
+  it('passes a body on, plain or in base64', async () => {
+    for (const isBase64Encoded of [false, true]) {
+      const body = '{"api_key":"ключ"}';
+      const request = requestFrom({
+        httpMethod: 'POST',
+        path: '/v1/auth/token',
+        headers: { 'content-type': 'application/json' },
+        multiValueQueryStringParameters: null,
+        body: isBase64Encoded ? Buffer.from(body).toString('base64') : body,
+        isBase64Encoded,
+        requestContext: {},
+      } as unknown as Parameters<typeof requestFrom>[0]);
+      expect(await request.text()).toBe(body);
+    }
+  });
+});

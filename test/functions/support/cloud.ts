@@ -1,0 +1,144 @@
+import {
+  GetRecordsCommand,
+  GetShardIteratorCommand,
+  PutRecordsCommand,
+  type KinesisClient,
+} from '@aws-sdk/client-kinesis';
+import { PutCommand } from '@aws-sdk/lib-dynamodb';
+import { command, type Command } from '#shared/schema/command.ts';
+import type { Config } from '#shared/schema/config.ts';
+import type { EngineEvent } from '#shared/schema/event.ts';
+import type { EngineStatus, MarketSample } from '#shared/schema/status.ts';
+import type { Scope } from '#shared/schema/api.ts';
+import { createAuthority } from '#functions/common/auth.ts';
+import { documentClient, dynamoClient, kinesisClient } from '#functions/common/clients.ts';
+import { startCloud, type Cloud } from '#local/cloud.ts';
+import { ENGINE } from './events.ts';
+import { parse, type Json } from './json.ts';
+import { eventually, handClock, silentLog, tempDir, testConfig } from './world.ts';
+
+export const SECRET = 'a secret of the tests that is long enough for HS256';
+
+export type Answer = {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  /** Of the envelope; undefined where the answer is another one. */
+  readonly data: Json;
+  readonly error: {
+    readonly code: number;
+    readonly category: string;
+    readonly detail?: string;
+    readonly request_id: string;
+  };
+};
+
+/** The whole cold plane on loopback, and a hand on its clock and streams. */
+export type CloudUnderTest = {
+  readonly cloud: Cloud;
+  readonly config: Config;
+  readonly clock: ReturnType<typeof handClock>;
+  readonly kinesis: KinesisClient;
+  readonly tokenOf: (id: string, scopes?: readonly Scope[]) => Promise<string>;
+  readonly get: (path: string, token?: string, headers?: Record<string, string>) => Promise<Answer>;
+  readonly post: (path: string, body: unknown, token?: string) => Promise<Answer>;
+  readonly feed: (events: readonly EngineEvent[]) => Promise<void>;
+  readonly sample: (samples: readonly MarketSample[]) => Promise<void>;
+  readonly say: (status: EngineStatus) => Promise<void>;
+  /** Plays the engine: answers the next command with what `answer` makes of it. */
+  readonly answerNext: (answer: (asked: Command) => EngineEvent) => Promise<Command>;
+  /** A command that nobody will answer. */
+  readonly abandon: (id: string) => void;
+  readonly close: () => Promise<void>;
+};
+
+export async function startTestCloud(): Promise<CloudUnderTest> {
+  const dir = tempDir();
+  const clock = handClock();
+  const config = testConfig({ streams: { shards: 1 } });
+  const env = { ARB_JWT_SECRET: SECRET };
+  const cloud = await startCloud({ config, dataDir: dir.path, clock, logger: silentLog, env });
+  const kinesis = kinesisClient({ endpoint: cloud.kinesisUrl });
+  const dynamo = dynamoClient({ endpoint: cloud.dynamodbUrl });
+  const client = documentClient(dynamo);
+  const authority = createAuthority(SECRET, clock);
+
+  const settled = new Set<string>();
+  const put = async (stream: string, texts: readonly string[]): Promise<void> => {
+    const Records = texts.map((text) => ({ PartitionKey: 'k', Data: Buffer.from(text) }));
+    await kinesis.send(new PutRecordsCommand({ StreamName: stream, Records }));
+  };
+  const request = async (path: string, init: RequestInit): Promise<Answer> => {
+    const response = await fetch(`${cloud.apiUrl}${path}`, init);
+    const text = await response.text();
+    const isJson = response.headers.get('content-type')?.startsWith('application/json') === true;
+    const body = parse(isJson ? text : '{}');
+    return {
+      status: response.status,
+      headers: response.headers,
+      text,
+      data: body['data']!,
+      error: body['error'] as unknown as Answer['error'],
+    };
+  };
+  const bearer = (token?: string): Record<string, string> =>
+    token === undefined ? {} : { authorization: `Bearer ${token}` };
+
+  return {
+    cloud,
+    config,
+    clock,
+    kinesis,
+    tokenOf: async (id, scopes = ['read', 'trade']) => (await authority.issue(id, scopes)).token,
+    get: (path, token, headers = {}) => request(path, { headers: { ...bearer(token), ...headers } }),
+    post: (path, body, token) =>
+      request(path, {
+        method: 'POST',
+        headers: { ...bearer(token), ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      }),
+    feed: async (events) => {
+      const before = await cloud.projected(ENGINE);
+      await put(
+        config.streams.events,
+        events.map((event) => JSON.stringify(event)),
+      );
+      await eventually(async () => (await cloud.projected(ENGINE)) >= before + events.length);
+    },
+    sample: (samples) =>
+      put(
+        config.streams.market,
+        samples.map((sample) => JSON.stringify(sample)),
+      ),
+    say: async (status) => {
+      const Item = { pk: `ENGINE#${status.engine}`, sk: 'STATUS', status: JSON.stringify(status), at_ms: status.at_ms };
+      await client.send(new PutCommand({ TableName: config.stores.state_table, Item }));
+    },
+    answerNext: async (answer) => {
+      const { ShardIterator } = await kinesis.send(
+        new GetShardIteratorCommand({
+          StreamName: config.streams.commands,
+          ShardId: 'shardId-000000000000',
+          ShardIteratorType: 'TRIM_HORIZON',
+        }),
+      );
+      let asked: Command | undefined;
+      await eventually(async () => {
+        const { Records = [] } = await kinesis.send(new GetRecordsCommand({ ShardIterator }));
+        const commands = Records.map(({ Data }) => command.parse(JSON.parse(Buffer.from(Data!).toString('utf8'))));
+        asked = commands.find(({ id }) => !settled.has(id));
+        return asked !== undefined;
+      });
+      settled.add(asked!.id);
+      await put(config.streams.events, [JSON.stringify(answer(asked!))]);
+      return asked!;
+    },
+    abandon: (id) => settled.add(id),
+    close: async () => {
+      await cloud.close();
+      kinesis.destroy();
+      dynamo.destroy();
+      dir.remove();
+    },
+  };
+}

@@ -1,0 +1,218 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { OpportunityView, PriceView, Scope } from '#shared/schema/api.ts';
+import { VirtualClock } from '#shared/clock/virtual-clock.ts';
+import { Hub, type Connection } from '#functions/websocket/hub.ts';
+import { opportunityOf, priceOf } from '#functions/rest/views.ts';
+import { eventOf, opportunityData, sampleOf } from '../support/events.ts';
+import { heardFrom, type Heard } from '../support/json.ts';
+
+/** A client whose network is a switch: what is sent while it is off stays in the buffer. */
+class Client {
+  readonly inbox: Heard[] = [];
+  closed: string | undefined;
+  buffered = 0;
+  stuck = false;
+  readonly #connection: Connection;
+
+  constructor(hub: Hub, over: { scopes?: readonly Scope[]; expiresAtMs?: number; opensWith?: 'prices' } = {}) {
+    const socket = {
+      send: (text: string) => {
+        this.inbox.push(heardFrom(text));
+        if (this.stuck) this.buffered += text.length;
+      },
+      close: (code: number, reason: string) => {
+        this.closed = `${code} ${reason}`;
+      },
+      bufferedBytes: () => this.buffered,
+    };
+    const principal = { id: 'x', scopes: over.scopes ?? ['read'], expiresAtMs: over.expiresAtMs ?? Infinity };
+    this.#connection = hub.connect(socket, principal, over.opensWith);
+  }
+
+  say(message: object | string): void {
+    this.#connection.message(typeof message === 'string' ? message : JSON.stringify(message));
+  }
+
+  leave(): void {
+    this.#connection.closed();
+  }
+
+  recover(): void {
+    this.stuck = false;
+    this.buffered = 0;
+  }
+
+  updates(): Heard[] {
+    return this.inbox.filter(({ type }) => type === 'price_update' || type === 'opportunity_update');
+  }
+}
+
+const price = (symbol: string, bid = '1.10'): PriceView =>
+  priceOf(sampleOf(`binance:${symbol}`, 1_000, { bid, ask: bid }));
+const opportunity = (id: string, over: Parameters<typeof opportunityData>[1] = {}): OpportunityView =>
+  opportunityOf(eventOf('opportunity', 1, opportunityData(id, over)) as Parameters<typeof opportunityOf>[0]);
+
+function world(over: Partial<ConstructorParameters<typeof Hub>[0]> = {}): { hub: Hub; clock: VirtualClock } {
+  const clock = new VirtualClock(0n);
+  const known = new Set(['A/B', 'C/D', 'BTC/USDT']);
+  const hub = new Hub({
+    clock,
+    isKnownSymbol: (symbol) => known.has(symbol),
+    isKnownVenue: (venue) => venue === 'binance',
+    ...over,
+  });
+  return { hub, clock };
+}
+
+describe('hub', () => {
+  it('sends what was subscribed and nothing else, numbered by channel, with the id of the subscription', () => {
+    const { hub } = world();
+    const client = new Client(hub);
+    client.say({ type: 'subscribe', channel: 'prices', symbol: 'A/B', id: 'mine' });
+    hub.price(price('A/B'));
+    hub.price(price('C/D'));
+    hub.price(price('A/B', '1.20'));
+    hub.opportunity(opportunity('o'));
+    expect(client.inbox[0]).toEqual({ type: 'subscribed', channel: 'prices', symbol: 'A/B', id: 'mine', seq: 0 });
+    expect(client.updates().map(({ seq, symbol, id, data }) => [seq, symbol, id, data.price])).toEqual([
+      [1, 'A/B', 'mine', 1.1],
+      [3, 'A/B', 'mine', 1.2],
+    ]);
+    client.say({ type: 'unsubscribe', channel: 'prices', symbol: 'A/B' });
+    hub.price(price('A/B'));
+    expect(client.updates()).toHaveLength(2);
+  });
+
+  it('filters opportunities by profit', () => {
+    const { hub } = world();
+    const client = new Client(hub);
+    client.say({ type: 'subscribe', channel: 'opportunities', min_profit: 7.5 });
+    hub.opportunity(opportunity('small', { notional: '5000' }));
+    hub.opportunity(opportunity('large', { notional: '6000.01' }));
+    expect(client.updates().map(({ data }) => data.id)).toEqual(['large']);
+  });
+
+  it('opens with a channel where the address says so', () => {
+    const { hub } = world();
+    const client = new Client(hub, { opensWith: 'prices' });
+    hub.price(price('A/B'));
+    expect(client.inbox.map(({ type }) => type)).toEqual(['subscribed', 'price_update']);
+  });
+
+  it('replays what is still held, and says gap where it is not', () => {
+    const { hub } = world({ replayMax: 5 });
+    for (let count = 0; count < 10; count += 1) hub.price(price(count % 2 === 0 ? 'A/B' : 'C/D'));
+    const client = new Client(hub);
+    client.say({ type: 'resume', channel: 'prices', from_seq: 8 });
+    expect(client.inbox.at(-1)?.error).toMatchObject({ code: 3001 });
+    client.say({ type: 'subscribe', channel: 'prices', symbol: 'A/B' });
+    client.say({ type: 'resume', channel: 'prices', from_seq: 6, id: 'r' });
+    expect(client.updates().map(({ seq }) => seq)).toEqual([7, 9]);
+    expect(client.inbox.at(-1)).toEqual({ type: 'resumed', channel: 'prices', from_seq: 6, seq: 10, id: 'r' });
+    client.say({ type: 'resume', channel: 'prices', from_seq: 5 });
+    expect(client.inbox.at(-1)).toEqual({ type: 'gap', channel: 'prices', from_seq: 5, oldest_seq: 6, seq: 10 });
+    client.say({ type: 'resume', channel: 'prices', from_seq: 12 });
+    expect(client.inbox.at(-1)?.type).toBe('gap');
+    client.say({ type: 'resume', channel: 'prices', from_seq: 11 });
+    expect(client.inbox.at(-1)?.type).toBe('resumed');
+  });
+
+  it.each([
+    ['text that is no JSON', '{"type":', 3001],
+    ['an unknown type', { type: 'dance' }, 3001],
+    ['an unknown channel', { type: 'subscribe', channel: 'gossip' }, 3001],
+    ['a channel that is not served yet', { type: 'subscribe', channel: 'orders' }, 2003],
+    ['an unknown symbol', { type: 'subscribe', channel: 'prices', symbol: 'X/Y' }, 2001],
+    ['an unknown exchange', { type: 'subscribe', channel: 'prices', exchange: 'nowhere' }, 2002],
+  ])('answers %s with its code, and closes after three in a row', (_, message, code) => {
+    const { hub } = world();
+    const client = new Client(hub);
+    const good = { type: 'unsubscribe', channel: 'prices' };
+    for (const each of [message, message, good, message, message]) client.say(each);
+    expect(client.inbox.filter(({ type }) => type === 'error').map(({ error }) => error.code)).toEqual([
+      code,
+      code,
+      code,
+      code,
+    ]);
+    expect(client.closed).toBeUndefined();
+    client.say(message);
+    expect(client.closed).toBe('1008 three bad messages in a row');
+    expect(hub.connections).toBe(0);
+  });
+
+  it('serves nobody without the scope read, nor beyond the end of the token', () => {
+    const { hub, clock } = world();
+    const narrow = new Client(hub, { scopes: ['trade'] });
+    narrow.say({ type: 'subscribe', channel: 'prices' });
+    expect(narrow.inbox[0]?.error.code).toBe(1003);
+
+    const brief = new Client(hub, { expiresAtMs: 1_000 });
+    brief.say({ type: 'subscribe', channel: 'prices' });
+    clock.runUntil(999e6);
+    expect(brief.closed).toBeUndefined();
+    clock.runUntil(1_060e6);
+    expect(brief.closed).toBe('1008 token expired');
+    hub.price(price('A/B'));
+    expect(brief.updates()).toHaveLength(0);
+  });
+
+  it('keeps a bounded number of subscriptions and connections', () => {
+    const { hub } = world({ connectionsMax: 2, isKnownSymbol: () => true });
+    const client = new Client(hub);
+    const subscribe = (symbol: string): void => client.say({ type: 'subscribe', channel: 'prices', symbol });
+    for (let count = 0; count < 200; count += 1) subscribe(`S${count}/Q`);
+    subscribe('S0/Q');
+    expect(client.inbox.filter(({ type }) => type === 'error')).toHaveLength(0);
+    subscribe('S200/Q');
+    expect(client.inbox.at(-1)?.error).toMatchObject({
+      code: 3001,
+      detail: 'a connection has at most 200 subscriptions',
+    });
+
+    expect(hub.isFull).toBe(false);
+    new Client(hub).leave();
+    new Client(hub);
+    expect(hub.isFull).toBe(true);
+  });
+
+  it('gives a slow client the latest state of each subject, in order, and nothing twice', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ symbol: fc.constantFrom('A/B', 'C/D'), stuck: fc.boolean() }), { maxLength: 60 }),
+        (script) => {
+          const { hub, clock } = world();
+          const client = new Client(hub);
+          client.say({ type: 'subscribe', channel: 'prices' });
+          script.forEach(({ symbol, stuck }, index) => {
+            client.stuck = stuck;
+            if (stuck) client.buffered = 70_000;
+            else client.recover();
+            hub.price(price(symbol, String(index + 1)));
+            clock.runUntil((index + 1) * 50e6);
+          });
+          client.recover();
+          clock.runUntil((script.length + 2) * 50e6);
+
+          const seqs = client.updates().map(({ seq }) => seq);
+          expect(seqs).toEqual([...new Set(seqs)].sort((a, b) => a - b));
+          for (const symbol of ['A/B', 'C/D']) {
+            const last = script.findLastIndex((step) => step.symbol === symbol);
+            const shown = client.updates().findLast((update) => update.symbol === symbol);
+            expect(shown?.seq).toBe(last < 0 ? undefined : last + 1);
+          }
+        },
+      ),
+    );
+  });
+
+  it('lets go of a client that asks and never reads', () => {
+    const { hub, clock } = world();
+    const client = new Client(hub);
+    client.stuck = true;
+    for (let count = 0; count < 120_000; count += 1) client.say({ type: 'unsubscribe', channel: 'prices' });
+    clock.runUntil(60e6);
+    expect(client.closed).toBe('1008 too slow');
+  });
+});
