@@ -1,0 +1,78 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+
+const dir = mkdtempSync(join(tmpdir(), 'arb-cli-'));
+const file = (name: string, content: string | Buffer): string => {
+  const path = join(dir, name);
+  writeFileSync(path, content);
+  return path;
+};
+const arb = (args: readonly string[], env: Readonly<Record<string, string>> = {}) => {
+  const { status, stdout, stderr } = spawnSync('node', ['bin/arb.ts', ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+    timeout: 60_000,
+  });
+  return { status, stdout, stderr };
+};
+
+describe('bad input gets one clear line and an exit code', () => {
+  const half = gzipSync('{"t":"1","k":"in","d":"{}"}\n'.repeat(1000)).subarray(0, 40);
+  it.each<[string, readonly string[], Record<string, string>, RegExp]>([
+    ['unknown flag', ['start', '--quick'], {}, /unknown option '--quick'/],
+    ['unknown command', ['begin'], {}, /unknown command 'begin'/],
+    ['bad duration', ['start', '--for', 'soon'], {}, /a duration such as 30s/],
+    ['virtual without an end', ['start', '--virtual'], {}, /--virtual needs --for/],
+    ['virtual and live', ['start', '--virtual', '--live', '--for', '1s'], {}, /exclude each other/],
+    [
+      'bad configuration key',
+      ['config'],
+      { ARB_RISK__NO_SUCH: '1' },
+      /ARB_RISK__NO_SUCH names no setting \(allowed in risk: max_/,
+    ],
+    [
+      'unknown key in a file',
+      ['config', '--config', file('bad.toml', '[api]\nprot = 1\n')],
+      {},
+      /unknown key api\.prot \(allowed: host, port/,
+    ],
+    ['missing configuration file', ['start', '--config', '/nowhere.toml'], {}, /cannot read \/nowhere\.toml: ENOENT/],
+    ['unknown venue', ['start', '--venues', 'atlantis', '--for', '1s'], {}, /engine\.venues names "atlantis"/],
+    ['missing recording', ['replay', '/nowhere.jsonl.gz'], {}, /\/nowhere\.jsonl\.gz/],
+    ['damaged recording', ['replay', file('torn.frames.jsonl.gz', half)], {}, /torn\.frames\.jsonl\.gz/],
+    ['recording that is none', ['replay', file('text.frames.jsonl', 'hello\n')], {}, /text\.frames\.jsonl/],
+  ])('%s', (_what, args, env, message) => {
+    const { status, stderr } = arb(args, env);
+    expect(stderr).toMatch(message);
+    expect(status, stderr).not.toBe(0);
+    expect(stderr).not.toMatch(/^\s+at /m);
+    expect(stderr.trim().split('\n').length).toBeLessThanOrEqual(3);
+  });
+});
+
+it('says what is wrong when a symbol is listed nowhere, and stops what it had started', () => {
+  const { status, stderr } = arb(['start', '--symbols', 'NO/SUCH', '--for', '5s', '--data', join(dir, 'data')], {
+    ARB_API__PORT: '0',
+    ARB_SIMULATOR__PORT: '0',
+  });
+  expect(stderr).toContain('no venue lists any of the configured symbols: NO/SUCH');
+  expect(stderr).not.toMatch(/^\s+at /m);
+  expect(status).toBe(1);
+});
+
+it.each([['--help'], ['start', '--help'], ['replay', '--help'], ['config', '--help']])('teaches: %s %s', (...args) => {
+  const { status, stdout } = arb(args);
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/^Usage: arb/);
+});
+
+it('prints the configuration and its schema as JSON', () => {
+  expect(JSON.parse(arb(['config']).stdout)).toHaveProperty('engine.families', ['spatial', 'cycle']);
+  expect(JSON.parse(arb(['config', '--schema']).stdout)).toHaveProperty(
+    'properties.risk.properties.max_daily_loss_usd',
+  );
+});
