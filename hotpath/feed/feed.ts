@@ -1,7 +1,7 @@
 import type { Histogram } from 'hdr-histogram-js';
 import { build } from 'hdr-histogram-js';
 import { assert } from '#shared/assert.ts';
-import type { Timer } from '#shared/clock/clock.ts';
+import type { Clock, Timer } from '#shared/clock/clock.ts';
 import type { Depths } from '#shared/domain/capital.ts';
 import type { InstrumentIndex, VenueId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
@@ -39,13 +39,15 @@ type VenueFeed = {
   readonly sessions: Session[];
   readonly instruments: InstrumentIndex[];
   readonly tally: Tally;
+  readonly openings: RateLimiter;
   readonly ages: Histogram;
   status: VenueStatus;
   health: number;
   warm: boolean;
 };
 
-const OPENINGS = { perSecond: 2, burst: 3, queueMax: 1_000 } as const;
+/** OKX takes three connections a second from one address, Binance 300 in five minutes. */
+const OPENINGS = { perSecond: 1, burst: 3, queueMax: 1_000 } as const;
 /**
  * Depth snapshots are the dearest public request of a venue. 110 in the first minute and 90 in each later one stay within Binance's 6,000 weight
  * a minute at 50 each, with room for the instrument list.
@@ -92,7 +94,10 @@ export class Feed {
   stop(): void {
     this.#evaluation?.cancel();
     for (const reader of this.#readers) reader.stop();
-    for (const { sessions } of this.#venues.values()) for (const session of sessions) session.stop();
+    for (const { sessions, openings } of this.#venues.values()) {
+      openings.clear();
+      for (const session of sessions) session.stop();
+    }
   }
 
   /** The book stage found the book of `instrument` broken: it is started over, at a bounded rate. */
@@ -117,7 +122,7 @@ export class Feed {
   #addMarket(endpoint: Endpoint, own: readonly InstrumentIndex[]): void {
     const options = this.#options;
     const { venue, market } = endpoint;
-    const feed = this.#venues.get(venue.id) ?? newVenueFeed(venue.id);
+    const feed = this.#venues.get(venue.id) ?? newVenueFeed(venue.id, options.clock);
     this.#venues.set(venue.id, feed);
     const reader = new RestReader(options, SNAPSHOTS);
     this.#readers.push(reader);
@@ -126,7 +131,7 @@ export class Feed {
       endpoint,
       reader,
       tally: feed.tally,
-      openings: new RateLimiter(options.clock, OPENINGS),
+      openings: feed.openings,
       onDecision: options.onDecision ?? (() => undefined),
       onChange: (reason: string) => this.#evaluate(feed, reason),
     };
@@ -217,11 +222,12 @@ export class Feed {
   }
 }
 
-const newVenueFeed = (id: VenueId): VenueFeed => ({
+const newVenueFeed = (id: VenueId, clock: Clock): VenueFeed => ({
   id,
   sessions: [],
   instruments: [],
   tally: newTally(),
+  openings: new RateLimiter(clock, OPENINGS),
   ages: build({ bitBucketSize: 64, highestTrackableValue: AGE_US_MAX, numberOfSignificantValueDigits: 2 }),
   status: 'connecting',
   health: 0,

@@ -59,7 +59,7 @@ export class Session {
   readonly #subscriptions: readonly Subscription[];
   readonly #context: SessionContext;
   readonly #connection: number;
-  readonly #bySlot = new Map<InstrumentIndex, Subscription>();
+  readonly #byInstrument = new Map<InstrumentIndex, Subscription>();
   /** 1 where the REST snapshot is asked for as soon as the first delta shows that the stream runs. */
   readonly #awaitsDelta: Uint8Array;
   readonly #backoff: Backoff;
@@ -75,7 +75,7 @@ export class Session {
   #request = 0;
   #lastFrameNs = 0;
   #malformed = 0;
-  #malformedSinceNs = 0;
+  #malformedSinceNs = Number.NEGATIVE_INFINITY;
   #timers: { watch?: Timer; heartbeat?: Timer; reconnect?: Timer; malformed?: Timer } = {};
 
   constructor(context: SessionContext, connection: number, indices: readonly InstrumentIndex[]) {
@@ -102,7 +102,7 @@ export class Session {
         abandon: (subscription) => this.#abandon(subscription),
       });
     });
-    for (const subscription of this.#subscriptions) this.#bySlot.set(subscription.instrument, subscription);
+    for (const subscription of this.#subscriptions) this.#byInstrument.set(subscription.instrument, subscription);
     this.#sink = new FeedSink({
       instruments,
       venue: endpoint.venue.id,
@@ -138,12 +138,9 @@ export class Session {
     this.#socket?.close();
   }
 
-  /** The book of `instrument` is broken: it is started over, soon. False when this session does not carry it. */
-  resync(instrument: InstrumentIndex): boolean {
-    const subscription = this.#bySlot.get(instrument);
-    if (subscription === undefined) return false;
-    if (this.#state === 'open') subscription.restart();
-    return true;
+  /** The book of `instrument`, which this session carries, is broken: it is started over, soon. */
+  resync(instrument: InstrumentIndex): void {
+    if (this.#state === 'open') this.#byInstrument.get(instrument)!.restart();
   }
 
   #open(): void {
@@ -220,7 +217,7 @@ export class Session {
 
   #onFirstDelta(instrument: InstrumentIndex): void {
     this.#awaitsDelta[instrument] = 0;
-    const subscription = this.#bySlot.get(instrument)!;
+    const subscription = this.#byInstrument.get(instrument)!;
     subscription.snapshot?.cancel();
     // Deferred: the request must not answer into the frame that is being read.
     subscription.snapshot = this.#context.clock.after(0, () => this.#requestSnapshot(subscription));

@@ -8,7 +8,7 @@ import type { HttpRequest, HttpResult, SocketHandlers, Transport } from '#hotpat
 import type { Market, Venue } from '#hotpath/venues/venue.ts';
 import { asset } from '#hotpath/venues/venue.ts';
 import type { Clock } from '#shared/clock/clock.ts';
-import type { InstrumentId, InstrumentIndex, TimeNs } from '#shared/domain/ids.ts';
+import type { InstrumentId, InstrumentIndex } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { ApplyOutcome, MarketUpdate } from '#shared/domain/market-event.ts';
 import { BROKEN } from '#shared/domain/market-event.ts';
@@ -164,7 +164,6 @@ export function feedOver(
 }
 
 export const MS = 1e6;
-export const ns = (ms: number): TimeNs => (ms * MS) as TimeNs;
 
 /** A Binance spot depth event. */
 export const binanceDelta = (symbol: string, first: number, last: number, bids: string[][], asks: string[][] = []) => ({
