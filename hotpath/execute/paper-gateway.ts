@@ -151,6 +151,7 @@ export class PaperGateway implements OrderGateway {
       state: 'resting',
       answers: [],
       answered: 0,
+      heardNs: 0,
     };
     this.#remember(order);
     order.answers.push({ kind: 'accepted', venueOrderId });

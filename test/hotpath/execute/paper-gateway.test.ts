@@ -5,7 +5,7 @@ import { VirtualClock } from '#shared/clock/virtual-clock.ts';
 import type { Depths } from '#shared/domain/capital.ts';
 import type { ClientOrderId, InstrumentId, InstrumentIndex, OperationId } from '#shared/domain/ids.ts';
 import type { BookStatus } from '#shared/domain/market-event.ts';
-import type { Fill, OrderReport, OrderRequest, TimeInForce } from '#shared/domain/order.ts';
+import type { Fill, OrderReport, OrderRequest } from '#shared/domain/order.ts';
 import type { Price, Qty } from '#shared/money/grid.ts';
 import { randomFrom } from '#shared/random.ts';
 import { instrumentOf } from './trading.ts';
@@ -43,6 +43,7 @@ beforeEach(() => {
     random: randomFrom(1),
     depths,
     instrumentOf: (id) => ({ instrument: instrumentOf(id)!, index: 0 as InstrumentIndex }),
+    idOf: () => 'a:BTC/USDT' as InstrumentId,
     onReport: (report) => void reports.push(report),
     latencyMs: 5,
     latencyJitterMs: 3,
@@ -110,6 +111,19 @@ describe('PaperGateway', () => {
     expect(fills().length).toBe(3);
   });
 
+  it('shows the books as they would be had it really traded', () => {
+    send(order('0.3', '100'));
+    const [prices, qtys] = [new Float64Array(9), new Float64Array(9)];
+    const left = gateway.depths.asks(0 as InstrumentIndex, prices, qtys);
+    expect([...prices.subarray(0, left)]).toEqual([100, 101]);
+    expect([...qtys.subarray(0, left)]).toEqual([0.2, 1]);
+    send(order('0.2', '100'));
+    expect(gateway.depths.asks(0 as InstrumentIndex, prices, qtys)).toBe(1);
+    expect(prices[0]).toBe(101);
+    expect(gateway.depths.bids(0 as InstrumentIndex, prices, qtys)).toBe(1);
+    expect(qtys[0]).toBe(0.5);
+  });
+
   it('fills all of a FOK or nothing', () => {
     send(order('1.6', '101', { timeInForce: 'FOK' }));
     expect(kinds()).toEqual(['accepted', 'expired']);
@@ -174,6 +188,7 @@ describe('PaperGateway', () => {
         random: randomFrom(9),
         depths,
         instrumentOf: (id) => ({ instrument: instrumentOf(id)!, index: 0 as InstrumentIndex }),
+        idOf: () => 'a:BTC/USDT' as InstrumentId,
         onReport: ({ receivedTimeNs, kind }) => void timeline.push(`${receivedTimeNs} ${kind}`),
         latencyMs: 5,
         latencyJitterMs: 3,
