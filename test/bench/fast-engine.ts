@@ -1,0 +1,81 @@
+import { BookStore } from '#hotpath/book/book-store.ts';
+import { Evaluator } from '#hotpath/detect/evaluator.ts';
+import { FeedSink } from '#hotpath/feed/sink.ts';
+import type { Stages } from '#hotpath/pipeline.ts';
+import { onMarketUpdate } from '#hotpath/pipeline.ts';
+import { Frame } from '#hotpath/runtime/frame.ts';
+import { venues } from '#hotpath/venues/index.ts';
+import type { Market } from '#hotpath/venues/venue.ts';
+import type { InstrumentIndex, TimeNs } from '#shared/domain/ids.ts';
+import type { Instrument } from '#shared/domain/instrument.ts';
+import type { Route } from '#shared/domain/route.ts';
+import type { BenchFrame } from './bench-market.ts';
+import { decisionStages, engine, FrameClock } from './decision.ts';
+import { ResultHash } from './result-hash.ts';
+
+type Feed = { readonly market: Market; readonly sink: FeedSink };
+
+/** The hot path as it runs, from a frame's bytes to the decision, without sockets. */
+export class FastEngine {
+  readonly hash = new ResultHash();
+  readonly #clock = new FrameClock();
+  readonly #frame = new Frame();
+  readonly #books: BookStore;
+  readonly #feeds: readonly Feed[];
+
+  constructor(instruments: readonly Instrument[], routes: readonly Route[]) {
+    const marketOf = (instrument: Instrument): Market => marketNamed(instrument.venue, instrument.market);
+    const books = new BookStore({
+      instruments,
+      rulesOf: (instrument) => marketOf(instrument).book,
+      clock: this.#clock,
+      staleAfterMs: Infinity,
+    });
+    const stages: Stages = {
+      feed: {
+        resync: (at) => {
+          throw new Error(`the bench broke a book: ${instruments[at]!.id}`);
+        },
+      },
+      book: books,
+      detect: new Evaluator(instruments, routes, { tops: books.tops, minEdge: engine.min_edge_bps / 1e4 }),
+      ...decisionStages(instruments, routes, books, this.hash),
+    };
+    this.#books = books;
+    const feeds = new Map<string, Feed>();
+    this.#feeds = instruments.map((instrument) => {
+      const { venue, market } = instrument;
+      const known = feeds.get(venue);
+      if (known !== undefined) return known;
+      const sink = new FeedSink({
+        instruments,
+        venue,
+        market,
+        onUpdate: (update) => onMarketUpdate(stages, update),
+        onControl: () => undefined,
+      });
+      const feed = { market: marketOf(instrument), sink };
+      feeds.set(venue, feed);
+      return feed;
+    });
+  }
+
+  take({ instrument, kind, bytes }: BenchFrame): void {
+    const { market, sink } = this.#feeds[instrument]!;
+    this.#clock.nowNs += 10_000;
+    sink.update.receivedTimeNs = this.#clock.nowNs as TimeNs;
+    this.#frame.window(bytes, 0, bytes.length);
+    const { snapshot } = market.book;
+    if (kind === 'snapshot' && snapshot.from === 'rest')
+      snapshot.decode(this.#frame, sink, instrument as InstrumentIndex);
+    else market.decode(this.#frame, sink);
+    this.hash.double(this.#books.tops.bid[instrument]!);
+    this.hash.double(this.#books.tops.ask[instrument]!);
+  }
+}
+
+export function marketNamed(venue: string, id: string): Market {
+  const market = venues.find((candidate) => candidate.id === venue)?.markets.find((candidate) => candidate.id === id);
+  if (market === undefined) throw new Error(`no market ${venue} ${id}`);
+  return market;
+}

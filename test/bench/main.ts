@@ -1,0 +1,90 @@
+import { parseArgs } from 'node:util';
+import type { Instrument } from '#shared/domain/instrument.ts';
+import { benchMarket } from './bench-market.ts';
+import type { Row } from './cases.ts';
+import { bookCase, detectCase, parseCase, wholePathCases } from './cases.ts';
+
+const HELP = `npm run bench [-- --json] [-- --small]
+
+Times the hot path beside a plain JSON.parse + Map + objects implementation in the same run, rounds interleaved, medians.
+  --json   prints [{name, unit, value, ratio?, hash}]
+  --small  fewer messages and rounds: proves the results, not the speed
+
+Exits with 1 when the two implementations do not come to the same results.`;
+
+/** Messages of the whole path, of a single step, and rounds. */
+const SIZES = { full: { frames: 60_000, steps: 40_000, rounds: 7 }, small: { frames: 6_000, steps: 4_000, rounds: 2 } };
+
+function main(): void {
+  const { values, problem } = optionsFrom(process.argv.slice(2));
+  if (problem !== undefined || values.help === true) {
+    (problem === undefined ? process.stdout : process.stderr).write(`${problem ?? HELP}\n`);
+    process.exitCode = problem === undefined ? 0 : 1;
+    return;
+  }
+  const rows = measured(values.small === true ? SIZES.small : SIZES.full);
+  process.stdout.write(values.json === true ? jsonOf(rows) : tableOf(rows));
+  const wrong = rows.filter(({ hash, plainHash }) => hash !== plainHash);
+  for (const { name, hash, plainHash } of wrong)
+    process.stderr.write(`${name}: results differ: ${hash}, plain ${plainHash}\n`);
+  if (wrong.length > 0) process.exitCode = 1;
+}
+
+function measured({ frames, steps, rounds }: (typeof SIZES)['full']): readonly Row[] {
+  const market = benchMarket(1, frames);
+  const each = [steps, rounds] as const;
+  const listed = market.instruments.filter(({ venue }) => venue === 'binance');
+  return [
+    parseCase('parse binance depth, 20+20', market, { venue: 'binance', kind: 'delta', levels: 20 }, each),
+    parseCase('parse binance bookTicker', market, { venue: 'binance', kind: 'quote', levels: 1 }, each),
+    parseCase('parse okx books, 8+8', market, { venue: 'okx', kind: 'delta', levels: 8 }, each),
+    parseCase('parse kraken v2 book, 8+8', market, { venue: 'kraken', kind: 'delta', levels: 8 }, each),
+    bookCase(market, rounds),
+    detectCase('detect spatial, 8 venues', eightVenues(listed[0]!), ['spatial'], each),
+    detectCase('detect triangles, 50 symbols', listed, ['cycle'], each),
+    ...wholePathCases(market, rounds),
+  ];
+}
+
+const eightVenues = (listing: Instrument): readonly Instrument[] =>
+  Array.from({ length: 8 }, (_none, venue) => ({
+    ...listing,
+    id: `v${venue}:${listing.symbol}` as Instrument['id'],
+    venue: `v${venue}` as Instrument['venue'],
+  }));
+
+function optionsFrom(args: readonly string[]): {
+  readonly values: { readonly json?: boolean; readonly small?: boolean; readonly help?: boolean };
+  readonly problem?: string;
+} {
+  const flag = { type: 'boolean' } as const;
+  try {
+    return parseArgs({ args: [...args], options: { json: flag, small: flag, help: flag } });
+  } catch (error) {
+    return { values: {}, problem: `bench: ${error instanceof Error ? error.message : String(error)}` };
+  }
+}
+
+const rounded = (value: number): number => Number(value.toPrecision(4));
+
+function jsonOf(rows: readonly Row[]): string {
+  const entries = rows.map(({ name, unit, value, ratio, hash }) => ({
+    name,
+    unit,
+    value: rounded(value),
+    ...(ratio === undefined ? {} : { ratio: rounded(ratio) }),
+    hash,
+  }));
+  return `${JSON.stringify(entries, null, 2)}\n`;
+}
+
+function tableOf(rows: readonly Row[]): string {
+  const lines = rows.map(({ name, unit, value, ratio, hash }) => {
+    const figure = rounded(value).toLocaleString('en').padStart(12);
+    const times = ratio === undefined ? '' : `${rounded(ratio)} ×`;
+    return `${name.padEnd(34)}${figure} ${unit.padEnd(14)}${times.padStart(9)}   ${hash}`;
+  });
+  return `${['case'.padEnd(34) + 'value'.padStart(12) + ' unit          ' + 'to plain'.padStart(9) + '   result', ...lines].join('\n')}\n`;
+}
+
+main();

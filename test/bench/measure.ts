@@ -1,0 +1,66 @@
+/** One way of doing a case: a fresh state, then `run` over all messages; the hash of what came out. */
+export type Contender = {
+  readonly prepare: () => { readonly run: () => void; readonly hash: () => string };
+};
+export type Compared = {
+  readonly fastNs: number;
+  readonly plainNs: number;
+  readonly hash: string;
+  readonly plainHash: string;
+};
+
+/** Nanoseconds a message of both, rounds interleaved so that a noisy machine hits both alike; medians. The first round warms up. */
+export function compare(messages: number, rounds: number, fast: Contender, plain: Contender): Compared {
+  const times = { fast: [] as number[], plain: [] as number[] };
+  let hashes = { fast: '', plain: '' };
+  for (let round = 0; round <= rounds; round += 1) {
+    const one = timed(fast, messages);
+    const other = timed(plain, messages);
+    hashes = { fast: one.hash, plain: other.hash };
+    if (round === 0) continue;
+    times.fast.push(one.ns);
+    times.plain.push(other.ns);
+  }
+  return { fastNs: median(times.fast), plainNs: median(times.plain), hash: hashes.fast, plainHash: hashes.plain };
+}
+
+function timed({ prepare }: Contender, messages: number): { readonly ns: number; readonly hash: string } {
+  const { run, hash } = prepare();
+  const started = performance.now();
+  run();
+  const elapsedMs = performance.now() - started;
+  return { ns: (elapsedMs * 1e6) / messages, hash: hash() };
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[sorted.length >> 1]!;
+}
+
+/** How many messages go by between two readings of the heap: few enough that nothing is collected meanwhile. */
+const HEAP_CHUNK = 4_000;
+
+/**
+ * Heap bytes that one message allocates: growth over chunks of messages, less what reading the heap itself allocates; the median, so that neither
+ * a collection nor a late compilation counts. Needs `--expose-gc`; NaN without.
+ */
+export function heapBytes(messages: number, take: (at: number) => void): number {
+  const collect = globalThis.gc;
+  if (collect === undefined) return NaN;
+  const grown = (task: () => void): number => {
+    const before = process.memoryUsage().heapUsed;
+    task();
+    return process.memoryUsage().heapUsed - before;
+  };
+  const reading = median(Array.from({ length: 21 }, () => grown(() => undefined)));
+  const chunks: number[] = [];
+  for (let from = 0; from + HEAP_CHUNK <= messages; from += HEAP_CHUNK) {
+    collect();
+    chunks.push(
+      grown(() => {
+        for (let at = from; at < from + HEAP_CHUNK; at += 1) take(at);
+      }),
+    );
+  }
+  return Math.max(0, (median(chunks) - reading) / HEAP_CHUNK);
+}

@@ -1,0 +1,57 @@
+import type { Tops } from '#shared/domain/capital.ts';
+import type { Instrument } from '#shared/domain/instrument.ts';
+import type { Route } from '#shared/domain/route.ts';
+
+type PlainLeg = {
+  readonly instrument: number;
+  readonly side: 'buy' | 'sell';
+  readonly fee: number;
+  readonly feeOnBase: boolean;
+};
+type PlainRoute = { readonly index: number; readonly legs: readonly PlainLeg[] };
+
+/** As many as the evaluator hands on from one change. */
+const FOUND_MAX = 256;
+
+/** Routes as objects, listed by instrument; each one that touches a changed instrument is evaluated. */
+export class PlainRoutes {
+  readonly #byInstrument = new Map<number, PlainRoute[]>();
+  readonly #tops: Tops;
+
+  constructor(instruments: readonly Instrument[], routes: readonly Route[], tops: Tops) {
+    this.#tops = tops;
+    for (const [index, { legs }] of routes.entries()) {
+      const route: PlainRoute = {
+        index,
+        legs: legs.map(({ instrument, side }) => {
+          const { taker, currency } = instruments[instrument]!.fees;
+          return { instrument, side, fee: taker.toNumber(), feeOnBase: side === 'buy' && currency === 'received' };
+        }),
+      };
+      for (const { instrument } of legs) {
+        const touching = this.#byInstrument.get(instrument) ?? [];
+        this.#byInstrument.set(instrument, touching);
+        touching.push(route);
+      }
+    }
+  }
+
+  /** Routes of a changed instrument that pay, best first. */
+  found(changed: number, minEdge: number): readonly number[] {
+    const paying: { readonly index: number; readonly edge: number }[] = [];
+    for (const { index, legs } of this.#byInstrument.get(changed) ?? []) {
+      let product = 1;
+      for (const leg of legs) product *= this.#rateOf(leg);
+      if (product > 1 + minEdge - 1e-9) paying.push({ index, edge: product - 1 });
+    }
+    return paying
+      .sort((a, b) => b.edge - a.edge)
+      .slice(0, FOUND_MAX)
+      .map(({ index }) => index);
+  }
+
+  #rateOf({ instrument, side, fee, feeOnBase }: PlainLeg): number {
+    if (side === 'sell') return this.#tops.bid[instrument]! * (1 - fee);
+    return feeOnBase ? (1 - fee) / this.#tops.ask[instrument]! : 1 / (this.#tops.ask[instrument]! * (1 + fee));
+  }
+}
