@@ -23,7 +23,7 @@ export function tableOf(status: EngineStatus, extras: TableExtras, width = 100):
     '',
     ...totals(status),
     '',
-    dim(`desk & API ${extras.apiUrl}   Ctrl-C drains and stops, twice stops at once`),
+    dim(`API ${extras.apiUrl}   Ctrl-C drains and stops, twice stops at once`),
     ...(extras.notice === undefined ? [] : [dim(extras.notice)]),
   ].map((line) => cut(line, width));
 }
