@@ -328,6 +328,9 @@ class Binance implements VenueDialect {
       }),
       'GET ticker/bookTicker': open(2, (call) => tickers(call, (ticker) => ticker)),
       'GET ticker/price': open(2, (call) => tickers(call, ({ symbol, bidPrice }) => ({ symbol, price: bidPrice }))),
+      // No margin trading: clients that ask get the empty truth.
+      'GET margin/allPairs': open(1, () => []),
+      'GET margin/isolated/allPairs': open(1, () => []),
       'GET capital/config/getall': { security: 'signed', weight: 1, run: () => this.#coins() },
     };
   }

@@ -443,9 +443,7 @@ class Kraken implements VenueDialect {
           const found = fields.has('cl_ord_id')
             ? [this.#orderOf(fields, account)]
             : txids.map((txid) => this.#exchange.find(account, { id: orderIdFrom(txid) }));
-          const orders = found.filter((order) => order !== undefined);
-          if (orders.length === 0 && !fields.has('cl_ord_id')) throw new KrakenError('EOrder:Unknown order');
-          return listOrders(orders);
+          return listOrders(found.filter((order) => order !== undefined));
         },
       },
       OpenOrders: {

@@ -366,6 +366,13 @@ class Okx implements VenueDialect {
       this.#exchange
         .ordersOf(account)
         .filter(({ listing }) => (fields.get('instId') ?? listing.venueSymbol) === listing.venueSymbol);
+    const fills = ({ fields }: Call, account: Account): unknown => {
+      const trades = orders(account, fields).flatMap((order) => order.trades);
+      return trades
+        .sort((a, b) => b.id - a.id)
+        .slice(0, 100)
+        .map(describeFill);
+    };
     const place = ({ items }: Call, account: Account): readonly OkxAck[] =>
       items.slice(0, BATCH_MAX).map((item) => this.#place(account, this.#listingOf(item), item));
     const cancel = ({ items }: Call, account: Account): readonly OkxAck[] =>
@@ -392,13 +399,8 @@ class Okx implements VenueDialect {
           .reverse()
           .map((order) => describeOrder(order)),
       ),
-      'GET trade/fills': signed(({ fields }, account) => {
-        const trades = orders(account, fields).flatMap((order) => order.trades);
-        return trades
-          .sort((a, b) => b.id - a.id)
-          .slice(0, 100)
-          .map(describeFill);
-      }),
+      'GET trade/fills': signed(fills),
+      'GET trade/fills-history': signed(fills),
       'GET account/balance': signed((_, account) => [this.#balances(account)]),
       'GET account/config': signed((_, { spec }) => [
         { uid: spec.name, acctLv: '2', posMode: 'net_mode', autoLoan: false, level: 'Lv1' },
