@@ -42,7 +42,7 @@ export type Cloud = {
   readonly apiUrl: string;
   readonly dynamodbUrl: string;
   readonly kinesisUrl: string;
-  /** Set at the first start alone: shown once, only its hash is kept. */
+  /** Set at the first start alone: shown once, only its hash is kept. Never one whose secret the owner chose. */
   readonly keyPair: KeyPair | undefined;
   /** How many events of an engine are stored. */
   readonly projected: (engine: string) => Promise<number>;
@@ -94,11 +94,12 @@ async function wire(options: CloudOptions, dynamo: Peer, kinesis: Peer, secret: 
 
   const client = documentClient(dynamodb);
   const store = new Store(client, config.stores, config.engine.name);
-  const keyPair = await createKeyPair(store.state, {
+  const secretOfOwner = chosenSecret(env);
+  const created = await createKeyPair(store.state, {
     id: LOCAL_KEY,
     scopes: ['read', 'trade', 'risk', 'admin'],
     nowMs: clock.unixMs(clock.now()),
-    secret: chosenSecret(env),
+    secret: secretOfOwner,
   });
 
   const markets = new SeenMarkets(config);
@@ -108,7 +109,7 @@ async function wire(options: CloudOptions, dynamo: Peer, kinesis: Peer, secret: 
 
   return {
     apiUrl: api.url,
-    keyPair,
+    keyPair: secretOfOwner === undefined ? created : undefined,
     projected: (engine) =>
       (engine === store.engine ? store : new Store(client, config.stores, engine)).projectedCount(),
     close: async () => {
