@@ -160,6 +160,9 @@ export class Session {
         onFrame: (bytes, receivedTimeNs) => {
           if (this.#generation === generation) this.#onFrame(bytes, receivedTimeNs);
         },
+        onPing: (receivedTimeNs) => {
+          if (current()) this.#onLife(receivedTimeNs);
+        },
         onClose: (code, reason) => {
           if (current()) this.#onClose(code, reason);
         },
@@ -188,10 +191,9 @@ export class Session {
 
   /** The hot path: bytes → numbers → books → decision, all before this returns. */
   #onFrame(bytes: Uint8Array, receivedTimeNs: TimeNs): void {
-    const { endpoint, tally, books, clock, onDecision } = this.#context;
-    this.#lastFrameNs = receivedTimeNs;
+    const { endpoint, tally, clock, onDecision } = this.#context;
+    this.#onLife(receivedTimeNs);
     tally.messages += 1;
-    books.heard(this.#connection, receivedTimeNs);
     this.#sink.update.receivedTimeNs = receivedTimeNs;
     try {
       endpoint.market.decode(this.#frame.window(bytes, 0, bytes.length), this.#sink);
@@ -201,6 +203,12 @@ export class Session {
       return;
     }
     onDecision(clock.now() - receivedTimeNs);
+  }
+
+  /** Whatever arrives proves that nothing sent before it is still on its way. */
+  #onLife(receivedTimeNs: TimeNs): void {
+    this.#lastFrameNs = receivedTimeNs;
+    this.#context.books.heard(this.#connection, receivedTimeNs);
   }
 
   readonly #onUpdate = (update: MarketUpdate): void => {

@@ -42,6 +42,7 @@ function openSocket(url: string, handlers: SocketHandlers, clock: Clock): Socket
   socket.on('open', handlers.onOpen);
   // With `nodebuffer`, the default, text and binary frames alike arrive as one Buffer over the received bytes.
   socket.on('message', (bytes: Buffer) => handlers.onFrame(bytes, clock.now()));
+  socket.on('ping', () => handlers.onPing?.(clock.now()));
   socket.on('error', (error: Error) => {
     failure = error.message;
   });

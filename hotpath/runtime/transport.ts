@@ -11,6 +11,8 @@ export type SocketHandlers = {
   readonly onOpen: () => void;
   /** The bytes belong to the transport and are overwritten after the call. */
   readonly onFrame: (bytes: Uint8Array, receivedTimeNs: TimeNs) => void;
+  /** A protocol ping came: the venue lives, and what it sent before has arrived. The transport answers it. */
+  readonly onPing?: (receivedTimeNs: TimeNs) => void;
   /** Exactly once, whether or not the socket ever opened. */
   readonly onClose: (code: number, reason: string) => void;
 };

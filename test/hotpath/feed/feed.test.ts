@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { binance } from '#hotpath/venues/binance.ts';
 import { okx } from '#hotpath/venues/okx.ts';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
+import type { InstrumentIndex } from '#shared/domain/ids.ts';
 import {
   binanceDelta,
   binanceSnapshot,
@@ -130,6 +131,18 @@ describe('a market that pushes snapshots', () => {
     expect(transport.sockets[0]!.state).toBe('closed');
     run(1_000);
     expect(transport.sockets).toHaveLength(2);
+  });
+
+  it('takes protocol pings for life', () => {
+    const { transport, run, books, clock } = setUp('push', ['BTC-USDT']);
+    transport.socket.accept();
+    transport.socket.push(okxBook('BTC-USDT', 'snapshot', -1, 10));
+    for (let round = 0; round < 10; round += 1) {
+      run(20_000);
+      transport.socket.ping();
+    }
+    expect(transport.sockets).toHaveLength(1);
+    expect(books.depths.ageMs(0 as InstrumentIndex, clock.now())).toBe(0);
   });
 
   it('answers a malformed frame with distrust and new subscriptions, a third with a new socket', () => {

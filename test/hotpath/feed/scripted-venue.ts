@@ -40,6 +40,10 @@ export class ScriptedSocket {
     this.#handlers.onFrame(Buffer.from(text), this.#clock.now());
   }
 
+  ping(): void {
+    this.#handlers.onPing?.(this.#clock.now());
+  }
+
   drop(code = 1006, reason = 'lost'): void {
     if (this.state === 'closed') return;
     this.state = 'closed';

@@ -66,6 +66,7 @@ function open(url = `ws://${host}/`) {
   const closed = new Promise<{ code: number; reason: string }>((resolve) => {
     socket = transport.open(url, {
       onOpen: () => events.push('open'),
+      onPing: () => events.push('ping'),
       onFrame: (bytes) => frames.push(Buffer.from(bytes)),
       onClose: (code, reason) => {
         events.push('close');
@@ -130,14 +131,15 @@ describe('sockets', () => {
     expect(frames).toEqual([]);
   });
 
-  it('answer protocol pings by themselves', async () => {
+  it('answer protocol pings, and tell of them', async () => {
     let ponged = false;
     sockets.on('connection', (client) => {
       client.on('pong', () => (ponged = true));
       client.ping();
     });
-    const { socket, closed } = open();
+    const { socket, closed, events } = open();
     await until(() => ponged);
+    expect(events).toEqual(['open', 'ping']);
     socket.close();
     await closed;
   });

@@ -1,0 +1,100 @@
+import { expect, it } from 'vitest';
+import { BookStore } from '#hotpath/book/book-store.ts';
+import { endpointsFrom } from '#hotpath/feed/endpoint.ts';
+import { Feed } from '#hotpath/feed/feed.ts';
+import { loadInstruments } from '#hotpath/feed/instruments.ts';
+import { silentLogger } from '#hotpath/runtime/logger.ts';
+import { venues } from '#hotpath/venues/index.ts';
+import { inProcessTransport } from '#local/in-process-transport.ts';
+import { VirtualClock } from '#shared/clock/virtual-clock.ts';
+import { loadConfig } from '#shared/config/load.ts';
+import { BROKEN } from '#shared/domain/market-event.ts';
+import { randomFrom } from '#shared/random.ts';
+import { createSimulator } from '#simulator/simulator.ts';
+import { urlsOf } from '#simulator/urls.ts';
+
+/** Every configured market of every venue, spoken by the simulator, on a clock of the test. */
+async function simulated(seed: number) {
+  const config = loadConfig({ dir: 'config', env: {} });
+  const clock = new VirtualClock(1_700_000_000_000_000_000n);
+  const random = randomFrom(seed);
+  const simulator = createSimulator({ clock, random: random.fork('market'), config: config.simulator });
+  simulator.start();
+  const outside = {
+    clock,
+    random: random.fork('feed'),
+    logger: silentLogger,
+    transport: inProcessTransport(simulator, clock, random.fork('wire'), 2),
+  };
+  const reached = Object.entries(urlsOf(1)).map(([venue, urls]) => [venue, { enabled: true, urls }] as const);
+  const endpoints = endpointsFrom({ ...config, venues: Object.fromEntries(reached) }, venues);
+  const loading = loadInstruments(outside, endpoints, config.engine.symbols);
+  const answer = { isThere: false };
+  void loading.then(() => (answer.isThere = true));
+  while (!answer.isThere) {
+    clock.runUntil(clock.now() + 1e6);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const instruments = await loading;
+  const books = new BookStore({
+    instruments,
+    rulesOf: ({ venue, market }) =>
+      endpoints.find((endpoint) => endpoint.venue.id === venue && endpoint.market.id === market)!.market.book,
+    clock,
+    staleAfterMs: 5_000,
+  });
+  const feed: Feed = new Feed({
+    ...outside,
+    endpoints,
+    instruments,
+    books,
+    onUpdate: (update) => {
+      if (books.apply(update) === BROKEN) feed.resync(update.instrument);
+    },
+  });
+  feed.start();
+  const run = (seconds: number) => clock.runUntil(clock.now() + seconds * 1e9);
+  const statusOf = (venue: string) => feed.status().find(({ id }) => id === venue)!;
+  return { feed, simulator, run, statusOf };
+}
+
+it('every market is live in seconds and stays so, the same way with the same seed', async () => {
+  const [first, again] = [await simulated(7), await simulated(7)];
+  for (const { run } of [first, again]) run(20);
+  for (const status of first.feed.status()) {
+    expect(status).toMatchObject({ status: 'live', health: 1, gaps: 0, resyncs: 0, reconnects: 0 });
+    expect(status.live_books).toBe(status.books);
+    expect(status.messages).toBeGreaterThan(500);
+  }
+  expect(first.feed.status()).toEqual(again.feed.status());
+});
+
+it.each([
+  ['binance', 'gap'],
+  ['okx', 'gap'],
+  ['kraken', 'gap'],
+  ['kraken', 'bad-checksum'],
+] as const)('notices on %s: %s, and heals the book', async (venue, kind) => {
+  const { simulator, run, statusOf } = await simulated(8);
+  run(10);
+  simulator.fault({ venue, kind, market: 'spot', count: 3 });
+  run(15);
+  const { gaps, resyncs, reconnects, live_books, books, status } = statusOf(venue);
+  expect(gaps).toBeGreaterThan(0);
+  expect(resyncs).toBeGreaterThanOrEqual(1);
+  expect([reconnects, status, live_books]).toEqual([0, 'live', books]);
+});
+
+it.each(['binance', 'okx', 'kraken'] as const)('%s goes down with its sockets and comes back', async (venue) => {
+  const { simulator, run, statusOf, feed } = await simulated(9);
+  run(10);
+  simulator.fault({ venue, kind: 'disconnect', duration_ms: 3_000 });
+  simulator.fault({ venue, kind: 'rate-limited', count: 2, ms: 2_000 });
+  run(1);
+  expect(statusOf(venue)).toMatchObject({ status: 'down', health: 0, live_books: 0 });
+  expect(feed.status().filter(({ status }) => status === 'live')).toHaveLength(2);
+  run(40);
+  const { status, books, live_books, reconnects } = statusOf(venue);
+  expect([status, live_books]).toEqual(['live', books]);
+  expect(reconnects).toBeGreaterThanOrEqual(1);
+});
