@@ -1,0 +1,95 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { systemClock } from '#shared/clock/clock.ts';
+import { randomFrom } from '#shared/random.ts';
+import type { RunningServer } from '#simulator/server.ts';
+import { serveSimulator } from '#simulator/server.ts';
+import type { Simulator } from '#simulator/simulator.ts';
+import { createSimulator } from '#simulator/simulator.ts';
+import { urlsOf } from '#simulator/urls.ts';
+import { QUIET } from './venue-client.ts';
+
+describe('simulator behind sockets', () => {
+  const clock = systemClock();
+  let simulator: Simulator;
+  let server: RunningServer;
+  beforeAll(async () => {
+    simulator = createSimulator({ clock, random: randomFrom(2), config: QUIET });
+    server = await serveSimulator({ simulator, clock, port: 0 });
+    simulator.start();
+  });
+  afterAll(async () => {
+    simulator.stop();
+    await server.close();
+  });
+  const fault = (body: string): Promise<Response> =>
+    fetch(`http://127.0.0.1:${server.port}/_control/faults`, { method: 'POST', body });
+
+  it('serves every market under the URLs it names', async () => {
+    const subscriptions: Record<string, readonly [string, string]> = {
+      'binance.spot': ['{"method":"SUBSCRIBE","params":["btcusdt@depth@100ms"],"id":1}', '/api/v3/time'],
+      'binance.usdm': ['{"method":"SUBSCRIBE","params":["btcusdt@depth@100ms"],"id":1}', '/fapi/v1/time'],
+      'binance.coinm': ['{"method":"SUBSCRIBE","params":["btcusd_perp@depth@100ms"],"id":1}', '/dapi/v1/time'],
+      'okx.spot': ['{"op":"subscribe","args":[{"channel":"books","instId":"BTC-USDT"}]}', '/api/v5/public/time'],
+      'okx.swap': ['{"op":"subscribe","args":[{"channel":"books","instId":"BTC-USDT-SWAP"}]}', '/api/v5/public/time'],
+      'kraken.spot': ['{"method":"subscribe","params":{"channel":"book","symbol":["BTC/USD"]}}', '/0/public/Time'],
+    };
+    for (const [venue, markets] of Object.entries(urlsOf(server.port)))
+      for (const [market, { ws, rest }] of Object.entries(markets)) {
+        const [subscribe, path] = subscriptions[`${venue}.${market}`]!;
+        expect((await fetch(rest + path)).status, rest).toBe(200);
+        const socket = new WebSocket(ws);
+        await once(socket, 'open');
+        socket.send(subscribe);
+        const book = await new Promise<string>((resolve) => {
+          socket.on('message', (data: Buffer) => {
+            const text = data.toString();
+            if (text.includes('"b":[') || text.includes('"bids":[')) resolve(text);
+          });
+        });
+        expect(book.length).toBeGreaterThan(50);
+        socket.close();
+      }
+  });
+
+  it('takes faults over HTTP and says what is wrong with others', async () => {
+    expect((await fault('{"venue":"okx","kind":"server-error"}')).status).toBe(200);
+    expect((await fetch(`http://127.0.0.1:${server.port}/okx/api/v5/public/time`)).status).toBe(503);
+    expect((await fetch(`http://127.0.0.1:${server.port}/okx/api/v5/public/time`)).status).toBe(200);
+    const unknown = await fault('{"venue":"okx","kind":"earthquake"}');
+    expect([unknown.status, await unknown.text()]).toEqual([400, expect.stringContaining('kind')]);
+    expect((await fault('{')).status).toBe(400);
+    expect((await fault('x'.repeat(2_000_000))).status).toBe(413);
+  });
+
+  it('breaks sockets without a goodbye, and closes those that ask for nothing real', async () => {
+    const socket = new WebSocket(`ws://127.0.0.1:${server.port}/kraken/v2`);
+    await once(socket, 'open');
+    const closed = once(socket, 'close');
+    await fault('{"venue":"kraken","kind":"disconnect"}');
+    expect((await closed)[0]).toBe(1006);
+    const lost = new WebSocket(`ws://127.0.0.1:${server.port}/nowhere`);
+    expect((await once(lost, 'close'))[0]).toBe(1008);
+  });
+
+  it('says when its port is taken', async () => {
+    await expect(serveSimulator({ simulator, clock, port: server.port })).rejects.toThrow('EADDRINUSE');
+  });
+});
+
+describe('simulator process', () => {
+  it('says where it listens, serves, and ends on SIGTERM', async () => {
+    const child = spawn(process.execPath, ['simulator/main.ts', '{"seed":3,"symbols":["BTC/USDT"]}'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
+    const { listening } = JSON.parse(line) as { listening: number };
+    const answer = await fetch(`http://127.0.0.1:${listening}/okx/api/v5/public/instruments?instType=SPOT`);
+    expect(((await answer.json()) as { data: unknown[] }).data).toHaveLength(1);
+    child.kill('SIGTERM');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  });
+});
