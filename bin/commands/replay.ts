@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { BadInput } from '#shared/assert.ts';
 import type { BasisReport, TakerFees } from '#hotpath/replay/basis.ts';
 import { THRESHOLDS_BPS, reportBasis } from '#hotpath/replay/basis.ts';
@@ -24,12 +24,19 @@ export function replayCommand(): Command {
     .argument('[files...]', 'frame files (*.frames.jsonl or .gz)')
     .option('--books', "print every book's sequence, size and hash, not its top alone")
     .option('--report <file>', 'write the result as JSON')
-    .option('--venue <venue:market>', 'for files whose URLs do not tell, such as binance:spot')
+    .addOption(
+      new Option('--venue <venue:market>', 'for files whose URLs do not tell, such as binance:spot').conflicts(
+        'bboBasis',
+      ),
+    )
     .option('--bbo-basis <files...>', 'measure the basis between SPOT USDM COINM recordings of one coin')
     .option('--spot-fee-bps <bps>', 'with --bbo-basis: count what pays after this taker fee on spot', bpsFrom)
     .option('--perp-fee-bps <bps>', 'with --bbo-basis: and this one on the perpetuals', bpsFrom)
     .addHelpText('after', HELP)
     .action(async (files: readonly string[], options: Options, command: Command) => {
+      if (options.bboBasis === undefined && feesFrom(options) !== undefined) {
+        command.error('error: fees go with --bbo-basis');
+      }
       const progress = new ProgressLine();
       if (options.bboBasis !== undefined) await replayBasis([...options.bboBasis, ...files], options, progress);
       else if (files.length > 0) await replayBooks(files, options, progress);
