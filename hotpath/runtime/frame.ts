@@ -44,7 +44,13 @@ export class Frame {
 
   /** The first byte of the next value, 0 at the end of the frame. */
   peek(): number {
+    const byte = this.#byte();
+    if (byte > SPACE) return byte;
     this.#skipSpace();
+    return this.#byte();
+  }
+
+  #byte(): number {
     return this.at < this.end ? this.bytes[this.at]! : 0;
   }
 
@@ -58,8 +64,7 @@ export class Frame {
 
   /** After a value: the code of the next key, or END behind the object. */
   nextKey(): number {
-    const byte = this.peek();
-    if (byte === COMMA) {
+    if (this.#byte() === COMMA || this.peek() === COMMA) {
       this.at += 1;
       return this.#key();
     }
@@ -101,6 +106,26 @@ export class Frame {
 
   /** A whole number that a double holds exactly, bare or in quotes: a sequence, a checksum, a time. */
   integer(): number {
+    const { bytes, end } = this;
+    const from = this.at;
+    let at = from;
+    let high = 0;
+    let digit = 0;
+    while (at < end && at < from + 9 && (digit = bytes[at]! - ZERO) >= 0 && digit <= 9) {
+      high = (high * 10 + digit) | 0;
+      at += 1;
+    }
+    const lowFrom = at;
+    let low = 0;
+    while (at < end && at < from + 15 && (digit = bytes[at]! - ZERO) >= 0 && digit <= 9) {
+      low = (low * 10 + digit) | 0;
+      at += 1;
+    }
+    const byte = at < end ? bytes[at]! : 0;
+    if (at > from && (byte === COMMA || byte === CLOSE_BRACE)) {
+      this.at = at;
+      return high * POWERS_OF_TEN[at - lowFrom]! + low;
+    }
     const value = this.number();
     if (!Number.isSafeInteger(value)) this.#refuse('not an exact integer');
     return value;
@@ -140,8 +165,10 @@ export class Frame {
     into.priceDecimals = 0;
     into.qtyDecimals = 0;
     if (!this.firstElement()) return;
-    do this.#level(into);
-    while (this.nextElement());
+    do {
+      this.#compactLevels(into);
+      this.#level(into);
+    } while (this.nextElement());
   }
 
   /** `[{"price":p,"qty":q},…]`; replaces what `into` held. */
@@ -152,6 +179,29 @@ export class Frame {
     if (!this.firstElement()) return;
     do this.#levelObject(into);
     while (this.nextElement());
+  }
+
+  /** The common form, `["price","qty",…strings],` without white space: stops before the first level of another form, and before the last one. */
+  #compactLevels(into: LevelBuffer): void {
+    const { bytes, end } = this;
+    let at = this.at;
+    while (at + 8 < end && bytes[at] === OPEN_BRACKET && bytes[at + 1] === QUOTE) {
+      const index = roomFor(into);
+      at = this.#decimal(at + 2, into.prices, index);
+      const priceDecimals = this.decimals;
+      if (at + 4 >= end || bytes[at] !== QUOTE || bytes[at + 1] !== COMMA || bytes[at + 2] !== QUOTE) return;
+      at = this.#decimal(at + 3, into.qtys, index);
+      const qtyDecimals = this.decimals;
+      if (at + 3 >= end || bytes[at] !== QUOTE) return;
+      at += 1;
+      while (bytes[at] === COMMA && bytes[at + 1] === QUOTE) at = this.#closingQuote(at + 2) + 1;
+      if (bytes[at] !== CLOSE_BRACKET || bytes[at + 1] !== COMMA || at + 2 >= end) return;
+      this.#takeLevel(into, index);
+      if (priceDecimals > into.priceDecimals) into.priceDecimals = priceDecimals;
+      if (qtyDecimals > into.qtyDecimals) into.qtyDecimals = qtyDecimals;
+      at += 2;
+      this.at = at;
+    }
   }
 
   #level(into: LevelBuffer): void {
@@ -216,6 +266,14 @@ export class Frame {
       return at;
     }
     at += 1;
+    if (at + 8 < end && bytes[at + 8] === QUOTE && wholeDigits < 8) {
+      const eight = eightDigits(bytes, at);
+      if (eight >= 0) {
+        this.decimals = 8;
+        target[index] = (whole * 1e8 + eight) / 1e8;
+        return at + 8;
+      }
+    }
     const pointAt = at;
     let fraction = 0;
     while (at < end && (digit = bytes[at]! - ZERO) >= 0 && digit <= 9) {
@@ -268,10 +326,22 @@ export class Frame {
   }
 
   #key(): number {
-    this.#expect(QUOTE);
     const bytes = this.bytes;
     const end = this.end;
     let at = this.at;
+    // Keys of one letter are the rule where messages are many.
+    if (
+      at + 4 < end &&
+      bytes[at] === QUOTE &&
+      bytes[at + 2] === QUOTE &&
+      bytes[at + 3] === COLON &&
+      bytes[at + 1] !== BACKSLASH
+    ) {
+      this.at = at + 4;
+      return Math.imul(FNV_OFFSET ^ bytes[at + 1]!, FNV_PRIME) & 0x7fffffff;
+    }
+    this.#expect(QUOTE);
+    at = this.at;
     let hash = FNV_OFFSET;
     let byte = 0;
     while (at < end && (byte = bytes[at]!) !== QUOTE) {
@@ -359,6 +429,26 @@ function grow(buffer: LevelBuffer): void {
   qtys.set(buffer.qtys);
   buffer.prices = prices;
   buffer.qtys = qtys;
+}
+
+/**
+ * The number in eight digits, -1 if one of the bytes is none. Digits are independent of each other until the end, so the processor reads them side by
+ * side; most venues write eight decimals.
+ */
+function eightDigits(bytes: Uint8Array, at: number): number {
+  const a = bytes[at]! - ZERO;
+  const b = bytes[at + 1]! - ZERO;
+  const c = bytes[at + 2]! - ZERO;
+  const d = bytes[at + 3]! - ZERO;
+  const e = bytes[at + 4]! - ZERO;
+  const f = bytes[at + 5]! - ZERO;
+  const g = bytes[at + 6]! - ZERO;
+  const h = bytes[at + 7]! - ZERO;
+  // A negative number anywhere (below 0, or 9 less something above 9) shows in the sign.
+  const low = a | b | c | d | e | f | g | h;
+  const high = (9 - a) | (9 - b) | (9 - c) | (9 - d) | (9 - e) | (9 - f) | (9 - g) | (9 - h);
+  if ((low | high) < 0) return -1;
+  return ((a * 10 + b) * 100 + (c * 10 + d)) * 10_000 + (e * 10 + f) * 100 + (g * 10 + h);
 }
 
 const isSpace = (byte: number): boolean => byte === SPACE || (byte <= 13 && byte >= 9);
