@@ -53,8 +53,8 @@ const NOT_FOUND_ENOUGH = 2;
 const NO_DUST: ReadonlyMap<string, never> = new Map<string, never>();
 /** Orders a leg: what its client order ids can count. */
 const ATTEMPTS_MAX = 36;
-/** Ended operations that a late fill can still find. */
-const ENDED_MAX = 1_000;
+/** Ended operations that a late fill can still find. Fewer than the journal's state remembers: what is told of one, it must know. */
+const ENDED_MAX = 400;
 
 /**
  * Sends all legs of an approved plan in one tick, follows their orders through any order of reports, and drives recovery until nothing

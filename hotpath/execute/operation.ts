@@ -34,14 +34,19 @@ export type OperationLeg = {
 export type Order = {
   readonly request: OrderRequest;
   readonly operation: Operation;
+  /** What every event of this order repeats. */
+  readonly facts: OrderFacts;
   status: OrderStatus;
   reason: string | undefined;
   venueOrderId: VenueOrderId | undefined;
   filledQty: Decimal;
   filledValue: Decimal;
+  averagePrice: string | undefined;
   /** Probes in a row that the venue answered with not-found. */
   notFound: number;
 };
+
+type OrderFacts = Omit<EventData<'order'>, 'status' | 'reason' | 'venue_order_id' | 'filled_qty' | 'average_price'>;
 
 /** What every `operation` event of one operation repeats. */
 export type OperationFacts = Pick<
@@ -109,11 +114,13 @@ export class Operation {
     const order: Order = {
       request,
       operation: this,
+      facts: orderFactsOf(request),
       status,
       reason: undefined,
       venueOrderId: undefined,
       filledQty: ZERO,
       filledValue: ZERO,
+      averagePrice: undefined,
       notFound: 0,
     };
     this.orders.push(order);
@@ -123,8 +130,10 @@ export class Operation {
 
   /** Counts a fill on its order and its leg. Whether the trade is new, and its profit, is the ledger's business. */
   addFill(order: Order, fill: FillAmounts, pnl: Pnl): void {
+    const isFirst = order.filledQty.isZero();
     order.filledQty = order.filledQty.plus(fill.qty);
     order.filledValue = order.filledValue.plus(fill.qty.times(fill.price));
+    order.averagePrice = textOf(isFirst ? fill.price : order.filledValue.div(order.filledQty).toSignificantDigits(18));
     const { instrument, side } = this.legs[order.request.leg]!;
     const flows = this.#flows[order.request.leg]!;
     const moved = flowsOf(fill);
@@ -182,32 +191,36 @@ function legView({ instrument, side, qty }: OperationLeg, { filledQty, base, quo
 
 /** The event that tells an order's state. */
 export function orderEventOf({
-  request,
+  facts,
   status,
   reason,
   venueOrderId,
   filledQty,
-  filledValue,
+  averagePrice,
 }: Order): EventData<'order'> {
   return {
-    client_order_id: request.clientOrderId,
+    ...facts,
     ...(venueOrderId === undefined ? {} : { venue_order_id: venueOrderId }),
-    operation: request.operation,
-    leg: request.leg,
-    attempt: request.attempt,
-    purpose: request.purpose,
-    instrument: request.instrument,
-    side: request.side,
-    type: request.type,
-    time_in_force: request.timeInForce,
-    price: textOf(request.price),
-    qty: textOf(request.qty),
     filled_qty: textOf(filledQty),
-    ...(filledQty.isZero() ? {} : { average_price: textOf(filledValue.div(filledQty).toSignificantDigits(18)) }),
+    ...(averagePrice === undefined ? {} : { average_price: averagePrice }),
     status,
     ...(reason === undefined ? {} : { reason }),
   };
 }
+
+const orderFactsOf = (request: OrderRequest): OrderFacts => ({
+  client_order_id: request.clientOrderId,
+  operation: request.operation,
+  leg: request.leg,
+  attempt: request.attempt,
+  purpose: request.purpose,
+  instrument: request.instrument,
+  side: request.side,
+  type: request.type,
+  time_in_force: request.timeInForce,
+  price: textOf(request.price),
+  qty: textOf(request.qty),
+});
 
 /** The event that tells a fill. */
 export function fillEventOf(fill: Fill, operation: OperationId, { base, quote }: Instrument): EventData<'fill'> {

@@ -18,7 +18,7 @@ import type { FromWorker, ToWorker, WorkerOptions } from './worker-messages.ts';
 
 /** Looks for new records this often when there were none. */
 const IDLE_MS = 20;
-const REPORT_MS = 1_000;
+const REPORT_MS = 250;
 const COMMANDS_MS = 250;
 const RETRY_MS = 1_000;
 

@@ -20,7 +20,7 @@ export function positionAfter(position: Position, fill: FillFacts): Position {
 function moved({ size, entryPrice, realised }: Position, change: Decimal, price: Decimal): Position {
   const after = size.plus(change);
   if (size.isZero() || size.isNegative() === change.isNegative()) {
-    if (after.isZero()) return { size: after, entryPrice: ZERO, realised };
+    if (size.isZero()) return { size: after, entryPrice: after.isZero() ? ZERO : price, realised };
     const cost = size.times(entryPrice).plus(change.times(price));
     return { size: after, entryPrice: cost.div(after).toSignificantDigits(20), realised };
   }
