@@ -228,7 +228,7 @@ export class Evaluator {
     return (received - paid + this.#carries[route]!) / paid;
   }
 
-  /** Keeps `found` in descending order of edge; the worst falls off when it is full. */
+  /** Keeps `found` in descending order of edge, equal edges in the order of the routes; the worst falls off when it is full. */
   #add(route: number, edge: number): void {
     const edges = this.#foundEdges;
     let at = this.#count;
@@ -237,7 +237,7 @@ export class Evaluator {
       if (edge <= edges[FOUND_MAX - 1]!) return;
       at -= 1;
     } else this.#count += 1;
-    while (at > 0 && edges[at - 1]! < edge) {
+    while (at > 0 && (edges[at - 1]! < edge || (edges[at - 1]! === edge && this.found[at - 1]! > route))) {
       edges[at] = edges[at - 1]!;
       this.found[at] = this.found[at - 1]!;
       at -= 1;

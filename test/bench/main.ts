@@ -3,6 +3,7 @@ import type { Instrument } from '#shared/domain/instrument.ts';
 import { benchMarket } from './bench-market.ts';
 import type { Row } from './cases.ts';
 import { bookCase, detectCase, parseCase, wholePathCases } from './cases.ts';
+import { sizeCase } from './size-case.ts';
 
 const HELP = `npm run bench [-- --json] [-- --small]
 
@@ -42,6 +43,7 @@ function measured({ frames, steps, rounds }: (typeof SIZES)['full']): readonly R
     bookCase(market, rounds),
     detectCase('detect spatial, 8 venues', eightVenues(listed[0]!), ['spatial'], each),
     detectCase('detect triangles, 50 symbols', listed, ['cycle'], each),
+    sizeCase(steps / 40, rounds),
     ...wholePathCases(market, rounds),
   ];
 }

@@ -2,12 +2,8 @@ import type { Tops } from '#shared/domain/capital.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Route } from '#shared/domain/route.ts';
 
-type PlainLeg = {
-  readonly instrument: number;
-  readonly side: 'buy' | 'sell';
-  readonly fee: number;
-  readonly feeOnBase: boolean;
-};
+/** A buy costs ask × factor a unit delivered, a sell brings bid × factor. */
+type PlainLeg = { readonly instrument: number; readonly side: 'buy' | 'sell'; readonly factor: number };
 type PlainRoute = { readonly index: number; readonly legs: readonly PlainLeg[] };
 
 /** As many as the evaluator hands on from one change. */
@@ -25,7 +21,9 @@ export class PlainRoutes {
         index,
         legs: legs.map(({ instrument, side }) => {
           const { taker, currency } = instruments[instrument]!.fees;
-          return { instrument, side, fee: taker.toNumber(), feeOnBase: side === 'buy' && currency === 'received' };
+          const fee = taker.toNumber();
+          const cost = currency === 'received' ? 1 / (1 - fee) : 1 + fee;
+          return { instrument, side, factor: side === 'buy' ? cost : 1 - fee };
         }),
       };
       for (const { instrument } of legs) {
@@ -50,8 +48,7 @@ export class PlainRoutes {
       .map(({ index }) => index);
   }
 
-  #rateOf({ instrument, side, fee, feeOnBase }: PlainLeg): number {
-    if (side === 'sell') return this.#tops.bid[instrument]! * (1 - fee);
-    return feeOnBase ? (1 - fee) / this.#tops.ask[instrument]! : 1 / (this.#tops.ask[instrument]! * (1 + fee));
+  #rateOf({ instrument, side, factor }: PlainLeg): number {
+    return side === 'sell' ? this.#tops.bid[instrument]! * factor : 1 / (this.#tops.ask[instrument]! * factor);
   }
 }
