@@ -3,6 +3,7 @@ import { assert } from '#shared/assert.ts';
 import type { Clock } from '#shared/clock/clock.ts';
 import { opposite } from '#shared/domain/route.ts';
 import type { Side } from '#shared/domain/route.ts';
+import { decimalFrom } from '#shared/money/grid.ts';
 import type { Account, AccountSpec } from './accounts.ts';
 import { Ledger, marginFor, walletOf } from './accounts.ts';
 import type { FaultBoard } from './faults.ts';
@@ -229,7 +230,7 @@ export class Exchange {
 
   /** Lots that the quote of a market order buys or sells at the book as it stands, rounded down. */
   #lotsFor({ qty, side, listing }: OrderDraft): number | undefined {
-    let left = new Decimal(qty);
+    let left = decimalFrom(qty);
     let lots = 0;
     for (const level of this.engine(listing).half(opposite(side)).bestFirst()) {
       const worth = valueOf(listing, level.price, level.qty);

@@ -31,7 +31,7 @@ export function serveSimulator(options: {
     maxPayload: BODY_BYTES_MAX,
   });
   const server = createServer((request, response) => {
-    answer(simulator, clock, request, response).catch(() => response.destroy());
+    void answer(simulator, clock, request, response);
   });
   server.on('upgrade', (request, socket, head) => upgrade({ simulator, sockets }, request, socket, head));
   const pings = setInterval(() => {
@@ -54,8 +54,8 @@ async function answer(
   response: ServerResponse,
 ): Promise<void> {
   const body = await bodyOf(request);
-  if (body === undefined) {
-    response.writeHead(413).end();
+  if (typeof body !== 'string') {
+    if (body.kind === 'too-long') response.writeHead(413).end();
     return;
   }
   const method = request.method ?? 'GET';
@@ -97,14 +97,19 @@ function orderFault(simulator: Simulator, body: string): HttpReply {
   return { status: ordered ? 200 : 429, headers: plain, body: JSON.stringify({ ordered }), delayMs: 0 };
 }
 
-/** The whole body; undefined when it is too long. */
-async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
+/** The whole body, or why there is none: longer than anybody needs, or the client went away. */
+async function bodyOf(request: IncomingMessage): Promise<string | { readonly kind: 'too-long' | 'aborted' }> {
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > BODY_BYTES_MAX) return undefined;
-    chunks.push(chunk);
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      if (length > BODY_BYTES_MAX) return { kind: 'too-long' };
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    if (request.destroyed) return { kind: 'aborted' };
+    throw error;
   }
   return Buffer.concat(chunks).toString('utf8');
 }

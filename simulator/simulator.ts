@@ -209,7 +209,7 @@ class Sockets {
     };
     const connection = dialect.connect(path, guarded);
     if (connection === undefined) return undefined;
-    const refused = connection.markets.every((market) => this.#faults.holds('disconnect', dialect.venue, market));
+    const refused = connection.markets.some((market) => this.#faults.holds('disconnect', dialect.venue, market));
     const entry = { venue: dialect.venue, connection, client: guarded };
     const closed = (): void => {
       if (gone) return;

@@ -51,11 +51,13 @@ type PrivateSocket = {
   readonly subscriptionId: number | undefined;
 };
 
-/** Weight a minute and orders in ten seconds. */
-const LIMITS: Readonly<Record<BinanceMarket, { readonly weight: number; readonly orders: number }>> = {
-  spot: { weight: 6_000, orders: 100 },
-  usdm: { weight: 2_400, orders: 300 },
-  coinm: { weight: 2_400, orders: 300 },
+/** Weight a minute, orders in ten seconds, messages a second on a stream socket. */
+const LIMITS: Readonly<
+  Record<BinanceMarket, { readonly weight: number; readonly orders: number; readonly messages: number }>
+> = {
+  spot: { weight: 6_000, orders: 100, messages: 5 },
+  usdm: { weight: 2_400, orders: 300, messages: 10 },
+  coinm: { weight: 2_400, orders: 300, messages: 10 },
 };
 const RECV_WINDOW_MS = 5_000;
 const STREAMS_MAX = 1_024;
@@ -183,7 +185,9 @@ class Binance implements VenueDialect {
     const change = (names: readonly string[], on: boolean): void => {
       for (const name of names) {
         if (on && socket.streams.size >= STREAMS_MAX) return;
-        const feed = this.#feedOf(market, name.slice(0, name.indexOf('@')).toUpperCase());
+        const symbol = name.slice(0, name.indexOf('@'));
+        // Stream names are lower case; others are acknowledged, and silent.
+        const feed = symbol === symbol.toLowerCase() ? this.#feedOf(market, symbol.toUpperCase()) : undefined;
         if (on) {
           socket.streams.add(name);
           feed?.subscribe(name, socket);
@@ -195,9 +199,14 @@ class Binance implements VenueDialect {
     };
     change(streams, true);
     const reply = (value: unknown): void => socket.client.send(JSON.stringify(value));
+    const messages = new RateWindow(1_000);
     return {
       markets: [market],
       message: (text) => {
+        if (messages.take('', 1, this.#exchange.nowMs()) > LIMITS[market].messages) {
+          socket.client.close(1008, 'Too many requests');
+          return;
+        }
         const message = objectOf(text);
         const names = textsOf(message?.['params']);
         const id = message?.['id'] ?? null;
