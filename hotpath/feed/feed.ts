@@ -198,7 +198,7 @@ export class Feed {
 
   #statusOf(venue: VenueFeed): EngineStatus['venues'][number] {
     const { books, clock } = this.#options;
-    const { messages, gaps, resyncs, reconnects } = venue.tally;
+    const { messages, gaps, resyncs, reconnects, malformed } = venue.tally;
     const nowNs = clock.now();
     const live = venue.instruments.filter((instrument) => books.depths.status(instrument) === 'live');
     const ages = live.map((instrument) => books.depths.ageMs(instrument, nowNs)).sort((a, b) => a - b);
@@ -213,6 +213,7 @@ export class Feed {
       gaps,
       resyncs,
       reconnects,
+      malformed,
       books: venue.instruments.length,
       live_books: live.length,
       age_ms: ages[ages.length >> 1] ?? 0,

@@ -17,9 +17,10 @@ export type SubscriptionActions = {
 
 const TRIES_MAX = 4;
 const ABANDONED_RETRY_MS = 300_000;
-const RESTART = { minMs: 250, maxMs: 30_000 } as const;
+/** At worst two restarts a minute: OKX counts 480 subscriptions and unsubscriptions an hour a connection. */
+const RESTART = { minMs: 250, maxMs: 60_000 } as const;
 /** A book that held this long was well: its next failure is repaired at once. */
-const CALM_MS = 10_000;
+const CALM_MS = 60_000;
 
 /** The timers of one followed book: does the first book come in time, and how soon may a broken one be started over? */
 export class Subscription {

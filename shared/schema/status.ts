@@ -10,6 +10,8 @@ const venueStatus = z.object({
   gaps: z.int(),
   resyncs: z.int(),
   reconnects: z.int(),
+  /** Frames of known channels that could not be read. */
+  malformed: z.int().optional(),
   books: z.int(),
   live_books: z.int(),
   age_ms: z.number(),
