@@ -41,8 +41,16 @@ export const at = {
 export type ListName = 'OPPORTUNITY' | 'OPERATION' | 'ORDER';
 export const listOf = (engine: string, name: ListName): string => `${engine}#${name}`;
 
-/** One item that an event sets. `list`: the list in which it is shown. */
-export type Placement = { readonly key: Key; readonly list?: ListName; readonly ttlMs?: number };
+/**
+ * One item that an event sets. `list`: the list in which it is shown. `once`: no other event ever sets it, so it needs no condition and
+ * may travel in a batch.
+ */
+export type Placement = {
+  readonly key: Key;
+  readonly list?: ListName;
+  readonly ttlMs?: number;
+  readonly once?: true;
+};
 
 const DAY_MS = 86_400_000;
 const ANSWER_TTL_MS = DAY_MS;
@@ -69,12 +77,14 @@ export function placementsOf(event: EngineEvent): readonly Placement[] {
     case 'operation':
       return [
         { key: at.operation(engine, event.data.id), list: 'OPERATION' },
-        { key: at.transition(engine, event.data.id, event.seq) },
+        { key: at.transition(engine, event.data.id, event.seq), once: true },
       ];
     case 'order':
       return [{ key: at.order(engine, event.data.operation, event.data.client_order_id), list: 'ORDER' }];
     case 'fill':
-      return [{ key: at.fill(engine, event.data.operation, `${event.data.instrument}#${event.data.trade_id}`) }];
+      return [
+        { key: at.fill(engine, event.data.operation, `${event.data.instrument}#${event.data.trade_id}`), once: true },
+      ];
     case 'balance':
       return [{ key: at.balance(engine, event.data.venue, event.data.asset) }];
     case 'position':

@@ -24,8 +24,9 @@ export type Operation = {
 
 export type StoreNames = { readonly state_table: string; readonly events_table: string };
 
-const SCAN_PAGE = 250;
-/** A filter that matches little looks at this many pages and then hands out a cursor, so that no request reads a whole history. */
+/** Pages grow as long as a filter matches little: a short list costs little, a rare match few round trips. */
+const SCAN_PAGE = { first: 25, max: 400 };
+/** After this many pages a cursor is handed out, so that no request reads a whole history. */
 const SCAN_PAGES_MAX = 12;
 
 /** What the API reads: projections of one engine's events, its last status, the market samples. */
@@ -115,11 +116,11 @@ export class Store {
     return item === undefined ? undefined : sampleOf(item);
   }
 
-  /** How many of the engine's events are stored, exactly: recounted from the last sequence below which none is missing. */
+  /** How many of the engine's events are stored, exactly: counted from the last sequence below which none is missing. */
   async projectedCount(): Promise<number> {
     const from = this.#countedTo;
+    let withoutHole = from;
     let count = from;
-    let last = from;
     let key: Record<string, unknown> | undefined;
     do {
       const page = await this.#events.query({
@@ -128,11 +129,13 @@ export class Store {
         ProjectionExpression: 'sk',
         ...(key === undefined ? {} : { ExclusiveStartKey: key }),
       });
-      count += page.Count ?? 0;
-      last = Number(page.Items?.at(-1)?.['sk'] ?? last);
+      for (const { sk } of page.Items ?? []) {
+        count += 1;
+        if (Number(sk) === withoutHole + 1) withoutHole += 1;
+      }
       key = page.LastEvaluatedKey;
     } while (key !== undefined);
-    if (count === last) this.#countedTo = last;
+    this.#countedTo = withoutHole;
     return count;
   }
 
@@ -148,7 +151,7 @@ export class Store {
         ExpressionAttributeNames: { '#list': 'list' },
         ExpressionAttributeValues: { ':list': list },
         ScanIndexForward: false,
-        Limit: SCAN_PAGE,
+        Limit: Math.min(Math.max(request.limit + 1, SCAN_PAGE.first) * 2 ** scanned, SCAN_PAGE.max),
         ...(from === undefined ? {} : { ExclusiveStartKey: from }),
       });
       for (const item of page.Items ?? []) {

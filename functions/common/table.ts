@@ -19,6 +19,7 @@ type Batch = NonNullable<BatchWriteCommandInput['RequestItems']>;
 /** DynamoDB's limit of one BatchWriteItem. */
 const BATCH_MAX = 25;
 const BATCH_ATTEMPTS = 8;
+const BATCHES_AT_ONCE = 4;
 
 /**
  * One DynamoDB table: single-item conditional writes and paged queries are all we ask of it.
@@ -75,16 +76,21 @@ export class Table {
 
   /** Puts all of them; what the database leaves unprocessed is sent again a bounded number of times. */
   async putAll(items: readonly Item[], pause: (ms: number) => Promise<void>): Promise<void> {
-    for (let at = 0; at < items.length; at += BATCH_MAX) {
-      let wanted: Batch = {
-        [this.name]: items.slice(at, at + BATCH_MAX).map((item) => ({ PutRequest: { Item: item } })),
-      };
-      for (let attempt = 0; Object.keys(wanted).length > 0; attempt += 1) {
-        if (attempt === BATCH_ATTEMPTS) throw new ApplicationError(5001, 'writes stay unprocessed');
-        if (attempt > 0) await pause(25 * 2 ** attempt);
-        const { UnprocessedItems } = await guarded(this.#client.send(new BatchWriteCommand({ RequestItems: wanted })));
-        wanted = UnprocessedItems ?? {};
-      }
+    const batches = Array.from({ length: Math.ceil(items.length / BATCH_MAX) }, (_, index) =>
+      items.slice(index * BATCH_MAX, (index + 1) * BATCH_MAX),
+    );
+    for (let from = 0; from < batches.length; from += BATCHES_AT_ONCE) {
+      await Promise.all(batches.slice(from, from + BATCHES_AT_ONCE).map((batch) => this.#putBatch(batch, pause)));
+    }
+  }
+
+  async #putBatch(items: readonly Item[], pause: (ms: number) => Promise<void>): Promise<void> {
+    let wanted: Batch = { [this.name]: items.map((item) => ({ PutRequest: { Item: item } })) };
+    for (let attempt = 0; Object.keys(wanted).length > 0; attempt += 1) {
+      if (attempt === BATCH_ATTEMPTS) throw new ApplicationError(5001, 'writes stay unprocessed');
+      if (attempt > 0) await pause(25 * 2 ** attempt);
+      const { UnprocessedItems } = await guarded(this.#client.send(new BatchWriteCommand({ RequestItems: wanted })));
+      wanted = UnprocessedItems ?? {};
     }
   }
 }

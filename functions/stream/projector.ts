@@ -6,7 +6,7 @@ import { ApplicationError } from '../common/errors.ts';
 import { listOf, placementsOf, type Placement } from '../common/layout.ts';
 import type { Log } from '../common/log.ts';
 import type { StoreNames } from '../common/store.ts';
-import { Table } from '../common/table.ts';
+import { Table, type Item } from '../common/table.ts';
 import { seqKey } from '../common/tables.ts';
 import { buryIn } from './dead-letters.ts';
 import { ALL_DONE, parsed, recordsOf, retryFrom, type BatchResponse, type StreamRecord } from './records.ts';
@@ -30,8 +30,11 @@ type Taken = { readonly record: StreamRecord; readonly event: EngineEvent };
 
 /** Writes of one chunk that are under way at the same time. */
 const CONCURRENCY = 16;
-/** Records whose fate is decided together: what fails later is retried from here, not from the start of a large batch. */
-const CHUNK = 100;
+/**
+ * Records whose fate is decided together: what fails later is retried from here, not from the start of a larger batch. An entity that
+ * changes often within a chunk is written once.
+ */
+const CHUNK = 500;
 
 /**
  * The `events` stream into the tables. Idempotent on (engine, seq): an event is stored under its sequence, and an entity takes an event
@@ -56,8 +59,15 @@ export function createProjector(options: ProjectorOptions): Projector {
       poisoned += 1;
       options.log.error('poison-record', { stream: options.stream, position: record.position, reason: result.reason });
     }
-    await events.putAll(uniqueRows(taken), (ms) => pause(options.clock, ms));
-    await applyAll(state, changesOf(taken), options.clock);
+    const changes = changesOf(taken);
+    const wait = (ms: number): Promise<void> => pause(options.clock, ms);
+    await events.putAll(uniqueRows(taken), wait);
+    await state.putAll(changes.filter(({ placement }) => placement.once === true).map(itemOf), wait);
+    await applyAll(
+      state,
+      changes.filter(({ placement }) => placement.once !== true),
+      options.clock,
+    );
     options.onProjected?.(taken.map(({ event }) => event));
   };
 
@@ -80,8 +90,8 @@ export function createProjector(options: ProjectorOptions): Projector {
 }
 
 /** BatchWriteItem refuses one key twice; identical events are one event. */
-function uniqueRows(taken: readonly Taken[]): Readonly<Record<string, unknown>>[] {
-  const rows = new Map<string, Readonly<Record<string, unknown>>>();
+function uniqueRows(taken: readonly Taken[]): Item[] {
+  const rows = new Map<string, Item>();
   for (const { record, event } of taken) {
     rows.set(`${event.engine}#${event.seq}`, {
       engine: event.engine,
@@ -123,6 +133,13 @@ function changesOf(taken: readonly Taken[]): readonly Change[] {
   }
   return [...changes.values()];
 }
+
+const itemOf = ({ placement: { key }, seq, text, listAt }: Change): Item => ({
+  ...key,
+  event: text,
+  last_seq: seq,
+  list_at: listAt,
+});
 
 async function applyAll(state: Table, changes: readonly Change[], clock: Clock): Promise<void> {
   const nowMs = clock.unixMs(clock.now());
