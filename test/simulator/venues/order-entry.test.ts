@@ -1,4 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_ACCOUNT } from '#simulator/accounts.ts';
 import type { VenueName } from '#simulator/listings.ts';
@@ -467,5 +468,100 @@ describe('acknowledgements under faults', () => {
     const before = socket.frames.length;
     run.forward(2_000);
     expect([socket.closes, socket.frames.length]).toEqual([[1006], before]);
+  });
+});
+
+describe('signed nonsense', () => {
+  const value = fc.constantFrom(
+    '',
+    '0',
+    '-1',
+    '1e9',
+    '1e-9',
+    '0.01',
+    '50000',
+    '1e400',
+    'NaN',
+    'x',
+    '٣',
+    'null',
+    '99999999999999999999',
+  );
+  const draft = fc.record({
+    side: fc.constantFrom('BUY', 'buy', 'sell', 'SELL', 'hold'),
+    type: fc.constantFrom('LIMIT', 'MARKET', 'limit', 'market', 'ioc', 'post_only', 'stop'),
+    timeInForce: fc.constantFrom('GTC', 'IOC', 'FOK', 'GTX', 'never'),
+    price: value,
+    qty: value,
+    byQuote: fc.boolean(),
+    id: fc.constantFrom('a', 'b', '', 'x'.repeat(40), 'ü'),
+  });
+
+  it('is refused or done, and never makes or loses money', () => {
+    fc.assert(
+      fc.property(fc.array(draft, { minLength: 1, maxLength: 12 }), (drafts) => {
+        const run = virtualRun(1, { symbols: SYMBOLS });
+        for (const { side, type, timeInForce, price, qty, byQuote, id } of drafts) {
+          const replies = [
+            binance(run, {
+              method: 'POST',
+              path: '/binance/spot/api/v3/order',
+              fields: {
+                symbol: 'BTCUSDT',
+                side,
+                type,
+                timeInForce,
+                price,
+                [byQuote ? 'quoteOrderQty' : 'quantity']: qty,
+                newClientOrderId: id,
+              },
+            }),
+            binance(run, {
+              method: 'POST',
+              path: '/binance/usdm/fapi/v1/order',
+              fields: { symbol: 'BTCUSDT', side, type, timeInForce, price, quantity: qty, newClientOrderId: id },
+            }),
+            okx(run, {
+              method: 'POST',
+              path: '/api/v5/trade/order',
+              fields: {
+                instId: 'BTC-USDT',
+                side,
+                ordType: type,
+                px: price,
+                sz: qty,
+                tgtCcy: byQuote ? 'quote_ccy' : 'base_ccy',
+                clOrdId: id,
+              },
+            }),
+            kraken(run, {
+              method: 'POST',
+              path: '/0/private/AddOrder',
+              fields: {
+                pair: 'XBTUSDT',
+                type: side,
+                ordertype: type,
+                timeinforce: timeInForce,
+                price,
+                volume: qty,
+                oflags: byQuote ? 'viqc' : '',
+                cl_ord_id: id,
+              },
+            }),
+          ];
+          for (const { status } of replies) expect(status).toBeLessThan(500);
+        }
+        run.forward(500);
+        for (const venue of ['binance', 'okx', 'kraken'] as const) {
+          const accounts = run.simulator.exchange(venue).ledger.all();
+          const total = accounts.reduce(
+            (sum, account) => sum.plus(account.balance('spot', 'BTC').total),
+            accounts[0]!.balance('spot', 'none').total,
+          );
+          expect(total.toFixed()).toBe(DEFAULT_ACCOUNT.balances['BTC']);
+        }
+      }),
+      { numRuns: 60 },
+    );
   });
 });
