@@ -1,0 +1,70 @@
+import type { APIGatewayProxyEvent, Context, KinesisStreamEvent } from 'aws-lambda';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { dynamoClient } from '#functions/common/clients.ts';
+import { tableDefinitions } from '#functions/common/tables.ts';
+import { ensureTables, startDynamo, type Peer } from '#local/peers.ts';
+import { SECRET } from './support/cloud.ts';
+import { batchOf, eventOf, opportunityData, sampleOf } from './support/events.ts';
+import { parse } from './support/json.ts';
+import { tempDir } from './support/world.ts';
+
+const dir = tempDir();
+let peer: Peer;
+
+beforeAll(async () => {
+  peer = await startDynamo({ dataDir: dir.path, port: 0 });
+  const names = { state_table: 'state', events_table: 'events' };
+  const dynamo = dynamoClient({ endpoint: peer.url });
+  await ensureTables(dynamo, tableDefinitions(names));
+  dynamo.destroy();
+  Object.assign(process.env, {
+    AWS_ENDPOINT_URL_DYNAMODB: peer.url,
+    AWS_REGION: 'us-east-1',
+    AWS_ACCESS_KEY_ID: 'test',
+    AWS_SECRET_ACCESS_KEY: 'test',
+    STATE_TABLE: names.state_table,
+    EVENTS_TABLE: names.events_table,
+    EVENTS_STREAM: 'events',
+    MARKET_STREAM: 'market',
+    COMMANDS_STREAM: 'commands',
+    ENGINE: 'engine-1',
+    ARB_JWT_SECRET: SECRET,
+  });
+});
+afterAll(async () => {
+  await peer.close();
+  dir.remove();
+});
+
+/** The entry files as Lambda loads them: configured by the environment alone. */
+describe('lambda entries', () => {
+  it('project the streams and answer for them', async () => {
+    const projector = await import('#functions/stream/projector.lambda.ts');
+    const market = await import('#functions/stream/market.lambda.ts');
+    const rest = await import('#functions/rest/rest.lambda.ts');
+    const events: KinesisStreamEvent = batchOf([JSON.stringify(eventOf('opportunity', 1, opportunityData('opp-1')))]);
+    expect(await projector.handler(events)).toEqual({ batchItemFailures: [] });
+    expect(await market.handler(batchOf([JSON.stringify(sampleOf('binance:BTC/USDT', 1))]))).toEqual({
+      batchItemFailures: [],
+    });
+
+    const call = async (path: string): Promise<{ statusCode: number; body: string }> =>
+      rest.handler(gatewayEvent(path), {} as Context);
+    expect((await call('/health')).statusCode).toBe(200);
+    const denied = await call('/v1/market/prices');
+    expect([denied.statusCode, parse(denied.body)['error']]).toEqual([401, expect.objectContaining({ code: 1001 })]);
+    const ready = await call('/ready');
+    expect([ready.statusCode, parse(ready.body)['error']]).toEqual([503, expect.objectContaining({ code: 5002 })]);
+  });
+});
+
+const gatewayEvent = (path: string): APIGatewayProxyEvent =>
+  ({
+    httpMethod: 'GET',
+    path,
+    headers: {},
+    multiValueQueryStringParameters: null,
+    body: null,
+    isBase64Encoded: false,
+    requestContext: { domainName: 'api.example', identity: { sourceIp: '203.0.113.7' } },
+  }) as unknown as APIGatewayProxyEvent;
