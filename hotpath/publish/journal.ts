@@ -249,12 +249,21 @@ export function* readJournal(directory: string, afterSeq = 0): Generator<EngineE
   }
 }
 
-/** First sequence numbers of the segments, ascending. */
+/** First sequence numbers of the segments, ascending. @throws BadInput when there is no such directory. */
 function segmentsIn(directory: string): number[] {
-  return readdirSync(directory)
+  return namesIn(directory)
     .filter((name) => /^\d{16}[.]journal$/.test(name))
     .map((name) => Number(name.slice(0, 16)))
     .sort((a, b) => a - b);
+}
+
+function namesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    throw new BadInput(`no journal here: directory=${directory}`);
+  }
 }
 
 const segmentPath = (directory: string, firstSeq: number): string =>

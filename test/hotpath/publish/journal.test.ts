@@ -197,6 +197,10 @@ describe('JournalReader', () => {
     expect(reader.read(10, 10_000).map(({ seq }) => seq)).toEqual([2]);
   });
 
+  it('says when there is no journal at all', () => {
+    expect(() => [...readJournal(join(directory, 'nowhere'))]).toThrow(BadInput);
+  });
+
   it('refuses a position that the journal does not have', () => {
     written(['a']);
     expect(() => new JournalReader(directory, { segment: 1, offset: 9_999, seq: 7 }).read(1, 1)).toThrow(
