@@ -2,7 +2,7 @@ import type { Asset, InstrumentIndex, RouteId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { FamilyId, Route, Side } from '#shared/domain/route.ts';
 
-export type { CompileOptions, Route, RouteFamily, RouteLeg } from '#shared/domain/route.ts';
+export type { CompileOptions, Route, RouteFamily } from '#shared/domain/route.ts';
 
 /** An instrument together with its place in the registry: what families arrange. */
 export type Listed = { readonly at: InstrumentIndex; readonly instrument: Instrument };

@@ -89,14 +89,16 @@ export class Sizer {
   /** From the walk to exact legs, asking at each step whether they can be had and still pay. */
   #answerFor({ route, legs }: SizedRoute, found: Opportunity, unwindable: boolean): Sized {
     const { capital, engine } = this.#options;
-    const valued = ratesOf(legs, capital.rateOf);
-    if (valued.kind === 'unknown') return refuse(found, 'RATE_UNKNOWN', `asset=${valued.asset}`);
     if (!unwindable) return refuse(found, 'DEPTH_INSUFFICIENT', 'a leg has no price to go back at');
+    const startRate = capital.rateOf(route.start);
+    if (startRate === undefined) return refuse(found, 'RATE_UNKNOWN', `asset=${route.start}`);
     // Rounding only takes away: what is too little here needs no decimals. Want of money is told as such.
-    const expectedMost = found.expectedValue * valued.rates[route.start]!.toNumber();
+    const expectedMost = found.expectedValue * startRate;
     const isTooLow = expectedMost < engine.min_expected_value - VALUE_SLACK;
     if (isTooLow && this.#walk.bound !== 'balance') return valueTooLow(found, expectedMost, engine);
 
+    const valued = ratesOf(legs, capital.rateOf);
+    if (valued.kind === 'unknown') return refuse(found, 'RATE_UNKNOWN', `asset=${valued.asset}`);
     const exact = exactLegs(this.#wantedLegs(legs), this.#bearable(legs), engine.displayed_fraction);
     if (exact.kind === 'refused') return refuse(found, this.#causeOf(exact.reason), exact.detail);
     return this.#judge(route, found, exact.legs, valued.rates);
