@@ -28,6 +28,8 @@ export class Frame {
   /** Bounds of the string that {@link Frame.string} read last, without its quotes. */
   textStart = 0;
   textEnd = 0;
+  /** The whole number that {@link Frame.integer} read last. */
+  value = NaN;
   /** Decimals of the number read last, as written: 2 for `1.50`. */
   decimals = 0;
   /** Of the same bytes. */
@@ -98,16 +100,15 @@ export class Frame {
     if (this.at !== this.end) this.#refuse('text after the end');
   }
 
-  /** A number, bare or in quotes. */
-  number(): number {
+  /** A number, bare or in quotes, into `target[index]`. Nothing is returned: a double that leaves a function costs an allocation. */
+  number(target: Float64Array, index: number): void {
     const quoted = this.peek() === QUOTE;
-    this.at = this.#decimal(quoted ? this.at + 1 : this.at, this.#number, 0);
+    this.at = this.#decimal(quoted ? this.at + 1 : this.at, target, index);
     if (quoted) this.#expect(QUOTE);
-    return this.#number[0]!;
   }
 
-  /** A whole number that a double holds exactly, bare or in quotes: a sequence, a checksum, a time. */
-  integer(): number {
+  /** A whole number that a double holds exactly, bare or in quotes, into `value`: a sequence, a checksum, a time. */
+  integer(): void {
     const { bytes } = this;
     const from = this.at;
     let at = from;
@@ -126,11 +127,12 @@ export class Frame {
     const byte = bytes[at];
     if (at > from && (byte === COMMA || byte === CLOSE_BRACE)) {
       this.at = at;
-      return high * POWERS_OF_TEN[at - lowFrom]! + low;
+      this.value = high * POWERS_OF_TEN[at - lowFrom]! + low;
+      return;
     }
-    const value = this.number();
-    if (!Number.isSafeInteger(value)) this.#refuse('not an exact integer');
-    return value;
+    this.number(this.#number, 0);
+    this.value = this.#number[0]!;
+    if (!Number.isSafeInteger(this.value)) this.#refuse('not an exact integer');
   }
 
   /** A string, whose raw bytes are then [textStart, textEnd). Escapes are left as they are. */
@@ -209,10 +211,10 @@ export class Frame {
   #level(into: LevelBuffer): void {
     const index = roomFor(into);
     this.#expect(OPEN_BRACKET);
-    this.#levelNumber(into.prices, index);
+    this.number(into.prices, index);
     if (this.decimals > into.priceDecimals) into.priceDecimals = this.decimals;
     this.#expect(COMMA);
-    this.#levelNumber(into.qtys, index);
+    this.number(into.qtys, index);
     if (this.decimals > into.qtyDecimals) into.qtyDecimals = this.decimals;
     this.#takeLevel(into, index);
     while (this.nextElement()) this.skip();
@@ -224,20 +226,14 @@ export class Frame {
     into.qtys[index] = NaN;
     for (let key = this.firstKey(); key !== END; key = this.nextKey()) {
       if (key === KEY_PRICE) {
-        this.#levelNumber(into.prices, index);
+        this.number(into.prices, index);
         if (this.decimals > into.priceDecimals) into.priceDecimals = this.decimals;
       } else if (key === KEY_QTY) {
-        this.#levelNumber(into.qtys, index);
+        this.number(into.qtys, index);
         if (this.decimals > into.qtyDecimals) into.qtyDecimals = this.decimals;
       } else this.skip();
     }
     this.#takeLevel(into, index);
-  }
-
-  #levelNumber(target: Float64Array, index: number): void {
-    const quoted = this.peek() === QUOTE;
-    this.at = this.#decimal(quoted ? this.at + 1 : this.at, target, index);
-    if (quoted) this.#expect(QUOTE);
   }
 
   #takeLevel(into: LevelBuffer, index: number): void {

@@ -190,7 +190,8 @@ function readEvent(frame: Frame, sink: MarketSink, firstKey: number): boolean {
         if (!frame.textIs(DEPTH_UPDATE) && !frame.textIs(BOOK_TICKER)) return ignore(frame, sink);
         break;
       case KEY.time:
-        update.venueTimeMs = frame.integer();
+        frame.integer();
+        update.venueTimeMs = frame.value;
         break;
       case KEY.symbol: {
         frame.string();
@@ -201,15 +202,18 @@ function readEvent(frame: Frame, sink: MarketSink, firstKey: number): boolean {
         break;
       }
       case KEY.first:
-        update.firstSequence = frame.integer();
+        frame.integer();
+        update.firstSequence = frame.value;
         seen |= FIRST;
         break;
       case KEY.last:
-        update.lastSequence = frame.integer();
+        frame.integer();
+        update.lastSequence = frame.value;
         seen |= LAST;
         break;
       case KEY.previous:
-        update.previousSequence = frame.integer();
+        frame.integer();
+        update.previousSequence = frame.value;
         break;
       case KEY.bids:
         seen |= readSide(frame, bids) ? BIDS : BID_PRICE;
@@ -218,11 +222,11 @@ function readEvent(frame: Frame, sink: MarketSink, firstKey: number): boolean {
         seen |= readSide(frame, asks) ? ASKS : ASK_PRICE;
         break;
       case KEY.bidQty:
-        bids.qtys[0] = frame.number();
+        frame.number(bids.qtys, 0);
         seen |= BID_QTY;
         break;
       case KEY.askQty:
-        asks.qtys[0] = frame.number();
+        frame.number(asks.qtys, 0);
         seen |= ASK_QTY;
         break;
       case KEY.result:
@@ -251,10 +255,9 @@ function readSide(frame: Frame, side: MarketUpdate['bids']): boolean {
     frame.levels(side);
     return true;
   }
-  const price = frame.number();
-  side.prices[0] = price;
+  frame.number(side.prices, 0);
   // An empty side is quoted as price 0.
-  side.count = price > 0 ? 1 : 0;
+  side.count = side.prices[0]! > 0 ? 1 : 0;
   return false;
 }
 
@@ -277,7 +280,8 @@ function decodeSnapshot(frame: Frame, sink: MarketSink, instrument: InstrumentIn
   update.venueTimeMs = NaN;
   for (let key = frame.firstKey(); key !== END; key = frame.nextKey()) {
     if (key === KEY.lastUpdateId) {
-      update.lastSequence = frame.integer();
+      frame.integer();
+      update.lastSequence = frame.value;
       update.firstSequence = update.lastSequence;
       seen |= LAST;
     } else if (key === KEY.snapshotBids) {
@@ -286,8 +290,10 @@ function decodeSnapshot(frame: Frame, sink: MarketSink, instrument: InstrumentIn
     } else if (key === KEY.snapshotAsks) {
       frame.levels(update.asks);
       seen |= ASKS;
-    } else if (key === KEY.time) update.venueTimeMs = frame.integer();
-    else frame.skip();
+    } else if (key === KEY.time) {
+      frame.integer();
+      update.venueTimeMs = frame.value;
+    } else frame.skip();
   }
   if (seen !== (LAST | BIDS | ASKS)) throw new BadInput(`binance: not a snapshot: ${frame.text().slice(0, 120)}`);
   publish(frame, sink);

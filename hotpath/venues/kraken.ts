@@ -188,9 +188,10 @@ function readBook(frame: Frame, sink: MarketSink, kind: MarketUpdate['kind']): b
       frame.levelObjects(update.asks);
       seen |= ASKS;
     } else if (key === KEY.checksum) {
-      update.checksum = frame.integer();
+      frame.integer();
+      update.checksum = frame.value;
       seen |= CHECKSUM;
-    } else if (key === KEY.timestamp) update.venueTimeMs = readTimestamp(frame);
+    } else if (key === KEY.timestamp) readTimestamp(frame, update);
     else frame.skip();
   }
   if (frame.nextElement()) throw new BadInput('kraken: two books in a frame');
@@ -201,29 +202,44 @@ function readBook(frame: Frame, sink: MarketSink, kind: MarketUpdate['kind']): b
 const LETTER_T = 0x54;
 const LETTER_Z = 0x5a;
 
-/** `2025-05-06T09:17:26.208075Z`, without making a Date for each frame. */
-function readTimestamp(frame: Frame): number {
+/** `2025-05-06T09:17:26.208075Z` into `venueTimeMs`, without making a Date for each frame. */
+function readTimestamp(frame: Frame, update: MarketUpdate): void {
   frame.string();
   const { bytes, textStart: at, textEnd } = frame;
-  const length = textEnd - at;
-  const isShaped = length >= 20 && length <= 30 && bytes[at + 10] === LETTER_T && bytes[textEnd - 1] === LETTER_Z;
-  const dayMs = Date.UTC(wholeAt(bytes, at, 4), wholeAt(bytes, at + 5, 2) - 1, wholeAt(bytes, at + 8, 2));
+  const decimals = Math.max(0, textEnd - at - 21);
+  const days = daysFrom(wholeAt(bytes, at, 4), wholeAt(bytes, at + 5, 2), wholeAt(bytes, at + 8, 2));
   const seconds = (wholeAt(bytes, at + 11, 2) * 60 + wholeAt(bytes, at + 14, 2)) * 60 + wholeAt(bytes, at + 17, 2);
-  const fraction = length > 21 ? wholeAt(bytes, at + 20, length - 21) / 10 ** (length - 21) : 0;
-  const timeMs = dayMs + (seconds + fraction) * 1e3;
-  if (!isShaped || Number.isNaN(timeMs))
+  const fraction = wholeAt(bytes, at + 20, decimals);
+  const isShaped =
+    decimals <= 9 && textEnd - at !== 21 && bytes[at + 10] === LETTER_T && bytes[textEnd - 1] === LETTER_Z;
+  if (!isShaped || days < 0 || seconds < 0 || fraction < 0) {
     throw new BadInput(`kraken: not a timestamp: ${frame.text(at, textEnd).slice(0, 40)}`);
-  return timeMs;
+  }
+  update.venueTimeMs = days * 86_400_000 + (seconds + fraction / 10 ** decimals) * 1e3;
 }
 
-/** The whole number in `count` bytes; NaN when they are not digits. */
+/** Not a number of digits: negative enough to stay so in any sum here. */
+const NOT_DIGITS = -(2 ** 28);
+
+/** The whole number in `count` bytes, at most nine of them. */
 function wholeAt(bytes: Uint8Array, from: number, count: number): number {
   let value = 0;
-  for (let at = from; at < from + count; at += 1) {
+  for (let at = from; at < from + count && at < from + 9; at += 1) {
     const digit = bytes[at]! - 0x30;
-    value = digit >= 0 && digit <= 9 ? value * 10 + digit : NaN;
+    if (digit < 0 || digit > 9) return NOT_DIGITS;
+    value = value * 10 + digit;
   }
   return value;
+}
+
+/** Days since 1970-01-01 of a date of our era. @see https://howardhinnant.github.io/date_algorithms.html#days_from_civil */
+function daysFrom(year: number, month: number, day: number): number {
+  if (year < 1970 || month < 1 || month > 12 || day < 1) return NOT_DIGITS;
+  const inYear = month > 2 ? year : year - 1;
+  const dayOfYear = Math.floor((153 * (month > 2 ? month - 3 : month + 9) + 2) / 5) + day - 1;
+  return (
+    inYear * 365 + Math.floor(inYear / 4) - Math.floor(inYear / 100) + Math.floor(inYear / 400) + dayOfYear - 719_468
+  );
 }
 
 /** `{"method":"pong"|"subscribe"|…,"success":true|false}` or `{"error":…}`. */

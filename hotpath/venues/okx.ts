@@ -180,16 +180,20 @@ function readBook(frame: Frame, sink: MarketSink, kind: MarketUpdate['kind']): v
     } else if (key === KEY.bids) {
       frame.levels(update.bids);
       seen |= BIDS;
-    } else if (key === KEY.time) update.venueTimeMs = frame.integer();
-    else if (key === KEY.checksum) {
-      const sent = frame.integer();
-      update.checksum = sent === 0 ? NaN : sent;
+    } else if (key === KEY.time) {
+      frame.integer();
+      update.venueTimeMs = frame.value;
+    } else if (key === KEY.checksum) {
+      frame.integer();
+      update.checksum = frame.value === 0 ? NaN : frame.value;
       seen |= CHECKSUM;
     } else if (key === KEY.sequence) {
-      update.lastSequence = frame.integer();
+      frame.integer();
+      update.lastSequence = frame.value;
       seen |= SEQUENCE;
     } else if (key === KEY.previous) {
-      update.previousSequence = frame.integer();
+      frame.integer();
+      update.previousSequence = frame.value;
       seen |= PREVIOUS;
     } else frame.skip();
   }
