@@ -65,7 +65,8 @@ export type Print = {
 export type OrderDraft = {
   readonly account: Account;
   readonly listing: Listing;
-  readonly clientOrderId: string;
+  /** The exchange names the order itself when the client does not. */
+  readonly clientOrderId: string | undefined;
   readonly side: Side;
   readonly type: 'limit' | 'market';
   readonly timeInForce: 'GTC' | 'IOC' | 'FOK';
@@ -207,7 +208,8 @@ export class Exchange {
     const { listing, account } = draft;
     if (this.#faults.take('reject', listing.venue, listing.market) !== undefined) return 'told-to';
     if (this.#open >= OPEN_ORDERS_MAX) return 'too-many-orders';
-    if (this.find(account, { clientOrderId: draft.clientOrderId })?.status === 'open') return 'duplicate-id';
+    const { clientOrderId } = draft;
+    if (clientOrderId !== undefined && this.find(account, { clientOrderId })?.status === 'open') return 'duplicate-id';
 
     const price = draft.type === 'market' ? 0 : integerFrom(draft.price ?? '0', listing.priceDecimals);
     if (price === undefined || (draft.type === 'limit' && price <= 0)) return 'price-off-grid';
@@ -282,12 +284,28 @@ export class Exchange {
   }
 
   #register(draft: OrderDraft, { price, qty }: { readonly price: number; readonly qty: number }): Order {
-    const { account, listing, clientOrderId, side, type, timeInForce, postOnly } = draft;
+    const { account, listing, side, type, timeInForce, postOnly } = draft;
+    const clientOrderId = draft.clientOrderId ?? `sim${this.#nextOrder}`;
     const nowMs = this.nowMs();
     const order: Order = {
-      ...{ id: this.#nextOrder, clientOrderId, account, listing, side, type, timeInForce, postOnly, price, qty },
-      ...{ filled: 0, cost: new Decimal(0), status: 'open', createdMs: nowMs, updatedMs: nowMs },
-      ...{ trades: [], resting: undefined, held: new Decimal(0) },
+      id: this.#nextOrder,
+      clientOrderId,
+      account,
+      listing,
+      side,
+      type,
+      timeInForce,
+      postOnly,
+      price,
+      qty,
+      filled: 0,
+      cost: new Decimal(0),
+      status: 'open',
+      createdMs: nowMs,
+      updatedMs: nowMs,
+      trades: [],
+      resting: undefined,
+      held: new Decimal(0),
     };
     this.#nextOrder += 1;
     this.#open += 1;

@@ -122,11 +122,9 @@ export class BinanceFeed {
   }
 
   trade({ id, price, lots, taker, timeMs }: Print): void {
-    const price_ = priceText(this.listing, price);
-    const qty = qtyText(this.listing, lots);
     const maker = taker === 'sell';
     const start = `"E":${timeMs},"s":"${this.listing.venueSymbol}"`;
-    const end = `"p":"${price_}","q":"${qty}","T":${timeMs},"m":${maker}`;
+    const end = `"p":"${priceText(this.listing, price)}","q":"${qtyText(this.listing, lots)}","T":${timeMs},"m":${maker}`;
     if (this.#streams.trade.size > 0) this.#send('trade', `{"e":"trade",${start},"t":${id},${end},"M":true}`);
     if (this.#streams.aggTrade.size > 0)
       this.#send('aggTrade', `{"e":"aggTrade",${start},"a":${id},"f":${id},"l":${id},${end}}`);

@@ -32,7 +32,7 @@ export function required(fields: Fields, name: string): string {
 
 /** Reads, places and answers one `order.place`. @throws BinanceError */
 export function placeOrder(exchange: Exchange, listing: Listing, account: Account, fields: Fields): unknown {
-  const draft = draftOf(exchange, listing, account, fields);
+  const draft = draftOf(listing, account, fields);
   const placed = place(exchange, draft);
   return listing.market === 'spot' ? spotPlaced(placed, fields.get('newOrderRespType')) : futuresOrder(placed);
 }
@@ -184,7 +184,7 @@ function place(exchange: Exchange, draft: OrderDraft): Order {
   }
 }
 
-function draftOf(exchange: Exchange, listing: Listing, account: Account, fields: Fields): OrderDraft {
+function draftOf(listing: Listing, account: Account, fields: Fields): OrderDraft {
   const side = required(fields, 'side');
   if (side !== 'BUY' && side !== 'SELL') throw new BinanceError(-1117, 'Invalid side.');
   const type = required(fields, 'type');
@@ -196,8 +196,8 @@ function draftOf(exchange: Exchange, listing: Listing, account: Account, fields:
   if (!postOnly && timeInForce !== 'GTC' && timeInForce !== 'IOC' && timeInForce !== 'FOK')
     throw new BinanceError(-1115, 'Invalid timeInForce.');
   const byQuote = spot && type === 'MARKET' && fields.get('quantity') === undefined;
-  const clientOrderId = fields.get('newClientOrderId') ?? `sim-${exchange.nowMs()}-${exchange.engine(listing).changes}`;
-  if (!/^[.A-Z:/a-z0-9_-]{1,36}$/.test(clientOrderId))
+  const clientOrderId = fields.get('newClientOrderId');
+  if (clientOrderId !== undefined && !/^[.A-Z:/a-z0-9_-]{1,36}$/.test(clientOrderId))
     throw new BinanceError(-1100, "Illegal characters found in parameter 'newClientOrderId'.");
   return {
     account,

@@ -36,16 +36,14 @@ export function placeOrder(exchange: Exchange, wanted: KrakenOrder): Order {
   if (wanted.clientOrderId !== undefined && !CLIENT_ID.test(wanted.clientOrderId))
     throw new KrakenError('EGeneral:Invalid arguments:cl_ord_id');
   const placed = attempt(exchange, {
-    ...{
-      account: wanted.account,
-      listing: wanted.listing,
-      side,
-      type: orderType,
-      postOnly: wanted.postOnly,
-      qty: wanted.qty,
-    },
+    account: wanted.account,
+    listing: wanted.listing,
+    side,
+    type: orderType,
+    postOnly: wanted.postOnly,
+    qty: wanted.qty,
     timeInForce: orderType === 'market' ? 'IOC' : timeInForce,
-    clientOrderId: wanted.clientOrderId ?? `none${exchange.nowMs()}-${exchange.engine(wanted.listing).changes}`,
+    clientOrderId: wanted.clientOrderId,
     price: orderType === 'market' ? undefined : wanted.price,
     qtyIn: wanted.qtyIn,
   });

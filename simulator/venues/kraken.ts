@@ -302,7 +302,7 @@ class Kraken implements VenueDialect {
       channel === 'executions'
         ? this.#exchange.ordersOf(account, 'open').map((order) => executionOf(order, 'new', undefined))
         : account.assets('spot').map((asset) => balanceOf(account, asset));
-    socket.send(JSON.stringify({ channel, type: 'snapshot', data, sequence: (this.#sequence += 1) }));
+    socket.send(JSON.stringify({ channel, type: 'snapshot', data, sequence: this.#nextSequence() }));
   }
 
   #addOrder(params: Params): Record<string, unknown> {
@@ -317,7 +317,10 @@ class Kraken implements VenueDialect {
     this.#countOrder(account, listing);
     const cash = fields.get('cash_order_qty');
     const order = placeOrder(this.#exchange, {
-      ...{ listing, account, side: fields.get('side'), orderType: fields.get('order_type') },
+      listing,
+      account,
+      side: fields.get('side'),
+      orderType: fields.get('order_type'),
       timeInForce: fields.get('time_in_force') ?? 'gtc',
       postOnly: fields.get('post_only') === 'true',
       price: fields.get('limit_price'),
@@ -491,7 +494,11 @@ class Kraken implements VenueDialect {
     if (fields.get('validate') === 'true') return { descr: { order: '' } };
     this.#countOrder(account, listing);
     const order = placeOrder(this.#exchange, {
-      ...{ listing, account, side: fields.get('type'), orderType: fields.get('ordertype'), price: fields.get('price') },
+      listing,
+      account,
+      side: fields.get('type'),
+      orderType: fields.get('ordertype'),
+      price: fields.get('price'),
       timeInForce: fields.get('timeinforce') ?? 'GTC',
       postOnly: flags.includes('post'),
       qty: fields.get('volume') ?? '0',
@@ -583,6 +590,11 @@ class Kraken implements VenueDialect {
     };
   }
 
+  #nextSequence(): number {
+    this.#sequence += 1;
+    return this.#sequence;
+  }
+
   #ordered(order: Order, change: OrderChange): void {
     const trade = change.kind === 'trade' ? change.trade : undefined;
     const reports = [executionOf(order, change.kind, trade)];
@@ -591,11 +603,11 @@ class Kraken implements VenueDialect {
       if (socket.privateChannels.has('executions'))
         for (const report of reports)
           socket.send(
-            JSON.stringify({ channel: 'executions', type: 'update', data: [report], sequence: (this.#sequence += 1) }),
+            JSON.stringify({ channel: 'executions', type: 'update', data: [report], sequence: this.#nextSequence() }),
           );
       if (socket.privateChannels.has('balances') && trade !== undefined) {
         const data = [order.listing.base, order.listing.quote].map((asset) => balanceOf(order.account, asset));
-        socket.send(JSON.stringify({ channel: 'balances', type: 'update', data, sequence: (this.#sequence += 1) }));
+        socket.send(JSON.stringify({ channel: 'balances', type: 'update', data, sequence: this.#nextSequence() }));
       }
     }
   }

@@ -36,8 +36,11 @@ export function placeItem(exchange: Exchange, listing: Listing | undefined, acco
     (fields.get('tgtCcy') ?? (side === 'buy' ? 'quote_ccy' : 'base_ccy')) === 'quote_ccy';
   try {
     const placed = exchange.place({
-      ...{ account, listing, side, ...kind },
-      clientOrderId: clOrdId === '' ? `none${exchange.nowMs()}${exchange.engine(listing).changes}` : clOrdId,
+      account,
+      listing,
+      side,
+      ...kind,
+      clientOrderId: clOrdId === '' ? undefined : clOrdId,
       price: market ? undefined : fields.get('px'),
       qty: fields.get('sz') ?? '0',
       qtyIn: byQuote ? 'quote' : 'base',

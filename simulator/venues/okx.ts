@@ -92,9 +92,10 @@ class Okx implements VenueDialect {
 
   connect(path: string, client: Client): Connection | undefined {
     if (!/^\/ws\/v5\/(public|private|business)$/.test(splitPath(path).route)) return undefined;
+    this.#connections += 1;
     const socket: Socket = {
       client,
-      id: String((this.#connections += 1)).padStart(8, '0'),
+      id: String(this.#connections).padStart(8, '0'),
       channels: new Map(),
       privateChannels: new Set(),
       account: undefined,

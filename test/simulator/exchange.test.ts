@@ -86,7 +86,14 @@ function play(
   }
   const account = exchange.ledger.byKey(who)!;
   const placed = exchange.place({
-    ...{ account, listing, clientOrderId: `o${at}`, side, type, timeInForce, postOnly: false, qtyIn: 'base' },
+    account,
+    listing,
+    clientOrderId: `o${at}`,
+    side,
+    type,
+    timeInForce,
+    postOnly: false,
+    qtyIn: 'base',
     price: (ticks / 10 ** listing.priceDecimals).toFixed(listing.priceDecimals),
     qty: (lots / 10 ** listing.lotDecimals).toFixed(listing.lotDecimals),
   });

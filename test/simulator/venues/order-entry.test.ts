@@ -81,15 +81,13 @@ const bestAsk = (run: Run, venue: VenueName, symbol = 'BTC/USDT'): number => {
 describe('Binance order entry', () => {
   const ORDER = '/binance/spot/api/v3/order';
   const limit = (fields: Record<string, string> = {}): Record<string, string> => ({
-    ...{
-      symbol: 'BTCUSDT',
-      side: 'BUY',
-      type: 'LIMIT',
-      timeInForce: 'GTC',
-      quantity: '0.01',
-      price: '50000',
-      newClientOrderId: 'mine-1',
-    },
+    symbol: 'BTCUSDT',
+    side: 'BUY',
+    type: 'LIMIT',
+    timeInForce: 'GTC',
+    quantity: '0.01',
+    price: '50000',
+    newClientOrderId: 'mine-1',
     ...fields,
   });
 
@@ -229,7 +227,13 @@ describe('Binance order entry', () => {
 
 describe('OKX order entry', () => {
   const order = (fields: Record<string, string> = {}): Record<string, string> => ({
-    ...{ instId: 'BTC-USDT', tdMode: 'cash', side: 'buy', ordType: 'limit', px: '50000', sz: '0.01', clOrdId: 'mine1' },
+    instId: 'BTC-USDT',
+    tdMode: 'cash',
+    side: 'buy',
+    ordType: 'limit',
+    px: '50000',
+    sz: '0.01',
+    clOrdId: 'mine1',
     ...fields,
   });
   const ORDER = '/api/v5/trade/order';
@@ -331,7 +335,12 @@ describe('OKX order entry', () => {
 
 describe('Kraken order entry', () => {
   const order = (fields: Record<string, string> = {}): Record<string, string> => ({
-    ...{ pair: 'XBTUSDT', type: 'buy', ordertype: 'limit', price: '50000', volume: '0.01', cl_ord_id: 'mine-1' },
+    pair: 'XBTUSDT',
+    type: 'buy',
+    ordertype: 'limit',
+    price: '50000',
+    volume: '0.01',
+    cl_ord_id: 'mine-1',
     ...fields,
   });
   const ADD = { method: 'POST', path: '/0/private/AddOrder' };
