@@ -169,10 +169,10 @@ export function bookCase(market: BenchMarket, rounds: number): Row {
 export function detectCase(
   name: string,
   instruments: readonly Instrument[],
-  families: typeof engine.families,
+  settings: Partial<typeof engine>,
   [messages, rounds]: readonly [number, number],
 ): Row {
-  const { routes } = compileRoutes(instruments, { ...engine, families, max_legs: 3 });
+  const { routes } = compileRoutes(instruments, { ...engine, ...settings });
   const random = randomFrom(7);
   const changed = Int32Array.from({ length: messages }, () => random.integer(instruments.length));
   const shifts = Float64Array.from({ length: messages }, () => 1 + random.normal() * 0.0004);

@@ -14,7 +14,7 @@ Times the hot path beside a plain JSON.parse + Map + objects implementation in t
 Exits with 1 when the two implementations do not come to the same results.`;
 
 /** Messages of the whole path, of a single step, and rounds. */
-const SIZES = { full: { frames: 60_000, steps: 40_000, rounds: 7 }, small: { frames: 6_000, steps: 4_000, rounds: 2 } };
+const SIZES = { full: { frames: 60_000, steps: 40_000, rounds: 7 }, small: { frames: 6_000, steps: 2_000, rounds: 2 } };
 
 function main(): void {
   const { values, problem } = optionsFrom(process.argv.slice(2));
@@ -41,8 +41,9 @@ function measured({ frames, steps, rounds }: (typeof SIZES)['full']): readonly R
     parseCase('parse okx books, 8+8', market, { venue: 'okx', kind: 'delta', levels: 8 }, each),
     parseCase('parse kraken v2 book, 8+8', market, { venue: 'kraken', kind: 'delta', levels: 8 }, each),
     bookCase(market, rounds),
-    detectCase('detect spatial, 8 venues', eightVenues(listed[0]!), ['spatial'], each),
-    detectCase('detect triangles, 50 symbols', listed, ['cycle'], each),
+    detectCase('detect spatial, 8 venues', eightVenues(listed[0]!), { families: ['spatial'] }, each),
+    detectCase('detect triangles, 50 symbols', listed, { families: ['cycle'], max_legs: 3 }, each),
+    detectCase('detect all routes, 3 × 50 symbols', market.instruments, {}, each),
     sizeCase(steps / 40, rounds),
     ...wholePathCases(market, rounds),
   ];
