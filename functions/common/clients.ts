@@ -11,11 +11,13 @@ export type Endpoint = {
   readonly region?: string | undefined;
   /** How often a failed call is tried altogether. */
   readonly attempts?: number;
+  /** After which an attempt counts as failed. */
+  readonly timeoutMs?: number;
 };
 
 /** One client for a process: its connections stay open, or each call would pay for a TLS session. */
-export function dynamoClient({ endpoint, region, attempts = 3 }: Endpoint = {}): DynamoDBClient {
-  return new DynamoDBClient({ ...common(endpoint, region), maxAttempts: attempts, requestHandler: handler() });
+export function dynamoClient(to: Endpoint = {}): DynamoDBClient {
+  return new DynamoDBClient(common(to));
 }
 
 /** Decimals are text in our items, so nothing is ever marshalled through a JavaScript number that matters. */
@@ -24,21 +26,22 @@ export function documentClient(dynamo: DynamoDBClient): DynamoDBDocumentClient {
 }
 
 /** The client's own default is HTTP/2, which no local peer speaks. */
-export function kinesisClient({ endpoint, region, attempts = 3 }: Endpoint = {}): KinesisClient {
-  return new KinesisClient({ ...common(endpoint, region), maxAttempts: attempts, requestHandler: handler() });
+export function kinesisClient(to: Endpoint = {}): KinesisClient {
+  return new KinesisClient(common(to));
 }
 
-function common(endpoint: string | undefined, region: string | undefined): object {
+function common({ endpoint, region, attempts = 3, timeoutMs = 5_000 }: Endpoint): object {
   return {
     region: region ?? process.env['AWS_REGION'] ?? 'us-east-1',
+    maxAttempts: attempts,
+    requestHandler: new NodeHttpHandler({
+      connectionTimeout: 1_000,
+      requestTimeout: timeoutMs,
+      // Without it a peer that accepts and never answers is only complained about.
+      throwOnRequestTimeout: true,
+      httpAgent: new HttpAgent({ keepAlive: true, maxSockets: 64 }),
+      httpsAgent: new HttpsAgent({ keepAlive: true, maxSockets: 64 }),
+    }),
     ...(endpoint === undefined ? {} : { endpoint, credentials: { accessKeyId: 'local', secretAccessKey: 'local' } }),
   };
 }
-
-const handler = (): NodeHttpHandler =>
-  new NodeHttpHandler({
-    connectionTimeout: 1_000,
-    requestTimeout: 10_000,
-    httpAgent: new HttpAgent({ keepAlive: true, maxSockets: 64 }),
-    httpsAgent: new HttpsAgent({ keepAlive: true, maxSockets: 64 }),
-  });

@@ -18,6 +18,8 @@ export type MarketOptions = {
   readonly log: Log;
   /** Told of the samples that are the latest of their instruments. */
   readonly onSamples?: (samples: readonly MarketSample[]) => void;
+  /** Told of every record that was buried. */
+  readonly onPoison?: () => void;
 };
 
 const CONCURRENCY = 16;
@@ -36,6 +38,7 @@ export function createMarketProjector(options: MarketOptions): (event: KinesisSt
         const result = parsed(record.text, marketSample);
         if ('reason' in result) {
           await bury({ stream: options.stream, record, reason: result.reason });
+          options.onPoison?.();
           options.log.error('poison-record', { stream: options.stream, position: record.position });
         } else if ((latest.get(result.value.instrument)?.at_ms ?? -Infinity) <= result.value.at_ms) {
           latest.set(result.value.instrument, result.value);

@@ -5,7 +5,7 @@ import { jsonLog } from '../common/log.ts';
 import { createProjector } from './projector.ts';
 
 /** Event source: the `events` stream, with ReportBatchItemFailures. */
-export const { handle: handler } = createProjector({
+export const handler = createProjector({
   client: documentClient(dynamoClient()),
   names: storeNames(),
   stream: variable('EVENTS_STREAM'),

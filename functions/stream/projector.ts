@@ -19,12 +19,10 @@ export type ProjectorOptions = {
   readonly log: Log;
   /** Told of every event once its effect is stored; again when a batch comes again. */
   readonly onProjected?: (events: readonly EngineEvent[]) => void;
+  /** Told of every record that was buried. */
+  readonly onPoison?: () => void;
 };
-export type Projector = {
-  readonly handle: (event: KinesisStreamEvent) => Promise<BatchResponse>;
-  /** Records that were poison, since the start. */
-  readonly poisoned: () => number;
-};
+export type Projector = (event: KinesisStreamEvent) => Promise<BatchResponse>;
 
 type Taken = { readonly record: StreamRecord; readonly event: EngineEvent };
 
@@ -45,7 +43,6 @@ export function createProjector(options: ProjectorOptions): Projector {
   const state = new Table(options.client, options.names.state_table);
   const events = new Table(options.client, options.names.events_table);
   const bury = buryIn(state, options.clock);
-  let poisoned = 0;
 
   const project = async (chunk: readonly StreamRecord[]): Promise<void> => {
     const taken: Taken[] = [];
@@ -56,7 +53,7 @@ export function createProjector(options: ProjectorOptions): Projector {
         continue;
       }
       await bury({ stream: options.stream, record, reason: result.reason });
-      poisoned += 1;
+      options.onPoison?.();
       options.log.error('poison-record', { stream: options.stream, position: record.position, reason: result.reason });
     }
     const changes = changesOf(taken);
@@ -71,21 +68,18 @@ export function createProjector(options: ProjectorOptions): Projector {
     options.onProjected?.(taken.map(({ event }) => event));
   };
 
-  return {
-    poisoned: () => poisoned,
-    handle: async (event) => {
-      const records = recordsOf(event);
-      for (let from = 0; from < records.length; from += CHUNK) {
-        try {
-          await project(records.slice(from, from + CHUNK));
-        } catch (error) {
-          if (!(error instanceof ApplicationError)) throw error;
-          options.log.warn('projection-retried', { stream: options.stream, cause: error.message });
-          return retryFrom(records[from]!);
-        }
+  return async (event) => {
+    const records = recordsOf(event);
+    for (let from = 0; from < records.length; from += CHUNK) {
+      try {
+        await project(records.slice(from, from + CHUNK));
+      } catch (error) {
+        if (!(error instanceof ApplicationError)) throw error;
+        options.log.warn('projection-retried', { stream: options.stream, cause: error.message });
+        return retryFrom(records[from]!);
       }
-      return ALL_DONE;
-    },
+    }
+    return ALL_DONE;
   };
 }
 

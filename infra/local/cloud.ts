@@ -22,7 +22,7 @@ import { opportunityOf, priceOf } from '#functions/rest/views.ts';
 import { createMarketProjector } from '#functions/stream/market.ts';
 import { createProjector } from '#functions/stream/projector.ts';
 import { Hub } from '#functions/websocket/hub.ts';
-import { startEventSource, type EventSource } from './event-source.ts';
+import { startEventSource, type EventSource, type EventSourceOptions } from './event-source.ts';
 import { ensureStreams, ensureTables, startDynamo, startKinesis, type Peer } from './peers.ts';
 import { jwtSecret } from './secrets.ts';
 import { serveSockets } from './ws-server.ts';
@@ -102,10 +102,11 @@ async function wire(options: CloudOptions, dynamo: Peer, kinesis: Peer, secret: 
     secret: secretOfOwner,
   });
 
+  const tally = new Tally();
   const markets = new SeenMarkets(config);
   const hub = new Hub({ clock, isKnownSymbol: markets.hasSymbol, isKnownVenue: markets.hasVenue });
-  const api = await serveApi(options, { store, streams, hub, authority: createAuthority(secret, clock) });
-  const sources = startProjections(options, { client, streams, hub, markets });
+  const api = await serveApi(options, { store, streams, hub, tally, authority: createAuthority(secret, clock) });
+  const sources = startProjections(options, { client, streams, hub, markets, tally });
 
   return {
     apiUrl: api.url,
@@ -130,10 +131,12 @@ function startProjections(
     readonly streams: KinesisClient;
     readonly hub: Hub;
     readonly markets: SeenMarkets;
+    readonly tally: Tally;
   },
 ): readonly EventSource[] {
-  const { client, streams, hub, markets } = parts;
-  const common = { client, names: config.stores, clock, log: logger };
+  const { client, streams, hub, markets, tally } = parts;
+  const onPoison = (): void => tally.error('poison-record');
+  const common = { client, names: config.stores, clock, log: logger, onPoison };
   const projector = createProjector({
     ...common,
     stream: config.streams.events,
@@ -147,7 +150,7 @@ function startProjections(
       for (const sample of samples) hub.price(priceOf(sample));
     },
   });
-  const source = (stream: string, handler: Parameters<typeof startEventSource>[0]['handler']): EventSource =>
+  const source = (stream: string, handler: EventSourceOptions['handler']): EventSource =>
     startEventSource({
       kinesis: streams,
       stream,
@@ -156,7 +159,7 @@ function startProjections(
       clock,
       log: logger,
     });
-  return [source(config.streams.events, projector.handle), source(config.streams.market, market)];
+  return [source(config.streams.events, projector), source(config.streams.market, market)];
 }
 
 /** REST and WebSocket on one port. */
@@ -167,16 +170,17 @@ async function serveApi(
     readonly streams: KinesisClient;
     readonly hub: Hub;
     readonly authority: Authority;
+    readonly tally: Tally;
   },
 ): Promise<{ readonly url: string; readonly close: () => Promise<void> }> {
-  const { store, streams, hub, authority } = parts;
+  const { store, streams, hub, authority, tally } = parts;
   const app = createApp({
     store,
     authority,
     rateLimit: { perMinute: config.api.rate_limit_per_minute, burst: config.api.rate_limit_burst },
     clock,
     log: logger,
-    tally: new Tally(),
+    tally,
     sendCommand: async (command) => {
       const Data = Buffer.from(JSON.stringify(command));
       const { commands } = config.streams;

@@ -96,7 +96,10 @@ class ShardReader {
         // The stream does not answer, or our iterator is too old: a new one from the checkpoint loses nothing.
         this.#iterator = undefined;
         const { stream, log } = this.#options;
-        log.warn('shard-read-failed', { stream, shard: this.#shard, cause: String(error) });
+        // Once an outage, not once a try.
+        if (this.#backoffMs === BACKOFF_MS.first) {
+          log.warn('shard-read-failed', { stream, shard: this.#shard, cause: String(error) });
+        }
         await this.#backOff();
       }
     }

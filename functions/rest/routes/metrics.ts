@@ -69,7 +69,7 @@ function paintApi(page: Painter, options: AppOptions): void {
   ]);
   page.gauge('websocket_connections_active', 'Open WebSocket connections', [[options.socketsOpen()]]);
   const errors = [...tally.errors].map(([type, count]) => [count, { type }] as const);
-  page.counter('errors_total', 'Failed API requests by code', errors);
+  page.counter('errors_total', 'Failed API requests by code, and stream records that were poison', errors);
 }
 
 function paintEngine(page: Painter, status: EngineStatus): void {

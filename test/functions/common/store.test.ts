@@ -28,7 +28,7 @@ afterAll(async () => {
 const project = async (engine: string, seqs: readonly number[]): Promise<void> => {
   const texts = seqs.map((seq) => JSON.stringify(eventOf('opportunity', seq, opportunityData(`o${seq}`), { engine })));
   const projector = createProjector({ client, names, stream: 's', clock: systemClock(), log: silentLog });
-  expect(await projector.handle(batchOf(texts))).toEqual({ batchItemFailures: [] });
+  expect(await projector(batchOf(texts))).toEqual({ batchItemFailures: [] });
 };
 const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, index) => from + index);
 

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Clock } from '#shared/clock/clock.ts';
 import { systemClock } from '#shared/clock/clock.ts';
@@ -29,10 +32,18 @@ afterAll(async () => {
   dir.remove();
 });
 
-function appOn(over: { secret?: string; names?: typeof names; logged?: string[]; addressOf?: () => string } = {}): App {
+function appOn(
+  over: {
+    url?: string;
+    secret?: string;
+    names?: typeof names;
+    logged?: string[];
+    addressOf?: () => string;
+  } = {},
+): App {
   return createApp({
     store: new Store(
-      documentClient(dynamoClient({ endpoint: peer.url, attempts: 1 })),
+      documentClient(dynamoClient({ endpoint: over.url ?? peer.url, attempts: 1, timeoutMs: 500 })),
       over.names ?? names,
       'engine-1',
     ),
@@ -67,6 +78,15 @@ describe('outages', () => {
     expect(await (await app.request('/metrics')).text()).toContain('arbitrage_store_up 0');
     await peer.start();
     expect((await ask(app, '/v1/market/prices')).status).toBe(200);
+  });
+
+  it('say 503/5001 when the database accepts and never answers', async () => {
+    const deaf = createServer(() => undefined).listen(0, '127.0.0.1');
+    await once(deaf, 'listening');
+    const url = `http://127.0.0.1:${(deaf.address() as AddressInfo).port}`;
+    expect(await ask(appOn({ url }), '/v1/market/prices')).toMatchObject({ status: 503, code: 5001 });
+    deaf.closeAllConnections();
+    deaf.close();
   });
 
   it('say 500/5003 when a table or the signing secret is not configured', async () => {

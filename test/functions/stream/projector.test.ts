@@ -32,8 +32,15 @@ afterAll(async () => {
   dir.remove();
 });
 
-const projectorOn = (through: DynamoDBDocumentClient): Projector =>
-  createProjector({ client: through, names, stream: 'events', clock, log: silentLog });
+const projectorOn = (through: DynamoDBDocumentClient, onPoison?: () => void): Projector =>
+  createProjector({
+    client: through,
+    names,
+    stream: 'events',
+    clock,
+    log: silentLog,
+    ...(onPoison === undefined ? {} : { onPoison }),
+  });
 
 describe('projector', () => {
   let engines = 0;
@@ -58,8 +65,8 @@ describe('projector', () => {
     const projector = projectorOn(client);
     const text = (seq: number, status: 'submitted' | 'filled'): string =>
       JSON.stringify(eventOf('order', seq, orderData('o', 'op', { status }), options));
-    await projector.handle(batchOf([text(9, 'filled')]));
-    await projector.handle(batchOf([text(4, 'submitted')]));
+    await projector(batchOf([text(9, 'filled')]));
+    await projector(batchOf([text(4, 'submitted')]));
     const store = new Store(client, names, 'late');
     const operationOrders = await store.orders({ limit: 10, cursor: undefined, matches: () => true });
     expect(operationOrders.items.map(({ event }) => event.data.status)).toEqual(['filled']);
@@ -67,14 +74,15 @@ describe('projector', () => {
   });
 
   it('buries poison with its reason and goes on', async () => {
-    const projector = projectorOn(client);
+    let poisoned = 0;
+    const projector = projectorOn(client, () => (poisoned += 1));
     const good = eventOf('opportunity', 1, opportunityData('good'), { engine: 'poison' });
     const alien = { ...good, kind: 'dance', seq: 2 };
     const rounded = eventOf('opportunity', 3, opportunityData('bad', { fees: '1e-7' }), { engine: 'poison' });
     const texts = ['{"torn', JSON.stringify(alien), JSON.stringify(rounded), JSON.stringify(good)];
-    expect(await projector.handle(batchOf(texts, 'shardId-000000000009'))).toEqual({ batchItemFailures: [] });
+    expect(await projector(batchOf(texts, 'shardId-000000000009'))).toEqual({ batchItemFailures: [] });
 
-    expect(projector.poisoned()).toBe(3);
+    expect(poisoned).toBe(3);
     expect(await new Store(client, names, 'poison').opportunity('good')).toBeDefined();
     const letters = await projectorDeadLetters();
     expect(letters.map(({ body }) => body)).toEqual(texts.slice(0, 3));
@@ -87,9 +95,9 @@ describe('projector', () => {
       JSON.stringify(eventOf('fill', index + 1, fillData(`t${index}`, 'op'), { engine: 'rest' })),
     );
     // A chunk of 500 fills is 20 batches into each table: the second chunk breaks.
-    const response = await projectorOn(failingAfter(45)).handle(batchOf(events));
+    const response = await projectorOn(failingAfter(45))(batchOf(events));
     expect(response.batchItemFailures).toEqual([{ itemIdentifier: '000000000501' }]);
-    expect(await projectorOn(client).handle(batchOf(events))).toEqual({ batchItemFailures: [] });
+    expect(await projectorOn(client)(batchOf(events))).toEqual({ batchItemFailures: [] });
     expect(await new Store(client, names, 'rest').projectedCount()).toBe(1_100);
   });
 });
@@ -155,7 +163,7 @@ async function deliver(projector: Projector, events: readonly EngineEvent[], del
     const size = delivery.sizes[turn % delivery.sizes.length]!;
     const from = delivery.replays.includes(turn) ? Math.max(0, at - 7) : at;
     const batch = batchOf(texts.slice(from, at + size), 'shard', from + 1);
-    const { batchItemFailures } = await projector.handle(batch);
+    const { batchItemFailures } = await projector(batch);
     const failed = batchItemFailures[0];
     at = failed === undefined ? Math.min(texts.length, at + size) : Math.min(at, Number(failed.itemIdentifier) - 1);
     turn += 1;
