@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BadInput } from '#shared/assert.ts';
 import { systemClock } from '#shared/clock/clock.ts';
 import { randomFrom } from '#shared/random.ts';
 import { serveSimulator } from './server.ts';
@@ -19,22 +20,34 @@ const optionsSchema = z.strictObject({
   symbols: z.array(z.string()).optional(),
 });
 
-const { port, seed, venues, symbols, ...settings } = optionsSchema.parse(
-  JSON.parse(process.argv[2] ?? process.env['SIMULATOR_OPTIONS'] ?? '{}'),
-);
-const clock = systemClock();
-const simulator = createSimulator({
-  clock,
-  random: randomFrom(seed),
-  config: { ...settings, ...(venues === undefined ? {} : { venues }), ...(symbols === undefined ? {} : { symbols }) },
-});
-const server = await serveSimulator({ simulator, clock, port });
-simulator.start();
-process.stdout.write(`${JSON.stringify({ listening: server.port })}\n`);
+async function main(): Promise<void> {
+  const { port, seed, venues, symbols, ...settings } = optionsSchema.parse(
+    JSON.parse(process.argv[2] ?? process.env['SIMULATOR_OPTIONS'] ?? '{}'),
+  );
+  const clock = systemClock();
+  const simulator = createSimulator({
+    clock,
+    random: randomFrom(seed),
+    config: {
+      ...settings,
+      ...(venues === undefined ? {} : { venues }),
+      ...(symbols === undefined ? {} : { symbols }),
+    },
+  });
+  const server = await serveSimulator({ simulator, clock, port });
+  simulator.start();
+  process.stdout.write(`${JSON.stringify({ listening: server.port })}\n`);
 
-const end = (): void => {
-  simulator.stop();
-  void server.close();
-};
-process.once('SIGTERM', end);
-process.once('SIGINT', end);
+  const end = (): void => {
+    simulator.stop();
+    void server.close();
+  };
+  process.once('SIGTERM', end);
+  process.once('SIGINT', end);
+}
+
+main().catch((error: unknown) => {
+  if (!(error instanceof BadInput)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exit(2);
+});

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
+import { BadInput } from '#shared/assert.ts';
 import type { Clock } from '#shared/clock/clock.ts';
 import { faultSpec } from './faults.ts';
 import type { Simulator } from './simulator.ts';
@@ -40,7 +41,10 @@ export function serveSimulator(options: {
   pings.unref();
 
   return new Promise((resolve, reject) => {
-    server.once('error', reject);
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const taken = error.code === 'EADDRINUSE';
+      reject(taken ? new BadInput(`port ${options.port} on ${HOST} is taken (the venue simulator's)`) : error);
+    });
     server.listen(options.port, HOST, () => {
       resolve({ port: (server.address() as AddressInfo).port, close: () => closeAll(server, sockets, pings) });
     });

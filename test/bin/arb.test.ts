@@ -1,5 +1,8 @@
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -60,6 +63,21 @@ it('says what is wrong when a symbol is listed nowhere, and stops what it had st
     ARB_SIMULATOR__PORT: '0',
   });
   expect(stderr).toContain('no venue lists any of the configured symbols: NO/SUCH');
+  expect(stderr).not.toMatch(/^\s+at /m);
+  expect(status).toBe(1);
+});
+
+it.each(['ARB_API__PORT', 'ARB_SIMULATOR__PORT'])('names the port that is taken (%s)', async (name) => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as AddressInfo;
+  const free = { ARB_API__PORT: '0', ARB_SIMULATOR__PORT: '0' };
+  const { status, stderr } = arb(['start', '--for', '5s', '--data', join(dir, name)], {
+    ...free,
+    [name]: String(port),
+  });
+  taken.close();
+  expect(stderr).toContain(`port ${port} on 127.0.0.1 is taken`);
   expect(stderr).not.toMatch(/^\s+at /m);
   expect(status).toBe(1);
 });
