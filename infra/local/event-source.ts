@@ -49,10 +49,12 @@ export function startEventSource(options: EventSourceOptions): EventSource {
         for (const shard of startable(await shardsOf(options), checkpoints)) {
           const id = shard.ShardId!;
           if (running.has(id)) continue;
-          running.set(
-            id,
-            new ShardReader(options, checkpoints, gate, id).run().finally(() => running.delete(id)),
-          );
+          const reading = new ShardReader(options, checkpoints, gate, id).run().finally(() => {
+            running.delete(id);
+            // A shard that is read out may have children that wait for it.
+            gate.wake();
+          });
+          running.set(id, reading);
         }
       } catch (error) {
         options.log.warn('shards-unknown', { stream: options.stream, cause: String(error) });
@@ -216,9 +218,13 @@ class Gate {
     });
   }
 
+  wake(): void {
+    for (const wake of [...this.#wakers]) wake();
+  }
+
   close(): void {
     this.open = false;
-    for (const wake of [...this.#wakers]) wake();
+    this.wake();
   }
 }
 
