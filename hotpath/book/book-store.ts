@@ -43,17 +43,15 @@ export class BookStore {
   readonly #connections: Int32Array;
   #heardNs = new Float64Array(64).fill(-Infinity);
   readonly #clock: Clock;
-  readonly #originMs: number;
   readonly #staleAfterMs: number;
 
   constructor({ instruments, rulesOf, clock, staleAfterMs, onDelta }: BookStoreOptions) {
     this.tops = newTops(instruments.length);
     this.quotes = newTops(instruments.length);
     this.#books = instruments.map((instrument) => new InstrumentBook(instrument, rulesOf(instrument), onDelta));
-    this.#clocks = clocksOf(instruments);
+    this.#clocks = clocksOf(instruments, clock.unixMs(0 as TimeNs));
     this.#connections = new Int32Array(instruments.length).fill(-1);
     this.#clock = clock;
-    this.#originMs = clock.unixMs(0 as TimeNs);
     this.#staleAfterMs = staleAfterMs;
     this.depths = {
       status: (instrument) => this.#status(instrument),
@@ -67,8 +65,9 @@ export class BookStore {
     const book = this.#books[update.instrument]!;
     const outcome = this.#take(book, update);
     if (update.kind !== SNAPSHOT && !Number.isNaN(update.venueTimeMs)) {
-      const receivedMs = this.#originMs + update.receivedTimeNs / 1e6;
-      book.latenessMs = this.#clocks[update.instrument]!.lateness(receivedMs, update.venueTimeMs);
+      const clock = this.#clocks[update.instrument]!;
+      clock.observe(update);
+      book.latenessMs = clock.latenessMs;
     }
     book.statistics.count(outcome);
     return outcome;
@@ -173,10 +172,8 @@ export class BookStore {
     const at = update.instrument;
     book.quoteSequence = update.lastSequence;
     quotes.receivedTimeNs[at] = update.receivedTimeNs;
-    quotes.bid[at] = priceOf(update.bids);
-    quotes.bidQty[at] = qtyOf(update.bids);
-    quotes.ask[at] = priceOf(update.asks);
-    quotes.askQty[at] = qtyOf(update.asks);
+    copyTop(update.bids, quotes.bid, quotes.bidQty, at);
+    copyTop(update.asks, quotes.ask, quotes.askQty, at);
     if (!book.following || update.lastSequence <= book.lastSequence) return IGNORED;
     book.quoteRules = true;
     this.#refreshTop(book, update);
@@ -214,20 +211,20 @@ export class BookStore {
   #refreshTop(book: InstrumentBook, update: MarketUpdate): void {
     const { tops, quotes } = this;
     const at = update.instrument;
-    const quoted = book.quoteRules;
-    const bid = quoted ? quotes.bid[at]! : book.bids.bestPrice();
-    const ask = quoted ? quotes.ask[at]! : book.asks.bestPrice();
-    book.receivedTimeNs = update.receivedTimeNs;
-    book.status = bid >= ask ? 'crossed' : book.verified ? 'live' : 'syncing';
-    if (book.status !== 'live') {
-      clearTop(tops, at);
-      return;
+    if (book.quoteRules) {
+      tops.bid[at] = quotes.bid[at]!;
+      tops.bidQty[at] = quotes.bidQty[at]!;
+      tops.ask[at] = quotes.ask[at]!;
+      tops.askQty[at] = quotes.askQty[at]!;
+    } else {
+      book.bids.best(tops.bid, tops.bidQty, at);
+      book.asks.best(tops.ask, tops.askQty, at);
     }
-    tops.bid[at] = bid;
-    tops.ask[at] = ask;
-    tops.bidQty[at] = quoted ? quotes.bidQty[at]! : book.bids.bestQty();
-    tops.askQty[at] = quoted ? quotes.askQty[at]! : book.asks.bestQty();
+    book.receivedTimeNs = update.receivedTimeNs;
     tops.receivedTimeNs[at] = update.receivedTimeNs;
+    if (tops.bid[at]! >= tops.ask[at]!) book.status = 'crossed';
+    else book.status = book.verified ? 'live' : 'syncing';
+    if (book.status !== 'live') clearTop(tops, at);
   }
 
   #status(instrument: InstrumentIndex): BookStatus {
@@ -274,15 +271,23 @@ function clearTop(tops: Tops, at: InstrumentIndex): void {
   tops.askQty[at] = 0;
 }
 
-function clocksOf(instruments: readonly Instrument[]): VenueClock[] {
+function clocksOf(instruments: readonly Instrument[], originMs: number): VenueClock[] {
   const clocks = new Map<string, VenueClock>();
   return instruments.map(({ venue, market }) => {
     const key = `${venue}:${market}`;
-    const known = clocks.get(key) ?? new VenueClock();
+    const known = clocks.get(key) ?? new VenueClock(originMs);
     clocks.set(key, known);
     return known;
   });
 }
 
-const priceOf = (level: LevelBuffer): number => (level.count === 0 ? NaN : level.prices[0]!);
-const qtyOf = (level: LevelBuffer): number => (level.count === 0 ? 0 : level.qtys[0]!);
+/** A quote's only level, or NaN and 0 of a side that it leaves empty. */
+function copyTop(level: LevelBuffer, prices: Float64Array, qtys: Float64Array, at: InstrumentIndex): void {
+  if (level.count === 0) {
+    prices[at] = NaN;
+    qtys[at] = 0;
+  } else {
+    prices[at] = level.prices[0]!;
+    qtys[at] = level.qtys[0]!;
+  }
+}

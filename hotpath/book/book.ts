@@ -1,10 +1,8 @@
 /** One side's levels, to read. */
 export type Levels = {
   readonly count: number;
-  /** NaN when the side is empty. */
-  readonly bestPrice: () => number;
-  /** 0 when the side is empty. */
-  readonly bestQty: () => number;
+  /** Writes the best price and its quantity to `prices[at]` and `qtys[at]`: NaN and 0 when the side is empty. */
+  readonly best: (prices: Float64Array, qtys: Float64Array, at: number) => void;
   /**
    * Writes levels best first from position `at` on, as far as the arrays reach, and returns the position behind the last. Only levels strictly worse
    * than `beyond` count, unless it is NaN.

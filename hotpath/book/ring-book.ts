@@ -18,6 +18,8 @@ const HEADROOM = WINDOW / 4;
 const FLOOR = WINDOW / 8;
 /** Ticks beyond this do not fit the window's integers; such prices are kept aside. */
 const TICKS_MAX = 2 ** 30;
+/** The position of a price that has none: off the grid, or too many ticks high. */
+const OFF_GRID = -(2 ** 31);
 
 /**
  * Positions are ticks × direction, so greater is better on both sides. Invariant: a level on the grid that is better than everything outside the window
@@ -50,18 +52,19 @@ export class RingSide implements BookSide {
     return this.#inside + this.#aside.count;
   }
 
-  bestPrice(): number {
-    if (this.count === 0) return NaN;
-    return Math.max(this.#bestKey(), this.#aside.bestKey()) * this.#direction;
-  }
-
-  bestQty(): number {
-    return this.#bestKey() > this.#aside.bestKey() ? this.#qtys[this.#best & MASK]! : this.#aside.bestQty();
+  best(prices: Float64Array, qtys: Float64Array, at: number): void {
+    const aside = this.#aside;
+    if (this.#inside === 0 || (aside.count > 0 && aside.bestKey() > this.#keyOf(this.#best))) {
+      aside.best(prices, qtys, at);
+    } else {
+      prices[at] = this.#keyOf(this.#best) * this.#direction;
+      qtys[at] = this.#qtys[this.#best & MASK]!;
+    }
   }
 
   set(price: number, qty: number): void {
     const position = this.#positionOf(price);
-    if (Number.isNaN(position)) this.#aside.set(price, qty);
+    if (position === OFF_GRID) this.#aside.set(price, qty);
     else if (this.#holds(position)) this.#setInside(position, qty);
     else if (qty !== 0 && this.#belongsInside(position)) {
       this.#moveTo(position);
@@ -71,10 +74,11 @@ export class RingSide implements BookSide {
 
   truncate(depth: number): void {
     for (let surplus = this.count - depth; surplus > 0; surplus -= 1) {
-      const worst = this.#inside === 0 ? NaN : this.#lowestFrom(this.#low);
-      if (this.#aside.count > 0 && !(this.#keyOf(worst) < this.#aside.worstKey())) {
-        this.#aside.truncate(this.#aside.count - 1);
-      } else this.#setInside(worst, 0);
+      const worst = this.#inside === 0 ? OFF_GRID : this.#lowestFrom(this.#low);
+      const asideIsWorse =
+        worst === OFF_GRID || (this.#aside.count > 0 && this.#aside.worstKey() <= this.#keyOf(worst));
+      if (asideIsWorse) this.#aside.truncate(this.#aside.count - 1);
+      else this.#setInside(worst, 0);
     }
   }
 
@@ -109,18 +113,15 @@ export class RingSide implements BookSide {
     return to;
   }
 
-  /** The price's position; NaN when it is off the grid or too many ticks high. */
+  /** A whole number: results that may be NaN are boxed. */
   #positionOf(price: number): number {
     const ticks = Math.round((price * this.#scale) / this.#units);
-    return ticks < TICKS_MAX && (ticks * this.#units) / this.#scale === price ? ticks * this.#direction : NaN;
+    if (ticks >= TICKS_MAX || (ticks * this.#units) / this.#scale !== price) return OFF_GRID;
+    return (ticks * this.#direction) | 0;
   }
 
   #keyOf(position: number): number {
     return (position * this.#units) / this.#scale;
-  }
-
-  #bestKey(): number {
-    return this.#inside === 0 ? -Infinity : this.#keyOf(this.#best);
   }
 
   #holds(position: number): boolean {
@@ -130,7 +131,8 @@ export class RingSide implements BookSide {
 
   /** Whether a level outside must come inside: it is better than the window, or there is nothing better elsewhere. */
   #belongsInside(position: number): boolean {
-    return this.#inside === 0 ? this.#keyOf(position) > this.#aside.bestKey() : position > this.#low;
+    if (this.#inside > 0) return position > this.#low;
+    return this.#aside.count === 0 || this.#keyOf(position) > this.#aside.bestKey();
   }
 
   #setInside(position: number, qty: number): void {
@@ -156,8 +158,8 @@ export class RingSide implements BookSide {
     if (this.#inside > 0) {
       if (this.#best - this.#low < FLOOR) this.#moveTo(this.#best);
     } else {
-      const next = this.#positionOf(this.#aside.bestPrice());
-      if (!Number.isNaN(next)) this.#moveTo(next);
+      const next = this.#positionOf(this.#aside.bestKey() * this.#direction);
+      if (next !== OFF_GRID) this.#moveTo(next);
     }
   }
 

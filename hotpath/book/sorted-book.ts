@@ -19,22 +19,24 @@ export class SortedSide implements BookSide {
     this.#direction = direction;
   }
 
-  /** Key of the best level, -Infinity when empty. */
+  /** Key of the best level; there is one. */
   bestKey(): number {
-    return this.count === 0 ? -Infinity : this.#keys[this.count - 1]!;
+    return this.#keys[this.count - 1]!;
   }
 
-  /** Key of the worst level, Infinity when empty. */
+  /** Key of the worst level; there is one. */
   worstKey(): number {
-    return this.count === 0 ? Infinity : this.#keys[0]!;
+    return this.#keys[0]!;
   }
 
-  bestPrice(): number {
-    return this.count === 0 ? NaN : this.#keys[this.count - 1]! * this.#direction;
-  }
-
-  bestQty(): number {
-    return this.count === 0 ? 0 : this.#qtys[this.count - 1]!;
+  best(prices: Float64Array, qtys: Float64Array, at: number): void {
+    if (this.count === 0) {
+      prices[at] = NaN;
+      qtys[at] = 0;
+    } else {
+      prices[at] = this.#keys[this.count - 1]! * this.#direction;
+      qtys[at] = this.#qtys[this.count - 1]!;
+    }
   }
 
   set(price: number, qty: number): void {

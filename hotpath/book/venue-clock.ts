@@ -1,3 +1,5 @@
+import type { MarketUpdate } from '#shared/domain/market-event.ts';
+
 /** How long a smallest difference is remembered: twice this at most. Clocks drift, so old minima must go. */
 const HALF_WINDOW_MS = 30_000;
 
@@ -7,9 +9,17 @@ const HALF_WINDOW_MS = 30_000;
  * than a second, in both directions.
  */
 export class VenueClock {
+  /** How late the message observed last came: never negative. */
+  latenessMs = 0;
+  readonly #originMs: number;
   #current = Infinity;
   #previous = Infinity;
   #turnMs = -Infinity;
+
+  /** `originMs` is our clock's origin in Unix milliseconds. */
+  constructor(originMs: number) {
+    this.#originMs = originMs;
+  }
 
   /** Ours − theirs, milliseconds; NaN before the first message. */
   offsetMs(): number {
@@ -17,16 +27,17 @@ export class VenueClock {
     return offset === Infinity ? NaN : offset;
   }
 
-  /** Takes one message's times, both Unix milliseconds, and returns its lateness: never negative. */
-  lateness(receivedMs: number, venueMs: number): number {
+  /** Takes one message's two times. The lateness is left in a field: a double that is returned costs an allocation. */
+  observe({ receivedTimeNs, venueTimeMs }: Pick<MarketUpdate, 'receivedTimeNs' | 'venueTimeMs'>): void {
+    const receivedMs = this.#originMs + receivedTimeNs / 1e6;
     if (receivedMs >= this.#turnMs) {
       const next = receivedMs - this.#turnMs < HALF_WINDOW_MS;
       this.#previous = next ? this.#current : Infinity;
       this.#current = Infinity;
       this.#turnMs = (next ? this.#turnMs : receivedMs) + HALF_WINDOW_MS;
     }
-    const difference = receivedMs - venueMs;
+    const difference = receivedMs - venueTimeMs;
     if (difference < this.#current) this.#current = difference;
-    return difference - Math.min(this.#current, this.#previous);
+    this.latenessMs = difference - Math.min(this.#current, this.#previous);
   }
 }

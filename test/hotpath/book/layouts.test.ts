@@ -17,16 +17,14 @@ class MapSide implements BookSide {
     return this.#levels.size;
   }
 
-  best(): [price: number, qty: number][] {
+  sorted(): [price: number, qty: number][] {
     return [...this.#levels].sort(([a], [b]) => (b - a) * this.#direction);
   }
 
-  bestPrice(): number {
-    return this.best()[0]?.[0] ?? NaN;
-  }
-
-  bestQty(): number {
-    return this.best()[0]?.[1] ?? 0;
+  best(prices: Float64Array, qtys: Float64Array, at: number): void {
+    const [price, qty] = this.sorted()[0] ?? [NaN, 0];
+    prices[at] = price;
+    qtys[at] = qty;
   }
 
   set(price: number, qty: number): void {
@@ -35,7 +33,7 @@ class MapSide implements BookSide {
   }
 
   truncate(depth: number): void {
-    for (const [price] of this.best().slice(depth)) this.#levels.delete(price);
+    for (const [price] of this.sorted().slice(depth)) this.#levels.delete(price);
   }
 
   clear(): void {
@@ -43,7 +41,7 @@ class MapSide implements BookSide {
   }
 
   read(prices: Float64Array, qtys: Float64Array, at: number, beyond: number): number {
-    const levels = this.best().filter(
+    const levels = this.sorted().filter(
       ([price]) => Number.isNaN(beyond) || price * this.#direction < beyond * this.#direction,
     );
     const fitting = levels.slice(0, prices.length - at);
@@ -105,7 +103,7 @@ function apply(side: BookSide, step: Operation, drift: number): void {
       side.set(step.price + priceOf(drift), step.qty);
       return;
     case 'remove-best':
-      for (let times = 0; times < step.times && side.count > 0; times += 1) side.set(side.bestPrice(), 0);
+      for (let times = 0; times < step.times && side.count > 0; times += 1) side.set(bestOf(side)[0]!, 0);
       return;
     case 'truncate':
       side.truncate(step.depth);
@@ -117,6 +115,12 @@ function apply(side: BookSide, step: Operation, drift: number): void {
     case 'read':
       return;
   }
+}
+
+function bestOf(side: BookSide): number[] {
+  const best = new Float64Array(2);
+  side.best(best, best.subarray(1), 0);
+  return [...best];
 }
 
 function levelsOf(side: BookSide, room = 64, beyond = NaN): number[][] {
@@ -133,8 +137,8 @@ function agree(side: BookSide, model: MapSide, steps: readonly Operation[]): voi
     apply(side, step, drift);
     apply(model, step, drift);
     if (side.count !== model.count) expect(side.count).toBe(model.count);
-    if (!Object.is(side.bestPrice(), model.bestPrice())) expect(side.bestPrice()).toBe(model.bestPrice());
-    if (side.bestQty() !== model.bestQty()) expect(side.bestQty()).toBe(model.bestQty());
+    const [found, want] = [bestOf(side), bestOf(model)];
+    if (!Object.is(found[0], want[0]) || found[1] !== want[1]) expect(found).toEqual(want);
     if (step.kind === 'read') {
       expect(levelsOf(side, step.room, step.beyond)).toEqual(levelsOf(model, step.room, step.beyond));
     }
@@ -192,6 +196,6 @@ describe.each([
     side.set(priceOf(100), 0);
     side.set(priceOf(1e8), 0);
     side.set(0.013, 0);
-    expect([side.count, side.bestPrice(), side.bestQty()]).toEqual([0, NaN, 0]);
+    expect([side.count, ...bestOf(side)]).toEqual([0, NaN, 0]);
   });
 });

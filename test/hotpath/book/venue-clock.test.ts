@@ -1,13 +1,21 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { VenueClock } from '#hotpath/book/venue-clock.ts';
+import type { TimeNs } from '#shared/domain/ids.ts';
+
+const ORIGIN_MS = 1e12;
+
+function latenessOf(clock: VenueClock, receivedMs: number, venueTimeMs: number): number {
+  clock.observe({ receivedTimeNs: ((receivedMs - ORIGIN_MS) * 1e6) as TimeNs, venueTimeMs });
+  return clock.latenessMs;
+}
 
 describe('VenueClock', () => {
   it('measures lateness against the fastest message, however wrong either clock is', () => {
-    const clock = new VenueClock();
+    const clock = new VenueClock(ORIGIN_MS);
     const offset = -1_270;
     const delays = [12, 5, 40, 5, 900, 6];
-    const lateness = delays.map((delay, at) => clock.lateness(1e12 + at * 100 + delay + offset, 1e12 + at * 100));
+    const lateness = delays.map((delay, at) => latenessOf(clock, 1e12 + at * 100 + delay + offset, 1e12 + at * 100));
     expect(lateness).toEqual([0, 0, 35, 0, 895, 1]);
     expect(clock.offsetMs()).toBe(offset + 5);
   });
@@ -15,13 +23,13 @@ describe('VenueClock', () => {
   it('is never negative, and forgets what is older than a minute', () => {
     fc.assert(
       fc.property(fc.array(fc.record({ gap: fc.nat(40_000), delay: fc.nat(5_000) }), { maxLength: 60 }), (messages) => {
-        const clock = new VenueClock();
+        const clock = new VenueClock(ORIGIN_MS);
         let now = 1e12;
         const seen: { at: number; delay: number }[] = [];
         for (const { gap, delay } of messages) {
           now += gap;
           seen.push({ at: now, delay });
-          const lateness = clock.lateness(now, now - delay);
+          const lateness = latenessOf(clock, now, now - delay);
           const within = (ms: number): number =>
             Math.min(...seen.filter(({ at }) => now - at < ms).map((m) => m.delay));
           expect(lateness).toBeGreaterThanOrEqual(Math.max(0, delay - within(30_000)));
@@ -32,6 +40,6 @@ describe('VenueClock', () => {
   });
 
   it('knows no offset before the first message', () => {
-    expect(new VenueClock().offsetMs()).toBeNaN();
+    expect(new VenueClock(ORIGIN_MS).offsetMs()).toBeNaN();
   });
 });
