@@ -87,18 +87,26 @@ export class Evaluator {
     return (slot & 1) === 0 ? 1 / (this.#tops.ask[slot >> 1]! * factor) : this.#tops.bid[slot >> 1]! * factor;
   }
 
+  /** Keeps the best rate of the slot's edge: others are asked only when the one that was best got worse. */
   #setRate(slot: number, rate: number): void {
-    const { edgeOfSlot, slotsOfEdge } = this.#tables;
+    const edge = this.#tables.edgeOfSlot[slot]!;
+    const before = this.#rates[slot]!;
     this.#rates[slot] = rate;
-    const edge = edgeOfSlot[slot]!;
     if (edge < 0) return;
+    const best = this.#best[edge]!;
+    if (rate >= best) this.#best[edge] = rate;
+    else if (before === best) this.#best[edge] = this.#bestOf(edge);
+  }
+
+  #bestOf(edge: number): number {
+    const { starts, items } = this.#tables.slotsOfEdge;
+    const end = starts[edge + 1]!;
     let best = 0;
-    const end = slotsOfEdge.starts[edge + 1]!;
-    for (let at = slotsOfEdge.starts[edge]!; at < end; at += 1) {
-      const candidate = this.#rates[slotsOfEdge.items[at]!]!;
-      if (candidate > best) best = candidate;
+    for (let at = starts[edge]!; at < end; at += 1) {
+      const rate = this.#rates[items[at]!]!;
+      if (rate > best) best = rate;
     }
-    this.#best[edge] = best;
+    return best;
   }
 
   /**
