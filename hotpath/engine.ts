@@ -40,6 +40,8 @@ export type EngineOptions = Outside & {
   readonly config: Config;
   readonly venues: readonly Venue[];
   readonly journalDir: string;
+  /** Up to which record the journal has been shipped: older segments may go, once a checkpoint stands for them. */
+  readonly publishedSeq: () => number;
   readonly version: string;
   /** Of the run's chances, for the record. */
   readonly seed: number;
@@ -48,6 +50,8 @@ export type EngineOptions = Outside & {
 const STALE_AFTER_MS = 5_000;
 const SWEEP_EVERY_MS = 250;
 const OPPORTUNITY = { expireAfterMs: 1_000, eventsPerSecond: 1, openMax: 10_000 } as const;
+/** Of 64 MiB each: days of history beside the archive that the stream makes. */
+const SEGMENTS_RETAINED = 32;
 const COMMANDS_REMEMBERED = 1_000;
 const DECISION_NS_MAX = 60e9;
 
@@ -176,7 +180,7 @@ export class Engine {
   }
 
   get idle(): boolean {
-    return this.executor.counts.open === 0 && this.executor.counts.recovering === 0;
+    return this.executor.counts.open === 0;
   }
 
   /** Closes feeds and journal. What is still open is taken up at the next start. */
@@ -250,7 +254,7 @@ export class Engine {
       exposureUsd: (venue) => ledger.exposureOf(venue),
       totalExposureUsd: () => ledger.totalExposure(),
       dailyPnlUsd: () => ledger.dailyPnl(clock.now()),
-      openOperations: () => executor.counts.open + executor.counts.recovering,
+      openOperations: () => executor.counts.open,
       busy: executor.busy,
     });
   }
@@ -314,13 +318,22 @@ function booksOf({ clock }: EngineOptions, { endpoints, instruments }: Known): B
 }
 
 /** Opening cuts a torn tail, so it comes before reading; from then on the state follows along. */
-function openJournal({ journalDir, config, clock, logger }: EngineOptions): Pick<Known, 'journal' | 'state'> {
+function openJournal({
+  journalDir,
+  publishedSeq,
+  config,
+  clock,
+  logger,
+}: EngineOptions): Pick<Known, 'journal' | 'state'> {
   const journal = new Journal({
     directory: journalDir,
     engine: config.engine.name,
     clock,
     observe: (event) => state.apply(event),
-    onRotate: () => saveCheckpoint(journalDir, state),
+    onRotate: () => {
+      saveCheckpoint(journalDir, state);
+      journal.prune(Math.min(state.seq, publishedSeq()), SEGMENTS_RETAINED);
+    },
   });
   if (journal.tornBytes > 0) logger.warn('journal-tail-cut', { bytes: journal.tornBytes });
   const state: JournalState = loadState(journalDir, (afterSeq) => readJournal(journalDir, afterSeq));

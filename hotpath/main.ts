@@ -52,43 +52,10 @@ const DRAIN_OUTBOX_MS = 15_000;
  * chain, as in a container. SIGTERM drains and ends with 0; bad input ends with 2 and one line; anything else is a bug and crashes.
  */
 async function main(): Promise<void> {
-  const { config, seed, aws } = optionsFrom(process.argv[2]);
-  const version = versionOf();
+  const options = optionsFrom(process.argv[2]);
   const clock = systemClock();
-  const logger = createLogger({ name: 'engine', level: config.system.log_level, clock });
-  const random = randomFrom(seed);
-  const transport = networkTransport(clock);
-  const journalDir = join(config.system.data_dir, 'journal');
-
-  const engine = await openEngine({ config, venues, clock, random, logger, transport, version, seed, journalDir });
-  const outbox = new OutboxClient({
-    clock,
-    worker: {
-      journalDir,
-      positionFile: join(config.system.data_dir, 'published.json'),
-      commandsFile: join(config.system.data_dir, 'commands.json'),
-      streams: config.streams,
-      stateTable: config.stores.state_table,
-      aws: withoutUndefined(aws),
-      seed,
-    },
-    lastSeq: () => engine.journal.lastSeq,
-    onCommand: (command) => engine.obey(command),
-    onCrash: (error) => logger.error('publish-worker-crashed', { message: error.message }),
-  });
-  const status = statusMaker({
-    engine,
-    name: config.engine.name,
-    version,
-    clock,
-    startedAtMs: clock.unixMs(clock.now()),
-    shipping: () => ({
-      publishedSeq: outbox.lag.published,
-      lagRecords: outbox.lag.lagRecords,
-      lagMs: outbox.lag.lagMs,
-    }),
-    load: loadMeter(clock),
-  });
+  const logger = createLogger({ name: 'engine', level: options.config.system.log_level, clock });
+  const { engine, outbox, status } = await put(options, clock, logger);
 
   tell({ kind: 'started', firstSeq: engine.journal.lastSeq + 1 });
   engine.start();
@@ -115,6 +82,58 @@ async function main(): Promise<void> {
       else process.send(last, undefined, undefined, () => process.exit(0));
     });
   });
+}
+
+/** The engine and its way out, put together; neither runs yet. */
+async function put(
+  { config, seed, aws }: Options,
+  clock: Clock,
+  logger: Logger,
+): Promise<{ readonly engine: Engine; readonly outbox: OutboxClient; readonly status: () => EngineStatus }> {
+  const version = versionOf();
+  const { data_dir: dataDir } = config.system;
+  const journalDir = join(dataDir, 'journal');
+  const outbox: OutboxClient = new OutboxClient({
+    clock,
+    worker: {
+      journalDir,
+      positionFile: join(dataDir, 'published.json'),
+      commandsFile: join(dataDir, 'commands.json'),
+      streams: config.streams,
+      stateTable: config.stores.state_table,
+      aws: withoutUndefined(aws),
+      seed,
+    },
+    lastSeq: () => engine.journal.lastSeq,
+    onCommand: (command) => engine.obey(command),
+    onCrash: (error) => logger.error('publish-worker-crashed', { message: error.message }),
+  });
+  const engine = await openEngine({
+    config,
+    venues,
+    clock,
+    logger,
+    version,
+    seed,
+    journalDir,
+    random: randomFrom(seed),
+    transport: networkTransport(clock),
+    publishedSeq: () => outbox.lag.published,
+  });
+  const status = statusMaker({
+    engine,
+    name: config.engine.name,
+    version,
+    clock,
+    startedAtMs: clock.unixMs(clock.now()),
+    shipping: () => ({
+      publishedSeq: outbox.lag.published,
+      lagRecords: outbox.lag.lagRecords,
+      lagMs: outbox.lag.lagMs,
+    }),
+    load: loadMeter(clock),
+  });
+  return { engine, outbox, status };
 }
 
 type Running = {

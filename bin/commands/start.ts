@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { BadInput } from '#shared/assert.ts';
 import { loadConfig } from '#shared/config/load.ts';
@@ -54,12 +55,14 @@ recovers from it. Settings: arb config --schema.`,
         throw new BadInput('--virtual and --live exclude each other: real venues keep real time');
       if (flags.virtual === true && flags.for === undefined)
         throw new BadInput('--virtual needs --for: a virtual run has no other end');
-      const config = loadConfig({
+      const loaded = loadConfig({
         dir: configDir,
         env: process.env,
         file: flags.config,
         overrides: overridesOf(flags),
       });
+      // Every process of the run must mean the same folder, wherever it was started.
+      const config = { ...loaded, system: { ...loaded.system, data_dir: resolve(loaded.system.data_dir) } };
       const options = {
         config,
         seed: flags.seed,

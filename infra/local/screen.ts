@@ -43,5 +43,5 @@ function lineOf(
   { seconds }: TableExtras,
 ): string {
   const live = venues.map(({ id, status, live_books, books }) => `${id} ${status} ${live_books}/${books}`).join(', ');
-  return `${seconds.toFixed(0)} s  ${messages_per_second.toFixed(0)} messages/s  [${live}]  opportunities ${opportunities.detected}  operations ${operations.completed} completed, ${operations.failed} failed, ${operations.open + operations.recovering} open  PnL ${Number(pnl.realised).toFixed(2)}  lag ${journal.lag_records}`;
+  return `${seconds.toFixed(0)} s  ${messages_per_second.toFixed(0)} messages/s  [${live}]  opportunities ${opportunities.detected}  operations ${operations.completed} completed, ${operations.failed} failed, ${operations.open} open  PnL ${Number(pnl.realised).toFixed(2)}  lag ${journal.lag_records}`;
 }
