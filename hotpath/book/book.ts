@@ -12,8 +12,11 @@ export type Levels = {
 
 /** One side of a book. Layouts differ in speed, never in answers. */
 export type BookSide = Levels & {
-  /** The absolute quantity at a price; 0 removes the level, and removing what is not there does nothing. */
-  readonly set: (price: number, qty: number) => void;
+  /**
+   * Sets the absolute quantity `qtys[at]` at the price `prices[at]`; 0 removes the level, and removing what is not there does nothing. (In arrays: a
+   * double that is passed to a function may be boxed.)
+   */
+  readonly set: (prices: Float64Array, qtys: Float64Array, at: number) => void;
   /** Keeps the best `depth` levels. */
   readonly truncate: (depth: number) => void;
   readonly clear: () => void;

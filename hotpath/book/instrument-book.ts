@@ -186,12 +186,12 @@ export class InstrumentBook {
 
 /** In the order sent: a frame may name a price twice, and the last word counts. */
 function setForwards(side: BookSide, { prices, qtys, count }: LevelBuffer): void {
-  for (let at = 0; at < count; at += 1) side.set(prices[at]!, qtys[at]!);
+  for (let at = 0; at < count; at += 1) side.set(prices, qtys, at);
 }
 
 /** Snapshots come best first; worst first, the sorted layout only ever appends. */
 function setBackwards(side: BookSide, { prices, qtys, count }: LevelBuffer): void {
-  for (let at = count - 1; at >= 0; at -= 1) side.set(prices[at]!, qtys[at]!);
+  for (let at = count - 1; at >= 0; at -= 1) side.set(prices, qtys, at);
 }
 
 const copyOf = (levels: LevelBuffer): LevelBuffer => ({

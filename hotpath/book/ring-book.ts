@@ -62,14 +62,14 @@ export class RingSide implements BookSide {
     }
   }
 
-  set(price: number, qty: number): void {
-    const position = this.#positionOf(price);
-    if (position === OFF_GRID) this.#aside.set(price, qty);
-    else if (this.#holds(position)) this.#setInside(position, qty);
-    else if (qty !== 0 && this.#belongsInside(position)) {
+  set(prices: Float64Array, qtys: Float64Array, at: number): void {
+    const position = this.#positionOf(prices[at]!);
+    if (position === OFF_GRID) this.#aside.set(prices, qtys, at);
+    else if (this.#holds(position)) this.#setInside(position, qtys, at);
+    else if (qtys[at] !== 0 && this.#belongsInside(position)) {
       this.#moveTo(position);
-      this.#setInside(position, qty);
-    } else this.#aside.set(price, qty);
+      this.#setInside(position, qtys, at);
+    } else this.#aside.set(prices, qtys, at);
   }
 
   truncate(depth: number): void {
@@ -78,7 +78,7 @@ export class RingSide implements BookSide {
       const asideIsWorse =
         worst === OFF_GRID || (this.#aside.count > 0 && this.#aside.worstKey() <= this.#keyOf(worst));
       if (asideIsWorse) this.#aside.truncate(this.#aside.count - 1);
-      else this.#setInside(worst, 0);
+      else this.#setInside(worst, NO_QTY, 0);
     }
   }
 
@@ -135,16 +135,16 @@ export class RingSide implements BookSide {
     return this.#aside.count === 0 || this.#keyOf(position) > this.#aside.bestKey();
   }
 
-  #setInside(position: number, qty: number): void {
+  #setInside(position: number, qtys: Float64Array, at: number): void {
     const slot = position & MASK;
-    const before = this.#qtys[slot]!;
-    this.#qtys[slot] = qty;
-    if (qty !== 0) {
-      if (before !== 0) return;
+    const was = this.#qtys[slot] !== 0;
+    const is = qtys[at] !== 0;
+    this.#qtys[slot] = qtys[at]!;
+    if (is && !was) {
       this.#mark(slot);
       if (this.#inside === 0 || position > this.#best) this.#best = position;
       this.#inside += 1;
-    } else if (before !== 0) {
+    } else if (was && !is) {
       this.#unmark(slot);
       this.#inside -= 1;
       if (position === this.#best) this.#bestLeft();
@@ -166,10 +166,14 @@ export class RingSide implements BookSide {
   /** Puts the window around `position`: what falls out of it goes aside, what now belongs inside comes in. */
   #moveTo(position: number): void {
     const low = position + HEADROOM - WINDOW;
+    const price = new Float64Array(1);
+    const quantity = new Float64Array(1);
     while (this.#inside > 0) {
       const worst = this.#lowestFrom(this.#low);
       if (worst >= low) break;
-      this.#aside.set(this.#keyOf(worst) * this.#direction, this.#qtys[worst & MASK]!);
+      price[0] = this.#keyOf(worst) * this.#direction;
+      quantity[0] = this.#qtys[worst & MASK]!;
+      this.#aside.set(price, quantity, 0);
       this.#qtys[worst & MASK] = 0;
       this.#unmark(worst & MASK);
       this.#inside -= 1;
@@ -178,7 +182,8 @@ export class RingSide implements BookSide {
     this.#aside.offer(this.#keyOf(low), (key, qty) => {
       const returning = this.#positionOf(key * this.#direction);
       if (!this.#holds(returning)) return false;
-      this.#setInside(returning, qty);
+      quantity[0] = qty;
+      this.#setInside(returning, quantity, 0);
       return true;
     });
   }
@@ -243,5 +248,7 @@ export class RingSide implements BookSide {
     return (next << 5) + lowestBit(this.#words[next]!);
   }
 }
+
+const NO_QTY = new Float64Array(1);
 
 const lowestBit = (bits: number): number => 31 - Math.clz32(bits & -bits);

@@ -39,13 +39,18 @@ export class SortedSide implements BookSide {
     }
   }
 
-  set(price: number, qty: number): void {
-    const key = price * this.#direction;
-    const at = this.#position(key);
-    if (at < this.count && this.#keys[at] === key) {
-      if (qty === 0) this.#remove(at);
-      else this.#qtys[at] = qty;
-    } else if (qty !== 0) this.#insert(at, key, qty);
+  set(prices: Float64Array, qtys: Float64Array, at: number): void {
+    const key = prices[at]! * this.#direction;
+    const index = this.#position(key);
+    const qty = qtys[at]!;
+    if (index < this.count && this.#keys[index] === key) {
+      if (qty === 0) this.#remove(index);
+      else this.#qtys[index] = qty;
+    } else if (qty !== 0) {
+      this.#makeRoom(index);
+      this.#keys[index] = key;
+      this.#qtys[index] = qty;
+    }
   }
 
   truncate(depth: number): void {
@@ -111,7 +116,7 @@ export class SortedSide implements BookSide {
     return low;
   }
 
-  #insert(at: number, key: number, qty: number): void {
+  #makeRoom(at: number): void {
     if (this.count === this.#keys.length) this.#grow();
     const keys = this.#keys;
     const qtys = this.#qtys;
@@ -125,8 +130,6 @@ export class SortedSide implements BookSide {
         qtys[to] = qtys[to - 1]!;
       }
     }
-    keys[at] = key;
-    qtys[at] = qty;
     this.count = count + 1;
   }
 

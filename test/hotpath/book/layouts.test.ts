@@ -27,7 +27,8 @@ class MapSide implements BookSide {
     qtys[at] = qty;
   }
 
-  set(price: number, qty: number): void {
+  set(prices: Float64Array, qtys: Float64Array, at: number): void {
+    const [price, qty] = [prices[at]!, qtys[at]!];
     if (qty === 0) this.#levels.delete(price);
     else this.#levels.set(price, qty);
   }
@@ -100,10 +101,10 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
 function apply(side: BookSide, step: Operation, drift: number): void {
   switch (step.kind) {
     case 'set':
-      side.set(step.price + priceOf(drift), step.qty);
+      setLevel(side, step.price + priceOf(drift), step.qty);
       return;
     case 'remove-best':
-      for (let times = 0; times < step.times && side.count > 0; times += 1) side.set(bestOf(side)[0]!, 0);
+      for (let times = 0; times < step.times && side.count > 0; times += 1) setLevel(side, bestOf(side)[0]!, 0);
       return;
     case 'truncate':
       side.truncate(step.depth);
@@ -116,6 +117,9 @@ function apply(side: BookSide, step: Operation, drift: number): void {
       return;
   }
 }
+
+const setLevel = (side: BookSide, level: number, quantity: number): void =>
+  side.set(Float64Array.of(level), Float64Array.of(quantity), 0);
 
 function bestOf(side: BookSide): number[] {
   const best = new Float64Array(2);
@@ -183,8 +187,8 @@ describe.each([
       const model = new MapSide(direction);
       for (let at = 1; at <= 20_000; at += 1) {
         const level = priceOf(((at * 7_919) % 20_011) * 3 + 1);
-        side.set(level, at);
-        model.set(level, at);
+        setLevel(side, level, at);
+        setLevel(model, level, at);
       }
       expect(side.count).toBe(20_000);
       expect(levelsOf(side, 20_000)).toEqual(levelsOf(model, 20_000));
@@ -193,9 +197,9 @@ describe.each([
 
   it('removes what is not there without a trace', () => {
     const side = make(1);
-    side.set(priceOf(100), 0);
-    side.set(priceOf(1e8), 0);
-    side.set(0.013, 0);
+    setLevel(side, priceOf(100), 0);
+    setLevel(side, priceOf(1e8), 0);
+    setLevel(side, 0.013, 0);
     expect([side.count, ...bestOf(side)]).toEqual([0, NaN, 0]);
   });
 });
