@@ -39,6 +39,7 @@ export async function runProcesses(options: RunOptions): Promise<number> {
     screen.say(`starting the engine against ${live ? "the venues' public feeds" : 'simulated venues'} …`);
     const engine = runEngine({ options, urls, cloud: cloud.ready, screen, fail: ending.fail });
     children.unshift(engine.child);
+    ending.begin();
 
     const trouble = await ending.over;
     if (trouble !== undefined) throw new BadInput([trouble, ...engine.troubles()].join('\n'));
@@ -56,6 +57,8 @@ function endOfRun(
   kill: () => void,
 ): {
   readonly over: Promise<string | undefined>;
+  /** The engine starts now: its time runs. */
+  readonly begin: () => void;
   readonly fail: (how: string) => void;
   readonly cancel: () => void;
 } {
@@ -63,7 +66,7 @@ function endOfRun(
   const over = new Promise<string | undefined>((resolve) => {
     end = resolve;
   });
-  const timer = forSeconds === undefined ? undefined : setTimeout(() => end(undefined), forSeconds * 1e3);
+  let timer: NodeJS.Timeout | undefined;
   let interrupts = 0;
   const interrupt = (): void => {
     interrupts += 1;
@@ -76,6 +79,9 @@ function endOfRun(
   process.once('SIGTERM', interrupt);
   return {
     over,
+    begin: () => {
+      if (forSeconds !== undefined) timer = setTimeout(() => end(undefined), forSeconds * 1e3);
+    },
     fail: (how) => end(how),
     cancel: () => {
       clearTimeout(timer);

@@ -59,7 +59,7 @@ function opportunities({ opportunities: { top, detected, executed } }: EngineSta
   const rows = top.map(({ route, type, net_edge_bps, notional, reason }) => [
     type,
     net_edge_bps.toFixed(2),
-    notional.toFixed(0),
+    notional < 100 ? notional.toPrecision(3) : notional.toFixed(0),
     reason === '' ? 'executed' : reason,
     route,
   ]);
