@@ -8,7 +8,7 @@ import { sortedBook } from './sorted-book.ts';
 
 /** Deltas kept for a snapshot that is on its way. More means the snapshot does not come: it is asked for again. */
 const HELD_FRAMES_MAX = 4_096;
-const HELD_LEVELS_MAX = 200_000;
+const HELD_LEVELS_MAX = 50_000;
 
 /** What happened to one instrument's updates since the start. */
 export class BookStatistics {

@@ -224,6 +224,7 @@ const listing = z.object({
   quoteCcy: z.string().default(''),
   settleCcy: z.string().default(''),
   uly: z.string().default(''),
+  instFamily: z.string().default(''),
   ctType: z.string().default(''),
   ctVal: z.string().default(''),
   ctMult: z.string().default(''),
@@ -245,7 +246,8 @@ function parseInstruments(id: string, bodies: readonly string[], fees: Fees): re
 /** Empty for what has no grid yet (before its opening) or names no assets. */
 function instrumentFrom(id: string, entry: Listing, fees: Fees): readonly Instrument[] {
   const spot = id === 'spot';
-  const [base = '', quote = ''] = spot ? [entry.baseCcy, entry.quoteCcy] : entry.uly.split('-');
+  const underlying = entry.uly === '' ? entry.instFamily : entry.uly;
+  const [base = '', quote = ''] = spot ? [entry.baseCcy, entry.quoteCcy] : underlying.split('-');
   const settle = spot ? quote : entry.settleCcy;
   const contract = spot ? ['1', '1'] : [entry.ctVal, entry.ctMult];
   const numbers = [entry.tickSz, entry.lotSz, entry.minSz, ...contract];
