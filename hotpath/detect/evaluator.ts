@@ -95,10 +95,10 @@ export class Evaluator {
     if (edge < 0) return;
     const best = this.#best[edge]!;
     if (rate >= best) this.#best[edge] = rate;
-    else if (before === best) this.#best[edge] = this.#bestOf(edge);
+    else if (before === best) this.#findBest(edge);
   }
 
-  #bestOf(edge: number): number {
+  #findBest(edge: number): void {
     const { starts, items } = this.#tables.slotsOfEdge;
     const end = starts[edge + 1]!;
     let best = 0;
@@ -106,7 +106,7 @@ export class Evaluator {
       const rate = this.#rates[items[at]!]!;
       if (rate > best) best = rate;
     }
-    return best;
+    this.#best[edge] = best;
   }
 
   /**

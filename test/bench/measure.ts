@@ -38,15 +38,17 @@ export function median(values: readonly number[]): number {
 }
 
 /** How many messages go by between two readings of the heap: few enough that nothing is collected meanwhile. */
-const HEAP_CHUNK = 4_000;
+const HEAP_CHUNK = 2_000;
+
+export type HeapGrowth = { readonly typical: number; readonly mean: number };
 
 /**
- * Heap bytes that one message allocates: growth over chunks of messages, less what reading the heap itself allocates; the median, so that neither
- * a collection nor a late compilation counts. Needs `--expose-gc`; NaN without.
+ * Heap bytes that one message allocates: growth over chunks of messages, less what reading the heap itself allocates. The median chunk is the
+ * typical one, the mean has the rare messages that open routes in it. Needs `--expose-gc`; NaN without.
  */
-export function heapBytes(messages: number, take: (at: number) => void): number {
+export function heapGrowth(messages: number, take: (at: number) => void): HeapGrowth {
   const collect = globalThis.gc;
-  if (collect === undefined) return NaN;
+  if (collect === undefined) return { typical: NaN, mean: NaN };
   const grown = (task: () => void): number => {
     const before = process.memoryUsage().heapUsed;
     task();
@@ -56,11 +58,10 @@ export function heapBytes(messages: number, take: (at: number) => void): number 
   const chunks: number[] = [];
   for (let from = 0; from + HEAP_CHUNK <= messages; from += HEAP_CHUNK) {
     collect();
-    chunks.push(
-      grown(() => {
-        for (let at = from; at < from + HEAP_CHUNK; at += 1) take(at);
-      }),
-    );
+    const bytes = grown(() => {
+      for (let at = from; at < from + HEAP_CHUNK; at += 1) take(at);
+    });
+    chunks.push(Math.max(0, bytes - reading) / HEAP_CHUNK);
   }
-  return Math.max(0, (median(chunks) - reading) / HEAP_CHUNK);
+  return { typical: median(chunks), mean: chunks.reduce((sum, bytes) => sum + bytes, 0) / chunks.length };
 }
