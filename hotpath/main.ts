@@ -15,12 +15,16 @@ import { marketSamples, statusMaker } from './engine-status.ts';
 import { OutboxClient } from './publish/outbox-client.ts';
 import type { Logger } from './runtime/logger.ts';
 import { createLogger } from './runtime/logger.ts';
+import { FrameRecorder } from './feed/recorder.ts';
 import { networkTransport } from './runtime/network-transport.ts';
+import type { Transport } from './runtime/transport.ts';
 import { venues } from './venues/index.ts';
 
 const optionsSchema = z.strictObject({
   config: configSchema,
   seed: z.int(),
+  /** Everything the venues send is also written to this frame file. */
+  record: z.string().optional(),
   aws: z.strictObject({
     region: z.string(),
     kinesisEndpoint: z.url().optional(),
@@ -55,7 +59,10 @@ async function main(): Promise<void> {
   const options = optionsFrom(process.argv[2]);
   const clock = systemClock();
   const logger = createLogger({ name: 'engine', level: options.config.system.log_level, clock });
-  const { engine, outbox, status } = await put(options, clock, logger);
+  const recorder = options.record === undefined ? undefined : new FrameRecorder(options.record, { clock, logger });
+  const network = networkTransport(clock);
+  const transport = recorder?.around(network) ?? network;
+  const { engine, outbox, status } = await put(options, { clock, logger, transport });
 
   tell({ kind: 'started', firstSeq: engine.journal.lastSeq + 1 });
   engine.start();
@@ -67,8 +74,9 @@ async function main(): Promise<void> {
   }, TICK_MS);
 
   process.once('SIGTERM', () => {
-    void stop({ engine, outbox, clock, logger }).then((drained) => {
+    void stop({ engine, outbox, clock, logger }).then(async (drained) => {
       clearInterval(tick);
+      await recorder?.close();
       const { decisionHash } = engine.opportunities;
       const last: EngineMessage = {
         kind: 'finished',
@@ -87,8 +95,7 @@ async function main(): Promise<void> {
 /** The engine and its way out, put together; neither runs yet. */
 async function put(
   { config, seed, aws }: Options,
-  clock: Clock,
-  logger: Logger,
+  { clock, logger, transport }: { readonly clock: Clock; readonly logger: Logger; readonly transport: Transport },
 ): Promise<{ readonly engine: Engine; readonly outbox: OutboxClient; readonly status: () => EngineStatus }> {
   const version = versionOf();
   const { data_dir: dataDir } = config.system;
@@ -117,7 +124,7 @@ async function put(
     seed,
     journalDir,
     random: randomFrom(seed),
-    transport: networkTransport(clock),
+    transport,
     publishedSeq: () => outbox.lag.published,
   });
   const status = statusMaker({

@@ -9,6 +9,7 @@ import { configDir } from './config.ts';
 type Flags = {
   readonly for?: number;
   readonly report?: string;
+  readonly record?: string;
   readonly seed: number;
   readonly virtual?: true;
   readonly live?: true;
@@ -37,6 +38,10 @@ export function startCommand(): Command {
     .option('--venues <list>', 'only these venues, comma-separated: binance,okx,kraken', list)
     .option('--config <file>', "one more TOML file over the project's own layers")
     .option('--data <dir>', 'where journal, tables and streams are kept (default: .arbitrage)')
+    .option(
+      '--record <file>',
+      'also write everything the venues send as a frame file (.jsonl.gz) that arb replay reads',
+    )
     .option('--no-table', 'print a line now and then instead of the live table')
     .addHelpText(
       'after',
@@ -53,6 +58,8 @@ recovers from it. Settings: arb config --schema.`,
     .action(async (flags: Flags) => {
       if (flags.virtual === true && flags.live === true)
         throw new BadInput('--virtual and --live exclude each other: real venues keep real time');
+      if (flags.virtual === true && flags.record !== undefined)
+        throw new BadInput('--record is for runs on real sockets: a virtual run is repeated by its seed');
       if (flags.virtual === true && flags.for === undefined)
         throw new BadInput('--virtual needs --for: a virtual run has no other end');
       const loaded = loadConfig({
@@ -68,6 +75,7 @@ recovers from it. Settings: arb config --schema.`,
         seed: flags.seed,
         forSeconds: flags.for,
         reportFile: flags.report,
+        recordFile: flags.record,
         live: flags.live === true,
         table: flags.table && process.stdout.isTTY,
       };

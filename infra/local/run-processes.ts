@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve as absolute } from 'node:path';
 import { BadInput } from '#shared/assert.ts';
 import { systemClock } from '#shared/clock/clock.ts';
 import type { Config } from '#shared/schema/config.ts';
@@ -203,7 +203,7 @@ function runEngine({
   readonly screen: Screen;
   readonly fail: (how: string) => void;
 }): EngineProcess {
-  const { config, seed, forSeconds } = options;
+  const { config, seed, forSeconds, recordFile } = options;
   const clock = systemClock();
   const startedAtMs = clock.unixMs(clock.now());
   const troubles = new Recent();
@@ -236,6 +236,7 @@ function runEngine({
       JSON.stringify({
         config: urls === undefined ? config : { ...config, venues: urls },
         seed,
+        ...(recordFile === undefined ? {} : { record: absolute(recordFile) }),
         aws: { region: 'us-east-1', kinesisEndpoint: cloud.kinesisUrl, dynamodbEndpoint: cloud.dynamodbUrl },
       }),
     ],
