@@ -38,6 +38,12 @@ export function snapshotSymbolOf({ book }: Market, url: string): string | undefi
   if (book.snapshot.from !== 'rest') return undefined;
   const asked = new URL(url, 'http://recorded');
   const sample = new URL(book.snapshot.path(PLACEHOLDER), 'http://recorded');
+  const [before, after] = sample.pathname.split(PLACEHOLDER);
+  if (after !== undefined) {
+    const at = asked.pathname.lastIndexOf(before!);
+    const symbol = at < 0 ? '' : asked.pathname.slice(at + before!.length, asked.pathname.length - after.length);
+    return asked.pathname.endsWith(after) && symbol !== '' && !symbol.includes('/') ? symbol : undefined;
+  }
   if (!asked.pathname.endsWith(sample.pathname)) return undefined;
   const [name] = [...sample.searchParams].find(([, value]) => value.toUpperCase() === PLACEHOLDER) ?? [];
   return name === undefined ? undefined : (asked.searchParams.get(name) ?? undefined);
@@ -48,4 +54,4 @@ export const nameOf = ({ venue, market }: Lane): string => `${venue.id}:${market
 const PLACEHOLDER = 'SYMBOL';
 
 const lanesOf = (venues: readonly Venue[]): readonly Lane[] =>
-  venues.flatMap((venue) => venue.markets.map((market) => ({ venue, market })));
+  venues.flatMap((venue) => [...venue.markets, ...(venue.recorded ?? [])].map((market) => ({ venue, market })));

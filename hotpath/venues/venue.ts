@@ -16,6 +16,8 @@ export type Venue = {
   readonly id: VenueId;
   /** The venue's segments, each with its own socket, endpoints and continuity rule: spot, usdm, coinm, swap. */
   readonly markets: readonly Market[];
+  /** Older protocols of the venue that recordings still speak: replayed, never connected to. */
+  readonly recorded?: readonly Market[];
 };
 
 export type Market = {

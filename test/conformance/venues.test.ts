@@ -6,7 +6,7 @@ import type { Instrument } from '#shared/domain/instrument.ts';
 import { APPLIED, BROKEN, DELTA, SNAPSHOT } from '#shared/domain/market-event.ts';
 import { textOf } from '#shared/money/grid.ts';
 import type { MarketFixture, Step } from '#test/support/venue-fixture.ts';
-import { fixturesOf, MarketRig, provenanceOf, refusalOf } from '#test/support/venue-fixture.ts';
+import { bytesOfStep, fixturesOf, MarketRig, provenanceOf, refusalOf } from '#test/support/venue-fixture.ts';
 
 const instrumentsOf = ({ market, bodies }: MarketFixture): readonly Instrument[] =>
   market.instruments.parse(bodies, market.defaultFees);
@@ -53,7 +53,7 @@ describe.each(venues)('$id', (venue: Venue) => {
       const symbols = Array.from({ length: market.limits.symbolsPerSocket }, (_, at) => `COIN${at}-X`);
       for (const frames of [market.subscribe(symbols, 7), market.unsubscribe(symbols, 7)]) {
         const text = frames.join('\n').toUpperCase();
-        for (const symbol of symbols) expect(text).toContain(`"${symbol}`);
+        for (const symbol of symbols) expect(text).toContain(symbol);
         expect(frames.length).toBeLessThanOrEqual(market.limits.messagesPerSecond * 2);
         expect(new Set(frames).size).toBe(frames.length);
         for (const frame of frames) expect(JSON.parse(frame)).toBeTypeOf('object');
@@ -110,14 +110,17 @@ describe.each(venues)('$id', (venue: Venue) => {
     it('answers instruments that it does not follow with nothing', () => {
       const rig = new MarketRig(market, instruments);
       const { venueSymbol } = instruments[0]!;
+      // As long as the symbol: binary frames count their bytes.
+      const other = 'OTHER'.padEnd(venueSymbol.length, 'X').slice(0, venueSymbol.length);
       for (const step of steps) {
-        if ('frame' in step) expect(rig.take({ frame: step.frame.replaceAll(venueSymbol, 'OTHER') })).toBeUndefined();
+        if (!('frame' in step)) continue;
+        expect(rig.take({ ...step, frame: step.frame.replaceAll(venueSymbol, other) })).toBeUndefined();
       }
     });
 
     it('refuses a book frame that is cut short, wherever it is cut', () => {
       for (const step of steps.filter((candidate) => isBookStep(candidate, fixture))) {
-        const bytes = Buffer.from('frame' in step ? step.frame : step.snapshot);
+        const bytes = bytesOfStep(step);
         const rig = new MarketRig(market, instruments);
         const cuts = Array.from({ length: bytes.length - 1 }, (_, at) => at + 1);
         const published = cuts.filter((cut) => {

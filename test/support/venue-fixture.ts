@@ -9,8 +9,10 @@ import type { InstrumentIndex } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { ApplyOutcome, MarketUpdate } from '#shared/domain/market-event.ts';
 
-/** One step of a market's fixture: a frame of the socket, or the answer to a snapshot request. */
-export type Step = { readonly frame: string } | { readonly symbol: string; readonly snapshot: string };
+/** One step of a market's fixture: a frame of the socket (a binary one as `latin1` text, a character a byte), or the answer to a snapshot request. */
+export type Step =
+  | { readonly frame: string; readonly encoding?: BufferEncoding }
+  | { readonly symbol: string; readonly snapshot: string };
 export type MarketFixture = {
   readonly market: Market;
   readonly bodies: readonly string[];
@@ -19,7 +21,7 @@ export type MarketFixture = {
 
 type Row = { readonly market?: string; readonly provenance?: string; readonly instruments?: string } & Partial<
   Record<'frame' | 'snapshot' | 'symbol', string>
->;
+> & { readonly encoding?: BufferEncoding };
 
 const rowsOf = (venue: string): readonly Row[] =>
   readFileSync(`test/fixtures/venues/${venue}.jsonl`, 'utf8')
@@ -30,17 +32,20 @@ const rowsOf = (venue: string): readonly Row[] =>
 export const provenanceOf = (venue: string): string => rowsOf(venue)[0]?.provenance ?? '';
 
 export const fixturesOf = (venue: Venue): readonly MarketFixture[] =>
-  venue.markets.map((market) => {
+  [...venue.markets, ...(venue.recorded ?? [])].map((market) => {
     const rows = rowsOf(venue.id).filter((row) => row.market === market.id);
     return {
       market,
       bodies: rows.flatMap(({ instruments }) => instruments ?? []),
-      steps: rows.flatMap(({ frame, snapshot, symbol }): Step[] => {
+      steps: rows.flatMap(({ frame, snapshot, symbol, encoding }): Step[] => {
         if (snapshot !== undefined) return [{ symbol: symbol!, snapshot }];
-        return frame === undefined ? [] : [{ frame }];
+        return frame === undefined ? [] : [{ frame, ...(encoding === undefined ? {} : { encoding }) }];
       }),
     };
   });
+
+export const bytesOfStep = (step: Step): Buffer =>
+  'frame' in step ? Buffer.from(step.frame, step.encoding) : Buffer.from(step.snapshot);
 
 /** Decode and books of one market, fed by hand: 100 ms pass between frames. */
 export class MarketRig {
@@ -76,9 +81,7 @@ export class MarketRig {
 
   /** What one step published and what the books made of it; undefined when it published nothing. @throws BadInput */
   take(step: Step): { readonly update: MarketUpdate; readonly outcome: ApplyOutcome } | undefined {
-    return 'frame' in step
-      ? this.frame(Buffer.from(step.frame))
-      : this.snapshot(step.symbol, Buffer.from(step.snapshot));
+    return 'frame' in step ? this.frame(bytesOfStep(step)) : this.snapshot(step.symbol, bytesOfStep(step));
   }
 
   frame(bytes: Uint8Array) {
