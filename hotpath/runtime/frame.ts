@@ -135,6 +135,17 @@ export class Frame {
     if (!Number.isSafeInteger(this.value)) this.#refuse('not an exact integer');
   }
 
+  /** The text [start, end) as a decimal and nothing else, into `target[index]`; the cursor stays. For texts that no quotes enclose. */
+  decimalAt(start: number, end: number, target: Float64Array, index: number): void {
+    const { bytes } = this;
+    const behind = bytes[end]!;
+    // Whatever follows is no part of it, digits least of all.
+    bytes[end] = 0;
+    const stop = start < end ? this.#decimal(start, target, index) : -1;
+    bytes[end] = behind;
+    if (stop !== end) this.#refuse('not a decimal');
+  }
+
   /** A string, whose raw bytes are then [textStart, textEnd). Escapes are left as they are. */
   string(): void {
     this.#expect(QUOTE);
@@ -200,7 +211,7 @@ export class Frame {
       at += 1;
       while (bytes[at] === COMMA && bytes[at + 1] === QUOTE) at = this.#closingQuote(at + 2) + 1;
       if (bytes[at] !== CLOSE_BRACKET || bytes[at + 1] !== COMMA) return;
-      this.#takeLevel(into, index);
+      this.takeLevel(into, index);
       if (priceDecimals > into.priceDecimals) into.priceDecimals = priceDecimals;
       if (qtyDecimals > into.qtyDecimals) into.qtyDecimals = qtyDecimals;
       at += 2;
@@ -216,7 +227,7 @@ export class Frame {
     this.#expect(COMMA);
     this.number(into.qtys, index);
     if (this.decimals > into.qtyDecimals) into.qtyDecimals = this.decimals;
-    this.#takeLevel(into, index);
+    this.takeLevel(into, index);
     while (this.nextElement()) this.skip();
   }
 
@@ -233,10 +244,11 @@ export class Frame {
         if (this.decimals > into.qtyDecimals) into.qtyDecimals = this.decimals;
       } else this.skip();
     }
-    this.#takeLevel(into, index);
+    this.takeLevel(into, index);
   }
 
-  #takeLevel(into: LevelBuffer, index: number): void {
+  /** Counts the level that was read into the place `index` of {@link roomFor}. */
+  takeLevel(into: LevelBuffer, index: number): void {
     if (!(into.prices[index]! > 0 && into.qtys[index]! >= 0)) this.#refuse('not a level');
     into.count = index + 1;
   }
@@ -414,7 +426,7 @@ export function newLevelBuffer(): LevelBuffer {
 }
 
 /** The index of the next level, with room made for it. */
-function roomFor(buffer: LevelBuffer): number {
+export function roomFor(buffer: LevelBuffer): number {
   if (buffer.count === buffer.prices.length) grow(buffer);
   return buffer.count;
 }

@@ -6,7 +6,7 @@ import type { MarketUpdate } from '#shared/domain/market-event.ts';
 import type { Frame } from '../runtime/frame.ts';
 
 export type { Frame };
-export { END, keyCode } from '../runtime/frame.ts';
+export { END, keyCode, roomFor } from '../runtime/frame.ts';
 
 /**
  * A venue is a value: data and pure functions, one file. The engine owns sockets, books, clocks and money; a venue only says what
