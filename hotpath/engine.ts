@@ -101,7 +101,11 @@ export class Engine {
     this.#indices = new Map(instruments.map(({ id }, index) => [id, index as InstrumentIndex]));
     this.epoch = state.epoch + 1;
     this.#trading = state.trading ?? { state: 'active', reason: 'first start' };
-    this.#routes = compileRoutes(instruments, config.engine).routes;
+    const { routes, truncated } = compileRoutes(instruments, config.engine);
+    this.#routes = routes;
+    if (truncated.length > 0) {
+      options.logger.warn('routes-truncated', { families: truncated, maxRoutes: config.engine.max_routes });
+    }
 
     this.journal = journal;
     this.#publisher = new Publisher(journal, clock);
