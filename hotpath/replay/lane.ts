@@ -5,18 +5,17 @@ import type { Market, Venue } from '../venues/venue.ts';
 export type Lane = { readonly venue: Venue; readonly market: Market };
 
 /**
- * The markets that a recorded URL may belong to: those on its host (several share one where a venue splits by symbol), else those whose venue
- * is named in its path, as stand-ins on one host do. Empty when nobody knows it.
+ * The markets that a recorded URL may belong to: those with its host and path, else those on its host (several share one where a venue splits by
+ * symbol or has changed its protocol), else those whose venue is named in its path, as stand-ins on one host do. Empty when nobody knows it.
  */
 export function lanesOfUrl(url: string, venues: readonly Venue[]): readonly Lane[] {
   if (!URL.canParse(url)) return [];
   const { hostname, pathname, protocol } = new URL(url);
   const lanes = lanesOf(venues);
-  const onHost = lanes.filter(({ market }) => {
-    const own = protocol.startsWith('ws') ? market.wsUrl : market.restUrl;
-    return new URL(own).hostname === hostname;
-  });
-  if (onHost.length > 0) return onHost;
+  const own = ({ market }: Lane): URL => new URL(protocol.startsWith('ws') ? market.wsUrl : market.restUrl);
+  const onHost = lanes.filter((lane) => own(lane).hostname === hostname);
+  const onPath = onHost.filter((lane) => withoutSlash(own(lane).pathname) === withoutSlash(pathname));
+  if (onHost.length > 0) return onPath.length > 0 ? onPath : onHost;
   const segments = pathname.split('/');
   const inPath = lanes.filter(({ venue }) => segments.includes(venue.id));
   const exact = inPath.filter(({ market }) => segments.includes(market.id));
@@ -52,6 +51,8 @@ export function snapshotSymbolOf({ book }: Market, url: string): string | undefi
 export const nameOf = ({ venue, market }: Lane): string => `${venue.id}:${market.id}`;
 
 const PLACEHOLDER = 'SYMBOL';
+
+const withoutSlash = (path: string): string => path.replace(/\/$/, '');
 
 const lanesOf = (venues: readonly Venue[]): readonly Lane[] =>
   venues.flatMap((venue) => [...venue.markets, ...(venue.recorded ?? [])].map((market) => ({ venue, market })));

@@ -21,7 +21,7 @@ export type Survey = {
 };
 
 export type SurveyedLane = Lane & {
-  /** Markets that share the connection; the lane speaks for all of them. */
+  /** Markets that share the connection; the lane's, the first that understood something of it, speaks for all of them. */
   readonly siblings: readonly Lane[];
   /** Venue symbols in the order in which they were met. */
   readonly symbols: readonly string[];
@@ -155,6 +155,8 @@ class Surveyor {
 class LaneSurvey implements MarketSink {
   readonly update: MarketUpdate = newMarketUpdate();
   readonly siblings: readonly Lane[];
+  /** Whose protocol this is: the first sibling that found a symbol. */
+  #speaker: Lane | undefined;
   readonly #symbols = new Set<string>();
   readonly #snapshots = new Map<string, RecordedSnapshot[]>();
   readonly #frame = new Frame();
@@ -164,8 +166,21 @@ class LaneSurvey implements MarketSink {
   }
 
   meetFrame(bytes: Uint8Array): void {
+    if (this.#speaker !== undefined) {
+      this.#decode(this.#speaker, bytes);
+      return;
+    }
+    for (const lane of this.siblings) {
+      this.#decode(lane, bytes);
+      if (this.#symbols.size === 0) continue;
+      this.#speaker = lane;
+      return;
+    }
+  }
+
+  #decode({ market }: Lane, bytes: Uint8Array): void {
     try {
-      this.siblings[0]!.market.decode(this.#frame.window(bytes, 0, bytes.length), this);
+      market.decode(this.#frame.window(bytes, 0, bytes.length), this);
     } catch (error) {
       // The replay itself counts malformed frames.
       if (!(error instanceof BadInput)) throw error;
@@ -173,8 +188,11 @@ class LaneSurvey implements MarketSink {
   }
 
   meetRequest(url: string, snapshot: RecordedSnapshot): boolean {
-    const symbol = snapshotSymbolOf(this.siblings[0]!.market, url);
+    const candidates = this.#speaker === undefined ? this.siblings : [this.#speaker];
+    const lane = candidates.find(({ market }) => snapshotSymbolOf(market, url) !== undefined);
+    const symbol = lane === undefined ? undefined : snapshotSymbolOf(lane.market, url);
     if (symbol === undefined) return false;
+    this.#speaker ??= lane;
     this.#symbols.add(symbol);
     const known = this.#snapshots.get(symbol);
     if (known === undefined) this.#snapshots.set(symbol, [snapshot]);
@@ -196,6 +214,7 @@ class LaneSurvey implements MarketSink {
   }
 
   result(): SurveyedLane {
-    return { ...this.siblings[0]!, siblings: this.siblings, symbols: [...this.#symbols], snapshots: this.#snapshots };
+    const lane = this.#speaker ?? this.siblings[0]!;
+    return { ...lane, siblings: this.siblings, symbols: [...this.#symbols], snapshots: this.#snapshots };
   }
 }
