@@ -49,6 +49,7 @@ export class FrameRecorder {
         });
         return {
           close: socket.close,
+          ping: () => socket.ping?.(),
           send: (text) => {
             this.#write('out', connection, this.#clock.now(), { d: text });
             socket.send(text);

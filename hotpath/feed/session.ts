@@ -314,9 +314,10 @@ export class Session {
 
   #beat(): void {
     const { heartbeat } = this.#context.endpoint.market;
-    if (heartbeat.kind !== 'client-text') return;
+    if (heartbeat.kind !== 'client-text' && heartbeat.kind !== 'client-protocol-ping') return;
     this.#timers.heartbeat = this.#context.clock.after(heartbeat.everyMs, () => {
-      this.#socket?.send(heartbeat.text);
+      if (heartbeat.kind === 'client-text') this.#socket?.send(heartbeat.text);
+      else this.#socket?.ping?.();
       this.#beat();
     });
   }

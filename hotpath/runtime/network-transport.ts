@@ -43,6 +43,7 @@ function openSocket(url: string, handlers: SocketHandlers, clock: Clock): Socket
   // With `nodebuffer`, the default, text and binary frames alike arrive as one Buffer over the received bytes.
   socket.on('message', (bytes: Buffer) => handlers.onFrame(bytes, clock.now()));
   socket.on('ping', () => handlers.onPing?.(clock.now()));
+  socket.on('pong', () => handlers.onPing?.(clock.now()));
   socket.on('error', (error: Error) => {
     failure = error.message;
   });
@@ -56,6 +57,9 @@ function openSocket(url: string, handlers: SocketHandlers, clock: Clock): Socket
         return;
       }
       socket.send(text);
+    },
+    ping: () => {
+      if (socket.readyState === WebSocket.OPEN) socket.ping();
     },
     close: () => socket.terminate(),
   };

@@ -11,7 +11,7 @@ export type SocketHandlers = {
   readonly onOpen: () => void;
   /** The bytes belong to the transport and are overwritten after the call. */
   readonly onFrame: (bytes: Uint8Array, receivedTimeNs: TimeNs) => void;
-  /** A protocol ping came: the venue lives, and what it sent before has arrived. The transport answers it. */
+  /** A protocol ping or pong came: the venue lives, and what it sent before has arrived. The transport answers pings. */
   readonly onPing?: (receivedTimeNs: TimeNs) => void;
   /** Exactly once, whether or not the socket ever opened. */
   readonly onClose: (code: number, reason: string) => void;
@@ -19,6 +19,8 @@ export type SocketHandlers = {
 
 export type Socket = {
   readonly send: (text: string) => void;
+  /** Sends a protocol ping; missing where the other side is no network away. */
+  readonly ping?: () => void;
   /** Ends the socket now; onClose follows. */
   readonly close: () => void;
 };

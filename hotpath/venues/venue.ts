@@ -43,6 +43,7 @@ export type Market = {
   };
   readonly heartbeat:
     | { readonly kind: 'server-protocol-ping' }
+    | { readonly kind: 'client-protocol-ping'; readonly everyMs: number }
     | { readonly kind: 'client-text'; readonly text: string; readonly everyMs: number };
   /** No frame at all for this long: the socket is dead, reconnect. */
   readonly idleMs: number;

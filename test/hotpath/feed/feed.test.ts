@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { binance } from '#hotpath/venues/binance.ts';
 import { okx } from '#hotpath/venues/okx.ts';
+import type { Market } from '#hotpath/venues/venue.ts';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
 import type { InstrumentIndex } from '#shared/domain/ids.ts';
 import {
@@ -15,10 +16,10 @@ import {
   ScriptedTransport,
 } from './scripted-venue.ts';
 
-function setUp(kind: 'push' | 'rest', symbols: readonly string[], seed = 1) {
+function setUp(kind: 'push' | 'rest', symbols: readonly string[], seed = 1, changes: Partial<Market> = {}) {
   const clock = new VirtualClock(1_700_000_000_000_000_000n);
   const transport = new ScriptedTransport(clock);
-  const endpoint = kind === 'push' ? endpointOf(okx, 'spot') : endpointOf(binance, 'spot');
+  const endpoint = kind === 'push' ? endpointOf(okx, 'spot', changes) : endpointOf(binance, 'spot', changes);
   const run = (ms: number) => clock.runUntil(clock.now() + ms * MS);
   const wired = feedOver(endpoint, symbols, { clock, transport, seed });
   wired.feed.start();
@@ -131,6 +132,20 @@ describe('a market that pushes snapshots', () => {
     expect(transport.sockets[0]!.state).toBe('closed');
     run(1_000);
     expect(transport.sockets).toHaveLength(2);
+  });
+
+  it('sends protocol pings where the venue wants them', () => {
+    const { transport, run } = setUp('push', ['BTC-USDT'], 1, {
+      heartbeat: { kind: 'client-protocol-ping', everyMs: 10_000 },
+    });
+    transport.socket.accept();
+    for (let round = 1; round <= 5; round += 1) {
+      run(10_000);
+      expect(transport.socket.pings).toBe(round);
+      transport.socket.ping();
+    }
+    expect(transport.sockets).toHaveLength(1);
+    expect(transport.socket.sent.filter((text) => text === 'ping')).toEqual([]);
   });
 
   it('takes protocol pings for life', () => {

@@ -19,6 +19,8 @@ export class ScriptedSocket {
   readonly url: string;
   readonly openedNs: number;
   readonly sent: string[] = [];
+  /** Protocol pings that came from the client. */
+  pings = 0;
   state: 'connecting' | 'open' | 'closed' = 'connecting';
   readonly #handlers: SocketHandlers;
   readonly #clock: Clock;
@@ -75,6 +77,9 @@ export class ScriptedTransport implements Transport {
     return {
       send: (text) => {
         socket.sent.push(text);
+      },
+      ping: () => {
+        socket.pings += 1;
       },
       close: () => {
         this.#clock.after(0, () => socket.drop(1000, 'closed by us'));

@@ -131,6 +131,17 @@ describe('sockets', () => {
     expect(frames).toEqual([]);
   });
 
+  it('send protocol pings, and tell of the answers', async () => {
+    const { socket, closed, events } = open();
+    socket.ping?.();
+    await until(() => events.includes('open'));
+    expect(events).toEqual(['open']);
+    socket.ping?.();
+    await until(() => events.includes('ping'));
+    socket.close();
+    await closed;
+  });
+
   it('answer protocol pings, and tell of them', async () => {
     let ponged = false;
     sockets.on('connection', (client) => {
