@@ -1,7 +1,10 @@
 import { binance } from './binance.ts';
+import { bybit } from './bybit.ts';
+import { gate } from './gate.ts';
 import { kraken } from './kraken.ts';
+import { krakenfutures } from './krakenfutures.ts';
 import { okx } from './okx.ts';
 import type { Venue } from './venue.ts';
 
 /** Every venue that may trade. A line here is a decision to send money there: it is reviewed as one. */
-export const venues: readonly Venue[] = [binance, okx, kraken];
+export const venues: readonly Venue[] = [binance, okx, kraken, bybit, gate, krakenfutures];
