@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Levels } from '#hotpath/book/book.ts';
 import { BookStore } from '#hotpath/book/book-store.ts';
 import { FeedSink } from '#hotpath/feed/sink.ts';
+import { snapshotSymbolOf } from '#hotpath/replay/lane.ts';
 import { Frame } from '#hotpath/runtime/frame.ts';
 import { venues } from '#hotpath/venues/index.ts';
 import type { Market } from '#hotpath/venues/venue.ts';
@@ -39,13 +40,17 @@ const cases: readonly (readonly [file: string, expected: string, venue: string, 
   ['derived/okx_books_seqid_2026form', 'derived_okx_books_seqid_2026form', 'okx', 'swap'],
   ['derived/kraken_v2_from_v1', 'derived_kraken_v2_from_v1', 'kraken', 'spot'],
   ['derived/kraken_v2_from_v1', 'derived_kraken_v2_from_v1', 'kraken', 'spot', '0.00000001'],
+  ['bybit/xrpusdt_linear_ob500_20241201', 'bybit_xrpusdt_linear_ob500', 'bybit', 'linear'],
+  ['bybit/xrpusdt_linear_ob500_20241201', 'bybit_xrpusdt_linear_ob500', 'bybit', 'linear', '0.0001'],
+  ['cryptofeed/gateio', 'cryptofeed_gateio', 'gate', 'spot-updates'],
   ['hftbacktest/spot_btcusdt_20240808', 'hft_spot_btcusdt_20240808', 'binance', 'spot', '0.01'],
   ['hftbacktest/usdm_btcusdt_20240808', 'hft_usdm_btcusdt_20240808', 'binance', 'usdm', '0.1'],
   ['hftbacktest/cm_btcusd_perp_20240808', 'hft_cm_btcusd_perp_20240808', 'binance', 'coinm', '0.1'],
 ];
 
 function marketOf(venue: string, market: string): Market {
-  const found = venues.find(({ id }) => id === venue)?.markets.find(({ id }) => id === market);
+  const { markets = [], recorded = [] } = venues.find(({ id }) => id === venue) ?? {};
+  const found = [...markets, ...recorded].find(({ id }) => id === market);
   if (found === undefined) throw new Error(`${venue}:${market} is not registered`);
   return found;
 }
@@ -111,7 +116,7 @@ function replay(file: string, market: Market, venue: string, symbols: readonly s
       frame.window(bytes, 0, bytes.length);
       if (k === 'in') market.decode(frame, sink);
       if (k === 'http' && market.book.snapshot.from === 'rest') {
-        const symbol = new URL(u).searchParams.get('symbol') ?? '';
+        const symbol = snapshotSymbolOf(market, u) ?? '';
         market.book.snapshot.decode(frame, sink, symbols.indexOf(symbol) as InstrumentIndex);
       }
       line += 1;
