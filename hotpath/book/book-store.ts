@@ -154,7 +154,7 @@ export class BookStore {
   }
 
   #takeSnapshot(book: InstrumentBook, update: MarketUpdate): ApplyOutcome {
-    if (book.rules.snapshot.from === 'rest') {
+    if (book.rules.snapshot.from !== 'push') {
       if (book.following && update.lastSequence <= book.lastSequence) return IGNORED;
       book.replace(update);
       const aligned = book.replayHeld();

@@ -4,9 +4,10 @@ import type { InstrumentIndex, TimeNs } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { BookStatus, MarketUpdate } from '#shared/domain/market-event.ts';
 import { DELTA } from '#shared/domain/market-event.ts';
-import type { BookRules } from '../venues/venue.ts';
+import type { BookRules, Control } from '../venues/venue.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import { Frame } from '../runtime/frame.ts';
+import { unpackerOf } from '../runtime/inflate.ts';
 import { RateLimiter } from '../runtime/rate-limiter.ts';
 import type { Socket } from '../runtime/transport.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -65,6 +66,7 @@ export class Session {
   readonly #backoff: Backoff;
   readonly #sends: RateLimiter;
   readonly #frame = new Frame();
+  readonly #unpack: ReturnType<typeof unpackerOf>;
   readonly #sink: FeedSink;
   #state: SessionState = 'closed';
   #socket: Socket | undefined;
@@ -83,6 +85,7 @@ export class Session {
     const { market } = endpoint;
     this.#context = context;
     this.#connection = connection;
+    this.#unpack = unpackerOf(market.compression);
     this.#awaitsDelta = new Uint8Array(instruments.length);
     this.#backoff = new Backoff(RECONNECT, random);
     // Half the limit as burst and half as rate: no second ever sees more than the limit.
@@ -178,7 +181,9 @@ export class Session {
     if (this.#opened) tally.reconnects += 1;
     this.#opened = true;
     logger.info('feed-open', { venue: venue.id, market: market.id, connection: this.#connection });
+    this.#sink.connection.reset();
     this.#beat();
+    this.#send(market.greeting ?? []);
     this.#send(
       market.subscribe(
         this.#subscriptions.map(({ venueSymbol }) => venueSymbol),
@@ -196,7 +201,8 @@ export class Session {
     tally.messages += 1;
     this.#sink.update.receivedTimeNs = receivedTimeNs;
     try {
-      endpoint.market.decode(this.#frame.window(bytes, 0, bytes.length), this.#sink);
+      const text = this.#unpack === undefined ? bytes : this.#unpack(bytes);
+      endpoint.market.decode(this.#frame.window(text, 0, text.length), this.#sink);
     } catch (error) {
       if (!(error instanceof BadInput)) throw error;
       this.#onMalformed(error);
@@ -231,13 +237,33 @@ export class Session {
     subscription.snapshot = this.#context.clock.after(0, () => this.#requestSnapshot(subscription));
   }
 
-  readonly #onControl = (kind: 'ack' | 'pong' | 'error' | 'notice', text: string): void => {
+  readonly #onControl = (kind: Control, text: string): void => {
     const { endpoint, logger } = this.#context;
     if (kind === 'ack' || kind === 'pong') return;
+    if (kind === 'ping') {
+      const { heartbeat } = endpoint.market;
+      // Past the pacing of requests: a late answer costs the socket.
+      if (heartbeat.kind === 'server-text') this.#socket?.send(heartbeat.reply(text));
+      return;
+    }
     logger.warn(`feed-${kind}`, { venue: endpoint.venue.id, market: endpoint.market.id, text: text.slice(0, 300) });
     // The venue announces that it will close: leave before the books are interrupted at a bad moment.
     if (kind === 'notice') this.#leave('the venue will close');
+    if (kind === 'lost') this.#onLost();
   };
+
+  /** Frames of this socket are missing, and nobody knows of which book. */
+  #onLost(): void {
+    const { tally, books, onChange } = this.#context;
+    tally.gaps += 1;
+    tally.trouble += 1;
+    for (const subscription of this.#subscriptions) {
+      books.distrust(subscription.instrument);
+      subscription.cancel();
+      subscription.restart();
+    }
+    onChange('frames were lost');
+  }
 
   /** A frame of a known channel that cannot be read may have carried a change of any book of the connection: none is believed. */
   #onMalformed({ message }: BadInput): void {
@@ -263,6 +289,11 @@ export class Session {
 
   #startAllOver(): void {
     delete this.#timers.malformed;
+    if (this.#context.endpoint.market.unsubscribe === undefined) {
+      // The first of them brings a new socket for all.
+      for (const subscription of this.#subscriptions) subscription.restart();
+      return;
+    }
     this.#context.tally.resyncs += this.#subscriptions.length;
     this.#resubscribe(this.#subscriptions);
   }
@@ -325,7 +356,7 @@ export class Session {
   #await(subscription: Subscription): void {
     const { endpoint, clock } = this.#context;
     subscription.awaitBook();
-    if (endpoint.market.book.snapshot.from !== 'rest' || subscription.snapshot !== undefined) return;
+    if (endpoint.market.book.snapshot.from === 'push' || subscription.snapshot !== undefined) return;
     this.#awaitsDelta[subscription.instrument] = 1;
     subscription.snapshot = clock.after(FIRST_DELTA_WITHIN_MS, () => this.#requestSnapshot(subscription));
   }
@@ -333,7 +364,8 @@ export class Session {
   #resubscribe(subscriptions: readonly Subscription[]): void {
     const { market } = this.#context.endpoint;
     const symbols = subscriptions.map(({ venueSymbol }) => venueSymbol);
-    this.#send(market.unsubscribe(symbols, this.#nextRequest()));
+    // Where there is none the venue did not answer the subscription: saying it again does no harm.
+    if (market.unsubscribe !== undefined) this.#send(market.unsubscribe(symbols, this.#nextRequest()));
     this.#send(market.subscribe(symbols, this.#nextRequest()));
     if (this.#state !== 'open') return;
     for (const subscription of subscriptions) this.#await(subscription);
@@ -341,8 +373,10 @@ export class Session {
 
   #restart(subscription: Subscription): void {
     const { endpoint, tally } = this.#context;
+    const { unsubscribe, book } = endpoint.market;
     tally.resyncs += 1;
-    if (endpoint.market.book.snapshot.from === 'push') this.#resubscribe([subscription]);
+    if (unsubscribe === undefined) this.#leave('a book must be started over');
+    else if (book.snapshot.from === 'push') this.#resubscribe([subscription]);
     else {
       subscription.awaitBook();
       if (subscription.snapshot === undefined) this.#requestSnapshot(subscription);
@@ -352,8 +386,14 @@ export class Session {
   #requestSnapshot(subscription: Subscription): void {
     const { endpoint, reader } = this.#context;
     const { snapshot } = endpoint.market.book;
-    if (snapshot.from !== 'rest') return;
+    if (snapshot.from === 'push') return;
     this.#awaitsDelta[subscription.instrument] = 0;
+    if (snapshot.from === 'request') {
+      subscription.snapshot = undefined;
+      subscription.awaitBook();
+      this.#send([snapshot.text(subscription.venueSymbol, this.#nextRequest())]);
+      return;
+    }
     subscription.snapshot = reader.read(endpoint.restUrl + snapshot.path(subscription.venueSymbol), (outcome) => {
       subscription.snapshot = undefined;
       this.#onSnapshot(subscription, snapshot, outcome);

@@ -6,6 +6,7 @@ import { SNAPSHOT } from '#shared/domain/market-event.ts';
 import type { Frame } from '../runtime/frame.ts';
 import { newLevelBuffer } from '../runtime/frame.ts';
 import type { MarketSink } from '../venues/venue.ts';
+import { ConnectionState } from './connection-state.ts';
 
 type SinkOptions = {
   /** The run's registry: an instrument's position in it is its index. */
@@ -24,6 +25,8 @@ type SinkOptions = {
 export class FeedSink implements MarketSink {
   readonly update: MarketUpdate = newMarketUpdate();
   readonly control: MarketSink['control'];
+  /** To be reset when the sink goes on with another socket. */
+  readonly connection = new ConnectionState();
   readonly #symbols: SymbolTable;
   readonly #onUpdate: (update: MarketUpdate) => void;
 

@@ -13,7 +13,9 @@ export function lanesOfUrl(url: string, venues: readonly Venue[]): readonly Lane
   const { hostname, pathname, protocol } = new URL(url);
   const lanes = lanesOf(venues);
   const own = ({ market }: Lane): URL => new URL(protocol.startsWith('ws') ? market.wsUrl : market.restUrl);
-  const onHost = lanes.filter((lane) => own(lane).hostname === hostname);
+  const onHost = lanes.filter(
+    (lane) => own(lane).hostname === hostname || lane.market.hosts?.includes(hostname) === true,
+  );
   const onPath = onHost.filter((lane) => withoutSlash(own(lane).pathname) === withoutSlash(pathname));
   if (onHost.length > 0) return onPath.length > 0 ? onPath : onHost;
   const segments = pathname.split('/');

@@ -7,6 +7,7 @@ import { BROKEN, DELTA } from '#shared/domain/market-event.ts';
 import { BookStore } from '../book/book-store.ts';
 import { FeedSink } from '../feed/sink.ts';
 import { Frame } from '../runtime/frame.ts';
+import { unpackerOf } from '../runtime/inflate.ts';
 import type { BookRules } from '../venues/venue.ts';
 import type { FrameLine } from './frame-file.ts';
 import type { RecordedSnapshot, Survey, SurveyedLane } from './survey.ts';
@@ -19,7 +20,9 @@ export type ReplayObserver = (update: MarketUpdate, outcome: ApplyOutcome, line:
 
 type Player = {
   readonly lane: SurveyedLane;
-  readonly sink: FeedSink;
+  readonly unpack: ReturnType<typeof unpackerOf>;
+  /** By the recording's name of the connection: each is numbered and counted by its venue on its own. */
+  readonly sinks: Map<string, FeedSink>;
   readonly connection: number;
 };
 
@@ -78,26 +81,35 @@ export class Replay {
     const receivedNs = Math.max(this.clock.now(), Number(line.unixNs - this.#originUnixNs)) as TimeNs;
     this.clock.jumpTo(receivedNs);
     this.#line = line.line;
+    if (line.kind === 'open') this.#playOpen(source, line);
     if (line.kind === 'in') this.#playFrame(source, line, receivedNs);
     if (line.kind === 'http') this.#playAnswer(line.line);
   }
 
   #playFrame(source: number, { connection, bytes }: FrameLine, receivedNs: TimeNs): void {
     const player = this.#players[source]![this.#laneOf[source]!.get(connection)!]!;
+    const sink = player.sinks.get(connection) ?? this.#sinkOf(player, connection);
     this.frames += 1;
     this.store.heard(player.connection, receivedNs);
-    player.sink.update.receivedTimeNs = receivedNs;
+    sink.update.receivedTimeNs = receivedNs;
     try {
-      player.lane.market.decode(this.#frame.window(bytes, 0, bytes.length), player.sink);
+      const text = player.unpack === undefined ? bytes : player.unpack(bytes);
+      player.lane.market.decode(this.#frame.window(text, 0, text.length), sink);
     } catch (error) {
       if (!(error instanceof BadInput)) throw error;
-      this.#distrust(player);
+      this.malformed += 1;
+      this.#distrust(player.lane);
     }
   }
 
-  /** A malformed frame of the recording is treated as the feed treats a live one. */
-  #distrust({ lane }: Player): void {
-    this.malformed += 1;
+  /** What the connection's last socket said of channels is over. */
+  #playOpen(source: number, { connection }: FrameLine): void {
+    const lane = this.#laneOf[source]!.get(connection);
+    if (lane !== undefined) this.#players[source]![lane]!.sinks.get(connection)?.connection.reset();
+  }
+
+  /** Malformed and lost frames of the recording are treated as the feed treats live ones. */
+  #distrust(lane: SurveyedLane): void {
     for (const [index, { venue, market }] of this.instruments.entries()) {
       if (venue !== lane.venue.id || market !== lane.market.id) continue;
       this.store.distrust(index as InstrumentIndex);
@@ -106,15 +118,7 @@ export class Replay {
   }
 
   #playerOf(lane: SurveyedLane, connection: number): Player {
-    const make = (onUpdate: (update: MarketUpdate) => void): FeedSink =>
-      new FeedSink({
-        instruments: this.instruments,
-        venue: lane.venue.id,
-        market: lane.market.id,
-        onUpdate,
-        onControl: () => undefined,
-      });
-    const answerSink = make((update) => this.#apply(update));
+    const answerSink = this.#newSink(lane, (update) => this.#apply(update));
     for (const [index, { venue, market, venueSymbol }] of this.instruments.entries()) {
       if (venue !== lane.venue.id || market !== lane.market.id) continue;
       this.store.assign(index as InstrumentIndex, connection);
@@ -123,7 +127,25 @@ export class Replay {
       const answers = lane.snapshots.get(venueSymbol) ?? [];
       this.#requests[index] = { snapshot, answers, sink: answerSink, sinceLine: 0 };
     }
-    return { lane, sink: make((update) => this.#onUpdate(update)), connection };
+    return { lane, unpack: unpackerOf(lane.market.compression), sinks: new Map(), connection };
+  }
+
+  #sinkOf({ lane, sinks }: Player, connection: string): FeedSink {
+    const sink = this.#newSink(lane, (update) => this.#onUpdate(update));
+    sinks.set(connection, sink);
+    return sink;
+  }
+
+  #newSink(lane: SurveyedLane, onUpdate: (update: MarketUpdate) => void): FeedSink {
+    return new FeedSink({
+      instruments: this.instruments,
+      venue: lane.venue.id,
+      market: lane.market.id,
+      onUpdate,
+      onControl: (kind) => {
+        if (kind === 'lost') this.#distrust(lane);
+      },
+    });
   }
 
   #onUpdate(update: MarketUpdate): void {

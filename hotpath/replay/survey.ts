@@ -1,7 +1,9 @@
 import { BadInput } from '#shared/assert.ts';
 import type { MarketUpdate } from '#shared/domain/market-event.ts';
+import { ConnectionState } from '../feed/connection-state.ts';
 import { newMarketUpdate } from '../feed/sink.ts';
 import { Frame } from '../runtime/frame.ts';
+import { unpackerOf } from '../runtime/inflate.ts';
 import type { MarketSink, Venue } from '../venues/venue.ts';
 import type { FrameLine, Progress } from './frame-file.ts';
 import { readFrameFile } from './frame-file.ts';
@@ -154,6 +156,8 @@ class Surveyor {
 /** Collects symbols: a sink that follows nothing and remembers what it was asked for. */
 class LaneSurvey implements MarketSink {
   readonly update: MarketUpdate = newMarketUpdate();
+  /** Only instruments that we follow have channels here: there are none. */
+  readonly connection = new ConnectionState();
   readonly siblings: readonly Lane[];
   /** Whose protocol this is: the first sibling that found a symbol. */
   #speaker: Lane | undefined;
@@ -180,7 +184,8 @@ class LaneSurvey implements MarketSink {
 
   #decode({ market }: Lane, bytes: Uint8Array): void {
     try {
-      market.decode(this.#frame.window(bytes, 0, bytes.length), this);
+      const text = unpackerOf(market.compression)?.(bytes) ?? bytes;
+      market.decode(this.#frame.window(text, 0, text.length), this);
     } catch (error) {
       // The replay itself counts malformed frames.
       if (!(error instanceof BadInput)) throw error;

@@ -4,6 +4,7 @@ import type { Asset, InstrumentId, InstrumentIndex, VenueId } from '#shared/doma
 import type { Fees, Instrument } from '#shared/domain/instrument.ts';
 import type { MarketUpdate } from '#shared/domain/market-event.ts';
 import type { Frame } from '../runtime/frame.ts';
+import type { Compression } from '../runtime/inflate.ts';
 
 export type { Frame };
 export { END, keyCode, roomFor } from '../runtime/frame.ts';
@@ -25,6 +26,10 @@ export type Market = {
   /** Base URLs; configuration may replace them (`venues.<id>.urls.<market>.ws|rest`), which is how the simulator is reached. */
   readonly wsUrl: string;
   readonly restUrl: string;
+  /** Further host names under which the market's sockets are or were reached: recordings name them. */
+  readonly hosts?: readonly string[];
+  /** Absent where frames are text as they come. `decode` always sees text. */
+  readonly compression?: Compression;
   /** Lowest-tier fees: used until the account endpoint has answered. */
   readonly defaultFees: Fees;
   readonly instruments: {
@@ -33,9 +38,12 @@ export type Market = {
     /** @throws BadInput on a body that is not the venue's. Instruments it cannot express are left out. */
     readonly parse: (bodies: readonly string[], fees: Fees) => readonly Instrument[];
   };
+  /** Text frames sent once a socket, before the first subscription. */
+  readonly greeting?: readonly string[];
   /** Text frames that subscribe to book and, where it is separate, best quote; already batched to the venue's limits. */
   readonly subscribe: (venueSymbols: readonly string[], request: number) => readonly string[];
-  readonly unsubscribe: (venueSymbols: readonly string[], request: number) => readonly string[];
+  /** Absent where only a new socket brings a new snapshot: whatever breaks a book then ends its socket. */
+  readonly unsubscribe?: (venueSymbols: readonly string[], request: number) => readonly string[];
   readonly limits: {
     readonly symbolsPerSocket: number;
     /** Client messages a second a socket. */
@@ -44,7 +52,9 @@ export type Market = {
   readonly heartbeat:
     | { readonly kind: 'server-protocol-ping' }
     | { readonly kind: 'client-protocol-ping'; readonly everyMs: number }
-    | { readonly kind: 'client-text'; readonly text: string; readonly everyMs: number };
+    | { readonly kind: 'client-text'; readonly text: string; readonly everyMs: number }
+    /** The venue pings in its own words (`sink.control('ping', frame)`) and hangs up unless the frame is answered. */
+    | { readonly kind: 'server-text'; readonly reply: (ping: string) => string };
   /** No frame at all for this long: the socket is dead, reconnect. */
   readonly idleMs: number;
   /** A subscription without a live book after this long is made again (venues ack unknown symbols and stay silent). */
@@ -59,9 +69,13 @@ export type Market = {
 
 /** How a book of this market starts and continues. */
 export type BookRules = {
-  /** Where the first state comes from. `rest`: deltas are held until the snapshot's answer is applied. */
+  /**
+   * Where the first state comes from. `rest` and `request`: deltas are held until the snapshot's answer is applied; `request` asks over the
+   * same socket, and `decode` publishes the answer like any other frame.
+   */
   readonly snapshot:
     | { readonly from: 'push' }
+    | { readonly from: 'request'; readonly text: (venueSymbol: string, request: number) => string }
     | {
         readonly from: 'rest';
         /** GET, relative to restUrl. */
@@ -102,8 +116,30 @@ export type MarketSink = {
   readonly find: (frame: Frame, start: number, end: number) => InstrumentIndex | -1;
   /** Hands `update` on. The decoder must have set every field of it. */
   readonly publish: () => void;
-  /** A control frame: `ack`, `pong`, `error`, `notice` (the venue wants us to reconnect). */
-  readonly control: (kind: 'ack' | 'pong' | 'error' | 'notice', text: string) => void;
+  /** A control frame. */
+  readonly control: (kind: Control, text: string) => void;
+  /** What this socket said earlier that its frames need to be understood. */
+  readonly connection: ConnectionMemory;
+};
+
+/**
+ * `notice`: the venue wants us to reconnect. `ping`: to be answered as the market's heartbeat says. `lost`: frames of this socket did not arrive,
+ * nobody knows of which book; said before anything of the present frame is published.
+ */
+export type Control = 'ack' | 'pong' | 'error' | 'notice' | 'ping' | 'lost';
+
+/** One socket's memory: channel numbers and a count of frames, where a venue has them. Empty when the socket opens. */
+export type ConnectionMemory = {
+  /** Of the last frame, where the venue counts a socket's frames; NaN before the first. */
+  sequence: number;
+  /** From now on `channel` means `instrument`, or nothing that we follow. @throws BadInput beyond any plausible number of channels */
+  readonly learn: (channel: number, instrument: InstrumentIndex | -1) => void;
+  /** Undefined for a channel that was not announced. */
+  readonly instrumentOf: (channel: number) => InstrumentIndex | -1 | undefined;
+  /** Keeps a copy of a frame whose channel was not announced yet; false when there is no room. */
+  readonly hold: (channel: number, frame: Frame) => boolean;
+  /** The frames held for a channel, in their order; they are held no more. */
+  readonly release: (channel: number) => readonly Uint8Array[];
 };
 
 /** Makes branded ids where text enters. */

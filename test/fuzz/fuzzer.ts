@@ -169,7 +169,7 @@ class Fuzzer {
       this.tally.snapshots += 1;
       this.#sink.update.receivedTimeNs = this.#clock.now();
       const frame = this.#frame.window(pending.bytes, 0, pending.bytes.length);
-      if (snapshot.from === 'push') this.#stream.market.decode(frame, this.#sink);
+      if (snapshot.from !== 'rest') this.#stream.market.decode(frame, this.#sink);
       else snapshot.decode(frame, this.#sink, at as InstrumentIndex);
       this.#appliedFrame[at] = pending.frame;
       if (this.#said!.outcome === BROKEN) this.#askSnapshot(at, number);

@@ -72,7 +72,10 @@ export class MarketRig {
       instruments,
       venue,
       market: market.id,
-      onControl: (kind) => this.controls.push(kind),
+      onControl: (kind) => {
+        this.controls.push(kind);
+        if (kind === 'lost') for (const index of instruments.keys()) this.store.distrust(index as InstrumentIndex);
+      },
       onUpdate: (update) => {
         this.#last = { update: structuredClone(update), outcome: this.store.apply(update) };
       },
@@ -92,7 +95,7 @@ export class MarketRig {
 
   snapshot(symbol: string, bytes: Uint8Array) {
     const { snapshot } = this.#market.book;
-    if (snapshot.from === 'push') throw new Error('this market pushes its snapshots');
+    if (snapshot.from !== 'rest') throw new Error('this market sends its snapshots as frames');
     this.#begin();
     const index = this.#instruments.findIndex(({ venueSymbol }) => venueSymbol === symbol);
     snapshot.decode(this.#frame.window(bytes, 0, bytes.length), this.#sink, index as InstrumentIndex);
