@@ -1,10 +1,14 @@
+import { snapshotSymbolOf } from '#hotpath/replay/lane.ts';
 import { binance } from '#hotpath/venues/binance.ts';
+import { bybit } from '#hotpath/venues/bybit.ts';
+import { gate } from '#hotpath/venues/gate.ts';
 import { kraken } from '#hotpath/venues/kraken.ts';
+import { krakenfutures } from '#hotpath/venues/krakenfutures.ts';
 import { okx } from '#hotpath/venues/okx.ts';
 import type { Market, Venue } from '#hotpath/venues/venue.ts';
 import { hasRecorded, recordedLines } from '#test/support/recorded.ts';
 import { fixturesOf } from '#test/support/venue-fixture.ts';
-import type { BookEvent } from './truth.ts';
+import type { BookEvent, Level } from './truth.ts';
 import { eventFrom, snapshotFrom, TruthBook } from './truth.ts';
 
 /** A clean frame, what it does to a book, and how that book stands afterwards. */
@@ -40,7 +44,7 @@ const OPENING_LEVELS = 150;
 export function streams(): readonly Stream[] {
   const [spot, usdm, coinm] = binance.markets;
   if (!hasRecorded) {
-    return [binance, okx, kraken].flatMap((venue) =>
+    return [binance, okx, kraken, bybit, gate, krakenfutures].flatMap((venue) =>
       fixturesOf(venue).map(({ market, steps }) =>
         streamOf(
           `fixture ${venue.id} ${market.id}`,
@@ -52,8 +56,19 @@ export function streams(): readonly Stream[] {
     );
   }
   const recorded = (name: string, venue: Venue, market: Market): Stream =>
-    streamOf(name, venue, market, trafficOf(name));
+    streamOf(name, venue, market, trafficOf(name, market));
+  const bybitLinear = recorded('bybit/xrpusdt_linear_ob500_20241201', bybit, bybit.markets[1]!);
+  const gateUpdates = recorded('cryptofeed/gateio', gate, gate.recorded![0]!);
   return [
+    bybitLinear,
+    gateUpdates,
+    streamOf('gate obu of recorded changes', gate, gate.markets[0]!, retold(gateUpdates, gateObu)),
+    streamOf(
+      'krakenfutures of recorded changes',
+      krakenfutures,
+      krakenfutures.markets[0]!,
+      retold(bybitLinear, krakenFuturesBook),
+    ),
     recorded('cryptofeed/binance', binance, spot!),
     recorded('hftbacktest/spot_btcusdt_20240808', binance, spot!),
     recorded('cryptofeed/binance_futures', binance, usdm!),
@@ -64,13 +79,40 @@ export function streams(): readonly Stream[] {
   ];
 }
 
-const trafficOf = (name: string): Traffic[] =>
+const trafficOf = (name: string, market: Market): Traffic[] =>
   recordedLines(name)
     .slice(0, FRAMES_MAX)
     .flatMap(({ k, d = '', u = '' }) => {
       if (k === 'in') return [{ text: d }];
-      return k === 'http' ? [{ symbol: new URL(u).searchParams.get('symbol')!, text: d }] : [];
+      return k === 'http' ? [{ symbol: snapshotSymbolOf(market, u)!, text: d }] : [];
     });
+
+/** A stream's books in the frames of a protocol of which there is no recording. */
+function retold({ openings, frames }: Stream, tell: (event: BookEvent, sequence: number) => Traffic[]): Traffic[] {
+  const sequences = new Map<string, number>();
+  const events = [...openings.values(), ...frames.flatMap(({ event }) => event ?? [])];
+  return events.flatMap((event) => {
+    const told = tell(event, (sequences.get(event.symbol) ?? 0) + 1);
+    sequences.set(event.symbol, (sequences.get(event.symbol) ?? 0) + told.length);
+    return told;
+  });
+}
+
+/** Each frame covers two ids, as merged updates do. */
+const gateObu = ({ symbol, isSnapshot, bids, asks }: BookEvent, sequence: number): Traffic[] => {
+  const merged = isSnapshot ? { full: true } : { U: 2 * sequence - 1 };
+  const result = { t: 1_790_000_000_000, ...merged, s: `ob.${symbol}.50`, u: 2 * sequence, b: bids, a: asks };
+  return [{ text: JSON.stringify({ channel: 'spot.obu', result, event: 'update' }) }];
+};
+
+/** One level a frame. */
+function krakenFuturesBook({ symbol, isSnapshot, bids, asks }: BookEvent, sequence: number): Traffic[] {
+  if (isSnapshot) return [{ text: krakenFuturesSnapshot(symbol, { bids, asks, sequence }) }];
+  const changes = [...bids.map((level) => ['buy', ...level]), ...asks.map((level) => ['sell', ...level])];
+  return changes.map(([side, price, qty], at) => ({
+    text: `{"feed":"book","product_id":"${symbol}","side":"${side!}","seq":${sequence + at},"price":${price!},"qty":${qty!},"timestamp":1790000000000}`,
+  }));
+}
 
 function streamOf(name: string, venue: Venue, market: Market, traffic: readonly Traffic[]): Stream {
   const openings = new Map<string, BookEvent>();
@@ -102,7 +144,9 @@ function streamOf(name: string, venue: Venue, market: Market, traffic: readonly 
     frames,
     vouched,
     states: statesOf(openings, frames, vouched),
-    snapshotText: isKraken ? krakenSnapshot : (symbol, book) => snapshotTextOf(venue, symbol, book, isLegacyOkx),
+    snapshotText: isKraken
+      ? krakenSnapshot
+      : (symbol, book) => snapshotTextOf({ venue, market }, symbol, book, isLegacyOkx),
   };
 }
 
@@ -133,9 +177,29 @@ function statesOf(
   return states;
 }
 
-function snapshotTextOf(venue: Venue, symbol: string, book: TruthBook, isLegacy: boolean): string {
+function snapshotTextOf(
+  { venue, market }: { readonly venue: Venue; readonly market: Market },
+  symbol: string,
+  book: TruthBook,
+  isLegacy: boolean,
+): string {
   const bids = book.sorted('bids');
   const asks = book.sorted('asks');
+  const { sequence } = book;
+  if (market === gate.recorded![0]) return JSON.stringify({ id: sequence, asks, bids });
+  if (venue === gate) {
+    const channel = market === gate.markets[0] ? 'spot.obu' : 'futures.obu';
+    return JSON.stringify({
+      channel,
+      result: { full: true, s: `ob.${symbol}.50`, u: sequence, b: bids, a: asks },
+      event: 'update',
+    });
+  }
+  if (venue === bybit) {
+    const data = { s: symbol, b: bids, a: asks, u: sequence, seq: 1 };
+    return JSON.stringify({ topic: `orderbook.50.${symbol}`, type: 'snapshot', ts: 1_790_000_000_000, data });
+  }
+  if (venue === krakenfutures) return krakenFuturesSnapshot(symbol, { bids, asks, sequence });
   if (venue === binance) return JSON.stringify({ lastUpdateId: book.sequence, bids, asks });
   const tail = isLegacy ? { checksum: book.sequence } : { checksum: 0, seqId: book.sequence, prevSeqId: -1 };
   const levels = (side: readonly (readonly string[])[]) => side.map((level) => [...level, '0', '1']);
@@ -143,11 +207,18 @@ function snapshotTextOf(venue: Venue, symbol: string, book: TruthBook, isLegacy:
   return JSON.stringify({ arg: { channel: 'books', instId: symbol }, action: 'snapshot', data });
 }
 
+/** Levels as objects of bare numbers, in the texts they came with. */
+const levelObjects = (levels: readonly Level[]): string =>
+  `[${levels.map(([price, qty]) => `{"price":${price},"qty":${qty}}`).join(',')}]`;
+
 function krakenSnapshot(symbol: string, book: TruthBook): string {
-  const side = (name: 'bids' | 'asks') =>
-    book
-      .sorted(name)
-      .map(([price, qty]) => `{"price":${price},"qty":${qty}}`)
-      .join(',');
-  return `{"channel":"book","type":"snapshot","data":[{"symbol":"${symbol}","bids":[${side('bids')}],"asks":[${side('asks')}],"checksum":${book.krakenChecksum()}}]}`;
+  const [bids, asks] = [levelObjects(book.sorted('bids')), levelObjects(book.sorted('asks'))];
+  return `{"channel":"book","type":"snapshot","data":[{"symbol":"${symbol}","bids":${bids},"asks":${asks},"checksum":${book.krakenChecksum()}}]}`;
+}
+
+function krakenFuturesSnapshot(
+  symbol: string,
+  { bids, asks, sequence }: Pick<BookEvent, 'bids' | 'asks' | 'sequence'>,
+): string {
+  return `{"feed":"book_snapshot","product_id":"${symbol}","timestamp":1790000000000,"seq":${sequence},"tickSize":null,"bids":${levelObjects(bids)},"asks":${levelObjects(asks)}}`;
 }

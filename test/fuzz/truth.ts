@@ -13,6 +13,16 @@ export type Level = readonly [price: string, qty: string];
 
 type Wire = {
   readonly data?: Wire | readonly Wire[];
+  readonly result?: Wire;
+  readonly topic?: string;
+  readonly event?: string;
+  readonly full?: boolean;
+  readonly feed?: string;
+  readonly product_id?: string;
+  readonly seq?: string;
+  readonly side?: string;
+  readonly price?: string;
+  readonly qty?: string;
   readonly e?: string;
   readonly s?: string;
   readonly u?: string;
@@ -61,16 +71,42 @@ export function eventFrom(text: string): BookEvent | undefined {
     const isSnapshot = wire.type === 'snapshot';
     return { symbol: symbol!, isSnapshot, sequence: Number(checksum), bids: levelsFrom(bids), asks: levelsFrom(asks) };
   }
+  if (wire.topic?.startsWith('orderbook.') === true) return bybitEvent(wire);
+  if (wire.event === 'update' && /[.](obu|order_book_update)$/.test(wire.channel ?? '')) return gateEvent(wire.result!);
+  if (wire.feed !== undefined && wire.seq !== undefined) return krakenFuturesEvent(wire);
   const update = (wire.data ?? wire) as Wire;
   if (update.e !== 'depthUpdate') return undefined;
   return { symbol: update.s!, isSnapshot: false, sequence: Number(update.u), bids: update.b!, asks: update.a! };
 }
 
-/** A `/depth` answer. */
+function bybitEvent({ type, data }: Wire): BookEvent {
+  const { s, u, b = [], a = [] } = data as Wire;
+  return { symbol: s!, isSnapshot: type === 'snapshot' || u === '1', sequence: Number(u), bids: b, asks: a };
+}
+
+function gateEvent({ s, u, full, b = [], a = [] }: Wire): BookEvent {
+  const symbol = s!.replace(/^ob[.]|[.]50$/g, '');
+  return { symbol, isSnapshot: full === true, sequence: Number(u), bids: b, asks: a };
+}
+
+function krakenFuturesEvent({ feed, product_id, seq, side, price, qty, bids, asks }: Wire): BookEvent | undefined {
+  if (feed !== 'book' && feed !== 'book_snapshot') return undefined;
+  const level = price === undefined ? [] : [[price, qty!] as const];
+  return {
+    symbol: product_id!,
+    isSnapshot: feed === 'book_snapshot',
+    sequence: Number(seq),
+    bids: side === 'buy' ? level : levelsFrom(bids),
+    asks: side === 'sell' ? level : levelsFrom(asks),
+  };
+}
+
+/** The answer to a snapshot request. */
 export function snapshotFrom(symbol: string, text: string): BookEvent {
-  const wire = parse(text) as Wire & { readonly lastUpdateId: string };
-  const { bids, asks, lastUpdateId } = wire;
-  return { symbol, isSnapshot: true, sequence: Number(lastUpdateId), bids: levelsFrom(bids), asks: levelsFrom(asks) };
+  const wire = parse(text) as Wire & { readonly lastUpdateId?: string; readonly id?: string };
+  const { bids, asks, lastUpdateId, id } = wire;
+  const sequence = Number(lastUpdateId ?? id);
+  return { symbol, isSnapshot: true, sequence, bids: levelsFrom(bids), asks: levelsFrom(asks) };
 }
 
 const words = new Uint32Array(2);
