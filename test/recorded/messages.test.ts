@@ -1,0 +1,151 @@
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { venues } from '#hotpath/venues/index.ts';
+import type { Market } from '#hotpath/venues/venue.ts';
+import { DELTA, SNAPSHOT } from '#shared/domain/market-event.ts';
+import { textOf } from '#shared/money/grid.ts';
+import { instrumentOf } from '#test/support/instruments.ts';
+import { hasRecorded, recordedDir } from '#test/support/recorded.ts';
+import { MarketRig } from '#test/support/venue-fixture.ts';
+
+/** Request and message examples that maintained clients test with: path → text. */
+function examplesOf(client: string): ReadonlyMap<string, string> {
+  const lines = gunzipSync(readFileSync(`${recordedDir}/fixtures/jkorf_${client}_net.jsonl.gz`))
+    .toString()
+    .trim();
+  return new Map(
+    lines
+      .split('\n')
+      .map((line) => JSON.parse(line) as { readonly path: string; readonly text: string })
+      .map(({ path, text }) => [path.slice(path.indexOf('/') + 1).replace('.txt', ''), text]),
+  );
+}
+
+/** What the server says in a subscription's example: lines after `<` and `=`, up to the next mark. Numbers left open are ones. */
+const messagesOf = (text: string): string[] =>
+  text
+    .split(/^(?=[<>=])/m)
+    .filter((part) => /^[<=]/.test(part))
+    .map((part) => part.replace(/^[<=]\d*/, '').replaceAll(/\|[^|]+\|/g, '1'));
+
+/** Of a REST example: method, path and whether it is signed come first. */
+const bodyOf = (text: string): string => text.split('\n').slice(3).join('\n');
+
+function marketOf(name: string): Market {
+  const [venue, id] = name.split(':');
+  const { markets = [], recorded = [] } = venues.find((candidate) => candidate.id === venue) ?? {};
+  return [...markets, ...recorded].find((market) => market.id === id)!;
+}
+
+const rigOf = (name: string, symbol: string): MarketRig => {
+  const [venue = '', market = ''] = name.split(':');
+  return new MarketRig(marketOf(name), [instrumentOf(venue, market, symbol)]);
+};
+
+describe.skipIf(!hasRecorded)('messages of maintained clients (skipped without RECORDED_DIR)', () => {
+  it.each([
+    ['bybit', 'bybit:spot', /Subscriptions/],
+    ['bybit', 'bybit:linear', /Subscriptions/],
+    ['gateio', 'gate:spot', /Subscriptions/],
+    ['gateio', 'gate:usdt', /Subscriptions/],
+    ['gateio', 'gate:spot-updates', /Subscriptions/],
+    ['kraken', 'krakenfutures:futures', /Subscriptions.Futures/],
+  ])('%s: %s refuses none of them', (client, name, paths) => {
+    const messages = [...examplesOf(client)].flatMap(([path, text]) => (paths.test(path) ? messagesOf(text) : []));
+    expect(messages.length).toBeGreaterThan(4);
+    const rig = rigOf(name, 'NONE');
+    for (const frame of messages) expect(() => rig.take({ frame }), frame).not.toThrow();
+  });
+
+  it.each([
+    ['bybit', 'Subscriptions/V5/Option/Book', 'bybit:linear', 'BTCUSDT', SNAPSHOT, 18521288, 16493.5, 16611],
+    [
+      'gateio',
+      'Subscriptions/Futures/SubscribeToOrderBookV2Updates',
+      'gate:usdt',
+      'ETH_USDT',
+      SNAPSHOT,
+      2517661113,
+      54672.1,
+      54742,
+    ],
+    [
+      'gateio',
+      'Subscriptions/Spot/SubscribeToOrderBookUpdates',
+      'gate:spot-updates',
+      'ETH_USDT',
+      DELTA,
+      48776306,
+      19137.74,
+      19137.75,
+    ],
+  ] as const)('%s: %s is a book', (client, path, name, symbol, kind, lastSequence, bid, ask) => {
+    const rig = rigOf(name, symbol);
+    const taken = messagesOf(examplesOf(client).get(path)!).map((frame) => rig.take({ frame })?.update);
+    expect(taken[0]).toBeUndefined();
+    expect(rig.controls).toEqual(['ack']);
+    expect(taken[1]).toMatchObject({ kind, lastSequence, instrument: 0 });
+    expect([taken[1]!.bids.prices[0], taken[1]!.asks.prices[0]]).toEqual([bid, ask]);
+  });
+
+  it('reads the snapshot that a client asks Gate for', () => {
+    const body = bodyOf(examplesOf('gateio').get('Endpoints/Spot/ExchangeData/GetOrderBook')!);
+    const taken = rigOf('gate:spot-updates', 'ETH_USDT').snapshot('ETH_USDT', Buffer.from(body));
+    expect(taken?.update).toMatchObject({ kind: SNAPSHOT, lastSequence: 123456 });
+    expect(taken?.update.asks).toMatchObject({ count: 2, priceDecimals: 2, qtyDecimals: 3 });
+  });
+
+  it.each([
+    ['bybit', 'V5Api/ExchangeData/GetSpotSymbols', 'bybit:spot', ['BTC/USDT BTCUSDT 0.01 0.000001 0.000048 1 1']],
+    [
+      'bybit',
+      'V5Api/ExchangeData/GetLinearInverseSymbols',
+      'bybit:linear',
+      ['BTC/USDT:USDT BTCUSDT 0.1 0.001 0.001 5 1'],
+    ],
+    ['gateio', 'Spot/ExchangeData/GetSymbols', 'gate:spot', ['ETH/USDT ETH_USDT 0.000001 0.001 0.001 1 1']],
+    ['gateio', 'PerpetualFutures/ExchangeData/GetContracts', 'gate:usdt', ['LAB/USDT:USDT LAB_USDT 0.00001 1 1 0 100']],
+    [
+      'kraken',
+      'Futures/ExchangeData/GetSymbols',
+      'krakenfutures:futures',
+      [
+        'BTC/USD:BTC PI_XBTUSD 0.5 1 1 0 1',
+        'BTC/USD:BTC-220930 FI_XBTUSD_220930 0.5 1 1 0 1',
+        'BTC/USD:USD PF_XBTUSD 1 0.0001 0.0001 0 1',
+      ],
+    ],
+  ])('%s: %s lists instruments', (client, path, name, expected) => {
+    const market = marketOf(name);
+    const body = bodyOf(examplesOf(client).get(`Endpoints/${path}`)!);
+    const found = market.instruments.parse([body], market.defaultFees);
+    const numbers = found.map(({ symbol, venueSymbol, tick, lot, minQty, minNotional, contractSize }) =>
+      [symbol, venueSymbol, ...[tick, lot, minQty, minNotional, contractSize].map(textOf)].join(' '),
+    );
+    expect(numbers).toEqual(expected);
+    expect(found.map(({ status }) => status)).toEqual(found.map(() => 'trading'));
+  });
+
+  it('gives the book of the real Bybit frames of 2026, and passes over its trades', () => {
+    const vector = JSON.parse(
+      readFileSync(`${recordedDir}/vectors/bybit_v5_ob50_btcusdt_linear_20260313.json`, 'utf8'),
+    ) as {
+      readonly frames: readonly string[];
+      readonly trade: string;
+      readonly expected: { readonly final_top5: object; readonly levels: object; readonly u: readonly number[] };
+    };
+    const rig = rigOf('bybit:linear', 'BTCUSDT');
+    const taken = vector.frames.map((frame) => rig.take({ frame })!.update);
+    expect(taken.map(({ lastSequence }) => lastSequence)).toEqual(vector.expected.u);
+    expect(rig.take({ frame: vector.trade })).toBeUndefined();
+    const book = rig.store.levels(taken[0]!.instrument)!;
+    expect({ bids: book.bids.count, asks: book.asks.count }).toEqual(vector.expected.levels);
+    const top = (side: typeof book.bids): string[][] => {
+      const [prices, qtys] = [new Float64Array(5), new Float64Array(5)];
+      side.read(prices, qtys, 0, NaN);
+      return Array.from(prices, (price, at) => [String(price), String(qtys[at])]);
+    };
+    expect({ bids: top(book.bids), asks: top(book.asks) }).toEqual(vector.expected.final_top5);
+  });
+});
