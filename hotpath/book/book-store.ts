@@ -146,7 +146,7 @@ export class BookStore {
 
   /** A delta without a book: kept for the snapshot where that is asked for, otherwise of no use. */
   #await(book: InstrumentBook, update: MarketUpdate): ApplyOutcome {
-    if (book.rules.snapshot.from === 'push') return IGNORED;
+    if (!holdsDeltas(book)) return IGNORED;
     if (book.hold(update)) return HELD;
     this.#break(book, update.instrument);
     book.hold(update);
@@ -154,7 +154,7 @@ export class BookStore {
   }
 
   #takeSnapshot(book: InstrumentBook, update: MarketUpdate): ApplyOutcome {
-    if (book.rules.snapshot.from !== 'push') {
+    if (holdsDeltas(book)) {
       if (book.following && update.lastSequence <= book.lastSequence) return IGNORED;
       book.replace(update);
       const aligned = book.replayHeld();
@@ -253,6 +253,10 @@ export class BookStore {
     return side.read(prices, qtys, 1, price);
   }
 }
+
+/** Whether deltas from before a snapshot may continue it. */
+const holdsDeltas = ({ rules: { snapshot } }: InstrumentBook): boolean =>
+  snapshot.from !== 'push' || snapshot.holds === true;
 
 function newTops(count: number): Tops {
   return {

@@ -48,7 +48,7 @@ function unified(id: string, tradeType: string, product: Product): Market {
     unsubscribe: (symbols, request) => requestsOf('UNSUBSCRIBE', symbols, request),
     // 600 topics are allowed; fifty are subscribed in two seconds.
     limits: { symbolsPerSocket: 50, messagesPerSecond: 25 },
-    book: { snapshot: { from: 'push' }, follows: followsUnified, depth: Infinity },
+    book: { snapshot: { from: 'push', holds: true }, follows: followsUnified, depth: Infinity },
     decode: (frame, sink) => {
       decodeUnified(frame, sink, channel);
     },
@@ -77,7 +77,8 @@ const spotClassic = classic(
   {
     ...spotProduct,
     id: 'spot-classic',
-    wsUrl: 'wss://push-private.kucoin.com/endpoint',
+    wsUrl: 'wss://ws-api-spot.kucoin.com',
+    hosts: ['push-private.kucoin.com'],
     instruments: { paths: ['/api/v1/symbols'], parse: (bodies, fees) => parseSpot('spot-classic', bodies, fees) },
     book: { snapshot: snapshotAt('/api/v3/market/orderbook/level2'), follows: followsClassic, depth: Infinity },
     decode: (frame, sink) => {
@@ -112,7 +113,7 @@ export const kucoin: Venue = {
 };
 
 /**
- * 1. The snapshot's C is the book's sequence.
+ * 1. The snapshot's C is the book's sequence. It comes up to six seconds after the subscription, deltas before it: they are held.
  * 2. A frame whose C is not above it is in it already.
  * 3. Each O must be the last C + 1. The first frame may begin inside the snapshot: its sizes are those after C.
  * @see https://www.kucoin.com/docs-new

@@ -74,7 +74,8 @@ export type BookRules = {
    * same socket, and `decode` publishes the answer like any other frame.
    */
   readonly snapshot:
-    | { readonly from: 'push' }
+    /** `holds`: deltas may come before the pushed snapshot, and are held for it. */
+    | { readonly from: 'push'; readonly holds?: true }
     | { readonly from: 'request'; readonly text: (venueSymbol: string, request: number) => string }
     | {
         readonly from: 'rest';

@@ -14,6 +14,7 @@ const cases = [
   ['okx', 'instType=SWAP', 'okx', 'swap', 100, 'UNI/USD:UNI perpetual UNI-USD-SWAP 0.001 1 10'],
   ['okx', 'instType=FUTURES', 'okx', 'futures', 50, 'BTC/USD:BTC-220527 future BTC-USD-220527 0.1 1 100'],
   ['kraken', 'AssetPairs', 'kraken', 'spot', 290, 'BTC/USD spot BTC/USD 0.1 0.00000001 1'],
+  ['kucoin', 'api/v1/symbols', 'kucoin', 'spot', 630, 'ANKR/BTC spot ANKR-BTC 0.0000000001 0.0001 1'],
   ['gateio', 'currency_pairs', 'gate', 'spot', 1_450, 'BTC/USDT spot BTC_USDT 0.01 0.0001 1'],
   ['gateio', 'currency_pairs', 'gate', 'spot', 1_450, 'HAI/ETH spot HAI_ETH 0.00000001 0.001 1'],
   ['kraken', 'AssetPairs', 'kraken', 'spot', 290, 'DOGE/USD spot DOGE/USD 0.0000001 0.00000001 1'],

@@ -15,6 +15,7 @@ const files = [
   ['derived/kraken_v2_from_v1', 'derived_kraken_v2_from_v1'],
   ['bybit/xrpusdt_linear_ob500_20241201', 'bybit_xrpusdt_linear_ob500'],
   ['cryptofeed/gateio', 'cryptofeed_gateio'],
+  ['cryptofeed/kucoin', 'cryptofeed_kucoin'],
   ['hftbacktest/spot_btcusdt_20240808', 'hft_spot_btcusdt_20240808'],
   ['hftbacktest/usdm_btcusdt_20240808', 'hft_usdm_btcusdt_20240808'],
   ['hftbacktest/cm_btcusd_perp_20240808', 'hft_cm_btcusd_perp_20240808'],
