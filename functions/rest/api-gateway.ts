@@ -3,7 +3,7 @@ import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 /** A REST API (v1) proxy event as the request that its caller sent. */
 export function requestFrom(event: APIGatewayProxyEvent): Request {
   const { httpMethod, path, body, isBase64Encoded, requestContext } = event;
-  const url = new URL(path, `https://${requestContext.domainName ?? 'localhost'}`);
+  const url = new URL(`https://${requestContext.domainName ?? 'localhost'}${path}`);
   for (const [name, values] of Object.entries(event.multiValueQueryStringParameters ?? {})) {
     for (const value of values ?? []) url.searchParams.append(name, value);
   }

@@ -48,10 +48,13 @@ export function serveSockets(
 
   server.on('upgrade', (request: IncomingMessage, wire: Duplex, head: Buffer) => {
     wire.on('error', () => wire.destroy());
-    const url = new URL(request.url ?? '/', 'http://localhost');
+    // Whoever connects chooses the address: what is no URL is a place that we do not have.
+    const url = URL.parse(request.url ?? '/', 'http://localhost');
     admitted(url, request, hub, authority).then(
       (principal) =>
-        sockets.handleUpgrade(request, wire, head, (socket) => welcome(socket, principal, paths.get(url.pathname))),
+        sockets.handleUpgrade(request, wire, head, (socket) =>
+          welcome(socket, principal, paths.get(url?.pathname ?? '')),
+        ),
       (error: unknown) => refuse(wire, error, clock),
     );
   });
@@ -72,8 +75,8 @@ export function serveSockets(
   };
 }
 
-async function admitted(url: URL, request: IncomingMessage, hub: Hub, authority: Authority): Promise<Principal> {
-  if (!paths.has(url.pathname)) throw new ApplicationError(404);
+async function admitted(url: URL | null, request: IncomingMessage, hub: Hub, authority: Authority): Promise<Principal> {
+  if (url === null || !paths.has(url.pathname)) throw new ApplicationError(404);
   const token = url.searchParams.get('token') ?? bearerToken(request.headers.authorization);
   const principal = await authority.verify(token);
   if (hub.isFull) throw new ApplicationError(5002, 'all connections are taken');

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { systemClock } from '#shared/clock/clock.ts';
@@ -78,6 +78,17 @@ describe('socket server', () => {
     expect(response.statusCode).toBe(status);
     expect(JSON.parse((await response.toArray()).join(''))).toMatchObject({ status: 'error' });
     expect(hub.connections).toBe(0);
+  });
+
+  it('turns away an address that is none, and lives on', async () => {
+    const wire = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    wire.write(
+      'GET // HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+    );
+    const answer = (await wire.setEncoding('utf8').toArray()).join('');
+    expect(answer).toMatch(/^HTTP\/1.1 404 /);
+    await once(new Client(`${base}/v1/ws?token=${await token()}`).socket, 'open');
   });
 
   it('turns away who comes when all connections are taken, and lets in again after one left', async () => {

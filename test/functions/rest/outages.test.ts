@@ -133,6 +133,15 @@ describe('API Gateway', () => {
     expect(JSON.parse(result.body).data).toEqual({ balances: [] });
   });
 
+  it('takes any path for a path', () => {
+    for (const path of ['//', '//v1/status']) {
+      const requestContext = { domainName: 'api.example' };
+      const event = { httpMethod: 'GET', path, headers: {}, body: null, isBase64Encoded: false, requestContext };
+      const { url } = requestFrom(event as unknown as Parameters<typeof requestFrom>[0]);
+      expect(url).toBe(`https://api.example${path}`);
+    }
+  });
+
   it('passes a body on, plain or in base64', async () => {
     for (const isBase64Encoded of [false, true]) {
       const body = '{"api_key":"ключ"}';
