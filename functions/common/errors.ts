@@ -41,3 +41,9 @@ export class ApplicationError extends Error {
 
 /** Codes that come from elsewhere (an engine's refusal) are believed only if they are ours. */
 export const isErrorCode = (code: number): code is ErrorCode => Object.hasOwn(applicationErrors, code);
+
+/** What is wrong with an input, place by place. */
+export const detailOf = (
+  issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[],
+): string =>
+  issues.map(({ path, message }) => `${path.map(String).join('.')}: ${message}`.replace(/^: /, '')).join('; ');

@@ -6,7 +6,7 @@ import { HTTPException } from 'hono/http-exception';
 import { secureHeaders } from 'hono/secure-headers';
 import { BadInput } from '#shared/assert.ts';
 import { failure } from '../common/envelope.ts';
-import { ApplicationError, applicationErrors } from '../common/errors.ts';
+import { ApplicationError, applicationErrors, detailOf } from '../common/errors.ts';
 import { rateLimiter } from '../common/rate-limit.ts';
 import { nowMs, type App, type AppEnv, type AppOptions } from './context.ts';
 import { createGuards, versioned } from './guards.ts';
@@ -88,11 +88,11 @@ function applicationErrorFrom(thrown: Error): ApplicationError {
   if (thrown instanceof ApplicationError) return thrown;
   if (thrown instanceof BadInput) return new ApplicationError(3001, thrown.message);
   if (thrown instanceof HTTPException && thrown.status === 400) return new ApplicationError(3001, thrown.message);
+  if (thrown instanceof HTTPException && thrown.status === 415) {
+    return new ApplicationError(3001, 'send the body with the header Content-Type: application/json');
+  }
   return new ApplicationError(500);
 }
-
-const detailOf = (issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[]): string =>
-  issues.map(({ path, message }) => `${path.map(String).join('.')}: ${message}`.replace(/^: /, '')).join('; ');
 
 const corsFor = (origins: readonly string[]): ReturnType<typeof cors> =>
   cors({

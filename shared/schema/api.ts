@@ -262,6 +262,7 @@ const venueView = z.object({
   reconnects: z.int(),
   books: z.int(),
   live_books: z.int(),
+  malformed: z.int(),
   clock_offset_ms: z.number(),
 });
 export const statusData = z.object({

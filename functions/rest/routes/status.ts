@@ -40,7 +40,11 @@ function spoken(status: EngineStatus, venues: readonly EventOf<'venue-status'>[]
     version: status.version,
     epoch: status.epoch,
     status_age_ms: ageMs,
-    venues: status.venues.map((venue) => ({ ...venue, reason: reasons.get(venue.id) ?? null })),
+    venues: status.venues.map((venue) => ({
+      ...venue,
+      malformed: venue.malformed ?? 0,
+      reason: reasons.get(venue.id) ?? null,
+    })),
     messages_per_second: status.messages_per_second,
     decision_ns: status.decision_ns,
     opportunities: {

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { createRoute } from '@hono/zod-openapi';
+import type { z } from '@hono/zod-openapi';
+import { BadInput } from '#shared/assert.ts';
 import type { Clock } from '#shared/clock/clock.ts';
 import { tradingData, tradingPending, tradingRequest } from '#shared/schema/api.ts';
 import type { Command } from '#shared/schema/command.ts';
 import { isoFromNs, success } from '../../common/envelope.ts';
-import { ApplicationError, isErrorCode } from '../../common/errors.ts';
+import { ApplicationError, detailOf, isErrorCode } from '../../common/errors.ts';
 import type { EventOf, Store } from '../../common/store.ts';
 import { nowMs, type App, type AppOptions } from '../context.ts';
 import { answers, denials, fails, secured } from '../describe.ts';
@@ -13,16 +14,19 @@ import type { Guards } from '../guards.ts';
 const WAIT_MS = 3_000;
 const LOOK_EVERY_MS = 50;
 
-/** Start and stop: a command on the stream, answered by the engine's event that carries its id. */
+/**
+ * Start and stop: a command on the stream, answered by the engine's event that carries its id. The body is read here and not by the
+ * route's validators, which refuse one that is empty or not declared as JSON: a plain `curl -d` must be able to stop the engine.
+ */
 export function mountTrading(app: App, options: AppOptions, guards: Guards): void {
   for (const kind of ['start', 'stop'] as const) {
-    const route = createRoute({
+    const path = `/v1/trading/${kind}`;
+    app.openAPIRegistry.registerPath({
       method: 'post',
-      path: `/v1/trading/${kind}`,
+      path,
       tags: ['trading'],
       summary: kind === 'start' ? 'Let the engine trade' : 'Stop the engine from opening operations',
       security: secured,
-      middleware: [guards.scope('trade')] as const,
       request: { body: { required: false, content: { 'application/json': { schema: tradingRequest } } } },
       responses: {
         200: answers(tradingData, 'The new trading state'),
@@ -31,8 +35,8 @@ export function mountTrading(app: App, options: AppOptions, guards: Guards): voi
         ...denials,
       },
     });
-    app.openapi(route, async (context) => {
-      const { reason = '' } = context.req.valid('json') as { readonly reason?: string };
+    app.post(path, guards.scope('trade'), async (context) => {
+      const { reason } = requestFrom(await context.req.text());
       const command: Command = {
         v: 1,
         id: randomUUID(),
@@ -54,20 +58,34 @@ export function mountTrading(app: App, options: AppOptions, guards: Guards): voi
   }
 }
 
+/** @throws BadInput when there is a body and it is none of ours */
+function requestFrom(body: string): z.infer<typeof tradingRequest> {
+  let json: unknown;
+  try {
+    json = body.trim() === '' ? {} : JSON.parse(body);
+  } catch {
+    throw new BadInput('the body is not JSON');
+  }
+  const result = tradingRequest.safeParse(json);
+  if (!result.success) throw new BadInput(detailOf(result.error.issues));
+  return result.data;
+}
+
 /** The engine's word, waited for; undefined when it does not come in time. */
 async function answerTo(
   id: string,
   store: Store,
   clock: Clock,
 ): Promise<EventOf<'trading-state' | 'command-refused'> | undefined> {
-  for (let waited = 0; waited < WAIT_MS; waited += LOOK_EVERY_MS) {
+  // By the clock: a look at a busy table may take longer than the pause between two.
+  const untilNs = clock.now() + WAIT_MS * 1e6;
+  for (;;) {
     const answer = await store.commandAnswer(id);
-    if (answer !== undefined) return answer;
+    if (answer !== undefined || clock.now() >= untilNs) return answer;
     await new Promise<void>((resolve) => {
       clock.after(LOOK_EVERY_MS, resolve);
     });
   }
-  return undefined;
 }
 
 /** @throws ApplicationError with the engine's own code when it refused */

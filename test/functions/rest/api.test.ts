@@ -16,6 +16,7 @@ import { eventually } from '../support/world.ts';
 let world: CloudUnderTest;
 let token: string;
 let principals = 0;
+let stopSeq = 200;
 
 beforeAll(async () => {
   world = await startTestCloud();
@@ -63,6 +64,18 @@ describe('token', () => {
     const { status, error, text } = await world.post('/v1/auth/token', body);
     expect([status, error.code]).toEqual([400, 3001]);
     expect(text).not.toMatch(/\.ts|node_modules/);
+  });
+
+  it('request that is not declared as JSON is told so', async () => {
+    const response = await fetch(`${world.cloud.apiUrl}/v1/auth/token`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: '{"api_key":"x","api_secret":"y"}',
+    });
+    expect([response.status, parse(await response.text())]).toMatchObject([
+      400,
+      { error: { code: 3001, detail: expect.stringContaining('Content-Type: application/json') as string } },
+    ]);
   });
 });
 
@@ -306,6 +319,29 @@ describe('trading', () => {
     const { status, error } = await world.post('/v1/trading/start', { strategies: ['spatial'] }, token);
     expect([status, error.code]).toEqual([400, 3001]);
     expect(error.detail).toContain('strategies');
+  });
+
+  it('stops on a body of any kind that can be read, and on none', async () => {
+    const form = { 'content-type': 'application/x-www-form-urlencoded' };
+    const json = { 'content-type': 'application/json' };
+    const cases = [
+      { headers: form, body: '{"reason":"plain curl -d"}', reason: 'plain curl -d' },
+      { headers: json, body: '', reason: 'stop by API' },
+    ];
+    for (const { headers, body, reason: wanted } of cases) {
+      const asked = world.answerNext(({ id, by, reason }) =>
+        eventOf('trading-state', (stopSeq += 1), { state: 'halted', reason, by, command_id: id }),
+      );
+      const response = await fetch(`${world.cloud.apiUrl}/v1/trading/stop`, {
+        method: 'POST',
+        headers: { ...headers, authorization: `Bearer ${token}` },
+        body,
+      });
+      expect(response.status).toBe(200);
+      expect(await asked).toMatchObject({ kind: 'stop', reason: wanted });
+    }
+    const garbage = await world.post('/v1/trading/stop', 'garbage', token);
+    expect([garbage.status, garbage.error.code, garbage.error.detail]).toEqual([400, 3001, 'the body is not JSON']);
   });
 
   it('says 503/5002 while the stream is down, and works again after it', { timeout: 30_000 }, async () => {
