@@ -91,10 +91,10 @@ class Fuzzer {
       this.#restart(at, -1);
     }
     let delayed: { bytes: Buffer; frame: number } | undefined;
-    for (const [number, { text, event }] of frames.entries()) {
+    for (const [number, { text, encoding, event }] of frames.entries()) {
       this.#deliverSnapshots(number);
       if (event !== undefined) this.#advance(symbols.indexOf(event.symbol), number, event);
-      const bytes = Buffer.from(text);
+      const bytes = Buffer.from(text, encoding);
       // Frames that change no book are many and teach less.
       const rarity = event === undefined ? 10 * every : every;
       const kind = this.#random.integer(rarity) === 0 ? kinds[this.#random.integer(kinds.length)] : undefined;

@@ -4,15 +4,20 @@ import { bybit } from '#hotpath/venues/bybit.ts';
 import { gate } from '#hotpath/venues/gate.ts';
 import { kraken } from '#hotpath/venues/kraken.ts';
 import { krakenfutures } from '#hotpath/venues/krakenfutures.ts';
+import { kucoin } from '#hotpath/venues/kucoin.ts';
+import { mexc } from '#hotpath/venues/mexc.ts';
 import { okx } from '#hotpath/venues/okx.ts';
 import type { Market, Venue } from '#hotpath/venues/venue.ts';
 import { hasRecorded, recordedLines } from '#test/support/recorded.ts';
 import { fixturesOf } from '#test/support/venue-fixture.ts';
+import type { Dialect, Traffic } from './dialect.ts';
+import * as kucoinBooks from './kucoin.ts';
+import * as mexcBooks from './mexc.ts';
 import type { BookEvent, Level } from './truth.ts';
 import { eventFrom, snapshotFrom, TruthBook } from './truth.ts';
 
 /** A clean frame, what it does to a book, and how that book stands afterwards. */
-export type CleanFrame = { readonly text: string; readonly event: BookEvent | undefined };
+export type CleanFrame = Omit<Traffic, 'symbol'> & { readonly event: BookEvent | undefined };
 
 /** One market's clean traffic, from the moment at which every book has its snapshot. */
 export type Stream = {
@@ -34,8 +39,6 @@ export type Stream = {
   readonly snapshotText: (symbol: string, book: TruthBook) => string;
 };
 
-type Traffic = { readonly symbol?: string; readonly text: string };
-
 const FRAMES_MAX = 4_000;
 /** Where no checksum counts them, a snapshot's deep levels only cost time. */
 const OPENING_LEVELS = 150;
@@ -44,13 +47,15 @@ const OPENING_LEVELS = 150;
 export function streams(): readonly Stream[] {
   const [spot, usdm, coinm] = binance.markets;
   if (!hasRecorded) {
-    return [binance, okx, kraken, bybit, gate, krakenfutures].flatMap((venue) =>
+    return [binance, okx, kraken, bybit, gate, krakenfutures, kucoin, mexc].flatMap((venue) =>
       fixturesOf(venue).map(({ market, steps }) =>
         streamOf(
           `fixture ${venue.id} ${market.id}`,
           venue,
           market,
-          steps.map((step) => ('frame' in step ? { text: step.frame } : { symbol: step.symbol, text: step.snapshot })),
+          steps.map((step) =>
+            'frame' in step ? { ...step, text: step.frame } : { symbol: step.symbol, text: step.snapshot },
+          ),
         ),
       ),
     );
@@ -59,7 +64,18 @@ export function streams(): readonly Stream[] {
     streamOf(name, venue, market, trafficOf(name, market));
   const bybitLinear = recorded('bybit/xrpusdt_linear_ob500_20241201', bybit, bybit.markets[1]!);
   const gateUpdates = recorded('cryptofeed/gateio', gate, gate.recorded![0]!);
+  const kucoinSpot = recorded('cryptofeed/kucoin', kucoin, kucoin.recorded![0]!);
   return [
+    kucoinSpot,
+    streamOf('kucoin obu of recorded changes', kucoin, kucoin.markets[0]!, retold(kucoinSpot, kucoinBooks.tellUnified)),
+    streamOf(
+      'kucoin futures of recorded changes',
+      kucoin,
+      kucoin.recorded![1]!,
+      retold(kucoinSpot, kucoinBooks.tellFuturesClassic),
+    ),
+    streamOf('mexc of recorded changes', mexc, mexc.markets[0]!, retold(kucoinSpot, mexcBooks.tellSpot)),
+    streamOf('mexc futures of recorded changes', mexc, mexc.markets[1]!, retold(kucoinSpot, mexcBooks.tellFutures)),
     bybitLinear,
     gateUpdates,
     streamOf('gate obu of recorded changes', gate, gate.markets[0]!, retold(gateUpdates, gateObu)),
@@ -78,6 +94,16 @@ export function streams(): readonly Stream[] {
     recorded('derived/kraken_v2_from_v1', kraken, kraken.markets[0]!),
   ];
 }
+
+/** By venue and market; the others are told apart in truth.ts. */
+const dialects: ReadonlyMap<string, Dialect> = new Map([
+  ['kucoin:spot', kucoinBooks.unified('SPOT')],
+  ['kucoin:futures', kucoinBooks.unified('FUTURES')],
+  ['kucoin:spot-classic', kucoinBooks.spotClassic],
+  ['kucoin:futures-classic', kucoinBooks.futuresClassic],
+  ['mexc:spot', mexcBooks.spot],
+  ['mexc:futures', mexcBooks.futures],
+]);
 
 const trafficOf = (name: string, market: Market): Traffic[] =>
   recordedLines(name)
@@ -118,15 +144,18 @@ function streamOf(name: string, venue: Venue, market: Market, traffic: readonly 
   const openings = new Map<string, BookEvent>();
   const frames: CleanFrame[] = [];
   const pending: CleanFrame[] = [];
-  for (const { symbol, text } of traffic) {
-    const event = symbol === undefined ? eventFrom(text) : shortened(snapshotFrom(symbol, text));
+  const dialect = dialects.get(`${venue.id}:${market.id}`);
+  const told = dialect ?? { eventFrom, snapshotFrom };
+  for (const { symbol, text, ...rest } of traffic) {
+    const event = symbol === undefined ? told.eventFrom(text) : shortened(told.snapshotFrom(symbol, text));
     if (event?.isSnapshot === true && !openings.has(event.symbol)) {
       openings.set(event.symbol, event);
       continue;
     }
-    pending.push({ text, event });
+    pending.push({ ...rest, text, event });
   }
-  const isPushed = market.book.snapshot.from === 'push';
+  const { snapshot } = market.book;
+  const isPushed = snapshot.from === 'push' && snapshot.holds !== true;
   for (const frame of pending) {
     const opening = frame.event === undefined ? undefined : openings.get(frame.event.symbol);
     // What a REST snapshot holds already comes no more; pushed frames are all later than theirs.
@@ -146,7 +175,7 @@ function streamOf(name: string, venue: Venue, market: Market, traffic: readonly 
     states: statesOf(openings, frames, vouched),
     snapshotText: isKraken
       ? krakenSnapshot
-      : (symbol, book) => snapshotTextOf({ venue, market }, symbol, book, isLegacyOkx),
+      : (dialect?.snapshotText ?? ((symbol, book) => snapshotTextOf({ venue, market }, symbol, book, isLegacyOkx))),
   };
 }
 
