@@ -71,8 +71,15 @@ const WHOLE_SNAPSHOT = PRODUCT | SEQUENCE | BIDS | ASKS;
 /** The level of a delta, until its side is known. */
 const level = new Float64Array(2);
 
-/** Messages are flat: `{"feed":"book_snapshot"|"book","product_id":…,…}` or `{"event":…}`, which may name the feed that it is about. */
+/** Messages are flat: `{"feed":"book_snapshot"|"book","product_id":…,…}`, or `{"event":…}`, which may name the feed that it is about. */
 function decode(frame: Frame, sink: MarketSink): void {
+  const { update } = sink;
+  let seen = 0;
+  let isBook = false;
+  update.firstSequence = NaN;
+  update.previousSequence = NaN;
+  update.checksum = NaN;
+  update.venueTimeMs = NaN;
   for (let key = frame.firstKey(); key !== END; key = frame.nextKey()) {
     if (key === KEY.event) {
       control(frame, sink);
@@ -80,29 +87,9 @@ function decode(frame: Frame, sink: MarketSink): void {
     }
     if (key === KEY.feed) {
       frame.string();
-      if (frame.textIs(FEED_DELTA)) readBook(frame, sink, DELTA);
-      else if (frame.textIs(FEED_SNAPSHOT)) readBook(frame, sink, SNAPSHOT);
-      return;
-    }
-    frame.skip();
-  }
-}
-
-/** The rest of a book's frame. Answers that name the feed before their event end here too. */
-function readBook(frame: Frame, sink: MarketSink, kind: MarketUpdate['kind']): void {
-  const { update } = sink;
-  let seen = 0;
-  update.kind = kind;
-  update.firstSequence = NaN;
-  update.previousSequence = NaN;
-  update.checksum = NaN;
-  update.venueTimeMs = NaN;
-  for (let key = frame.nextKey(); key !== END; key = frame.nextKey()) {
-    if (key === KEY.event) {
-      control(frame, sink);
-      return;
-    }
-    if (key === KEY.product) {
+      if (!isBookFeed(frame, update)) return;
+      isBook = true;
+    } else if (key === KEY.product) {
       frame.string();
       const instrument = sink.find(frame, frame.textStart, frame.textEnd);
       if (instrument === -1) return;
@@ -110,11 +97,23 @@ function readBook(frame: Frame, sink: MarketSink, kind: MarketUpdate['kind']): v
       seen |= PRODUCT;
     } else seen |= readField(frame, update, key);
   }
-  const whole = kind === DELTA ? WHOLE_DELTA : WHOLE_SNAPSHOT;
-  if ((seen & ~IS_BUY) !== whole) throw new BadInput(`krakenfutures: not a book: ${frame.text().slice(0, 120)}`);
-  if (kind === DELTA) placeLevel(frame, update, (seen & IS_BUY) !== 0);
+  if (!isBook) return;
+  const isDelta = update.kind === DELTA;
+  const needed = isDelta ? WHOLE_DELTA : WHOLE_SNAPSHOT;
+  if ((seen & needed) !== needed) {
+    throw new BadInput(`krakenfutures: not a book: ${frame.text().slice(0, 120)}`);
+  }
+  if (isDelta) placeLevel(frame, update, (seen & IS_BUY) !== 0);
   frame.finish();
   sink.publish();
+}
+
+/** Whether the text read last names a book's feed; then the update is of its kind. */
+function isBookFeed(frame: Frame, update: MarketUpdate): boolean {
+  const isDelta = frame.textIs(FEED_DELTA);
+  if (!isDelta && !frame.textIs(FEED_SNAPSHOT)) return false;
+  update.kind = isDelta ? DELTA : SNAPSHOT;
+  return true;
 }
 
 /** Reads the value under `key`; answers which field it was, 0 for none of a book's. */

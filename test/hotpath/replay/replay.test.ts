@@ -32,6 +32,11 @@ describe('the market of a recorded URL', () => {
     ['https://dapi.binance.com/dapi/v1/depth?symbol=BTCUSD_PERP', ['binance:coinm']],
     ['wss://ws.okx.com:8443/ws/v5/public', ['okx:spot', 'okx:swap', 'okx:futures']],
     ['wss://ws.kraken.com/v2', ['kraken:spot']],
+    ['wss://stream.bybit.com/v5/public/linear', ['bybit:linear']],
+    ['wss://stream.bybit.com/v5/public/option', ['bybit:spot', 'bybit:linear', 'bybit:inverse']],
+    ['wss://api.gateio.ws/ws/v4', ['gate:spot', 'gate:spot-updates']],
+    ['wss://fx-ws.gateio.ws/v4/ws/usdt', ['gate:usdt']],
+    ['wss://futures.kraken.com/ws/v1', ['krakenfutures:futures']],
     ['ws://127.0.0.1:8091/binance/usdm/public/stream', ['binance:usdm']],
     ['ws://127.0.0.1:8091/kraken/v2', ['kraken:spot']],
     ['wss://elsewhere.example/ws', []],
@@ -113,6 +118,27 @@ describe('a recording', () => {
   it('whose sockets carry no URL is told by its requests', async () => {
     const { books } = await report([delta(5, 7), snapshot(6), delta(8, 8, [['99', '1']])]);
     expect(books['BTCUSDT']!.last_seq).toBe(8);
+  });
+
+  it('is read by the first protocol of its URL that understands something', async () => {
+    const open = { k: 'open', c: 'ws', u: 'wss://api.gateio.ws/ws/v4/' } as const;
+    const told = (channel: string, fields: object): Line => ({
+      k: 'in',
+      c: 'ws',
+      d: { channel: `spot.${channel}`, event: 'update', result: { ...fields, b: [['99', '1']], a: [['101', '1']] } },
+    });
+    const live = await report([open, told('obu', { s: 'ob.BTC_USDT.50', full: true, u: 7 })]);
+    expect(live.books['BTC_USDT']).toMatchObject({ last_seq: 7, stats: { snapshots: 1, applied: 0 } });
+    const older = await report([
+      open,
+      told('order_book_update', { s: 'BTC_USDT', U: 6, u: 8 }),
+      {
+        k: 'http',
+        u: 'https://api.gateio.ws/api/v4/spot/order_book?currency_pair=BTC_USDT&limit=100&with_id=true',
+        d: { id: 6, bids: [], asks: [] },
+      },
+    ]);
+    expect(older.books['BTC_USDT']).toMatchObject({ last_seq: 8, stats: { snapshots: 1, applied: 1 } });
   });
 
   it('that tells no venue is refused, unless it is said', async () => {
