@@ -163,9 +163,26 @@ export class JournalReader {
     this.#position = from;
   }
 
-  /** The next complete records, at most so many and about so many bytes; none when the writer has written no more yet. @throws BadInput on damage. */
+  /**
+   * The next complete records, at most so many and about so many bytes; none when the writer has written no more yet.
+   * @throws BadInput on damage, once what stands before it has been given out: the position is past that already.
+   */
   read(recordsMax: number, bytesMax: number): JournalRecord[] {
     const records: JournalRecord[] = [];
+    try {
+      this.#readInto(records, recordsMax, bytesMax);
+    } catch (error) {
+      if (!(error instanceof BadInput) || records.length === 0) throw error;
+    }
+    return records;
+  }
+
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
+  }
+
+  #readInto(records: JournalRecord[], recordsMax: number, bytesMax: number): void {
     let bytes = 0;
     while (records.length < recordsMax && bytes < bytesMax) {
       if (this.#fd === undefined && !this.#openSegment()) break;
@@ -174,12 +191,6 @@ export class JournalReader {
       bytes += this.#position.offset - before;
       if (this.#position.offset === before && !this.#nextSegment(got)) break;
     }
-    return records;
-  }
-
-  close(): void {
-    if (this.#fd !== undefined) closeSync(this.#fd);
-    this.#fd = undefined;
   }
 
   #openSegment(): boolean {

@@ -197,6 +197,19 @@ describe('JournalReader', () => {
     expect(reader.read(10, 10_000).map(({ seq }) => seq)).toEqual([2]);
   });
 
+  it('gives out what stands before damage first: nothing is lost when the file is mended', () => {
+    const { path, ends } = written(['a', 'b', 'c', 'd']);
+    const whole = readFileSync(path);
+    const broken = Buffer.from(whole);
+    broken[ends[1]! + 20]! ^= 1;
+    writeFileSync(path, broken);
+    const reader = new JournalReader(directory);
+    expect(reader.read(10, 10_000).map(({ seq }) => seq)).toEqual([1, 2]);
+    expect(() => reader.read(10, 10_000)).toThrow('record=3');
+    writeFileSync(path, whole);
+    expect(reader.read(10, 10_000).map(({ seq }) => seq)).toEqual([3, 4]);
+  });
+
   it('says when there is no journal at all', () => {
     expect(() => [...readJournal(join(directory, 'nowhere'))]).toThrow(BadInput);
   });
