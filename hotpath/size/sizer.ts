@@ -198,7 +198,7 @@ export class Sizer {
 
   #nextId(route: number): OpportunityId {
     this.#sightings[route]! += 1;
-    return `${this.#options.ids.prefix}${route}-${this.#sightings[route]!}` as OpportunityId;
+    return `${this.#options.ids.prefix}-${route}-${this.#sightings[route]!}` as OpportunityId;
   }
 }
 

@@ -109,8 +109,8 @@ describe('a plan', () => {
     expect(plan.netEdgeBps).toBeCloseTo(plan.expectedProfit.div(paid).times(1e4).toNumber(), 9);
     expect(plan.operation).toBe('op-1');
     expect(Object.keys(plan.rates).sort()).toEqual(['BTC', 'USDT']);
-    expect(sized!.opportunity).toMatchObject({ id: 'o0-1', route: ROUTE, family: 'spatial', asset: 'USDT' });
-    expect(plan.opportunity).toBe('o0-1');
+    expect(sized!.opportunity).toMatchObject({ id: 'o-0-1', route: ROUTE, family: 'spatial', asset: 'USDT' });
+    expect(plan.opportunity).toBe('o-0-1');
   });
 
   it('explains itself: gross − fees − slippage is the net profit', () => {
@@ -350,7 +350,7 @@ describe('the cool-down', () => {
 
   it('numbers what it sees route by route', () => {
     const { size } = stage(scene);
-    expect([0, 250, 500].map((at) => size(ROUTE, ms(at))!.opportunity.id)).toEqual(['o0-1', 'o0-2', 'o0-3']);
+    expect([0, 250, 500].map((at) => size(ROUTE, ms(at))!.opportunity.id)).toEqual(['o-0-1', 'o-0-2', 'o-0-3']);
   });
 
   it('walks only a few routes for one change; the others have their turn with the next', () => {
