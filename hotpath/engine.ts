@@ -187,9 +187,10 @@ export class Engine {
     return this.executor.counts.open === 0;
   }
 
-  /** Closes feeds and journal. What is still open is taken up at the next start. */
+  /** Closes feeds and journal. What is still open is left as it is and taken up at the next start. */
   finish(reason: string): void {
     this.#sweep?.cancel();
+    this.executor.stop();
     this.feed.stop();
     this.opportunities.closeAll();
     this.#publisher.record('engine-stopped', 'engine', { reason });

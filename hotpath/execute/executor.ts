@@ -70,6 +70,7 @@ export class Executor {
   readonly #open = new Map<string, Operation>();
   readonly #busy = new Map<InstrumentId, number>();
   #ordinal = 0;
+  #stopped = false;
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
@@ -108,6 +109,7 @@ export class Executor {
 
   /** Everything a venue says about an order, in any order, once or many times. */
   readonly onReport = (report: OrderReport): void => {
+    if (this.#stopped) return;
     const order = this.#orders.get(report.clientOrderId);
     if (order === undefined) {
       this.anomalies += 1;
@@ -130,6 +132,15 @@ export class Executor {
     const unknown = left.flatMap((open) => this.#resumeOne(open));
     this.#options.recorder.flush();
     for (const { request } of unknown) this.#options.gateway.probe(request.clientOrderId);
+  };
+
+  /**
+   * Nothing is sent, asked or written any more. What is open stays as the journal has it, and the next start takes it up: without books there is
+   * nothing to recover on.
+   */
+  readonly stop = (): void => {
+    this.#stopped = true;
+    for (const operation of this.#open.values()) operation.timer?.cancel();
   };
 
   /** Returns the orders that must be asked about. */
@@ -340,7 +351,6 @@ export class Executor {
   }
 
   #recover(operation: Operation, reason: string | undefined): void {
-    operation.round += 1;
     if (operation.state !== 'recovering') this.#move(operation, 'recovering', reason);
   }
 
@@ -351,14 +361,20 @@ export class Executor {
       return;
     }
     const requests = orders.map((order) => this.#request(operation, order.leg, order));
-    if (this.#options.ledger.reserve(requests, this.#instrument)) this.#send(operation, requests);
-    else this.#settleLater(operation);
+    if (!this.#options.ledger.reserve(requests, this.#instrument)) {
+      this.#settleLater(operation);
+      return;
+    }
+    operation.round += 1;
+    operation.waits = 0;
+    this.#send(operation, requests);
   }
 
   #settleLater(operation: Operation): void {
     const { clock, patience } = this.#options;
+    operation.waits += 1;
     operation.timer = clock.after(
-      Math.min(patience.probeMaxMs, patience.recoverAfterMs * 2 ** (operation.round - 1)),
+      Math.min(patience.probeMaxMs, patience.recoverAfterMs * 2 ** (operation.waits - 1)),
       () => {
         operation.timer = undefined;
         this.#settle(operation);
@@ -371,6 +387,7 @@ export class Executor {
     this.counts[operation.state === 'completed' ? 'completed' : 'failed'] -= 1;
     this.#ended.splice(this.#ended.indexOf(operation), 1);
     operation.round = 0;
+    operation.waits = 0;
     operation.probes = 0;
     this.#enter(operation);
     this.#move(operation, 'recovering', 'late-fill');

@@ -68,7 +68,9 @@ export class Operation {
   /** Fires when a venue has been silent for too long, or when recovery is to be tried again. */
   timer: Timer | undefined;
   probes = 0;
+  /** Recovery rounds that sent orders, and waits since the last of them. */
   round = 0;
+  waits = 0;
   realised: Decimal = ZERO;
   fees: Decimal = ZERO;
   #state: OperationState;
@@ -146,7 +148,8 @@ export class Operation {
   }
 
   view(): OperationView {
-    return { legs: this.legs.map((leg, at) => legView(leg, this.#flows[at]!)), rates: this.rates, round: this.round };
+    const { rates, round, waits } = this;
+    return { legs: this.legs.map((leg, at) => legView(leg, this.#flows[at]!)), rates, round, waits };
   }
 
   /** What each venue stands to move, in the numeraire: price × quantity of its legs. */

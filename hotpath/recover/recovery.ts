@@ -17,12 +17,16 @@ export type RecoveryMarket = {
 };
 
 export type RecoveryLimits = {
+  /** Rounds of orders after which the market is not to be had at any price we would pay. */
   readonly roundsMax: number;
+  /** Waits in a row for a live book or for funds: a venue that is away comes back in minutes, and until then a loose leg is nobody else's. */
+  readonly waitsMax: number;
   /** How far beyond the walked price a recovery order may trade, in basis points a round: it must get done. */
   readonly slackBps: number;
 };
 
-export const RECOVERY_LIMITS: RecoveryLimits = { roundsMax: 8, slackBps: 10 };
+/** With the executor's patience, 360 waits are half an hour. */
+export const RECOVERY_LIMITS: RecoveryLimits = { roundsMax: 8, waitsMax: 360, slackBps: 10 };
 
 /** A way to make the legs agree: every order it needs, and what the operation would be worth at the end, in the numeraire. */
 type Candidate = {
@@ -49,7 +53,7 @@ type Correction = {
  * stays as dust.
  */
 export function decideRecovery(view: OperationView, market: RecoveryMarket, limits: RecoveryLimits): Recovery {
-  const { legs, round } = view;
+  const { legs, round, waits } = view;
   if (legs.every(({ qty, filledQty }) => filledQty.eq(qty))) return { kind: 'complete' };
   if (legs.every(({ spent, received }) => spent.isZero() && received.isZero()))
     return { kind: 'complete', reason: 'unfilled' };
@@ -61,7 +65,9 @@ export function decideRecovery(view: OperationView, market: RecoveryMarket, limi
     if (candidate !== undefined && (best === undefined || isBetter(candidate, best))) best = candidate;
   }
   if (best?.orders.length === 0) return { kind: 'complete', reason: isEven(legs) ? 'recovered' : 'dust' };
-  if (round >= limits.roundsMax) return { kind: 'fail', reason: `RECOVERY_EXHAUSTED: ${imbalanceText(legs)}` };
+  if (round >= limits.roundsMax || waits >= limits.waitsMax) {
+    return { kind: 'fail', reason: `RECOVERY_EXHAUSTED: ${imbalanceText(legs)}` };
+  }
   if (best === undefined) return { kind: 'wait', reason: `NO_WAY_OUT_NOW: ${imbalanceText(legs)}` };
   return { kind: 'send', orders: best.orders };
 }

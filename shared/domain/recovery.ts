@@ -25,8 +25,10 @@ export type LegView = {
 export type OperationView = {
   readonly legs: readonly LegView[];
   readonly rates: Readonly<Record<string, Decimal>>;
-  /** Recovery rounds so far, waits included. */
+  /** Recovery rounds that have sent orders so far. */
   readonly round: number;
+  /** How often in a row nothing could be sent since. */
+  readonly waits: number;
 };
 
 export type RecoveryOrder = {

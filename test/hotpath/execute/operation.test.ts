@@ -192,8 +192,27 @@ describe('Executor', () => {
     });
     decision = { kind: 'complete' };
     say(sent.at(-1)!, fill(sent.at(-1)!, '0.1998'));
-    expect(views.map(({ round }) => round)).toEqual([0, 1, 2]);
+    expect(views.map(({ round, waits }) => [round, waits])).toEqual([
+      [0, 0],
+      [0, 1],
+      [1, 0],
+    ]);
     expect(told().slice(-2)).toEqual(['recovering NO_WAY_OUT_NOW', 'completed']);
+  });
+
+  it('does nothing more once stopped: what is open stays as the journal has it', () => {
+    executor.submit(planOf('op-1', [BUY, SELL]));
+    decision = { kind: 'wait', reason: 'NO_WAY_OUT_NOW' };
+    executor.submit(planOf('op-2', [['a:ETH/USDT', 'buy', '1', '2500']]));
+    say(sent[2]!, fill(sent[2]!, '0.5'));
+    say(sent[2]!, { kind: 'expired' });
+    executor.stop();
+    const events = journal.events.length;
+    clock.runUntil(120e9);
+    say(sent[0]!, fill(sent[0]!, '0.2'));
+    expect(journal.events.length).toBe(events);
+    expect([sent.length, probed.length, views.length]).toEqual([3, 0, 1]);
+    expect(executor.counts).toMatchObject({ open: 2 });
   });
 
   it('counts reports that make no sense and changes nothing', () => {

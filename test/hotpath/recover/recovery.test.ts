@@ -52,7 +52,7 @@ const market = (levels: RecoveryMarket['levels'], free = 1e9): RecoveryMarket =>
   levels,
   freeOf: () => new Decimal(free),
 });
-const view = (legs: readonly LegView[], round = 0): OperationView => ({ legs, rates, round });
+const view = (legs: readonly LegView[], round = 0, waits = 0): OperationView => ({ legs, rates, round, waits });
 const decide = (legs: readonly LegView[], around: RecoveryMarket, round = 0) =>
   decideRecovery(view(legs, round), around, RECOVERY_LIMITS);
 
@@ -164,6 +164,10 @@ describe('decideRecovery', () => {
       kind: 'fail',
       reason: 'RECOVERY_EXHAUSTED: BTC=0.999',
     });
+    const away = market(() => []);
+    const { waitsMax } = RECOVERY_LIMITS;
+    expect(decideRecovery(view(legs, 0, waitsMax - 1), away, RECOVERY_LIMITS).kind).toBe('wait');
+    expect(decideRecovery(view(legs, 0, waitsMax), away, RECOVERY_LIMITS).kind).toBe('fail');
   });
 
   it('takes what a thin book has and never calls the rest dust', () => {
