@@ -142,15 +142,4 @@ describe('the risk gate', () => {
       { name: 'book_age_ms', value: '2000', limit: '1000', passed: false },
     ]);
   });
-
-  it('answers within 5 µs of processor time a plan', () => {
-    const { approve } = gate();
-    for (let warm = 0; warm < 20_000; warm += 1) approve(plan, now);
-    const rounds = [1, 2, 3, 4, 5].map(() => {
-      const before = process.cpuUsage();
-      for (let asked = 0; asked < 10_000; asked += 1) approve(plan, now);
-      return process.cpuUsage(before).user / 10_000;
-    });
-    expect(Math.min(...rounds)).toBeLessThan(5);
-  });
 });
