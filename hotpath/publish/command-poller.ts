@@ -13,7 +13,8 @@ export type CommandPollerOptions = {
   readonly stream: string;
   readonly position: PositionFile<CommandPosition>;
   readonly nowMs: () => number;
-  readonly onCommand: (command: Command) => void;
+  /** Resolves once the command is carried out and written down: only then does the position move past it. */
+  readonly onCommand: (command: Command) => Promise<void>;
 };
 
 const RECORDS_MAX = 100;
@@ -22,7 +23,10 @@ const SEEN_MAX = 1_000;
 /** Looks for new shards this often. */
 const SHARDS_EVERY = 200;
 
-/** Reads the `commands` stream in order, shard by shard, and hands each command over once; what is no command is counted and skipped. */
+/**
+ * Reads the `commands` stream in order, shard by shard, and hands each command over once, except that an engine which died over a command is
+ * told it again; what is no command is counted and skipped.
+ */
 export class CommandPoller {
   malformed = 0;
   readonly #options: CommandPollerOptions;
@@ -55,7 +59,7 @@ export class CommandPoller {
     this.#iterators.delete(shard);
     const answer = await kinesis.send(new GetRecordsCommand({ ShardIterator: iterator, Limit: RECORDS_MAX }));
     for (const { Data, ApproximateArrivalTimestamp } of answer.Records ?? []) {
-      if ((ApproximateArrivalTimestamp?.getTime() ?? Infinity) >= this.#position.sinceMs) this.#hand(Data);
+      if ((ApproximateArrivalTimestamp?.getTime() ?? Infinity) >= this.#position.sinceMs) await this.#hand(Data);
     }
     const last = answer.Records?.at(-1)?.SequenceNumber;
     if (last !== undefined) this.#save({ ...this.#position.shards, [shard]: last });
@@ -69,7 +73,7 @@ export class CommandPoller {
     this.#closed.add(shard);
   }
 
-  #hand(data: Uint8Array | undefined): void {
+  async #hand(data: Uint8Array | undefined): Promise<void> {
     const parsed = command.safeParse(jsonFrom(data));
     if (!parsed.success) {
       this.malformed += 1;
@@ -84,7 +88,7 @@ export class CommandPoller {
         break;
       }
     }
-    this.#options.onCommand(parsed.data);
+    await this.#options.onCommand(parsed.data);
   }
 
   async #findShards(): Promise<void> {

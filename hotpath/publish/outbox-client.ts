@@ -9,6 +9,7 @@ export type OutboxClientOptions = {
   readonly worker: WorkerOptions;
   /** Last sequence number of the journal. */
   readonly lastSeq: () => number;
+  /** Returns once the command stands in the journal's file. */
   readonly onCommand: (command: Command) => void;
   /** The worker died of a bug; it is started again. */
   readonly onCrash: (error: Error) => void;
@@ -79,6 +80,7 @@ export class OutboxClient {
         return;
       case 'command':
         this.#options.onCommand(message.command);
+        this.#send({ kind: 'obeyed', id: message.command.id });
         return;
       case 'drained':
         this.#report = { published: message.published, lagMs: 0, lastError: '' };

@@ -19,7 +19,9 @@ export type WorkerOptions = {
 export type ToWorker =
   | { readonly kind: 'post'; readonly market: readonly MarketSample[]; readonly status: EngineStatus }
   /** Ship everything up to this sequence number, answer, end. */
-  | { readonly kind: 'drain'; readonly seq: number };
+  | { readonly kind: 'drain'; readonly seq: number }
+  /** The command was carried out and stands in the journal. */
+  | { readonly kind: 'obeyed'; readonly id: string };
 
 /** `lagMs`: age of the oldest record that is not acknowledged. `lastError`: empty while all goes well. */
 export type WorkerReport = { readonly published: number; readonly lagMs: number; readonly lastError: string };

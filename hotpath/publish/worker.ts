@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '#shared/assert.ts';
 import { systemClock } from '#shared/clock/clock.ts';
 import { randomFrom } from '#shared/random.ts';
+import type { Command } from '#shared/schema/command.ts';
 import type { MarketSample } from '#shared/schema/status.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import { dynamodbFrom, kinesisFrom, putRecordsTo, putStatus } from './aws.ts';
@@ -106,13 +107,24 @@ const sampleRecord = (sample: MarketSample): OutboxRecord => ({
   json: JSON.stringify(sample),
 });
 
+/** Told one at a time: the poller waits for each. */
+let onObeyed: (id: string) => void = () => undefined;
+
+const carryOut = (command: Command): Promise<void> =>
+  new Promise((resolve) => {
+    onObeyed = (id) => {
+      if (id === command.id) resolve();
+    };
+    tell({ kind: 'command', command });
+  });
+
 async function listenForEver(): Promise<void> {
   const poller = new CommandPoller({
     kinesis,
     stream: options.streams.commands,
     position: positionFile(options.commandsFile, (json) => json as CommandPosition),
     nowMs,
-    onCommand: (command) => tell({ kind: 'command', command }),
+    onCommand: carryOut,
   });
   for (;;) {
     const isGood = await attempt('commands', () => poller.poll());
@@ -135,8 +147,16 @@ function report(): void {
 }
 
 port.on('message', (message: ToWorker) => {
-  if (message.kind === 'post') posted = message;
-  else drainTo = message.seq;
+  switch (message.kind) {
+    case 'post':
+      posted = message;
+      return;
+    case 'drain':
+      drainTo = message.seq;
+      return;
+    case 'obeyed':
+      onObeyed(message.id);
+  }
 });
 
 await Promise.race([shipForEver(), postForEver(), listenForEver(), reportForEver()]);

@@ -17,8 +17,11 @@ import dynalite from 'dynalite';
 import kinesalite from 'kinesalite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { dynamodbFrom, kinesisFrom } from '#hotpath/publish/aws.ts';
+import type { CommandPollerOptions, CommandPosition } from '#hotpath/publish/command-poller.ts';
+import { CommandPoller } from '#hotpath/publish/command-poller.ts';
 import { Journal } from '#hotpath/publish/journal.ts';
 import { OutboxClient } from '#hotpath/publish/outbox-client.ts';
+import { positionFile } from '#hotpath/publish/position-file.ts';
 import { systemClock } from '#shared/clock/clock.ts';
 import type { Command } from '#shared/schema/command.ts';
 import { engineEvent } from '#shared/schema/event.ts';
@@ -250,6 +253,34 @@ describe('publish worker', () => {
     await until(() => commands.length >= 3);
     await pause(400);
     expect(commands.map(({ id }) => id).sort()).toEqual(['one', 'three', 'two']);
+  });
+
+  it('hands over again what an engine that died had not carried out', async () => {
+    await createStreams();
+    const heard: string[] = [];
+    const pollerWith = (onCommand: CommandPollerOptions['onCommand']): CommandPoller =>
+      new CommandPoller({
+        kinesis: kinesis(),
+        stream: 'commands',
+        position: positionFile(join(directory, 'commands.json'), (json) => json as CommandPosition),
+        nowMs: () => 0,
+        onCommand,
+      });
+    const stop: Command = { v: 1, id: 'one', by: 'me', at_ms: 1, kind: 'stop', reason: 'test' };
+    const Data = new TextEncoder().encode(JSON.stringify(stop));
+    await kinesis().send(new PutRecordCommand({ StreamName: 'commands', PartitionKey: 'one', Data }));
+    const dying = pollerWith(({ id }) => {
+      heard.push(id);
+      return new Promise(() => undefined);
+    });
+    void dying.poll();
+    await until(() => heard.length === 1);
+    await pause(200);
+    const next = pollerWith(async ({ id }) => void heard.push(id));
+    await next.poll();
+    expect(heard).toEqual(['one', 'one']);
+    await next.poll();
+    expect(heard.length).toBe(2);
   });
 });
 
