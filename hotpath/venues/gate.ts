@@ -9,6 +9,8 @@ import type { BookRules, Continuity, Frame, Market, MarketSink, Venue } from './
 import { asset, bodyFrom, bytesOf, END, idOf, keyCode, venueId } from './venue.ts';
 
 const GATE = venueId('gate');
+/** Every request must have a time; that it is the present one matters only where a request is signed. */
+const ANY_TIME = 1;
 
 /** What the markets share: the protocol, in which only the prefix of a channel's name differs, and its limits. */
 const streams = (prefix: 'spot' | 'futures') =>
@@ -17,7 +19,11 @@ const streams = (prefix: 'spot' | 'futures') =>
     subscribe: (symbols) => requestsOf('subscribe', prefix, symbols),
     unsubscribe: (symbols) => requestsOf('unsubscribe', prefix, symbols),
     limits: { symbolsPerSocket: 40, messagesPerSecond: 20 },
-    heartbeat: { kind: 'client-text', text: `{"channel":"${prefix}.ping"}`, everyMs: 15_000 },
+    heartbeat: {
+      kind: 'client-text',
+      text: JSON.stringify({ time: ANY_TIME, channel: `${prefix}.ping` }),
+      everyMs: 15_000,
+    },
     idleMs: 30_000,
     firstBookWithinMs: 5_000,
     book: { snapshot: { from: 'push' }, follows, depth: Infinity },
@@ -67,16 +73,17 @@ const spotUpdates: Market = {
  */
 export const gate: Venue = { id: GATE, markets: [spot, usdt], recorded: [spotUpdates] };
 
-/** One stream a request, as in every example of the documentation. Its `time` is checked only where a request is signed. */
+/** One stream a request, as in every example of the documentation. */
 function requestsOf(event: string, prefix: string, symbols: readonly string[]): readonly string[] {
-  return symbols.map((symbol) => JSON.stringify({ channel: `${prefix}.obu`, event, payload: [`ob.${symbol}.50`] }));
+  return symbols.map((symbol) => requestOf(event, `${prefix}.obu`, [`ob.${symbol}.50`]));
 }
 
 function updateRequestsOf(event: string, symbols: readonly string[]): readonly string[] {
-  return symbols.map((symbol) =>
-    JSON.stringify({ channel: 'spot.order_book_update', event, payload: [symbol, '100ms'] }),
-  );
+  return symbols.map((symbol) => requestOf(event, 'spot.order_book_update', [symbol, '100ms']));
 }
+
+const requestOf = (event: string, channel: string, payload: readonly string[]): string =>
+  JSON.stringify({ time: ANY_TIME, channel, event, payload });
 
 /**
  * 1. A full push replaces the book, and its u is the book's id; it may come again at any time.
@@ -150,7 +157,8 @@ function decode(frame: Frame, sink: MarketSink, channel: Uint8Array): void {
     if (key === KEY.channel) {
       frame.string();
       isOurs = frame.textIs(channel);
-      if (!isOurs) {
+      // A request that could not be read is refused without a channel.
+      if (!isOurs && frame.textEnd > frame.textStart) {
         if (frame.textIs(SPOT_PONG) || frame.textIs(FUTURES_PONG)) sink.control('pong', frame.text());
         return;
       }

@@ -90,21 +90,22 @@ describe('gate frames', () => {
       '{"channel":"spot.obu","event":"subscribe","error":{"code":2,"message":"Alert sub"},"result":{"status":"fail"}}',
       '{"channel":"spot.obu","event":"subscribe","result":null,"error":{"code":1,"message":"no"}}',
       '{"time":1,"channel":"spot.pong","event":"","result":null}',
+      '{"time":1,"channel":"","event":"","error":{"code":1,"message":"request payload does not follow json schema"},"result":null}',
       '{"time":1,"channel":"spot.trades","event":"subscribe","result":{"status":"success"}}',
     ];
     for (const frame of said) expect(rig.take({ frame })).toBeUndefined();
-    expect(rig.controls).toEqual(['ack', 'ack', 'error', 'error', 'pong']);
+    expect(rig.controls).toEqual(['ack', 'ack', 'error', 'error', 'pong', 'error']);
   });
 });
 
 describe('gate subscriptions', () => {
   it('name one stream each', () => {
     expect(usdt!.subscribe(['BTC_USDT', 'ETH_USDT'], 1)).toEqual([
-      '{"channel":"futures.obu","event":"subscribe","payload":["ob.BTC_USDT.50"]}',
-      '{"channel":"futures.obu","event":"subscribe","payload":["ob.ETH_USDT.50"]}',
+      '{"time":1,"channel":"futures.obu","event":"subscribe","payload":["ob.BTC_USDT.50"]}',
+      '{"time":1,"channel":"futures.obu","event":"subscribe","payload":["ob.ETH_USDT.50"]}',
     ]);
     expect(updates!.unsubscribe?.(['BTC_USDT'], 1)).toEqual([
-      '{"channel":"spot.order_book_update","event":"unsubscribe","payload":["BTC_USDT","100ms"]}',
+      '{"time":1,"channel":"spot.order_book_update","event":"unsubscribe","payload":["BTC_USDT","100ms"]}',
     ]);
   });
 });
