@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Decimal } from 'decimal.js';
 import type { InstrumentIndex } from '#shared/domain/ids.ts';
 import type { ApplyOutcome, MarketUpdate } from '#shared/domain/market-event.ts';
-import { APPLIED, DELTA, TRADE } from '#shared/domain/market-event.ts';
+import { APPLIED, DELTA, SNAPSHOT, TRADE } from '#shared/domain/market-event.ts';
 import { textOf } from '#shared/money/grid.ts';
 import type { Levels } from '../book/book.ts';
 import type { Venue } from '../venues/venue.ts';
@@ -36,7 +36,7 @@ export type BookReport = {
   readonly levels: { readonly bids: number; readonly asks: number };
   /** First 16 hex digits of SHA-256 over `price:size|…` of the bids high to low, `#`, the asks low to high. */
   readonly full_book_sha256_16: string;
-  /** After applied delta 1, 2, 5, 10, 20, 50, … */
+  /** After applied delta 1, 2, 5, 10, 20, 50, …; after those whole books where the venue sends nothing else. */
   readonly checkpoints: readonly Checkpoint[];
   readonly stats: {
     readonly snapshots: number;
@@ -87,28 +87,35 @@ export async function reportBooks(path: string, options: ReportOptions): Promise
 
 const TOP = 5;
 
-/** Follows one book through the replay: checkpoints at 1, 2, 5, 10, … applied deltas, and how often it crossed. */
+/** Follows one book through the replay: checkpoints, and how often it crossed. */
 class BookWatch {
-  readonly checkpoints: Checkpoint[] = [];
+  readonly deltas = new Checkpoints();
+  /** Of feeds that send the whole book each time. */
+  readonly fulls = new Checkpoints();
   crossed = 0;
   #isCrossed = false;
-  #deltas = 0;
-  #next = 1;
 
   see(replay: Replay, { kind, instrument }: MarketUpdate, outcome: ApplyOutcome, line: number): void {
     if (outcome !== APPLIED || kind === TRADE) return;
     const isCrossed = replay.store.depths.status(instrument) === 'crossed';
     if (isCrossed && !this.#isCrossed) this.crossed += 1;
     this.#isCrossed = isCrossed;
-    if (kind !== DELTA) return;
-    this.#deltas += 1;
-    if (this.#deltas < this.#next) return;
+    if (kind === DELTA) this.deltas.count(replay, instrument, line);
+    else if (kind === SNAPSHOT) this.fulls.count(replay, instrument, line);
+  }
+}
+
+/** The top of a book at its 1st, 2nd, 5th, 10th, … applied update of a kind. */
+class Checkpoints {
+  readonly list: Checkpoint[] = [];
+  #count = 0;
+  #next = 1;
+
+  count(replay: Replay, instrument: InstrumentIndex, line: number): void {
+    this.#count += 1;
+    if (this.#count < this.#next) return;
     this.#next = nextCheckpoint(this.#next);
-    this.checkpoints.push({
-      after_frame: line,
-      seq: sequenceOf(replay, instrument),
-      ...topOf(replay, instrument, TOP),
-    });
+    this.list.push({ after_frame: line, seq: sequenceOf(replay, instrument), ...topOf(replay, instrument, TOP) });
   }
 }
 
@@ -116,9 +123,15 @@ class BookWatch {
 const nextCheckpoint = (last: number): number => last * (String(last).startsWith('2') ? 2.5 : 2);
 
 /** Undefined for a symbol that never had a book. */
-function describe(replay: Replay, instrument: InstrumentIndex, { checkpoints }: BookWatch): BookReport | undefined {
+function describe(
+  replay: Replay,
+  instrument: InstrumentIndex,
+  { deltas: afterDeltas, fulls }: BookWatch,
+): BookReport | undefined {
   const { snapshots, deltas, deltasDropped, gaps, checksums, checksumsWrong } = replay.store.statistics(instrument);
   if (snapshots === 0) return undefined;
+  // Nothing but whole books: each of them is an update.
+  const sendsWhole = deltas === 0 && snapshots > 1;
   const { bids, asks } = topOf(replay, instrument, Infinity);
   const text = `${bids.map(levelText).join('|')}#${asks.map(levelText).join('|')}`;
   return {
@@ -126,10 +139,10 @@ function describe(replay: Replay, instrument: InstrumentIndex, { checkpoints }: 
     final_top5: { bids: bids.slice(0, TOP), asks: asks.slice(0, TOP) },
     levels: { bids: bids.length, asks: asks.length },
     full_book_sha256_16: createHash('sha256').update(text).digest('hex').slice(0, 16),
-    checkpoints,
+    checkpoints: (sendsWhole ? fulls : afterDeltas).list,
     stats: {
       snapshots,
-      applied: deltas,
+      applied: sendsWhole ? snapshots : deltas,
       stale_dropped: deltasDropped,
       gaps,
       cs_checked: checksums,

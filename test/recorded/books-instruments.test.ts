@@ -18,6 +18,18 @@ const cases = [
   ['gateio', 'currency_pairs', 'gate', 'spot', 1_450, 'BTC/USDT spot BTC_USDT 0.01 0.0001 1'],
   ['gateio', 'currency_pairs', 'gate', 'spot', 1_450, 'HAI/ETH spot HAI_ETH 0.00000001 0.001 1'],
   ['kraken', 'AssetPairs', 'kraken', 'spot', 290, 'DOGE/USD spot DOGE/USD 0.0000001 0.00000001 1'],
+  ['huobi', 'common/symbols', 'htx', 'spot', 900, 'YEE/BTC spot yeebtc 0.0000000001 0.01 1'],
+  [
+    'deribit',
+    'currency=BTC',
+    'deribit',
+    'options',
+    300,
+    'BTC/USD:BTC-210924-40000-P option BTC-24SEP21-40000-P 0.0005 0.1 1',
+  ],
+  ['deribit', 'currency=BTC', 'deribit', 'futures', 5, 'BTC/USD:BTC-210924 future BTC-24SEP21 0.5 10 1'],
+  ['deribit', 'currency=BTC', 'deribit', 'swap', 0, 'BTC/USD:BTC perpetual BTC-PERPETUAL 0.5 10 1'],
+  ['deribit', 'currency=USDC', 'deribit', 'swap', 0, 'UNI/USDC:USDC perpetual UNI_USDC-PERPETUAL 0.001 1 1'],
 ] as const;
 
 describe.skipIf(!hasRecorded)('recorded instrument lists (skipped without RECORDED_DIR)', () => {

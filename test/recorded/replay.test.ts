@@ -16,6 +16,9 @@ const files = [
   ['bybit/xrpusdt_linear_ob500_20241201', 'bybit_xrpusdt_linear_ob500'],
   ['cryptofeed/gateio', 'cryptofeed_gateio'],
   ['cryptofeed/kucoin', 'cryptofeed_kucoin'],
+  ['cryptofeed/huobi', 'cryptofeed_huobi'],
+  ['cryptofeed/bitfinex', 'cryptofeed_bitfinex'],
+  ['cryptofeed/deribit', 'cryptofeed_deribit'],
   ['hftbacktest/spot_btcusdt_20240808', 'hft_spot_btcusdt_20240808'],
   ['hftbacktest/usdm_btcusdt_20240808', 'hft_usdm_btcusdt_20240808'],
   ['hftbacktest/cm_btcusd_perp_20240808', 'hft_cm_btcusd_perp_20240808'],
@@ -26,6 +29,8 @@ const laneOfFile: Readonly<Record<string, string>> = { 'bybit/xrpusdt_linear_ob5
 type Expected = {
   readonly symbols: Readonly<Record<string, Partial<BookReport> & { readonly deltas?: number }>>;
 };
+/** Some are keyed `HUOBI:btcusdt`. */
+const withoutVenue = (symbol: string): string => symbol.replace(/^HUOBI:/, '');
 const expectedOf = (name: string): unknown => JSON.parse(readFileSync(`${recorded}/expected/${name}.json`, 'utf8'));
 
 describe.skipIf(!existsSync(recorded))('recorded frames, replayed (skipped without RECORDED_DIR)', () => {
@@ -37,9 +42,9 @@ describe.skipIf(!existsSync(recorded))('recorded frames, replayed (skipped witho
       ...(lane === undefined ? {} : { lane: laneFrom(lane, venues) }),
     });
     expect(report).toMatchObject({ gaps: 0, crossed: 0, malformed: 0 });
-    expect(Object.keys(report.books).sort()).toEqual(Object.keys(symbols).sort());
+    expect(Object.keys(report.books).sort()).toEqual(Object.keys(symbols).map(withoutVenue).sort());
     for (const [symbol, { stats, deltas, ...expected }] of Object.entries(symbols)) {
-      const found = report.books[symbol]!;
+      const found = report.books[withoutVenue(symbol)]!;
       expect(found, symbol).toMatchObject(expected);
       expect(found.stats.applied, symbol).toBe(stats?.applied ?? deltas);
       expect(found.stats.cs_ok, symbol).toBe(found.stats.cs_checked);
@@ -51,6 +56,21 @@ describe.skipIf(!existsSync(recorded))('recorded frames, replayed (skipped witho
     const { books } = await reportBooks(`${recorded}/derived/kraken_v2_from_v1.frames.jsonl.gz`, { venues });
     const checked = Object.values(books).map(({ stats }) => stats.cs_checked - stats.snapshots - stats.applied);
     expect(checked).toEqual(Object.keys(books).map(() => 0));
+  });
+
+  it('checks every checksum of Bitfinex, and counts every frame of its socket', async () => {
+    const { symbols } = expectedOf('derived_bitfinex_cs_seq') as Expected;
+    const report = await reportBooks(`${recorded}/derived/bitfinex_cs_seq.frames.jsonl.gz`, { venues });
+    expect(report).toMatchObject({ gaps: 0, crossed: 0, malformed: 0 });
+    // The peer kept no sequence, and a checksum alone is no delta to it.
+    for (const [symbol, { deltas, final_top5, levels, full_book_sha256_16 }] of Object.entries(symbols)) {
+      const { stats, ...found } = report.books[symbol]!;
+      expect(found, symbol).toMatchObject({ final_top5, levels, full_book_sha256_16 });
+      expect(stats.applied - stats.cs_checked, symbol).toBe(deltas);
+      expect(stats.cs_ok, symbol).toBe(stats.cs_checked);
+    }
+    const checked = Object.values(report.books).reduce((sum, { stats }) => sum + stats.cs_checked, 0);
+    expect(checked).toBe(78);
   });
 
   it('gives every figure of the known basis', async () => {
