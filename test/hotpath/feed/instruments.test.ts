@@ -46,7 +46,7 @@ describe('endpoints', () => {
   });
 
   it.each([
-    [{ engine: { ...config.engine, venues: ['nowhere'] } }, 'unknown venue "nowhere" (known: binance, okx, kraken)'],
+    [{ engine: { ...config.engine, venues: ['nowhere'] } }, 'unknown venue "nowhere" (known: binance, okx, kraken, '],
     [{ venues: { okx: { enabled: true, markets: ['moon'] } } }, 'venue "okx" has no market "moon"'],
     [{ venues: { okx: { enabled: true, urls: { moon: { ws: 'ws://a', rest: 'http://a' } } } } }, '"moon"'],
   ])('refuse what nobody has described: %#', (changed, message) => {
