@@ -20,7 +20,10 @@ export type StatusSources = {
 };
 
 const SAMPLE_LEVELS = 10;
+const NO_LEVEL = ['', ''] as const;
 const TOP_OPPORTUNITIES = 8;
+
+type Sampled = Pick<Engine, 'instruments'> & { readonly books: Pick<Engine['books'], 'depths' | 'levels'> };
 
 /** The engine in one record: made once a second, for the terminal, the state table and the metrics. */
 export function statusMaker(sources: StatusSources): () => EngineStatus {
@@ -79,8 +82,11 @@ export function statusMaker(sources: StatusSources): () => EngineStatus {
   };
 }
 
-/** Every instrument's best quote and first levels as they are now. The shortest text of a double read from decimal text is that text. */
-export function marketSamples({ instruments, books }: Engine, clock: Clock): MarketSample[] {
+/**
+ * Every instrument's best quote and first levels as they are now; a side without levels has empty text. The shortest text of a double read from
+ * decimal text is that text.
+ */
+export function marketSamples({ instruments, books }: Sampled, clock: Clock): MarketSample[] {
   const prices = new Float64Array(SAMPLE_LEVELS);
   const qtys = new Float64Array(SAMPLE_LEVELS);
   const nowNs = clock.now();
@@ -88,20 +94,21 @@ export function marketSamples({ instruments, books }: Engine, clock: Clock): Mar
     Array.from({ length: count }, (_, at) => [decimalText(prices[at]!), decimalText(qtys[at]!)]);
   return instruments.flatMap(({ id }, at) => {
     const index = at as InstrumentIndex;
+    // A book that is gone is told, or its last sample would stay live for ever; of one that never was there is nothing to tell.
+    if (books.levels(index) === undefined) return [];
     const bids = levels(books.depths.bids(index, prices, qtys));
     const asks = levels(books.depths.asks(index, prices, qtys));
-    const [bid] = bids;
-    const [ask] = asks;
-    // An instrument without a book has no price to sample; its venue's status says why.
-    if (bid === undefined || ask === undefined) return [];
+    const [bid, bidQty] = bids[0] ?? NO_LEVEL;
+    const [ask, askQty] = asks[0] ?? NO_LEVEL;
     return {
       instrument: id,
       at_ms: clock.unixMs(nowNs),
-      bid: bid[0],
-      bid_qty: bid[1],
-      ask: ask[0],
-      ask_qty: ask[1],
-      volume: '0',
+      bid,
+      bid_qty: bidQty,
+      ask,
+      ask_qty: askQty,
+      // Nobody counts trades yet.
+      volume: '',
       status: books.depths.status(index),
       age_ms: Math.min(books.depths.ageMs(index, nowNs), 86_400_000),
       bids,
