@@ -27,7 +27,12 @@ const messagesOf = (text: string): string[] =>
   text
     .split(/^(?=[<>=])/m)
     .filter((part) => /^[<=]/.test(part))
-    .map((part) => part.replace(/^[<=]\d*/, '').replaceAll(/\|[^|]+\|/g, '1'));
+    .map((part) =>
+      part
+        .replace(/^[<=]\d*/, '')
+        .replaceAll(/\|[^|]+\|/g, '1')
+        .trim(),
+    );
 
 /** Of a REST example: method, path and whether it is signed come first. */
 const bodyOf = (text: string): string => text.split('\n').slice(3).join('\n');
@@ -51,6 +56,12 @@ describe.skipIf(!hasRecorded)('messages of maintained clients (skipped without R
     ['gateio', 'gate:usdt', /Subscriptions/],
     ['gateio', 'gate:spot-updates', /Subscriptions/],
     ['kraken', 'krakenfutures:futures', /Subscriptions.Futures/],
+    ['kucoin', 'kucoin:spot', /Subscriptions/],
+    ['kucoin', 'kucoin:futures', /Subscriptions/],
+    ['kucoin', 'kucoin:spot-classic', /Subscriptions/],
+    ['kucoin', 'kucoin:futures-classic', /Subscriptions/],
+    ['mexc', 'mexc:spot', /Subscriptions.SpotApi/],
+    ['mexc', 'mexc:futures', /Subscriptions.FuturesApi/],
   ])('%s: %s refuses none of them', (client, name, paths) => {
     const messages = [...examplesOf(client)].flatMap(([path, text]) => (paths.test(path) ? messagesOf(text) : []));
     expect(messages.length).toBeGreaterThan(4);
@@ -80,6 +91,10 @@ describe.skipIf(!hasRecorded)('messages of maintained clients (skipped without R
       19137.74,
       19137.75,
     ],
+    ['kucoin', 'Subscriptions/Unified/OrderBook', 'kucoin:spot', 'ETH-USDT', SNAPSHOT, 25984468414, 90701.1, 90701.2],
+    ['kucoin', 'Subscriptions/Spot/AggBook', 'kucoin:spot-classic', 'BTC-USDT', DELTA, 14103847, 18891.9, 18906],
+    ['kucoin', 'Subscriptions/Futures/Book', 'kucoin:futures-classic', 'XBTUSDM', DELTA, 18, 0, 5000],
+    ['mexc', 'Subscriptions/FuturesApi/Book', 'mexc:futures', 'BTC_USDT', DELTA, 96801927, 0, 6859.5],
   ] as const)('%s: %s is a book', (client, path, name, symbol, kind, lastSequence, bid, ask) => {
     const rig = rigOf(name, symbol);
     const taken = messagesOf(examplesOf(client).get(path)!).map((frame) => rig.take({ frame })?.update);
@@ -94,6 +109,43 @@ describe.skipIf(!hasRecorded)('messages of maintained clients (skipped without R
     const taken = rigOf('gate:spot-updates', 'ETH_USDT').snapshot('ETH_USDT', Buffer.from(body));
     expect(taken?.update).toMatchObject({ kind: SNAPSHOT, lastSequence: 123456 });
     expect(taken?.update.asks).toMatchObject({ count: 2, priceDecimals: 2, qtyDecimals: 3 });
+  });
+
+  it.each([
+    ['kucoin', 'Spot/ExchangeData/GetAggregatedFullOrderBook', 'kucoin:spot-classic', 3262786978, 6500.16],
+    ['kucoin', 'Spot/ExchangeData/GetAggregatedPartialOrderBook', 'kucoin:spot-classic', 3262786978, 6500.16],
+    ['kucoin', 'Futures/ExchangeData/GetAggregatedFullOrderBook', 'kucoin:futures-classic', 100, 5000],
+    ['kucoin', 'Futures/ExchangeData/GetAggregatedPartialOrderBook', 'kucoin:futures-classic', 100, 5000],
+    ['kucoin', 'Unified/ExchangeData/GetOrderBook', 'kucoin:spot-classic', 20133903260, 104563.9],
+    ['mexc', 'SpotApi/ExchangeData/GetOrderBook', 'mexc:spot', 1112416, 14],
+  ])('%s: %s is a snapshot', (client, path, name, lastSequence, ask) => {
+    const body = bodyOf(examplesOf(client).get(`Endpoints/${path}`)!);
+    const { update } = rigOf(name, 'X').snapshot('X', Buffer.from(body))!;
+    expect(update).toMatchObject({ kind: SNAPSHOT, lastSequence });
+    expect(update.asks.prices[0]).toBe(ask);
+  });
+
+  it('reads the real KuCoin frames of 2026', () => {
+    type Vectors = { readonly frames: readonly { readonly v: string; readonly n: string; readonly raw: string }[] };
+    const { frames } = JSON.parse(readFileSync(`${recordedDir}/vectors/modern_frames_2026.json`, 'utf8')) as Vectors;
+    const told = (v: string, name: string, symbol: string): string[] => {
+      const rig = rigOf(name, symbol);
+      return frames.flatMap(({ v: venue, n, raw }) => {
+        const update = venue === v && !n.includes('(out)') ? rig.take({ frame: raw })?.update : undefined;
+        if (update === undefined) return [];
+        const { kind, firstSequence, lastSequence, venueTimeMs, bids, asks } = update;
+        return `${kind} ${firstSequence} ${lastSequence} ${venueTimeMs} ${bids.count} ${asks.count} ${bids.prices[0]!} ${bids.qtys[0]!}`;
+      });
+    };
+    expect(told('kucoin-uta', 'kucoin:futures', 'ETHUSDTM')).toEqual([
+      '0 1736604716203 1736604716203 1790114460661 2 2 2749.68 277',
+    ]);
+    expect(told('kucoin-uta', 'kucoin:futures', 'XBTUSDTM')).toEqual([
+      '1 1747821262584 1747821262585 1790114459839 2 0 85973.3 16236',
+    ]);
+    expect(told('kucoin-futures-classic', 'kucoin:futures-classic', 'XBTUSDTM')).toEqual([
+      '1 1747821025244 1747821025244 1790113097240 1 0 83614 12',
+    ]);
   });
 
   it.each([
@@ -115,6 +167,20 @@ describe.skipIf(!hasRecorded)('messages of maintained clients (skipped without R
         'BTC/USD:BTC-220930 FI_XBTUSD_220930 0.5 1 1 0 1',
         'BTC/USD:USD PF_XBTUSD 1 0.0001 0.0001 0 1',
       ],
+    ],
+    [
+      'kucoin',
+      'Spot/ExchangeData/GetSymbols',
+      'kucoin:spot',
+      ['XLM/USDT XLM-USDT 0.000001 0.0001 0.1 0.1 1', 'VET/USDT VET-USDT 0.0000001 0.0001 10 0.1 1'],
+    ],
+    ['kucoin', 'Futures/ExchangeData/GetOpenContracts', 'kucoin:futures', ['BTC/USDT:USDT XBTUSDTM 1 1 1 0 0.001']],
+    ['mexc', 'SpotApi/ExchangeData/GetExchangeInfo', 'mexc:spot', ['BROCK/USDT BROCKUSDT 0.00001 0.01 0.01 1 1']],
+    [
+      'mexc',
+      'FuturesApi/ExchangeData/GetSymbols',
+      'mexc:futures',
+      ['BTC/USDT:USDT BTC_USDT 0.5 1 1 0 0.0001', 'ETH/USDT:USDT ETH_USDT 0.05 1 1 0 0.001'],
     ],
   ])('%s: %s lists instruments', (client, path, name, expected) => {
     const market = marketOf(name);
