@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { BadInput } from '#shared/assert.ts';
 import { loadConfig } from '#shared/config/load.ts';
+import { checkOutputs } from '#local/run-options.ts';
 import { runProcesses } from '#local/run-processes.ts';
 import { runVirtually } from '#local/run-virtually.ts';
 import { configDir } from './config.ts';
@@ -79,6 +80,7 @@ recovers from it. Settings: arb config --schema.`,
         live: flags.live === true,
         table: flags.table && process.stdout.isTTY,
       };
+      checkOutputs(options);
       process.exitCode = flags.virtual === true ? await runVirtually(options) : await runProcesses(options);
     });
 }

@@ -246,7 +246,8 @@ class SeenMarkets {
 function listen(server: Server, { host, port }: Config['api']): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(error.code === 'EADDRINUSE' ? new BadInput(`port ${port} on ${host} is taken (the API's)`) : error);
+      const how = error.code === 'EADDRINUSE' ? 'is taken' : `cannot be listened on: ${error.code ?? error.message}`;
+      reject(new BadInput(`port ${port} on ${host} ${how} (the API's)`));
     });
     server.listen(port, host, () => {
       server.removeAllListeners('error');

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { accessSync, closeSync, constants, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { BadInput } from '#shared/assert.ts';
 import { recomputePnl } from '#shared/money/pnl.ts';
 import { textOf } from '#shared/money/grid.ts';
@@ -58,14 +58,38 @@ export function reportOf(
   });
 }
 
+/**
+ * Makes sure, before anything runs, that what a run leaves behind can be written: nobody should learn after an hour that it cannot.
+ * @throws BadInput naming the file or folder
+ */
+export function checkOutputs({ config, reportFile, recordFile }: RunOptions): void {
+  const { data_dir: folder } = config.system;
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    throw new BadInput(`cannot keep data in ${folder}: ${codeOf(error)}`);
+  }
+  for (const file of [reportFile, recordFile]) {
+    if (file === undefined) continue;
+    try {
+      closeSync(openSync(file, 'a'));
+    } catch (error) {
+      throw new BadInput(`cannot write ${file}: ${codeOf(error)}`);
+    }
+  }
+}
+
 /** @throws BadInput when the file cannot be written. */
 export function writeReport(file: string, report: RunReport): void {
   try {
     writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
   } catch (error) {
-    throw new BadInput(`cannot write ${file}: ${(error as NodeJS.ErrnoException).code ?? 'unwritable'}`);
+    throw new BadInput(`cannot write ${file}: ${codeOf(error)}`);
   }
 }
+
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? 'unwritable';
 
 /** A run in five lines, for people. */
 export function summaryOf({ seconds, opportunities, operations, fills, pnl, events, decisionHash }: RunReport): string {

@@ -281,8 +281,8 @@ async function conclude(
   };
   const journalDir = join(options.config.system.data_dir, 'journal');
   const report = reportOf(options, outcome, (afterSeq) => readJournal(journalDir, afterSeq));
-  if (options.reportFile !== undefined) writeReport(options.reportFile, report);
   process.stdout.write(summaryOf(report));
+  if (options.reportFile !== undefined) writeReport(options.reportFile, report);
 
   const complete =
     report.events.journalled === report.events.published && report.events.published === report.events.projected;

@@ -69,8 +69,8 @@ export async function runVirtually(options: RunOptions): Promise<number> {
     { status, decisionHash, firstSeq: 1, seconds, ...shipped },
     (afterSeq) => readJournal(journalDir, afterSeq),
   );
-  if (options.reportFile !== undefined) writeReport(options.reportFile, report);
   process.stdout.write(summaryOf(report));
+  if (options.reportFile !== undefined) writeReport(options.reportFile, report);
   return report.events.journalled === report.events.projected ? 0 : 1;
 }
 
