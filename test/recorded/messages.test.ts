@@ -48,6 +48,9 @@ const rigOf = (name: string, symbol: string): MarketRig => {
   return new MarketRig(marketOf(name), [instrumentOf(venue, market, symbol)]);
 };
 
+/** Single real frames of 2026. */
+type Vectors = { readonly frames: readonly { readonly v: string; readonly n: string; readonly raw: string }[] };
+
 describe.skipIf(!hasRecorded)('messages of maintained clients (skipped without RECORDED_DIR)', () => {
   it.each([
     ['bybit', 'bybit:spot', /Subscriptions/],
@@ -62,6 +65,9 @@ describe.skipIf(!hasRecorded)('messages of maintained clients (skipped without R
     ['kucoin', 'kucoin:futures-classic', /Subscriptions/],
     ['mexc', 'mexc:spot', /Subscriptions.SpotApi/],
     ['mexc', 'mexc:futures', /Subscriptions.FuturesApi/],
+    ['htx', 'htx:spot', /Subscriptions.Spot/],
+    ['htx', 'htx:swap', /Subscriptions.UsdtMarginSwap/],
+    ['bitfinex', 'bitfinex:spot', /Subscriptions/],
   ])('%s: %s refuses none of them', (client, name, paths) => {
     const messages = [...examplesOf(client)].flatMap(([path, text]) => (paths.test(path) ? messagesOf(text) : []));
     expect(messages.length).toBeGreaterThan(4);
@@ -95,6 +101,9 @@ describe.skipIf(!hasRecorded)('messages of maintained clients (skipped without R
     ['kucoin', 'Subscriptions/Spot/AggBook', 'kucoin:spot-classic', 'BTC-USDT', DELTA, 14103847, 18891.9, 18906],
     ['kucoin', 'Subscriptions/Futures/Book', 'kucoin:futures-classic', 'XBTUSDM', DELTA, 18, 0, 5000],
     ['mexc', 'Subscriptions/FuturesApi/Book', 'mexc:futures', 'BTC_USDT', DELTA, 96801927, 0, 6859.5],
+    ['htx', 'Subscriptions/Spot/OrderBook', 'htx:spot', 'ethusdt', SNAPSHOT, 136998124622, 52690.69, 52690.7],
+    ['htx', 'Subscriptions/UsdtMarginSwap/OrderBookIncr', 'htx:swap', 'ETH-USDT', SNAPSHOT, 1512467, 13071.9, 13081.9],
+    ['bitfinex', 'Subscriptions/Spot/OrderBook', 'bitfinex:spot', 'tETHUST', SNAPSHOT, NaN, 7254.7, 0],
   ] as const)('%s: %s is a book', (client, path, name, symbol, kind, lastSequence, bid, ask) => {
     const rig = rigOf(name, symbol);
     const taken = messagesOf(examplesOf(client).get(path)!).map((frame) => rig.take({ frame })?.update);
@@ -126,7 +135,6 @@ describe.skipIf(!hasRecorded)('messages of maintained clients (skipped without R
   });
 
   it('reads the real KuCoin frames of 2026', () => {
-    type Vectors = { readonly frames: readonly { readonly v: string; readonly n: string; readonly raw: string }[] };
     const { frames } = JSON.parse(readFileSync(`${recordedDir}/vectors/modern_frames_2026.json`, 'utf8')) as Vectors;
     const told = (v: string, name: string, symbol: string): string[] => {
       const rig = rigOf(name, symbol);
@@ -175,6 +183,8 @@ describe.skipIf(!hasRecorded)('messages of maintained clients (skipped without R
       ['XLM/USDT XLM-USDT 0.000001 0.0001 0.1 0.1 1', 'VET/USDT VET-USDT 0.0000001 0.0001 10 0.1 1'],
     ],
     ['kucoin', 'Futures/ExchangeData/GetOpenContracts', 'kucoin:futures', ['BTC/USDT:USDT XBTUSDTM 1 1 1 0 0.001']],
+    ['htx', 'Spot/ExchangeData/GetSymbolConfig', 'htx:spot', ['BTC3L/USDT btc3lusdt 0.0001 0.0001 0.01 5 1']],
+    ['htx', 'UsdtMarginSwap/ExchangeData/GetContractInfo', 'htx:swap', ['BTC/USDT:USDT BTC-USDT 0.1 1 1 0 0.001']],
     ['mexc', 'SpotApi/ExchangeData/GetExchangeInfo', 'mexc:spot', ['BROCK/USDT BROCKUSDT 0.00001 0.01 0.01 1 1']],
     [
       'mexc',
@@ -191,6 +201,50 @@ describe.skipIf(!hasRecorded)('messages of maintained clients (skipped without R
     );
     expect(numbers).toEqual(expected);
     expect(found.map(({ status }) => status)).toEqual(found.map(() => 'trading'));
+  });
+
+  it('reads the real HTX frames of 2026', () => {
+    const vectors = JSON.parse(readFileSync(`${recordedDir}/vectors/modern_frames_2026.json`, 'utf8')) as Vectors;
+    const frames = vectors.frames.filter(({ v, raw }) => v.startsWith('htx-spot') && !raw.includes('account-'));
+    const delta = rigOf('htx:spot', 'btcjpy');
+    const told = frames.map(({ raw }) => delta.take({ frame: raw })?.update);
+    expect(told[0]).toMatchObject({ kind: DELTA, lastSequence: 204675265972, previousSequence: 204675265969 });
+    expect([...told[0]!.bids.prices.slice(0, 3)]).toEqual([13640078, 13638902, 11001001]);
+    expect([...told[0]!.bids.qtys.slice(0, 3)]).toEqual([0.00036, 0.00017, 0]);
+    expect(told.slice(1)).toEqual([undefined, undefined]);
+    expect(delta.controls).toEqual(['error']);
+    const { update } = rigOf('htx:spot', 'batjpy').take({ frame: frames[1]!.raw })!;
+    expect(update).toMatchObject({ kind: SNAPSHOT, lastSequence: 200333109135, venueTimeMs: 1790134138994 });
+    expect([update.bids.count, update.asks.count, update.asks.prices[2]]).toEqual([3, 3, 14.72]);
+  });
+
+  it('takes HTX’s incremental updates of another depth for what they are', () => {
+    const [, frame] = messagesOf(examplesOf('htx').get('Subscriptions/Spot/OrderBookChange')!);
+    expect(rigOf('htx:spot', 'ethusdt').take({ frame: frame! })).toBeUndefined();
+    const { update } = rigOf('htx:spot', 'ethusdt').take({ frame: frame!.replace('mbp.5', 'mbp.150') })!;
+    expect(update).toMatchObject({ kind: DELTA, lastSequence: 100020146795, previousSequence: 100020146794 });
+    expect([update.bids.count, update.asks.count, update.asks.qtys[0]]).toEqual([0, 1, 26.75597395914065]);
+  });
+
+  it.each([
+    ['bitfinex:spot', 'GetSymbols', 'BTCUST', 'BTC/USDT tBTCUST 1', 200],
+    ['bitfinex:spot', 'GetSymbols', 'DSHUSD', 'DASH/USD tDSHUSD 1', 200],
+    ['bitfinex:swap', 'GetFuturesSymbols', 'BTCF0:USTF0', 'BTC/USDT:USDT tBTCF0:USTF0 1', 40],
+  ])('%s: lists what Bitfinex %s names and quotes', (name, list, pair, expected, least) => {
+    const market = marketOf(name);
+    const [pairs, names] = [list, 'GetAssetSymbols'].map((path) =>
+      bodyOf(examplesOf('bitfinex').get(`Endpoints/Spot/ExchangeData/${path}`)!),
+    );
+    const listed = (JSON.parse(pairs!) as readonly (readonly (readonly [string])[])[])[0]!.map(([symbol]) => symbol);
+    const tickers = listed.map((symbol) => [`t${symbol}`, 1, 1, 1, 1, 1, 1, 62_001.5, 1, 1, 1]);
+    const found = market.instruments.parse([pairs!, names!, JSON.stringify(tickers)], market.defaultFees);
+    expect(found.length).toBeGreaterThan(least);
+    expect(new Set(found.map(({ id }) => id)).size).toBe(found.length);
+    const one = found.find(({ venueSymbol }) => venueSymbol === `t${pair}`)!;
+    expect(`${one.symbol} ${one.venueSymbol} ${textOf(one.tick)}`).toBe(expected);
+    const quoted = JSON.stringify(tickers.filter(([symbol]) => symbol !== `t${pair}`));
+    const rest = market.instruments.parse([pairs!, names!, quoted], market.defaultFees);
+    expect(rest.map(({ venueSymbol }) => venueSymbol)).not.toContain(`t${pair}`);
   });
 
   it('gives the book of the real Bybit frames of 2026, and passes over its trades', () => {
