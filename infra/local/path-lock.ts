@@ -2,6 +2,9 @@ import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 
 import { join } from 'node:path';
 import { BadInput } from '#shared/assert.ts';
 
+/** In the folder that it claims. */
+export const LOCK_FILE = 'owner.lock';
+
 /** Folders that this process holds: a lock file with our own pid that is not among them is a dead namesake's. */
 const held = new Set<string>();
 
@@ -12,7 +15,7 @@ const held = new Set<string>();
  */
 export function lockFolder(folder: string): { readonly release: () => void } {
   mkdirSync(folder, { recursive: true });
-  const file = join(folder, 'owner.lock');
+  const file = join(folder, LOCK_FILE);
   if (held.has(file)) throw new BadInput(`${folder} is in use by this process`);
   const owner = ownerOf(file);
   if (owner !== undefined) throw new BadInput(`${folder} is in use by process ${owner} (lock file ${file})`);

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '#shared/clock/clock.ts';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
@@ -16,6 +16,7 @@ import { urlsOf } from '#simulator/urls.ts';
 import { createSimulator } from '#simulator/simulator.ts';
 import { startCloud } from './cloud.ts';
 import { inProcessTransport } from './in-process-transport.ts';
+import { LOCK_FILE, lockFolder } from './path-lock.ts';
 import type { RunOptions } from './run-options.ts';
 import { reportOf, summaryOf, writeReport } from './run-options.ts';
 import { withUrls } from './run-processes.ts';
@@ -35,9 +36,21 @@ const SHIP_WITHIN_MS = 300_000;
  * configured one, begun anew each time. What it journalled is shipped and projected afterwards, through the same peers as ever.
  */
 export async function runVirtually(options: RunOptions): Promise<number> {
-  const seconds = options.forSeconds!;
   const config = virtualConfig(options.config);
-  rmSync(config.system.data_dir, { recursive: true, force: true });
+  // Two at once would empty and fill each other's folder.
+  const lock = lockFolder(config.system.data_dir);
+  try {
+    for (const name of readdirSync(config.system.data_dir)) {
+      if (name !== LOCK_FILE) rmSync(join(config.system.data_dir, name), { recursive: true, force: true });
+    }
+    return await runIn(config, options);
+  } finally {
+    lock.release();
+  }
+}
+
+async function runIn(config: Config, options: RunOptions): Promise<number> {
+  const seconds = options.forSeconds!;
   const journalDir = join(config.system.data_dir, 'journal');
   const clock = new VirtualClock(ORIGIN_UNIX_NS);
   const random = randomFrom(options.seed);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
+import { lockFolder } from '#local/path-lock.ts';
 import type { RunReport } from '#local/run-report.ts';
 import { recomputePnl } from '#shared/money/pnl.ts';
 import { textOf } from '#shared/money/grid.ts';
@@ -44,6 +45,17 @@ it('repeats a virtual run to the byte, and another seed decides otherwise', asyn
   expect(two.text).toBe(one.text);
   expect(other.report.decisionHash).not.toBe(one.report.decisionHash);
   expectWhole({ report: one.report, data: join(one.data, 'virtual') });
+});
+
+it('refuses a second virtual run in the folder of one that is running', async () => {
+  const data = mkdtempSync(join(tmpdir(), 'arb-run-'));
+  const lock = lockFolder(join(data, 'virtual'));
+  // A lock of this process: it lives.
+  const second = run('node', ['bin/arb.ts', 'start', '--virtual', '--for', '1s', '--data', data]);
+  await expect(second).rejects.toMatchObject({
+    stderr: expect.stringContaining(`in use by process ${process.pid}`) as string,
+  });
+  lock.release();
 });
 
 it('runs as processes: everything that is journalled is published and projected', async () => {
