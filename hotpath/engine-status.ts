@@ -117,4 +117,8 @@ export function marketSamples({ instruments, books }: Sampled, clock: Clock): Ma
   });
 }
 
-const decimalText = (found: number): string => textOf(new Decimal(found));
+/** Decimals only where a double's text has an exponent: thousands of levels a second pass here, on the thread that trades. */
+function decimalText(found: number): string {
+  const text = String(found);
+  return text.includes('e') ? textOf(new Decimal(text)) : text;
+}
