@@ -64,6 +64,8 @@ async function openText(path: string): Promise<{ source: ReadStream; text: Reada
     if (!GZIP_MAGIC.every((byte, at) => buffer[at] === byte)) return { source, text: source, totalBytes: size };
     const gunzip = createGunzip({ chunkSize: 256 * 1024 });
     source.on('error', (error) => gunzip.destroy(error));
+    // Its reader hears of damage from the iteration; damage found after the reader has gone is nobody's.
+    gunzip.on('error', () => undefined);
     return { source, text: source.pipe(gunzip), totalBytes: size };
   } catch (error) {
     throw readable(error, path, 0);
