@@ -1,4 +1,6 @@
 import { once } from 'node:events';
+import type { Server } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -9,16 +11,21 @@ import { INFLATED_BYTES_MAX } from '#hotpath/runtime/inflate.ts';
 import { bitfinex } from '#hotpath/venues/bitfinex.ts';
 import { deribit } from '#hotpath/venues/deribit.ts';
 import { htx } from '#hotpath/venues/htx.ts';
+import { kucoin } from '#hotpath/venues/kucoin.ts';
+import { mexc } from '#hotpath/venues/mexc.ts';
 import type { Market, Venue } from '#hotpath/venues/venue.ts';
 import { systemClock } from '#shared/clock/clock.ts';
 import { endpointOf, feedOver } from './scripted-venue.ts';
 
 /** Sockets that need more than subscribing, against a real server on loopback that is scripted by the test. */
+let http: Server;
 let server: WebSocketServer;
 let clients: WebSocket[] = [];
 /** What each client was sent, in the order of their connections. */
 let heard: string[][] = [];
 let answer: (text: string, client: WebSocket) => void;
+/** The body that a path is answered with. */
+let body: (path: string) => string;
 const clock = systemClock();
 const transport = networkTransport(clock);
 const stops: (() => void)[] = [];
@@ -27,7 +34,9 @@ beforeEach(async () => {
   clients = [];
   heard = [];
   answer = () => undefined;
-  server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+  body = () => '';
+  http = createServer(({ url = '' }, response) => response.end(body(url)));
+  server = new WebSocketServer({ server: http });
   server.on('connection', (client) => {
     const texts: string[] = [];
     clients.push(client);
@@ -37,14 +46,16 @@ beforeEach(async () => {
       answer(data.toString(), client);
     });
   });
-  await once(server, 'listening');
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
 });
 
 afterEach(async () => {
   for (const stop of stops.splice(0)) stop();
   for (const client of clients) client.terminate();
   transport.end();
-  await new Promise((resolve) => server.close(resolve));
+  server.close();
+  await new Promise((resolve) => http.close(resolve));
 });
 
 const until = async (holds: () => boolean, withinMs = 5_000) => {
@@ -54,9 +65,13 @@ const until = async (holds: () => boolean, withinMs = 5_000) => {
 };
 
 function feedOf(venue: Venue, market: string, symbols: readonly string[], changes: Partial<Market> = {}) {
-  const ws = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const host = `127.0.0.1:${(http.address() as AddressInfo).port}`;
   const limits = { symbolsPerSocket: 25, messagesPerSecond: 100 };
-  const endpoint = endpointOf(venue, market, { limits, ...changes, urls: { ws, rest: 'http://127.0.0.1:9' } });
+  const endpoint = endpointOf(venue, market, {
+    limits,
+    ...changes,
+    urls: { ws: `ws://${host}`, rest: `http://${host}` },
+  });
   const wired = feedOver(endpoint, symbols, { clock, transport });
   wired.feed.start();
   stops.push(() => wired.feed.stop());
@@ -196,5 +211,78 @@ describe('Deribit', () => {
     tell(clients[0]!, { type: 'change', prev_change_id: 7, change_id: 8 });
     await until(() => clients.length === 2 && statusOf() === 'live');
     expect(heard[0]!.filter((text) => text.includes('unsubscribe'))).toEqual([]);
+  });
+});
+
+describe('KuCoin', () => {
+  const push = (client: WebSocket, kind: string, first: number, last: number) =>
+    client.send(
+      Buffer.from(
+        `{"T":"obu.SPOT","dp":"increment@10ms","t":"${kind}","P":1790114459840641662,"d":{"a":[["101","1"]],"b":[["100","${last}"]],"C":${last},"s":"BTC-USDT","M":1790114459839000000,"O":${first}}}`,
+      ),
+    );
+
+  it('holds the deltas that come before the snapshot, and subscribes anew after a gap', async () => {
+    let subscriptions = 0;
+    answer = (text, client) => {
+      const { id, action } = JSON.parse(text) as { id: string; action?: string };
+      client.send(Buffer.from(`{"id":"${id}","result":true}`));
+      if (action !== 'SUBSCRIBE') return;
+      subscriptions += 1;
+      const from = 100 * subscriptions;
+      push(client, 'delta', from - 1, from);
+      push(client, 'delta', from + 1, from + 3);
+      push(client, 'snapshot', from, from);
+    };
+    const { statusOf, books, status } = feedOf(kucoin, 'spot', ['BTC-USDT']);
+    await until(() => statusOf() === 'live');
+    expect(books.lastSequence(0 as never)).toBe(103);
+    expect(books.tops.bidQty[0]).toBe(103);
+    push(clients[0]!, 'delta', 105, 106);
+    await until(() => subscriptions === 2 && statusOf() === 'live');
+    expect(books.lastSequence(0 as never)).toBe(203);
+    expect(heard[0]!.map((text) => (JSON.parse(text) as { action: string }).action)).toEqual([
+      'SUBSCRIBE',
+      'UNSUBSCRIBE',
+      'SUBSCRIBE',
+    ]);
+    expect(status()).toMatchObject({ gaps: 1, reconnects: 0, malformed: 0 });
+  });
+});
+
+describe('MEXC', () => {
+  const channel = 'spot@public.aggre.depth.v3.api.pb@10ms@BTCUSDT';
+  /** Every length here is below 128: one byte each. */
+  const text = (tag: readonly number[], value: Buffer | string): Buffer => {
+    const bytes = Buffer.from(value);
+    return Buffer.concat([Buffer.from([...tag, bytes.length]), bytes]);
+  };
+  const push = (client: WebSocket, from: number, to: number): void => {
+    const level = Buffer.concat([text([0x0a], '100'), text([0x12], String(to))]);
+    const depths = Buffer.concat([text([0x12], level), text([0x22], String(from)), text([0x2a], String(to))]);
+    client.send(Buffer.concat([text([0x0a], channel), text([0x1a], 'BTCUSDT'), text([0xca, 0x13], depths)]));
+  };
+
+  it('reads protobuf and asks for its snapshot again until that joins', async () => {
+    const asked: string[] = [];
+    body = (path) => {
+      asked.push(path);
+      return JSON.stringify({ lastUpdateId: asked.length === 1 ? 7 : 12, bids: [['100', '1']], asks: [['101', '1']] });
+    };
+    answer = (request, client) => {
+      if (!request.includes('SUBSCRIPTION')) return;
+      client.send(`{"id":1,"code":0,"msg":"${channel}"}`);
+      push(client, 10, 12);
+      push(client, 13, 15);
+    };
+    const { statusOf, books, status } = feedOf(mexc, 'spot', ['BTCUSDT']);
+    await until(() => statusOf() === 'live');
+    expect(books.lastSequence(0 as never)).toBe(15);
+    expect(books.tops.bidQty[0]).toBe(15);
+    expect(asked).toEqual(Array(2).fill('/api/v3/depth?symbol=BTCUSDT&limit=1000'));
+    // A field that ends behind its frame: nothing of it can be read, and no book of the socket is believed until a new snapshot.
+    clients[0]!.send(Buffer.from([0x0a, 0x7f, 0x31]));
+    await until(() => status().malformed === 1);
+    expect(status()).toMatchObject({ gaps: 0, reconnects: 0 });
   });
 });
