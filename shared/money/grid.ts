@@ -16,10 +16,17 @@ export type Amount = Branded<Decimal, 'Amount'>;
 export const ZERO = new Decimal(0) as Amount;
 export const amountOf = (value: Decimal.Value): Amount => new Decimal(value) as Amount;
 
-/** Reads decimal text exactly. @throws BadInput on anything that is not a finite decimal. */
+/** An amount of more digits on either side of the point than this is none of anything; written out it could fill the memory. */
+const DIGITS_MAX = 100;
+
+/** Reads decimal text exactly. @throws BadInput on anything that is not a finite decimal of a size that occurs. */
 export function decimalFrom(text: string): Decimal {
-  if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) throw new BadInput(`not a decimal: "${text.slice(0, 40)}"`);
-  return new Decimal(text);
+  const isDecimal = text.length <= 2 * DIGITS_MAX && /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text);
+  const value = isDecimal ? new Decimal(text) : undefined;
+  if (value === undefined || !value.isFinite() || Math.abs(value.e) > DIGITS_MAX) {
+    throw new BadInput(`not a decimal: "${text.slice(0, 40)}"`);
+  }
+  return value;
 }
 
 /** Puts a detected price on the grid so that we never pay more or take less than was decided. */

@@ -1,0 +1,42 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { BadInput } from '#shared/assert.ts';
+import { decimalFrom, limitPrice, lotQty, textOf } from '#shared/money/grid.ts';
+
+describe('decimalFrom', () => {
+  it('reads decimal text exactly', () => {
+    for (const text of ['0', '-1.5', '12345678901234567.123456789012345678', '0.00000000000000000001']) {
+      expect(textOf(decimalFrom(text))).toBe(text);
+    }
+    expect(textOf(decimalFrom('1e-8'))).toBe('0.00000001');
+    expect(textOf(decimalFrom('0e999999999'))).toBe('0');
+  });
+
+  it('refuses what is none, and what nobody could ever write out', () => {
+    for (const text of ['', ' 1', '1 ', '.', '1.2.3', 'NaN', 'Infinity', '0x1', '1e', '--1', '1,5']) {
+      expect(() => decimalFrom(text), text).toThrow(BadInput);
+    }
+    for (const text of ['1e99999999999999999999', '1e-9000000000000000', '1e1000000', '1e-101', '9'.repeat(200)]) {
+      expect(() => decimalFrom(text), text.slice(0, 30)).toThrow(BadInput);
+    }
+  });
+});
+
+describe('grids', () => {
+  const cents = fc.integer({ min: 1, max: 1_000_000 });
+  it('never pay more, never take less, never trade more than was decided', () => {
+    fc.assert(
+      fc.property(fc.double({ min: 0.01, max: 1e6, noNaN: true }), cents, (found, units) => {
+        const grid = decimalFrom(`${units}e-2`);
+        const [bought, sold, qty] = [
+          limitPrice(found, grid, 'buy'),
+          limitPrice(found, grid, 'sell'),
+          lotQty(found, grid),
+        ];
+        expect(bought.lte(found) && sold.gte(found) && qty.lte(found)).toBe(true);
+        for (const value of [bought, sold, qty]) expect(value.mod(grid).isZero()).toBe(true);
+        expect(sold.minus(bought).lte(grid)).toBe(true);
+      }),
+    );
+  });
+});
