@@ -256,7 +256,7 @@ function readItem(frame: Frame, into: LevelBuffer, from: number, to: number): vo
   frame.takeLevel(into, index);
 }
 
-/** A varint of Unix milliseconds, six bytes today: more than eight would leave the exact integers. */
+/** A varint of Unix milliseconds: six bytes today, and eight could leave the exact integers. */
 function readMilliseconds(frame: Frame, start: number, end: number, update: MarketUpdate): void {
   if (end - start > 7) throw new BadInput('mexc: a time beyond all days');
   let value = 0;
