@@ -53,7 +53,8 @@ export function reportOf(
     seconds: Math.round(outcome.seconds * 1e3) / 1e3,
     pnl: { realised: textOf(pnl.realised), fees: textOf(pnl.fees) },
     published: outcome.published - before,
-    projected: outcome.projected - before,
+    // Nothing where the tables did not answer.
+    projected: Math.max(0, outcome.projected - before),
     decisionHash: outcome.decisionHash,
   });
 }

@@ -105,7 +105,12 @@ async function startCloudProcess(
       entry: 'infra/local/main.ts',
       args: [JSON.stringify({ config, dataDir: config.system.data_dir })],
     },
-    fail,
+    (how) => {
+      // What a dead process was asked it will not answer.
+      for (const answer of answers.values()) answer(-1);
+      answers.clear();
+      fail(how);
+    },
     (message) => {
       const { id, value } = message as { readonly id: number; readonly value?: number };
       answers.get(id)?.(value ?? -1);
@@ -267,7 +272,8 @@ async function conclude(
   const seconds = (clock.unixMs(clock.now()) - engine.startedAtMs) / 1e3;
   const finished = engine.finished();
   const status = finished?.status ?? engine.lastStatus();
-  if (status === undefined) throw new BadInput(['the engine never came up:', ...engine.troubles()].join('\n'));
+  if (status === undefined)
+    throw new BadInput(['the run ended before the engine was up', ...engine.troubles()].join('\n'));
 
   const published = finished?.published ?? status.journal.published;
   const projected = await projectedUpTo(published, cloud.projected);
@@ -288,15 +294,19 @@ async function conclude(
     report.events.journalled === report.events.published && report.events.published === report.events.projected;
   if (!complete)
     process.stderr.write('arb: not everything was shipped in time; the next start goes on where this one stopped\n');
-  return graceful && complete ? 0 : 1;
+  if (finished === undefined)
+    process.stderr.write('arb: the engine did not live to its last word; the next start recovers\n');
+  return graceful && complete && finished !== undefined ? 0 : 1;
 }
 
 /** What the tables hold once they hold all that was published, or when waiting has an end. */
 async function projectedUpTo(published: number, projected: () => Promise<number>): Promise<number> {
   const clock = systemClock();
   const untilNs = clock.now() + PROJECT_WITHIN_MS * 1e6;
+  let count = 0;
   for (;;) {
-    const count = await projected();
+    // Without an answer the last one stands.
+    count = Math.max(count, await projected());
     if (count >= published || clock.now() > untilNs) return count;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }

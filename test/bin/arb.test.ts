@@ -81,6 +81,16 @@ it('says what is wrong when a symbol is listed nowhere, and stops what it had st
   expect(status).toBe(1);
 });
 
+it('says so when a run is over before its engine is up', () => {
+  const { status, stderr } = arb(['start', '--for', '1ms', '--data', join(dir, 'short')], {
+    ARB_API__PORT: '0',
+    ARB_SIMULATOR__PORT: '0',
+    ARB_SYSTEM__LOG_LEVEL: 'error',
+  });
+  expect(stderr).toMatch(/^arb: the run ended before the engine was up$/m);
+  expect(status).toBe(1);
+});
+
 it.each(['ARB_API__PORT', 'ARB_SIMULATOR__PORT'])('names the port that is taken (%s)', async (name) => {
   const taken = createServer().listen(0, '127.0.0.1');
   await once(taken, 'listening');
