@@ -4,6 +4,7 @@ import type { TimeNs, UnixNsText } from '../domain/ids.ts';
 export type Clock = {
   /** Nanoseconds since the origin; never goes back. */
   readonly now: () => TimeNs;
+  /** Wall time, which may be set: for people and events, never for measuring. */
   readonly unixNs: (at: TimeNs) => UnixNsText;
   readonly unixMs: (at: TimeNs) => number;
   /** Runs `task` once, `delayMs` from now. */
@@ -12,13 +13,27 @@ export type Clock = {
 
 export type Timer = { readonly cancel: () => void };
 
-/** The machine's clock: monotonic readings against one wall-clock origin taken at start. */
+/** A wall clock this far from ours was set, or our monotonic one stood still: machines sleep, and so do functions between two requests. */
+const WALL_SLIP_MS = 500;
+
+/** The machine's clock: monotonic readings against the wall clock, which is read once and again when it has slipped. */
 export function systemClock(): Clock {
-  const originUnixNs = BigInt(Date.now()) * 1_000_000n;
   const started = performance.now();
+  const elapsedMs = (): number => performance.now() - started;
+  let originMs = Date.now();
+  let wall = wallTimes(BigInt(originMs) * 1_000_000n);
+  const current = (): Pick<Clock, 'unixNs' | 'unixMs'> => {
+    const foundMs = Date.now() - elapsedMs();
+    if (Math.abs(foundMs - originMs) > WALL_SLIP_MS) {
+      originMs = Math.round(foundMs);
+      wall = wallTimes(BigInt(originMs) * 1_000_000n);
+    }
+    return wall;
+  };
   return {
-    now: () => ((performance.now() - started) * 1e6) as TimeNs,
-    ...wallTimes(originUnixNs),
+    now: () => (elapsedMs() * 1e6) as TimeNs,
+    unixNs: (at) => current().unixNs(at),
+    unixMs: (at) => current().unixMs(at),
     after: (delayMs, task) => {
       const handle = setTimeout(task, delayMs);
       return { cancel: () => clearTimeout(handle) };
