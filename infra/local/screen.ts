@@ -19,7 +19,9 @@ export class Screen {
   show(status: EngineStatus, extras: TableExtras): void {
     this.#shown += 1;
     if (this.#table) {
-      const lines = tableOf(status, extras, this.#out.columns);
+      // A terminal that does not know its size says 0. The cursor cannot go back to lines that have left the screen: one line is its own.
+      const { columns, rows } = this.#out;
+      const lines = tableOf(status, extras, columns > 0 ? columns : 100, rows > 1 ? rows - 1 : Infinity);
       this.#out.write(`${this.#eraser()}${lines.join('\n')}\n`);
       this.#drawn = lines.length;
     } else if (this.#shown % LINE_EVERY === 1) {

@@ -12,8 +12,20 @@ export type TableExtras = {
 const bold = (text: string): string => `\u001b[1m${text}\u001b[22m`;
 const dim = (text: string): string => `\u001b[2m${text}\u001b[22m`;
 
-/** The whole live view as lines of text, at most `width` columns. Pure: the terminal belongs to the caller. */
-export function tableOf(status: EngineStatus, extras: TableExtras, width = 100): string[] {
+/**
+ * The whole live view as lines of text, at most `width` columns and `height` lines: where there is little room, the opportunities go
+ * first. Pure: the terminal belongs to the caller.
+ */
+export function tableOf(status: EngineStatus, extras: TableExtras, width = 100, height = Infinity): string[] {
+  const { opportunities: seen } = status;
+  const over = Math.max(0, linesOf(status, extras).length - height);
+  const top = seen.top.slice(0, Math.max(0, seen.top.length - over));
+  return linesOf({ ...status, opportunities: { ...seen, top } }, extras)
+    .slice(0, height)
+    .map((line) => cut(line, width));
+}
+
+function linesOf(status: EngineStatus, extras: TableExtras): string[] {
   return [
     ...head(status, extras),
     '',
@@ -25,7 +37,7 @@ export function tableOf(status: EngineStatus, extras: TableExtras, width = 100):
     '',
     dim(`API ${extras.apiUrl}   Ctrl-C drains and stops, twice stops at once`),
     ...(extras.notice === undefined ? [] : [dim(extras.notice)]),
-  ].map((line) => cut(line, width));
+  ];
 }
 
 function head(status: EngineStatus, { seconds, ofSeconds, restarts }: TableExtras): string[] {

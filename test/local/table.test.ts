@@ -60,4 +60,15 @@ describe('tableOf', () => {
   it('keeps every line within the width, not counting what colours it', () => {
     for (const line of plain(tableOf(status, extras, 40)).split('\n')) expect(line.length).toBeLessThanOrEqual(40);
   });
+
+  it('fits a low terminal: opportunities give way, the rest stays', () => {
+    const full = tableOf(status, extras, 100);
+    const busy = {
+      ...status,
+      opportunities: { ...status.opportunities, top: Array(8).fill(status.opportunities.top[0]) },
+    };
+    const low = tableOf(busy, extras, 100, full.length);
+    expect(low).toEqual(full);
+    expect(tableOf(status, extras, 100, 5)).toHaveLength(5);
+  });
 });
