@@ -113,6 +113,10 @@ async function put(
     },
     lastSeq: () => engine.journal.lastSeq,
     onCommand: (command) => engine.obey(command),
+    onTrouble: (lastError) => {
+      if (lastError === '') logger.info('publish-worker-recovered');
+      else logger.warn('publish-worker-stuck', { lastError });
+    },
     onCrash: (error) => logger.error('publish-worker-crashed', { message: error.message }),
   });
   const engine = await openEngine({

@@ -11,6 +11,8 @@ export type OutboxClientOptions = {
   readonly lastSeq: () => number;
   /** Returns once the command stands in the journal's file. */
   readonly onCommand: (command: Command) => void;
+  /** What keeps the worker from shipping, posting or hearing commands, each time that changes; empty once all goes well again. */
+  readonly onTrouble: (lastError: string) => void;
   /** The worker died of a bug; it is started again. */
   readonly onCrash: (error: Error) => void;
 };
@@ -76,6 +78,7 @@ export class OutboxClient {
   #hear(message: FromWorker): void {
     switch (message.kind) {
       case 'report':
+        if (message.lastError !== this.#report.lastError) this.#options.onTrouble(message.lastError);
         this.#report = { published: message.published, lagMs: message.lagMs, lastError: message.lastError };
         return;
       case 'command':

@@ -127,7 +127,13 @@ async function listenForEver(): Promise<void> {
     onCommand: carryOut,
   });
   for (;;) {
+    const { malformed } = poller;
     const isGood = await attempt('commands', () => poller.poll());
+    if (poller.malformed > malformed) {
+      failures.set('malformed', 'commands: a record that is no command was skipped');
+      report();
+      failures.delete('malformed');
+    }
     await wait(isGood ? COMMANDS_MS : RETRY_MS);
   }
 }

@@ -181,6 +181,9 @@ async function ship(
     },
     lastSeq: () => engine.journal.lastSeq,
     onCommand: () => undefined,
+    onTrouble: (lastError) => {
+      if (lastError !== '') logger.warn('publish-worker-stuck', { lastError });
+    },
     onCrash: (error) => logger.error('publish-worker-crashed', { message: error.message }),
   });
   outbox.start();

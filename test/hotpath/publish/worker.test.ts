@@ -39,6 +39,7 @@ let dynamodbPort: number;
 let journal: Journal;
 let clients: OutboxClient[];
 let commands: Command[];
+let troubles: string[];
 
 const listen = (server: Server, port: number): Promise<number> =>
   new Promise((resolve) => server.listen(port, '127.0.0.1', () => resolve((server.address() as AddressInfo).port)));
@@ -56,7 +57,7 @@ const kinesis = (): KinesisClient =>
 
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'worker-'));
-  commands = [];
+  [commands, troubles] = [[], []];
   clients = [];
   await startKinesis(0);
   dynamodbPeer = dynalite({ createTableMs: 0 });
@@ -76,6 +77,7 @@ function startOutbox(): OutboxClient {
     clock,
     lastSeq: () => journal.lastSeq,
     onCommand: (command) => commands.push(command),
+    onTrouble: (lastError) => troubles.push(lastError),
     onCrash: (error) => {
       throw error;
     },
@@ -185,16 +187,18 @@ describe('publish worker', () => {
     await until(() => second.lag.published === 2_300);
     expect(await second.drain(10_000)).toBe(true);
     expect(second.lag).toMatchObject({ published: 2_300, lagRecords: 0, lastError: '' });
+    expect(troubles).toContainEqual(expect.stringMatching(/^events: ECONNREFUSED/));
     expect(await checkStream()).toBeLessThanOrEqual(500);
   });
 
-  it('says that a stream does not exist and ships once it does', async () => {
+  it('says that a stream does not exist, ships once it does, and says that too', async () => {
     const outbox = startOutbox();
     append(5);
     await until(() => outbox.lag.lastError.includes('ResourceNotFoundException'));
     expect(outbox.lag.lastError).toMatch(/events/);
     await createStreams();
     await until(() => outbox.lag.published === 5);
+    await until(() => troubles.at(-1) === '');
     expect(await outbox.drain(10_000)).toBe(true);
     expect(await checkStream()).toBe(0);
   });
@@ -253,6 +257,7 @@ describe('publish worker', () => {
     await until(() => commands.length >= 3);
     await pause(400);
     expect(commands.map(({ id }) => id).sort()).toEqual(['one', 'three', 'two']);
+    expect(troubles).toContain('commands: a record that is no command was skipped');
   });
 
   it('hands over again what an engine that died had not carried out', async () => {
