@@ -11,6 +11,11 @@ export type Dialect = {
   readonly snapshotFrom: (symbol: string, text: string) => BookEvent;
   /** A snapshot of a book as it stands, as the venue would send it. */
   readonly snapshotText: (symbol: string, book: TruthBook) => string;
+  /**
+   * Where a socket's frames are counted: the frames that say what its later ones mean. They come unharmed, and each snapshot comes in its turn,
+   * on another socket.
+   */
+  readonly preamble?: readonly string[];
 };
 
 /** JSON with its numbers as texts. */

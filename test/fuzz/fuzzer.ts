@@ -56,6 +56,7 @@ class Fuzzer {
   readonly #changedBy: number[] = [];
   readonly #appliedFrame: number[] = [];
   #said: Said | undefined;
+  #losses = 0;
   readonly #prices = new Float64Array(20_000);
   readonly #qtys = new Float64Array(20_000);
 
@@ -74,7 +75,9 @@ class Fuzzer {
       instruments,
       venue,
       market: market.id,
-      onControl: () => undefined,
+      onControl: (kind) => {
+        if (kind === 'lost') this.#losses += 1;
+      },
       onUpdate: (update) => {
         const outcome = this.#store.apply(update);
         this.#said = { instrument: update.instrument, isQuote: update.kind === QUOTE, outcome };
@@ -82,9 +85,16 @@ class Fuzzer {
     });
   }
 
+  /** The venue counts the socket's frames: what it pushes comes in its turn or is missed. */
+  get #counts(): boolean {
+    return this.#stream.preamble !== undefined;
+  }
+
   /** Once through the stream, with about one book frame in `every` mutated. */
   run(every: number): this {
-    const { symbols, openings, frames } = this.#stream;
+    const { symbols, openings, frames, preamble = [] } = this.#stream;
+    for (const text of preamble) this.#decode(Buffer.from(text));
+    if (this.#counts) this.#sink.connection.sequence = 0;
     for (const [at, symbol] of symbols.entries()) {
       this.#truth[at] = new TruthBook();
       this.#advance(at, -1, openings.get(symbol)!);
@@ -117,14 +127,21 @@ class Fuzzer {
 
   #deliver(bytes: Buffer, number: number, kind: Kind | undefined): void {
     this.#said = undefined;
+    const losses = this.#losses;
     this.#clock.jumpTo(this.#clock.now() + 1e6);
     this.#sink.update.receivedTimeNs = this.#clock.now();
     const foreign = kind !== undefined && changesContent(kind);
     try {
-      this.#stream.market.decode(this.#frame.window(bytes, 0, bytes.length), this.#sink);
+      this.#decode(bytes);
     } catch (error) {
       this.#refused(error, foreign, number);
       return;
+    }
+    if (this.#losses > losses) this.#startOver(number);
+    // A changed channel number hides whose change it was; the next count does not tell.
+    const own = this.#stream.frames[number]!.event?.symbol;
+    if (foreign && own !== undefined && this.#counts) {
+      this.#restart(this.#stream.symbols.indexOf(own), number);
     }
     const said = this.#said as Said | undefined;
     if (said === undefined) return;
@@ -137,6 +154,16 @@ class Fuzzer {
       this.#askSnapshot(said.instrument, number);
     }
     if (!said.isQuote) this.#check(said.instrument, number);
+  }
+
+  #decode(bytes: Buffer): void {
+    this.#stream.market.decode(this.#frame.window(bytes, 0, bytes.length), this.#sink);
+  }
+
+  /** Frames of the socket are missing, and nobody knows of which book. */
+  #startOver(number: number): void {
+    this.tally.broken += 1;
+    for (const at of this.#stream.symbols.keys()) this.#restart(at, number);
   }
 
   #refused(error: unknown, foreign: boolean, number: number): void {
@@ -153,12 +180,15 @@ class Fuzzer {
 
   /** The answer is made now and comes within the next frames. */
   #askSnapshot(at: number, number: number): void {
-    const text = this.#stream.snapshotText(this.#stream.symbols[at]!, this.#truth[at]!);
     this.#pending[at] = {
-      bytes: Buffer.from(text),
+      bytes: this.#snapshotNow(at),
       frame: this.#changedBy[at]!,
       due: number + 1 + this.#random.integer(4),
     };
+  }
+
+  #snapshotNow(at: number): Buffer {
+    return Buffer.from(this.#stream.snapshotText(this.#stream.symbols[at]!, this.#truth[at]!));
   }
 
   #deliverSnapshots(number: number): void {
@@ -168,9 +198,13 @@ class Fuzzer {
       this.#pending[at] = undefined;
       this.tally.snapshots += 1;
       this.#sink.update.receivedTimeNs = this.#clock.now();
-      const frame = this.#frame.window(pending.bytes, 0, pending.bytes.length);
+      const bytes = this.#counts ? this.#snapshotNow(at) : pending.bytes;
+      const frame = this.#frame.window(bytes, 0, bytes.length);
+      const { sequence } = this.#sink.connection;
+      this.#sink.connection.sequence = NaN;
       if (snapshot.from !== 'rest') this.#stream.market.decode(frame, this.#sink);
       else snapshot.decode(frame, this.#sink, at as InstrumentIndex);
+      this.#sink.connection.sequence = sequence;
       this.#appliedFrame[at] = pending.frame;
       if (this.#said!.outcome === BROKEN) this.#askSnapshot(at, number);
       this.#check(at, number);

@@ -1,7 +1,10 @@
 import { snapshotSymbolOf } from '#hotpath/replay/lane.ts';
 import { binance } from '#hotpath/venues/binance.ts';
+import { bitfinex } from '#hotpath/venues/bitfinex.ts';
 import { bybit } from '#hotpath/venues/bybit.ts';
+import { deribit } from '#hotpath/venues/deribit.ts';
 import { gate } from '#hotpath/venues/gate.ts';
+import { htx } from '#hotpath/venues/htx.ts';
 import { kraken } from '#hotpath/venues/kraken.ts';
 import { krakenfutures } from '#hotpath/venues/krakenfutures.ts';
 import { kucoin } from '#hotpath/venues/kucoin.ts';
@@ -10,7 +13,10 @@ import { okx } from '#hotpath/venues/okx.ts';
 import type { Market, Venue } from '#hotpath/venues/venue.ts';
 import { hasRecorded, recordedLines } from '#test/support/recorded.ts';
 import { fixturesOf } from '#test/support/venue-fixture.ts';
+import * as bitfinexBooks from './bitfinex.ts';
+import * as deribitBooks from './deribit.ts';
 import type { Dialect, Traffic } from './dialect.ts';
+import * as htxBooks from './htx.ts';
 import * as kucoinBooks from './kucoin.ts';
 import * as mexcBooks from './mexc.ts';
 import type { BookEvent, Level } from './truth.ts';
@@ -37,6 +43,7 @@ export type Stream = {
   readonly states: ReadonlyMap<string, ReadonlyMap<number, number | string>>;
   /** A snapshot of a book as it stands, as the venue would send it. */
   readonly snapshotText: (symbol: string, book: TruthBook) => string;
+  readonly preamble: Dialect['preamble'];
 };
 
 const FRAMES_MAX = 4_000;
@@ -47,7 +54,7 @@ const OPENING_LEVELS = 150;
 export function streams(): readonly Stream[] {
   const [spot, usdm, coinm] = binance.markets;
   if (!hasRecorded) {
-    return [binance, okx, kraken, bybit, gate, krakenfutures, kucoin, mexc].flatMap((venue) =>
+    return [binance, okx, kraken, bybit, gate, krakenfutures, kucoin, mexc, htx, bitfinex, deribit].flatMap((venue) =>
       fixturesOf(venue).map(({ market, steps }) =>
         streamOf(
           `fixture ${venue.id} ${market.id}`,
@@ -74,6 +81,11 @@ export function streams(): readonly Stream[] {
       kucoin.recorded![1]!,
       retold(kucoinSpot, kucoinBooks.tellFuturesClassic),
     ),
+    streamOf('htx of recorded changes', htx, htx.markets[0]!, retold(kucoinSpot, htxBooks.tellSpot)),
+    streamOf('htx swaps of recorded changes', htx, htx.markets[1]!, retold(kucoinSpot, htxBooks.tellSwap)),
+    recorded('cryptofeed/bitfinex', bitfinex, bitfinex.markets[0]!),
+    recorded('cryptofeed/deribit', deribit, deribit.markets[2]!),
+    streamOf('deribit of recorded changes', deribit, deribit.markets[0]!, retold(kucoinSpot, deribitBooks.tell)),
     streamOf('mexc of recorded changes', mexc, mexc.markets[0]!, retold(kucoinSpot, mexcBooks.tellSpot)),
     streamOf('mexc futures of recorded changes', mexc, mexc.markets[1]!, retold(kucoinSpot, mexcBooks.tellFutures)),
     bybitLinear,
@@ -103,6 +115,9 @@ const dialects: ReadonlyMap<string, Dialect> = new Map([
   ['kucoin:futures-classic', kucoinBooks.futuresClassic],
   ['mexc:spot', mexcBooks.spot],
   ['mexc:futures', mexcBooks.futures],
+  ['htx:spot', htxBooks.spot],
+  ['htx:swap', htxBooks.swap],
+  ...deribit.markets.map(({ id }) => [`deribit:${id}`, deribitBooks.books] as const),
 ]);
 
 const trafficOf = (name: string, market: Market): Traffic[] =>
@@ -144,9 +159,10 @@ function streamOf(name: string, venue: Venue, market: Market, traffic: readonly 
   const openings = new Map<string, BookEvent>();
   const frames: CleanFrame[] = [];
   const pending: CleanFrame[] = [];
-  const dialect = dialects.get(`${venue.id}:${market.id}`);
+  const dialect = venue === bitfinex ? bitfinexBooks.dialectOf(traffic) : dialects.get(`${venue.id}:${market.id}`);
   const told = dialect ?? { eventFrom, snapshotFrom };
   for (const { symbol, text, ...rest } of traffic) {
+    if (dialect?.preamble?.includes(text) === true) continue;
     const event = symbol === undefined ? told.eventFrom(text) : shortened(told.snapshotFrom(symbol, text));
     if (event?.isSnapshot === true && !openings.has(event.symbol)) {
       openings.set(event.symbol, event);
@@ -172,6 +188,7 @@ function streamOf(name: string, venue: Venue, market: Market, traffic: readonly 
     openings,
     frames,
     vouched,
+    preamble: dialect?.preamble,
     states: statesOf(openings, frames, vouched),
     snapshotText: isKraken
       ? krakenSnapshot
