@@ -173,10 +173,19 @@ function optionsFrom(text: string | undefined): Options {
     const config = loadConfig({ dir, env: process.env, file: process.env['ARB_CONFIG'] });
     return { config, seed: process.pid, aws: { region } };
   }
-  const result = optionsSchema.safeParse(JSON.parse(text));
+  const result = optionsSchema.safeParse(jsonFrom(text));
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   throw new BadInput(`option ${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? ''}`);
+}
+
+function jsonFrom(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new BadInput(`options are no JSON: ${error.message}`, { cause: error });
+  }
 }
 
 /** Memory now and processor time since the last question. */
