@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import type { Gzip } from 'node:zlib';
 import { createGzip } from 'node:zlib';
@@ -15,6 +16,9 @@ const REST = 'rest';
 /**
  * Writes what a transport carries as a frame file: gzip, one JSON object a line with `t` (receive time, Unix nanoseconds), `k` (open, out, in, http),
  * `c` (connection), `u` (URL), `d` (text) or `b` (base64). `arb replay` reads it back.
+ *
+ * A file with something in it is an earlier start's and stays: this one goes on in `name.2.jsonl.gz`, and so on. A start after a crash
+ * would else wipe out what led to the crash.
  */
 export class FrameRecorder {
   readonly #clock: Clock;
@@ -28,7 +32,7 @@ export class FrameRecorder {
     this.#clock = clock;
     this.#logger = logger;
     this.#gzip = createGzip();
-    const file = createWriteStream(path);
+    const file = createWriteStream(unusedFrom(path));
     file.on('error', (error) => this.#stop(error.message));
     this.#written = finished(this.#gzip.pipe(file)).catch(() => undefined);
   }
@@ -85,6 +89,15 @@ export class FrameRecorder {
     this.#stopped = true;
     this.#gzip.end();
     this.#logger.error('recording-stopped', { reason });
+  }
+}
+
+function unusedFrom(path: string): string {
+  const [stem, ...suffixes] = basename(path).split('.');
+  for (let part = 1; ; part += 1) {
+    const name = [stem, ...(part === 1 ? [] : [part]), ...suffixes].join('.');
+    const candidate = join(dirname(path), name);
+    if ((statSync(candidate, { throwIfNoEntry: false })?.size ?? 0) === 0) return candidate;
   }
 }
 

@@ -71,10 +71,11 @@ export function checkOutputs({ config, reportFile, recordFile }: RunOptions): vo
   } catch (error) {
     throw new BadInput(`cannot keep data in ${folder}: ${codeOf(error)}`);
   }
-  for (const file of [reportFile, recordFile]) {
+  // The recording begins empty: an engine that starts with something in it goes on in a file beside it.
+  for (const [file, flags] of [[reportFile, 'a'] as const, [recordFile, 'w'] as const]) {
     if (file === undefined) continue;
     try {
-      closeSync(openSync(file, 'a'));
+      closeSync(openSync(file, flags));
     } catch (error) {
       throw new BadInput(`cannot write ${file}: ${codeOf(error)}`);
     }
