@@ -1,0 +1,237 @@
+import { assert } from '../assert.ts';
+import {
+  cell,
+  DENSITY,
+  evaluateWing,
+  FAR,
+  FORWARD,
+  MEAN,
+  MONEYNESS,
+  NEAR,
+  OFFSET,
+  S,
+  STRIKE,
+  UNDER,
+  VALUE,
+  Y,
+} from './wing.ts';
+
+export type Right = 'call' | 'put';
+
+/**
+ * A European option on an asset with a spot price. Years as {@link yearsBetween} counts them; volatility, rate and yield a year, continuously
+ * compounded, 0.05 is 5 %. Underlying and strike positive, years and volatility not negative: anything else gives NaN.
+ */
+export type SpotOption = {
+  readonly right: Right;
+  readonly underlying: number;
+  readonly strike: number;
+  readonly years: number;
+  readonly volatility: number;
+  readonly rate: number;
+  /** What holding the underlying earns: dividends, staking, the coin's own interest. */
+  readonly yield: number;
+};
+
+/** A European option on a forward or future: `underlying` is the forward of the option's own expiry. */
+export type ForwardOption = Omit<SpotOption, 'yield'>;
+
+/**
+ * Price and sensitivities in units of the premium's currency: delta and gamma to the underlying, vega to a volatility higher by 1.00, theta to a
+ * year passed (calendar time going on, so mostly negative), rho to a rate higher by 1.00.
+ */
+export type Valuation = {
+  readonly price: number;
+  readonly delta: number;
+  readonly gamma: number;
+  readonly vega: number;
+  readonly theta: number;
+  readonly rho: number;
+};
+
+/** {@link ForwardOption} by columns; `calls` holds 1 for a call, 0 for a put. */
+export type ForwardColumns = {
+  readonly calls: Uint8Array;
+  readonly underlying: Float64Array;
+  readonly strike: Float64Array;
+  readonly years: Float64Array;
+  readonly volatility: Float64Array;
+  readonly rate: Float64Array;
+};
+
+/** {@link SpotOption} by columns. */
+export type SpotColumns = ForwardColumns & { readonly yield: Float64Array };
+
+/** {@link Valuation} by columns, as long as the options' or longer. */
+export type ValuationColumns = { readonly [figure in keyof Valuation]: Float64Array };
+
+/**
+ * Black–Scholes–Merton with a continuous yield q, x = ln(S/K) + (r − q)T, d₁,₂ = x/(σ√T) ± σ√T/2:
+ * call = S·e^(−qT)Φ(d₁) − K·e^(−rT)Φ(d₂), put by parity.
+ * @see J. Hull, "Options, Futures, and Other Derivatives", ch. 17 (prices with a yield) and 19 (Greeks).
+ */
+export function blackScholes(option: SpotOption): Valuation {
+  fillRow(option, option.yield);
+  blackScholesInto(row, rowValue);
+  return valuationOfRow();
+}
+
+/**
+ * Black's model on a forward F: e^(−rT)·[F·Φ(d₁) − K·Φ(d₂)]. Theta and rho hold the forward still: rho is −T·price.
+ * @see F. Black, "The pricing of commodity contracts", J. Financial Economics 3 (1976) 167–179; Hull, ch. 18.
+ */
+export function black76(option: ForwardOption): Valuation {
+  fillRow(option, option.rate);
+  black76Into(row, rowValue);
+  return valuationOfRow();
+}
+
+/** {@link blackScholes} of every row, without allocation. */
+export function blackScholesInto(options: SpotColumns, out: ValuationColumns): void {
+  const count = rowsOf(options, out);
+  for (let at = 0; at < count; at += 1) {
+    loadSpot(options, at);
+    loadWing(options, at);
+    evaluateWing();
+    store(options, options.yield, out, at);
+    out.rho[at] = signOf(options, at) * options.years[at]! * cell[STRIKE]! * cell[VALUE]!;
+  }
+}
+
+/** {@link black76} of every row, without allocation. */
+export function black76Into(options: ForwardColumns, out: ValuationColumns): void {
+  const count = rowsOf(options, out);
+  for (let at = 0; at < count; at += 1) {
+    loadForward(options, at);
+    loadWing(options, at);
+    evaluateWing();
+    store(options, options.rate, out, at);
+    out.theta[at] = -cell[Y]! + options.rate[at]! * out.price[at]!;
+    out.rho[at] = -options.years[at]! * out.price[at]!;
+  }
+}
+
+/** Discounts both legs of row `at` and takes ln(F/K) into the cell. */
+export function loadSpot(options: Omit<SpotColumns, 'volatility'>, at: number): void {
+  const years = options.years[at]!;
+  const rate = options.rate[at]!;
+  const yielded = options.yield[at]!;
+  loadLogarithm(options, at);
+  cell[MONEYNESS] = cell[MONEYNESS]! + (rate - yielded) * years;
+  loadLegs(options, at, options.yield);
+}
+
+/** As {@link loadSpot}, for an underlying that is a forward: both legs are paid at expiry. */
+export function loadForward(options: Omit<ForwardColumns, 'volatility'>, at: number): void {
+  loadLogarithm(options, at);
+  loadLegs(options, at, options.rate);
+}
+
+/** Forward less strike of the row in the cell, without its sign, both discounted: K·(e^x − 1) near the middle, where subtracting would leave the rounding. */
+export function intrinsicOfCell(): number {
+  const strike = cell[STRIKE]!;
+  const moneyness = cell[MONEYNESS]!;
+  return Math.abs(Math.abs(moneyness) > 0.5 ? cell[FORWARD]! - strike : strike * Math.expm1(moneyness));
+}
+
+/** ln(S/K). A quotient near one has lost digits that the difference still has: minutes to expiry, the wings live on them. */
+function loadLogarithm(options: Omit<ForwardColumns, 'volatility'>, at: number): void {
+  const underlying = options.underlying[at]!;
+  const strike = options.strike[at]!;
+  const ratio = underlying / strike;
+  cell[MONEYNESS] = ratio > 0.5 && ratio < 2 ? Math.log1p((underlying - strike) / strike) : Math.log(ratio);
+}
+
+function loadLegs(options: Omit<ForwardColumns, 'volatility'>, at: number, yields: Float64Array): void {
+  const years = options.years[at]!;
+  const forward = options.underlying[at]! * Math.exp(-yields[at]! * years);
+  const strike = options.strike[at]! * Math.exp(-options.rate[at]! * years);
+  cell[FORWARD] = forward;
+  cell[STRIKE] = strike;
+  cell[UNDER] = cell[MONEYNESS]! > 0 ? strike : forward;
+  cell[MEAN] = Math.sqrt(forward * strike);
+  cell[Y] = years >= 0 ? Math.abs(cell[MONEYNESS]!) : Number.NaN;
+}
+
+function loadWing(options: ForwardColumns, at: number): void {
+  const volatility = options.volatility[at]!;
+  cell[S] = volatility >= 0 ? volatility * Math.sqrt(options.years[at]!) : Number.NaN;
+}
+
+/** Writes all but rho; leaves the loss to time in Y and the probability of exercise in VALUE. */
+function store(options: ForwardColumns, yields: Float64Array, out: ValuationColumns, at: number): void {
+  const underlying = options.underlying[at]!;
+  const forward = cell[FORWARD]!;
+  const strike = cell[STRIKE]!;
+  const s = cell[S]!;
+  const above = cell[MONEYNESS]! > 0;
+  const isCall = options.calls[at] === 1;
+  const sign = isCall ? 1 : -1;
+  const outside = isCall !== above;
+
+  const peak = cell[MEAN]! * cell[DENSITY]!;
+  const tail = (peak * cell[NEAR]!) / cell[UNDER]!;
+  const farTail = (peak * cell[FAR]!) / (above ? forward : strike);
+  // The smaller leg's probability is the near tail, or what is left of it when the middle lies beyond the strike.
+  const small = outside === cell[OFFSET]! >= 0 ? tail : 1 - tail;
+  const large = outside ? farTail : 1 - farTail;
+  const first = above ? large : small;
+  const second = above ? small : large;
+
+  const decay = s > 0 ? (peak * options.volatility[at]!) / (2 * Math.sqrt(options.years[at]!)) : 0;
+  out.price[at] = outside ? cell[VALUE]! : intrinsicOfCell() + cell[VALUE]!;
+  out.delta[at] = (sign * first * forward) / underlying;
+  out.gamma[at] = peak > 0 ? peak / (underlying * underlying * s) : peak;
+  out.vega[at] = peak * Math.sqrt(options.years[at]!);
+  out.theta[at] = -decay + sign * (yields[at]! * forward * first - options.rate[at]! * strike * second);
+  cell[Y] = decay;
+  cell[VALUE] = second;
+}
+
+const signOf = (options: ForwardColumns, at: number): number => (options.calls[at] === 1 ? 1 : -1);
+
+function rowsOf(options: ForwardColumns, out: ValuationColumns): number {
+  const count = options.strike.length;
+  assert(out.price.length >= count && out.rho.length >= count, 'there is a row of results for each option');
+  return count;
+}
+
+const row = {
+  calls: new Uint8Array(1),
+  underlying: new Float64Array(1),
+  strike: new Float64Array(1),
+  years: new Float64Array(1),
+  volatility: new Float64Array(1),
+  rate: new Float64Array(1),
+  yield: new Float64Array(1),
+} satisfies SpotColumns;
+
+const rowValue = {
+  price: new Float64Array(1),
+  delta: new Float64Array(1),
+  gamma: new Float64Array(1),
+  vega: new Float64Array(1),
+  theta: new Float64Array(1),
+  rho: new Float64Array(1),
+} satisfies ValuationColumns;
+
+function fillRow(option: ForwardOption, yielded: number): void {
+  row.calls[0] = option.right === 'call' ? 1 : 0;
+  row.underlying[0] = option.underlying;
+  row.strike[0] = option.strike;
+  row.years[0] = option.years;
+  row.volatility[0] = option.volatility;
+  row.rate[0] = option.rate;
+  row.yield[0] = yielded;
+}
+
+function valuationOfRow(): Valuation {
+  return {
+    price: rowValue.price[0]!,
+    delta: rowValue.delta[0]!,
+    gamma: rowValue.gamma[0]!,
+    vega: rowValue.vega[0]!,
+    theta: rowValue.theta[0]!,
+    rho: rowValue.rho[0]!,
+  };
+}

@@ -1,0 +1,184 @@
+import { spawnSync } from 'node:child_process';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { black76, blackScholes } from '#shared/quant/black.ts';
+import type { SpotOption, Valuation } from '#shared/quant/black.ts';
+import { impliedBlack76, impliedBlackScholes } from '#shared/quant/implied-volatility.ts';
+import type { Implied } from '#shared/quant/implied-volatility.ts';
+import { randomFrom } from '#shared/random.ts';
+
+/** Our prices, Greeks and implied volatilities against mpmath, wings, odd rates and last minutes included. */
+
+const CASES = 120_000;
+const FIGURES = ['price', 'delta', 'gamma', 'vega', 'theta', 'rho'] as const;
+/** Below this a double keeps fewer digits, ours and the reference's. */
+const LEAST = 1e-290;
+const VEGA_LEAST = 1e-8;
+const HALF_PLACE = 2 ** -53;
+
+type Case = { readonly model: 'spot' | 'forward'; readonly option: SpotOption };
+
+const isThere = spawnSync('python3', ['-c', 'import mpmath']).status === 0;
+
+describe.skipIf(!isThere)('against mpmath (skipped where python3 or its mpmath is absent)', () => {
+  const cases = casesFrom(20_260);
+  let references: readonly Valuation[] = [];
+  beforeAll(() => {
+    references = referencesOf(cases);
+  }, 600_000);
+
+  it('prices to 1e-12 and Greeks to 1e-9, relative', () => {
+    expect(references).toHaveLength(CASES);
+    const worst = { price: 0, delta: 0, gamma: 0, vega: 0, theta: 0, rho: 0 };
+    const compared = { ...worst };
+    for (const [at, each] of cases.entries()) {
+      const ours = valueOf(each);
+      for (const figure of FIGURES) {
+        const reference = references[at]![figure];
+        if (Math.abs(reference) < LEAST) continue;
+        compared[figure] += 1;
+        worst[figure] = Math.max(worst[figure], Math.abs(ours[figure] / reference - 1));
+      }
+    }
+    for (const figure of FIGURES)
+      print(`${figure}: ${compared[figure]} cases, worst ${worst[figure].toExponential(2)}`);
+    expect(compared.price).toBeGreaterThanOrEqual(100_000);
+    expect(worst.price).toBeLessThanOrEqual(1e-12);
+    for (const figure of FIGURES) expect(worst[figure], figure).toBeLessThanOrEqual(1e-9);
+  });
+
+  it('finds the volatility of the reference price again, or refuses because the price does not hold it', () => {
+    const count = {
+      solved: 0,
+      refused: 0,
+      refusedWithVega: 0,
+      refusedClose: 0,
+      evaluations: 0,
+      evaluationsMost: 0,
+      sharp: 0,
+    };
+    const worst = { withVega: 0, anywhere: 0, sharp: 0 };
+    for (const [at, each] of cases.entries()) {
+      const { price, vega } = references[at]!;
+      if (price < LEAST) continue;
+      const { volatility } = each.option;
+      const implied = impliedOf(each, price);
+      // How far the price's own last half place moves the volatility, relative.
+      const blur = (price * HALF_PLACE) / (vega * volatility);
+      if (implied.kind === 'refused') {
+        count.refused += 1;
+        if (vega > VEGA_LEAST) count.refusedWithVega += 1;
+        if (vega > VEGA_LEAST && blur < 1e-9) count.refusedClose += 1;
+        expect(['vega-vanishing', 'above-bound', 'below-intrinsic']).toContain(implied.reason);
+        expect(blur, JSON.stringify(each)).toBeGreaterThan(2e-10);
+        continue;
+      }
+      const error = Math.abs(implied.volatility / volatility - 1);
+      count.solved += 1;
+      count.evaluations += implied.evaluations;
+      count.evaluationsMost = Math.max(count.evaluationsMost, implied.evaluations);
+      worst.anywhere = Math.max(worst.anywhere, error);
+      if (vega > VEGA_LEAST) worst.withVega = Math.max(worst.withVega, error);
+      if (blur < 1e-14) {
+        count.sharp += 1;
+        worst.sharp = Math.max(worst.sharp, error);
+      }
+    }
+    print(
+      `implied: ${count.solved} solved, worst ${worst.anywhere.toExponential(2)} (vega > 1e-8: ${worst.withVega.toExponential(2)}); ` +
+        `price sharp to 1e-14: ${count.sharp}, worst ${worst.sharp.toExponential(2)}; ` +
+        `evaluations ${(count.evaluations / count.solved).toFixed(2)} mean, ${count.evaluationsMost} most; ` +
+        `refused ${count.refused}, of these with vega > 1e-8 ${count.refusedWithVega} (${count.refusedClose} whose rounding moves the volatility by less than 1e-9)`,
+    );
+    expect(count.solved).toBeGreaterThan(CASES / 2);
+    expect(worst.anywhere).toBeLessThanOrEqual(1e-9);
+    expect(worst.sharp).toBeLessThanOrEqual(1e-12);
+    expect(count.evaluationsMost).toBeLessThanOrEqual(6);
+  });
+});
+
+it('allocates nothing an option in the batch forms, and says how long one takes', () => {
+  // Plain Node: what the test runner does to imports keeps V8 from inlining.
+  const flags = ['--expose-gc', '--min-semi-space-size=64', '--max-semi-space-size=64'];
+  const { stdout, stderr, status } = spawnSync(process.execPath, [...flags, 'test/slow/quant-bench.ts'], {
+    encoding: 'utf8',
+  });
+  expect(status, stderr).toBe(0);
+  const results = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { readonly name: string; readonly ns: number; readonly bytes: number });
+  expect(results).toHaveLength(3);
+  for (const { name, ns, bytes } of results) {
+    print(`${name}: ${ns.toFixed(0)} ns an option, ${bytes.toFixed(2)} B`);
+    // One boxed double an option would be 12 bytes or more.
+    expect(bytes, name).toBeLessThan(3);
+  }
+});
+
+/** Half near the middle, half out to 36 standard deviations; a quarter of them minutes from expiry; rates of all signs and none. */
+function casesFrom(seed: number): readonly Case[] {
+  const random = randomFrom(seed);
+  const within = (low: number, high: number): number => low + (high - low) * random.next();
+  const rateOf = (): number => (random.next() < 0.15 ? 0 : within(-0.05, 0.15));
+  const yearsOf = [
+    () => within(1, 120) / 525_600,
+    () => within(1, 30) / 365,
+    () => within(0.1, 2),
+    () => within(2, 30),
+  ] as const;
+  const depths = [() => within(-1, 1), () => within(-8, 8), () => within(-36, 36)] as const;
+  return Array.from({ length: CASES }, (): Case => {
+    const model = random.next() < 0.5 ? 'spot' : 'forward';
+    const years = yearsOf[random.integer(4)]!();
+    const volatility = Math.exp(within(Math.log(0.03), Math.log(2.5)));
+    const rate = rateOf();
+    const carry = model === 'spot' ? rateOf() : rate;
+    const underlying = Math.exp(within(Math.log(0.01), Math.log(1e5)));
+    const depth = depths[random.integer(3)]!() * volatility * Math.sqrt(years);
+    const strike = underlying * Math.exp((rate - carry) * years + Math.max(-12, Math.min(12, depth)));
+    const right = random.next() < 0.5 ? 'call' : 'put';
+    return { model, option: { right, underlying, strike, years, volatility, rate, yield: carry } };
+  });
+}
+
+function referencesOf(cases: readonly Case[]): readonly Valuation[] {
+  const input = cases.map(({ model, option }) =>
+    [
+      model,
+      option.right === 'call' ? 1 : -1,
+      option.underlying,
+      option.strike,
+      option.years,
+      option.volatility,
+      option.rate,
+      option.yield,
+    ].join(' '),
+  );
+  const { stdout, stderr, status } = spawnSync('python3', ['test/slow/quant-reference.py'], {
+    input: input.join('\n'),
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  });
+  if (status !== 0) throw new Error(stderr);
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const [price, delta, gamma, vega, theta, rho] = line.split(' ').map(Number) as [
+        number,
+        number,
+        number,
+        number,
+        number,
+        number,
+      ];
+      return { price, delta, gamma, vega, theta, rho };
+    });
+}
+
+const valueOf = ({ model, option }: Case): Valuation => (model === 'spot' ? blackScholes(option) : black76(option));
+
+const impliedOf = ({ model, option }: Case, price: number): Implied =>
+  model === 'spot' ? impliedBlackScholes({ ...option, price }) : impliedBlack76({ ...option, price });
+
+const print = (line: string): boolean => process.stdout.write(`  ${line}\n`);
