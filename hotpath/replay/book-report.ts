@@ -24,6 +24,7 @@ export type FileReport = {
   readonly updates: number;
   readonly malformed: number;
   readonly seconds: number;
+  /** Breaks of a book's rules, and of a socket's own count of its frames. */
   readonly gaps: number;
   /** Times that a book was seen crossed. */
   readonly crossed: number;
@@ -79,7 +80,7 @@ export async function reportBooks(path: string, options: ReportOptions): Promise
     updates: replay.updates,
     malformed: replay.malformed,
     seconds: Number(survey.lastUnixNs - survey.firstUnixNs) / 1e9,
-    gaps: described.reduce((sum, [, { stats }]) => sum + stats.gaps, 0),
+    gaps: described.reduce((sum, [, { stats }]) => sum + stats.gaps, replay.losses),
     crossed: books.reduce((sum, { crossed }) => sum + crossed, 0),
     books: Object.fromEntries(described),
   };

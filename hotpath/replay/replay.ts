@@ -47,6 +47,8 @@ export class Replay {
   frames = 0;
   updates = 0;
   malformed = 0;
+  /** Times that a socket's own count showed that frames of it are missing. */
+  losses = 0;
   readonly #originUnixNs: bigint;
   readonly #players: readonly (readonly Player[])[];
   readonly #laneOf: readonly ReadonlyMap<string, number>[];
@@ -143,7 +145,9 @@ export class Replay {
       market: lane.market.id,
       onUpdate,
       onControl: (kind) => {
-        if (kind === 'lost') this.#distrust(lane);
+        if (kind !== 'lost') return;
+        this.losses += 1;
+        this.#distrust(lane);
       },
     });
   }
