@@ -2,6 +2,8 @@ import type { MarketUpdate } from '#shared/domain/market-event.ts';
 
 /** How long a smallest difference is remembered: twice this at most. Clocks drift, so old minima must go. */
 const HALF_WINDOW_MS = 30_000;
+/** No clock is off by a day: such a time is a slip of the venue's pen and says nothing. */
+const SENSELESS_MS = 86_400_000;
 
 /**
  * Estimates how far a venue's clock stands from ours as the smallest (received − venue time) of the last minute: the message that travelled fastest.
@@ -37,6 +39,10 @@ export class VenueClock {
       this.#turnMs = (next ? this.#turnMs : receivedMs) + HALF_WINDOW_MS;
     }
     const difference = receivedMs - venueTimeMs;
+    if (Math.abs(difference) > SENSELESS_MS) {
+      this.latenessMs = 0;
+      return;
+    }
     if (difference < this.#current) this.#current = difference;
     this.latenessMs = difference - Math.min(this.#current, this.#previous);
   }

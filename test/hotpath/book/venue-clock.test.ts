@@ -39,6 +39,17 @@ describe('VenueClock', () => {
     );
   });
 
+  it('does not let one senseless time make every book of the venue late for a minute', () => {
+    for (const senseless of [9.7e12, 0, -5]) {
+      const clock = new VenueClock(ORIGIN_MS);
+      expect(latenessOf(clock, 1e12, senseless)).toBe(0);
+      expect([1, 2, 3].map((at) => latenessOf(clock, 1e12 + at * 100 + 5, 1e12 + at * 100))).toEqual([0, 0, 0]);
+      expect(latenessOf(clock, 1e12 + 400, senseless)).toBe(0);
+      expect(latenessOf(clock, 1e12 + 507, 1e12 + 500)).toBe(2);
+      expect(clock.offsetMs()).toBe(5);
+    }
+  });
+
   it('knows no offset before the first message', () => {
     expect(new VenueClock(ORIGIN_MS).offsetMs()).toBeNaN();
   });
