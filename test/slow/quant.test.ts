@@ -115,7 +115,7 @@ it('allocates nothing an option in the batch forms, and says how long one takes'
   }
 });
 
-/** Half near the middle, half out to 36 standard deviations; a quarter of them minutes from expiry; rates of all signs and none. */
+/** A third each within 1, 8 and 36 standard deviations of the money; a quarter minutes from expiry; rates of all signs and none. */
 function casesFrom(seed: number): readonly Case[] {
   const random = randomFrom(seed);
   const within = (low: number, high: number): number => low + (high - low) * random.next();
