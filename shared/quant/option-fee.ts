@@ -7,7 +7,7 @@ export type OptionFeeRule = {
 /**
  * The fee of one contract on one unit of underlying, in the premium's currency: min(rate × underlying, cap × premium). Where the premium is paid in
  * coin the underlying is 1. Never a fraction of the premium alone: an option far out would look expensive, one deep in cheap.
- * @see https://www.deribit.com/kb/fees (0.03 % of the underlying, never above 12.5 % of the option's price).
+ * @see https://support.deribit.com/hc/en-us/articles/25944746248989-Fees (0.03 % of the underlying, capped at 12.5 % of the option's price).
  */
 export function optionFee(rule: OptionFeeRule, underlying: number, premium: number): number {
   return Math.min(rule.ofUnderlying * underlying, rule.capOfPremium * premium);
