@@ -259,7 +259,6 @@ export class Session {
     tally.trouble += 1;
     for (const subscription of this.#subscriptions) {
       books.distrust(subscription.instrument);
-      subscription.cancel();
       subscription.restart();
     }
     onChange('frames were lost');

@@ -15,7 +15,8 @@ const wire = {
   compression: 'gzip',
   heartbeat: { kind: 'server-text', reply: (ping) => ping.replace('ping', 'pong') },
   idleMs: 20_000,
-  firstBookWithinMs: 5_000,
+  // A socket's twenty subscriptions and then its snapshot requests are paced: seven seconds.
+  firstBookWithinMs: 10_000,
 } as const satisfies Partial<Market>;
 
 /** The tick-by-tick book of 150 levels a side, joined every 100 ms; incremental topics live on `/feed` alone. */
