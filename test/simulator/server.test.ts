@@ -76,7 +76,9 @@ describe('simulator behind sockets', () => {
   });
 
   it('says when its port is taken', async () => {
-    await expect(serveSimulator({ simulator, clock, port: server.port })).rejects.toThrow('is taken (the venue simulator');
+    await expect(serveSimulator({ simulator, clock, port: server.port })).rejects.toThrow(
+      'is taken (the venue simulator',
+    );
   });
 });
 
