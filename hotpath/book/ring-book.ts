@@ -57,7 +57,7 @@ export class RingSide implements BookSide {
     if (this.#inside === 0 || (aside.count > 0 && aside.bestKey() > this.#keyOf(this.#best))) {
       aside.best(prices, qtys, at);
     } else {
-      prices[at] = this.#keyOf(this.#best) * this.#direction;
+      prices[at] = this.#keyOf(this.#best) * this.#direction + 0;
       qtys[at] = this.#qtys[this.#best & MASK]!;
     }
   }
@@ -101,7 +101,7 @@ export class RingSide implements BookSide {
       const aside = this.#aside.keyAt(rank);
       const key = Math.max(inside, aside);
       if (key < limit) {
-        prices[to] = key * this.#direction;
+        prices[to] = key * this.#direction + 0;
         qtys[to] = inside > aside ? this.#qtys[position & MASK]! : this.#aside.qtyAt(rank);
         to += 1;
       }

@@ -11,7 +11,7 @@ const SHORT_MOVE = 24;
 export class SortedSide implements BookSide {
   count = 0;
   readonly #direction: Direction;
-  /** Price × direction, ascending. */
+  /** Price × direction, ascending. Reading adds 0, so that a price of nothing never comes out as −0. */
   #keys = new Float64Array(64);
   #qtys = new Float64Array(64);
 
@@ -34,7 +34,7 @@ export class SortedSide implements BookSide {
       prices[at] = NaN;
       qtys[at] = 0;
     } else {
-      prices[at] = this.#keys[this.count - 1]! * this.#direction;
+      prices[at] = this.#keys[this.count - 1]! * this.#direction + 0;
       qtys[at] = this.#qtys[this.count - 1]!;
     }
   }
@@ -70,7 +70,7 @@ export class SortedSide implements BookSide {
     let to = at;
     for (; level > 0 && to < prices.length; to += 1) {
       level -= 1;
-      prices[to] = this.#keys[level]! * this.#direction;
+      prices[to] = this.#keys[level]! * this.#direction + 0;
       qtys[to] = this.#qtys[level]!;
     }
     return to;
