@@ -4,7 +4,6 @@ import type { Asset, InstrumentId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Random } from '#shared/random.ts';
 import { randomFrom } from '#shared/random.ts';
-import { venues } from '#hotpath/venues/index.ts';
 
 /** One frame of a market's socket, or (for a venue that wants it) the answer to a snapshot request. */
 export type BenchFrame = {
@@ -75,7 +74,7 @@ const MISPRICED_EVERY = 10_000;
 /** Frames of three venues with fifty symbols each: 70 % best quotes, 20 % changes of 8 + 8 levels, 10 % of 20 + 20. The same for the same seed. */
 export function benchMarket(seed: number, count: number): BenchMarket {
   const random = randomFrom(seed);
-  const books = venues.flatMap(({ id }) =>
+  const books = Object.keys(dialects).flatMap((id) =>
     SYMBOLS.map((symbol) => new BookModel(id, symbol, random.fork(id + symbol))),
   );
   const instruments = books.map(({ instrument }) => instrument);
