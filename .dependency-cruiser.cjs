@@ -13,8 +13,8 @@ module.exports = {
       name: 'venue-describes-only',
       severity: 'error',
       comment: 'A venue file is data and pure functions.',
-      from: { path: '^hotpath/venues/(?!index|venue[.]ts)' },
-      to: { path: '^(hotpath|functions|infra|simulator|bin)/', pathNot: ['^hotpath/venues/venue[.]ts$'] },
+      from: { path: '^hotpath/venues/(?!index|venue)' },
+      to: { path: '^(hotpath|functions|infra|simulator|bin)/', pathNot: ['^hotpath/venues/venue[^/]*[.]ts$'] },
     },
     {
       name: 'route-family-sees-the-domain-only',

@@ -32,6 +32,9 @@ export type Listing = {
   readonly taker: Decimal;
 };
 
+/** As a venue describes it: the exchange numbers them. */
+export type ListingSpec = Omit<Listing, 'index'>;
+
 /** Traded on every venue: [symbol, price decimals by venue, lot decimals by venue], venues in the order of VENUES. */
 const SPOT: readonly SpotRow[] = [
   ['BTC/USDT', [2, 1, 1], [5, 8, 8]],

@@ -1,7 +1,7 @@
 import { assert } from '#shared/assert.ts';
 import type { InstrumentIndex, TimeNs } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
-import type { MarketUpdate } from '#shared/domain/market-event.ts';
+import type { MarketUpdate, ReferenceUpdate, TradePrint } from '#shared/domain/market-event.ts';
 import { SNAPSHOT } from '#shared/domain/market-event.ts';
 import type { Frame } from '../runtime/frame.ts';
 import { newLevelBuffer } from '../runtime/frame.ts';
@@ -17,6 +17,9 @@ type SinkOptions = {
   /** Called for each decoded update, before `decode` returns; the update is overwritten by the next frame. */
   readonly onUpdate: (update: MarketUpdate) => void;
   readonly onControl: MarketSink['control'];
+  /** Called for each decoded trade and reference update; overwritten by the next frame. */
+  readonly onPrint?: (print: TradePrint) => void;
+  readonly onReference?: (reference: ReferenceUpdate) => void;
 };
 
 /**
@@ -24,15 +27,21 @@ type SinkOptions = {
  */
 export class FeedSink implements MarketSink {
   readonly update: MarketUpdate = newMarketUpdate();
+  readonly print: TradePrint = newTradePrint();
+  readonly reference: ReferenceUpdate = newReferenceUpdate();
   readonly control: MarketSink['control'];
   /** To be reset when the sink goes on with another socket. */
   readonly connection = new ConnectionState();
   readonly #symbols: SymbolTable;
   readonly #onUpdate: (update: MarketUpdate) => void;
+  readonly #onPrint: SinkOptions['onPrint'];
+  readonly #onReference: SinkOptions['onReference'];
 
-  constructor({ instruments, venue, market, onUpdate, onControl }: SinkOptions) {
+  constructor({ instruments, venue, market, onUpdate, onControl, onPrint, onReference }: SinkOptions) {
     this.control = onControl;
     this.#onUpdate = onUpdate;
+    this.#onPrint = onPrint;
+    this.#onReference = onReference;
     this.#symbols = new SymbolTable(
       instruments.flatMap((instrument, index) =>
         instrument.venue === venue && instrument.market === market ? [[instrument.venueSymbol, index] as const] : [],
@@ -46,6 +55,20 @@ export class FeedSink implements MarketSink {
 
   publish(): void {
     this.#onUpdate(this.update);
+  }
+
+  publishPrint(): void {
+    this.print.receivedTimeNs = this.update.receivedTimeNs;
+    this.#onPrint?.(this.print);
+  }
+
+  clearReference(): void {
+    Object.assign(this.reference, NOTHING_SAID);
+  }
+
+  publishReference(): void {
+    this.reference.receivedTimeNs = this.update.receivedTimeNs;
+    this.#onReference?.(this.reference);
   }
 }
 
@@ -64,6 +87,40 @@ export function newMarketUpdate(): MarketUpdate {
     asks: newLevelBuffer(),
   };
 }
+
+export const newTradePrint = (): TradePrint => ({
+  instrument: 0 as InstrumentIndex,
+  price: NaN,
+  qty: NaN,
+  taker: 1,
+  venueTimeMs: NaN,
+  receivedTimeNs: NaN as TimeNs,
+});
+
+const NOTHING_SAID: Omit<ReferenceUpdate, 'instrument' | 'receivedTimeNs'> = {
+  venueTimeMs: NaN,
+  markPrice: NaN,
+  indexPrice: NaN,
+  fundingRate: NaN,
+  nextFundingTimeMs: NaN,
+  fundingIntervalMs: NaN,
+  bidVolatility: NaN,
+  askVolatility: NaN,
+  markVolatility: NaN,
+  delta: NaN,
+  gamma: NaN,
+  vega: NaN,
+  theta: NaN,
+  rho: NaN,
+  underlyingPrice: NaN,
+  interestRate: NaN,
+};
+
+export const newReferenceUpdate = (): ReferenceUpdate => ({
+  instrument: 0 as InstrumentIndex,
+  receivedTimeNs: NaN as TimeNs,
+  ...NOTHING_SAID,
+});
 
 /** Symbol bytes → index, without making a string: open addressing over FNV-1a, bytes compared on a hit. */
 class SymbolTable {

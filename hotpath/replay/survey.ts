@@ -1,7 +1,7 @@
 import { BadInput } from '#shared/assert.ts';
 import type { MarketUpdate } from '#shared/domain/market-event.ts';
 import { ConnectionState } from '../feed/connection-state.ts';
-import { newMarketUpdate } from '../feed/sink.ts';
+import { newMarketUpdate, newReferenceUpdate, newTradePrint } from '../feed/sink.ts';
 import { Frame } from '../runtime/frame.ts';
 import { unpackerOf } from '../runtime/inflate.ts';
 import type { MarketSink, Venue } from '../venues/venue.ts';
@@ -156,6 +156,8 @@ class Surveyor {
 /** Collects symbols: a sink that follows nothing and remembers what it was asked for. */
 class LaneSurvey implements MarketSink {
   readonly update: MarketUpdate = newMarketUpdate();
+  readonly print = newTradePrint();
+  readonly reference = newReferenceUpdate();
   /** Only instruments that we follow have channels here: there are none. */
   readonly connection = new ConnectionState();
   readonly siblings: readonly Lane[];
@@ -212,6 +214,18 @@ class LaneSurvey implements MarketSink {
 
   publish(): void {
     // Nothing is followed yet.
+  }
+
+  publishPrint(): void {
+    // Nor is any tape.
+  }
+
+  clearReference(): void {
+    // Nobody reads it.
+  }
+
+  publishReference(): void {
+    // Nobody is told.
   }
 
   control(): void {

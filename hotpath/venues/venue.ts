@@ -2,9 +2,10 @@ import type { z } from 'zod';
 import { BadInput } from '#shared/assert.ts';
 import type { Asset, InstrumentId, InstrumentIndex, VenueId } from '#shared/domain/ids.ts';
 import type { Fees, Instrument } from '#shared/domain/instrument.ts';
-import type { MarketUpdate } from '#shared/domain/market-event.ts';
+import type { MarketUpdate, ReferenceUpdate, TradePrint } from '#shared/domain/market-event.ts';
 import type { Frame } from '../runtime/frame.ts';
 import type { Compression } from '../runtime/inflate.ts';
+import type { Account } from './venue-account.ts';
 
 export type { Frame };
 export { END, keyCode, roomFor } from '../runtime/frame.ts';
@@ -19,6 +20,8 @@ export type Venue = {
   readonly markets: readonly Market[];
   /** Older protocols of the venue that recordings still speak: replayed, never connected to. */
   readonly recorded?: readonly Market[];
+  /** How one trades there; none where a venue is only watched. A market belongs to one account at most. */
+  readonly accounts?: readonly Account[];
 };
 
 export type Market = {
@@ -60,12 +63,37 @@ export type Market = {
   /** A subscription without a live book after this long is made again (venues ack unknown symbols and stay silent). */
   readonly firstBookWithinMs: number;
   readonly book: BookRules;
+  /** Channels beside the books: on sockets of their own, so that their volume never delays a book. Read by the same `decode`. */
+  readonly streams?: {
+    /** What the venue has here. */
+    readonly kinds: readonly StreamKind[];
+    /** Where it is not the books' URL. */
+    readonly wsUrl?: string;
+    readonly symbolsPerSocket: number;
+    readonly subscribe: (
+      kinds: readonly StreamKind[],
+      venueSymbols: readonly string[],
+      request: number,
+    ) => readonly string[];
+  };
+  /**
+   * The whole book by REST, for when no socket can be kept: shown, never traded on. Absent where `book.snapshot` is from REST already: that one serves.
+   */
+  readonly poll?: {
+    /** GET, relative to restUrl. */
+    readonly path: (venueSymbol: string) => string;
+    /** As a REST snapshot's. @throws BadInput */
+    readonly decode: (frame: Frame, sink: MarketSink, instrument: InstrumentIndex) => void;
+  };
   /**
    * Reads one frame of the public socket into `sink.update` and publishes it; unknown frames publish nothing. May be called with foreign
    * bytes. @throws BadInput when a frame of a known channel is malformed: the frame is counted, its book distrusted, the channel resubscribed.
    */
   readonly decode: (frame: Frame, sink: MarketSink) => void;
 };
+
+/** `trades`: the public tape. `reference`: mark and index price, funding, option volatilities and Greeks. */
+export type StreamKind = 'trades' | 'reference';
 
 /** How a book of this market starts and continues. */
 export type BookRules = {
@@ -117,6 +145,13 @@ export type MarketSink = {
   readonly find: (frame: Frame, start: number, end: number) => InstrumentIndex | -1;
   /** Hands `update` on. The decoder must have set every field of it. */
   readonly publish: () => void;
+  /** A trade of the tape, and what hands it on; every field set, `receivedTimeNs` by the engine. */
+  readonly print: TradePrint;
+  readonly publishPrint: () => void;
+  /** Mark, index, funding, Greeks. `clearReference` makes every number NaN; the decoder then sets what the frame says. */
+  readonly reference: ReferenceUpdate;
+  readonly clearReference: () => void;
+  readonly publishReference: () => void;
   /** A control frame. */
   readonly control: (kind: Control, text: string) => void;
   /** What this socket said earlier that its frames need to be understood. */

@@ -23,6 +23,8 @@ export type Instrument = {
   readonly symbol: string;
   /** The venue's spelling on the wire: `BTCUSDT`, `BTC-USDT-SWAP`. */
   readonly venueSymbol: string;
+  /** The venue's number for it, where orders must name that instead (OKX `instIdCode`). */
+  readonly venueCode?: string;
   readonly kind: InstrumentKind;
   readonly base: Asset;
   readonly quote: Asset;

@@ -43,6 +43,47 @@ export type MarketUpdate = {
 /** `live` alone is traded. `gap`: the venue's continuity or checksum rule was broken; only a snapshot heals it. */
 export type BookStatus = 'syncing' | 'live' | 'stale' | 'crossed' | 'gap';
 
+/** One trade of the public tape; one instance for the whole run, overwritten. */
+export type TradePrint = {
+  instrument: InstrumentIndex;
+  price: number;
+  /** In the venue's unit. */
+  qty: number;
+  /** +1: the taker bought; -1: sold. */
+  taker: 1 | -1;
+  venueTimeMs: number;
+  receivedTimeNs: TimeNs;
+};
+
+/**
+ * What a venue says of an instrument beside its book; one instance for the whole run, overwritten. NaN: the frame did not say. Rates and volatilities are
+ * fractions (0.0001 is 1 bp; 0.65 is 65 %); a decoder that meets percent divides.
+ */
+export type ReferenceUpdate = {
+  instrument: InstrumentIndex;
+  venueTimeMs: number;
+  receivedTimeNs: TimeNs;
+  markPrice: number;
+  indexPrice: number;
+  /** For the interval that ends at `nextFundingTimeMs`: the rate that will be paid as it stands now. Longs pay shorts when positive. */
+  fundingRate: number;
+  nextFundingTimeMs: number;
+  /** As transmitted; NaN where the frame leaves it to the instrument. */
+  fundingIntervalMs: number;
+  bidVolatility: number;
+  askVolatility: number;
+  markVolatility: number;
+  /** Greeks as the venue sends them: per unit of the underlying. */
+  delta: number;
+  gamma: number;
+  vega: number;
+  theta: number;
+  rho: number;
+  /** The forward or index that the venue prices the option on. */
+  underlyingPrice: number;
+  interestRate: number;
+};
+
 /** The answer of the book stage to one update. */
 export const APPLIED = 0;
 /** Older than what the book has: dropped by the venue's own rule. */

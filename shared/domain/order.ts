@@ -26,14 +26,23 @@ export type OrderRequest = {
 export type OrderStatus =
   'submitted' | 'unknown' | 'accepted' | 'partially-filled' | 'filled' | 'canceled' | 'rejected' | 'expired';
 
+/**
+ * Why an order was not taken. `not-filled`: it could not trade at once as its time in force asks. `unauthorised`: key, signature, permission, address.
+ * `unlisted`: the venue gave a code that our table does not have.
+ */
 export type RejectReason =
   | 'insufficient-funds'
   | 'would-take'
+  | 'not-filled'
   | 'rate-limited'
   | 'invalid-order'
   | 'below-minimum'
   | 'price-out-of-band'
   | 'duplicate-id'
+  | 'reduce-only'
+  | 'self-trade'
+  | 'clock-skew'
+  | 'unauthorised'
   | 'venue-down'
   | 'not-allowed'
   | 'unlisted';

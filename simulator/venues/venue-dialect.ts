@@ -3,7 +3,7 @@ import type { Clock } from '#shared/clock/clock.ts';
 import type { Account } from '../accounts.ts';
 import type { Exchange } from '../exchange.ts';
 import type { FaultBoard } from '../faults.ts';
-import type { MarketName, VenueName } from '../listings.ts';
+import type { ListingSpec } from '../listings.ts';
 
 /** The far end of a socket, real or in process. */
 export type Client = {
@@ -14,7 +14,7 @@ export type Client = {
 /** Our end of it. */
 export type Connection = {
   /** Whose faults hit it: a disconnect of any of these markets closes it. */
-  readonly markets: readonly MarketName[];
+  readonly markets: readonly string[];
   readonly message: (text: string) => void;
   readonly closed: () => void;
 };
@@ -36,14 +36,29 @@ export type HttpReply = {
   readonly delayMs: number;
 };
 
+/**
+ * One simulated venue: `export const simulated` of a file in this folder, which is found by its place. Everything that is the venue's own stands there:
+ * what it lists and at which fees, where its hosts are, how it talks.
+ */
+export type SimulatedVenue = {
+  readonly venue: string;
+  /**
+   * Its real hosts (with the port where its URLs carry one) and the path prefix under which the dialect sees them: `{'fapi.binance.com': '/usdm'}`; `''`
+   * where hosts need not be told apart. A client is moved to the simulator by putting the simulator's address before the host.
+   */
+  readonly hosts: Readonly<Record<string, string>>;
+  readonly listings: readonly ListingSpec[];
+  readonly dialect: (options: DialectOptions) => VenueDialect;
+};
+
 /** How one venue talks: its endpoints, envelopes, signatures, sequence numbers and error codes over the common exchange. */
 export type VenueDialect = {
-  readonly venue: VenueName;
+  readonly venue: string;
   /** Opens a WebSocket on a path below the venue's prefix; undefined when the venue has none there. */
   readonly connect: (path: string, client: Client) => Connection | undefined;
   readonly request: (request: HttpRequest) => HttpReply;
   /** Which market a REST path belongs to: faults may be limited to one. */
-  readonly marketOf: (path: string) => MarketName;
+  readonly marketOf: (path: string) => string;
   /** The venue's own answer when it is overrun or down. */
   readonly failure: (kind: 'rate-limited' | 'server-error') => string;
   /** Sends what is due on the clock: batched book frames, heartbeats. Called every few milliseconds. */
@@ -70,7 +85,7 @@ export const jsonReply = (
 });
 
 /** Sends an order's answer when the ordered faults let it go. */
-export function deliver({ exchange, clock, faults }: DialectOptions, market: MarketName, send: () => void): void {
+export function deliver({ exchange, clock, faults }: DialectOptions, market: string, send: () => void): void {
   const delayMs = faults.ackDelayMs(exchange.venue, market);
   if (delayMs === 0) send();
   else if (delayMs !== Infinity) clock.after(delayMs, send);
