@@ -2,6 +2,7 @@ import { BadInput } from '#shared/assert.ts';
 import type { Fees } from '#shared/domain/instrument.ts';
 import { decimalFrom } from '#shared/money/grid.ts';
 import type { Config } from '#shared/schema/config.ts';
+import { rerouted } from '../runtime/reroute.ts';
 import type { Market, Venue } from '../venues/venue.ts';
 
 /** A venue's market as this run reaches it: URLs and fees after the configuration has spoken. */
@@ -9,6 +10,8 @@ export type Endpoint = {
   readonly venue: Venue;
   readonly market: Market;
   readonly wsUrl: string;
+  /** Of the channels beside the books. */
+  readonly streamsUrl: string;
   readonly restUrl: string;
   readonly fees: Fees;
 };
@@ -45,8 +48,10 @@ function endpointsOf(venue: Venue, config: Config): readonly Endpoint[] {
     return {
       venue,
       market,
-      wsUrl: urls?.ws ?? market.wsUrl,
-      restUrl: urls?.rest ?? market.restUrl,
+      wsUrl: rerouted(urls?.ws ?? market.wsUrl, settings?.via),
+      // Where a market has no channels beside its books nothing is opened.
+      streamsUrl: rerouted(urls?.ws ?? market.streams?.wsUrl ?? market.wsUrl, settings?.via),
+      restUrl: rerouted(urls?.rest ?? market.restUrl, settings?.via),
       fees: {
         maker: settings?.maker_fee === undefined ? maker : decimalFrom(settings.maker_fee),
         taker: settings?.taker_fee === undefined ? taker : decimalFrom(settings.taker_fee),

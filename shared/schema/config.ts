@@ -38,6 +38,8 @@ const engine = z.strictObject({
 const venue = z.strictObject({
   enabled: z.boolean().default(true),
   markets: z.array(z.string()).optional(),
+  /** Every URL of the venue is reached through this address, which finds the venue's host as the first part of the path. */
+  via: z.url({ protocol: /^https?$/ }).optional(),
   urls: z.record(z.string(), z.strictObject({ ws: z.url(), rest: z.url() })).optional(),
   maker_fee: decimal.optional(),
   taker_fee: decimal.optional(),

@@ -37,6 +37,17 @@ describe('endpoints', () => {
     expect(endpoints[0]).toMatchObject({ wsUrl: urls.spot.ws, restUrl: urls.spot.rest });
   });
 
+  it('are reached through another address, each of them', () => {
+    const through = { ...config.venues, okx: { enabled: true, via: 'http://127.0.0.1:8091' } };
+    const reached = endpointsFrom(configWith(through), venues).filter(({ venue }) => venue.id === 'okx');
+    expect(reached.length).toBeGreaterThan(1);
+    for (const { wsUrl, restUrl, streamsUrl } of reached) {
+      expect(wsUrl).toBe('ws://127.0.0.1:8091/ws.okx.com:8443/ws/v5/public');
+      expect(streamsUrl).toMatch(/^ws:[/]{2}127[.]0[.]0[.]1:8091[/]ws[.]okx[.]com:8443[/]/);
+      expect(restUrl).toBe('http://127.0.0.1:8091/www.okx.com');
+    }
+  });
+
   it('leave out what is disabled or not asked for', () => {
     const endpoints = endpointsFrom(
       configWith({ binance: { enabled: false }, okx: { enabled: true, markets: ['swap'] } }),

@@ -113,6 +113,7 @@ export function endpointOf(
     venue,
     market,
     wsUrl: urls.ws ?? market.wsUrl,
+    streamsUrl: urls.ws ?? market.streams?.wsUrl ?? market.wsUrl,
     restUrl: urls.rest ?? market.restUrl,
     fees: market.defaultFees,
   };
