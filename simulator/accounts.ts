@@ -10,7 +10,7 @@ export type AccountSpec = {
   readonly apiKey: string;
   /** Base64, because Kraken signs with the decoded bytes; the other venues use the text as it stands. */
   readonly secret: string;
-  /** OKX only. */
+  /** Where a venue wants one: OKX, KuCoin. */
   readonly passphrase: string;
   readonly balances: Readonly<Record<string, string>>;
 };
@@ -38,10 +38,6 @@ export type Balance = { total: Decimal; held: Decimal };
 
 /** A perpetual's position. `cost` is what the open lots were worth when opened, in the settlement asset's unit of value. */
 export type Position = { lots: number; cost: Decimal; realised: Decimal };
-
-/** Binance keeps a wallet for each market; OKX and Kraken have one. */
-export const walletOf = ({ venue, market }: Pick<Listing, 'venue' | 'market'>): string =>
-  venue === 'binance' ? market : 'spot';
 
 /** Margin asked for a perpetual position: a tenth of its value. Losses not yet realised and funding are left out. */
 const MARGIN_SHARE = new Decimal('0.1');
@@ -86,7 +82,7 @@ export class Account {
   available(wallet: string, asset: string): Decimal {
     const { total, held } = this.balance(wallet, asset);
     return this.positions()
-      .filter(({ listing }) => listing.settle === asset && walletOf(listing) === wallet)
+      .filter(({ listing }) => listing.settle === asset && listing.wallet === wallet)
       .reduce((left, { position }) => left.minus(position.cost.times(MARGIN_SHARE)), total.minus(held));
   }
 }
@@ -143,7 +139,7 @@ export class Ledger {
     }
     position.realised = position.realised.plus(profit);
     if (account !== this.house)
-      this.move({ wallet: walletOf(listing), asset: listing.settle, amount: profit }, this.house, account);
+      this.move({ wallet: listing.wallet, asset: listing.settle, amount: profit }, this.house, account);
     return profit;
   }
 }

@@ -5,10 +5,10 @@ import { opposite } from '#shared/domain/route.ts';
 import type { Side } from '#shared/domain/route.ts';
 import { decimalFrom } from '#shared/money/grid.ts';
 import type { Account, AccountSpec } from './accounts.ts';
-import { Ledger, marginFor, walletOf } from './accounts.ts';
+import { Ledger, marginFor } from './accounts.ts';
 import type { FaultBoard } from './faults.ts';
 import { integerFrom } from './grid-text.ts';
-import type { Listing, VenueName } from './listings.ts';
+import type { Listing } from './listings.ts';
 import { priceOf, qtyOf, valueOf } from './listings.ts';
 import type { Fill, Incoming, Resting } from './matching-engine.ts';
 import { HOUSE, MatchingEngine } from './matching-engine.ts';
@@ -75,6 +75,7 @@ export type OrderDraft = {
   readonly qty: string;
   /** `quote`: a market order's quantity is the quote to spend. */
   readonly qtyIn: 'base' | 'quote';
+  readonly reduceOnly?: boolean;
 };
 
 export type Refusal =
@@ -87,6 +88,7 @@ export type Refusal =
   | 'would-take'
   | 'no-liquidity'
   | 'too-many-orders'
+  | 'reduce-only'
   | 'told-to';
 
 export type Placed =
@@ -110,7 +112,7 @@ const HISTORY_MAX = 20_000;
 
 /** One venue: its books, its money, its rules. What it is called on the wire is the dialect's business. */
 export class Exchange {
-  readonly venue: VenueName;
+  readonly venue: string;
   readonly listings: readonly Listing[];
   readonly engines: readonly MatchingEngine[];
   readonly ledger: Ledger;
@@ -127,7 +129,7 @@ export class Exchange {
   #open = 0;
 
   constructor(options: {
-    readonly venue: VenueName;
+    readonly venue: string;
     readonly listings: readonly Listing[];
     readonly accounts: readonly AccountSpec[];
     readonly clock: Clock;
@@ -136,7 +138,7 @@ export class Exchange {
     this.venue = options.venue;
     this.listings = options.listings;
     this.engines = options.listings.map(() => new MatchingEngine());
-    this.ledger = new Ledger(options.accounts, walletsOf(options.venue));
+    this.ledger = new Ledger(options.accounts, walletsOf(options.listings));
     this.#clock = options.clock;
     this.#faults = options.faults;
     this.#published = new Int32Array(options.listings.length);
@@ -171,6 +173,13 @@ export class Exchange {
     this.#end(order, 'canceled');
     this.#publishBook(order.listing);
     return true;
+  }
+
+  /** Cancels the account's open orders in what `among` says; returns them. */
+  cancelAll(account: Account, among: (listing: Listing) => boolean): readonly Order[] {
+    const open = this.ordersOf(account, 'open').filter(({ listing }) => among(listing));
+    for (const order of open) this.cancel(order);
+    return open;
   }
 
   /** By venue order id, else by client order id (the latest that used it). */
@@ -225,8 +234,8 @@ export class Exchange {
       ? qtyOf(listing, qty).times(listing.contractSize)
       : valueOf(listing, reference, qty);
     if (notional.lt(listing.minNotional)) return 'below-min-notional';
-    // OKX takes such an order and cancels it at once; the others do not take it.
-    if (draft.postOnly && listing.venue !== 'okx' && engine.wouldTake(draft.side, price)) return 'would-take';
+    if (draft.postOnly && listing.postOnly === 'refused' && engine.wouldTake(draft.side, price)) return 'would-take';
+    if (draft.reduceOnly === true && !reduces(account.position(listing).lots, draft.side, qty)) return 'reduce-only';
     return this.#affords(draft, price, qty) ? { price, qty } : 'insufficient-funds';
   }
 
@@ -252,8 +261,8 @@ export class Exchange {
 
   #affords(draft: OrderDraft, price: number, qty: number): boolean {
     const { listing, side, account } = draft;
-    const wallet = walletOf(listing);
-    if (listing.perpetual) {
+    const { wallet } = listing;
+    if (listing.kind !== 'spot') {
       const { lots } = account.position(listing);
       const reducing = Math.sign(lots) === (side === 'buy' ? -1 : 1) ? Math.min(qty, Math.abs(lots)) : 0;
       const worth = this.#worth(draft, price, qty - reducing);
@@ -354,11 +363,12 @@ export class Exchange {
     const { listing, account, side } = order;
     const worth = valueOf(listing, price, lots);
     const rate = liquidity === 'maker' ? listing.maker : listing.taker;
-    const feeInBase = !listing.perpetual && listing.venue !== 'kraken' && side === 'buy';
-    const feeAsset = listing.perpetual ? listing.settle : feeInBase ? listing.base : listing.quote;
+    const spot = listing.kind === 'spot';
+    const feeInBase = spot && listing.feeIn === 'received' && side === 'buy';
+    const feeAsset = !spot ? listing.settle : feeInBase ? listing.base : listing.quote;
     const fee = (feeInBase ? qtyOf(listing, lots) : worth).times(rate).toDecimalPlaces(8, Decimal.ROUND_HALF_UP);
-    const realised = listing.perpetual ? this.ledger.trade(account, listing, side, { price, lots }) : new Decimal(0);
-    this.ledger.move({ wallet: walletOf(listing), asset: feeAsset, amount: fee }, account, this.ledger.fees);
+    const realised = spot ? new Decimal(0) : this.ledger.trade(account, listing, side, { price, lots });
+    this.ledger.move({ wallet: listing.wallet, asset: feeAsset, amount: fee }, account, this.ledger.fees);
 
     order.filled += lots;
     order.cost = order.cost.plus(worth);
@@ -379,13 +389,13 @@ export class Exchange {
     const takerAccount = orders.taker?.account ?? this.ledger.house;
     const makerAccount = orders.maker?.account ?? this.ledger.house;
     const [buyer, seller] = takerSide === 'buy' ? [takerAccount, makerAccount] : [makerAccount, takerAccount];
-    if (listing.perpetual) {
+    if (listing.kind !== 'spot') {
       if (orders.taker === undefined) this.ledger.trade(this.ledger.house, listing, takerSide, { price, lots });
       if (orders.maker === undefined)
         this.ledger.trade(this.ledger.house, listing, opposite(takerSide), { price, lots });
       return;
     }
-    const wallet = walletOf(listing);
+    const { wallet } = listing;
     this.ledger.move({ wallet, asset: listing.base, amount: qtyOf(listing, lots) }, seller, buyer);
     this.ledger.move({ wallet, asset: listing.quote, amount: valueOf(listing, price, lots) }, buyer, seller);
   }
@@ -395,13 +405,14 @@ export class Exchange {
     const { listing, account, side } = order;
     const left = order.status === 'open' && order.type === 'limit' ? order.qty - order.filled : 0;
     const worth = valueOf(listing, order.price === 0 ? 1 : order.price, left);
-    const needed = listing.perpetual
+    const derivative = listing.kind !== 'spot';
+    const needed = derivative
       ? marginFor(worth)
       : side === 'sell'
         ? qtyOf(listing, left)
         : worth.times(this.#feeFactor(listing));
-    const asset = listing.perpetual ? listing.settle : side === 'sell' ? listing.base : listing.quote;
-    const balance = account.balance(walletOf(listing), asset);
+    const asset = derivative ? listing.settle : side === 'sell' ? listing.base : listing.quote;
+    const balance = account.balance(listing.wallet, asset);
     balance.held = balance.held.plus(needed).minus(order.held);
     order.held = needed;
   }
@@ -449,10 +460,18 @@ export const limitOf = ({ listing, price }: Order): Decimal => priceOf(listing, 
 
 type FillSize = { readonly id: number; readonly price: number; readonly lots: number };
 
-const everything = (): boolean => true;
-/** Which wallets a venue has, and which assets an account starts with in each. */
-function walletsOf(venue: VenueName): ReadonlyMap<string, (asset: string) => boolean> {
-  const spot: [string, (asset: string) => boolean] = ['spot', everything];
-  if (venue !== 'binance') return new Map([spot]);
-  return new Map([spot, ['usdm', (asset) => asset === 'USDT'], ['coinm', (asset) => asset === 'BTC']]);
+/** Which wallets a venue has, and which assets an account starts with in each: everything where spot trades, else what its contracts settle in. */
+function walletsOf(listings: readonly Listing[]): ReadonlyMap<string, (asset: string) => boolean> {
+  return new Map(
+    [...new Set(listings.map(({ wallet }) => wallet))].map((wallet) => {
+      const inside = listings.filter((listing) => listing.wallet === wallet);
+      const settled = new Set(inside.map(({ settle }) => settle));
+      const spot = inside.some(({ kind }) => kind === 'spot');
+      return [wallet, (asset: string): boolean => spot || settled.has(asset)];
+    }),
+  );
 }
+
+/** Whether the whole order brings the position nearer to nothing. */
+const reduces = (lots: number, side: Side, qty: number): boolean =>
+  Math.sign(lots) === (side === 'buy' ? -1 : 1) && qty <= Math.abs(lots);

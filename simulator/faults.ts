@@ -11,8 +11,8 @@ import type { Clock } from '#shared/clock/clock.ts';
  * - `reject`: the next order is refused; `partial-fill`: it fills at most `ratio` of its quantity, the rest expires
  */
 export const faultSpec = z.strictObject({
-  venue: z.enum(['binance', 'okx', 'kraken']),
-  market: z.enum(['spot', 'usdm', 'coinm', 'swap']).optional(),
+  venue: z.string().min(1).max(32),
+  market: z.string().min(1).max(32).optional(),
   kind: z.enum([
     'disconnect',
     'gap',

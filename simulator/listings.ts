@@ -1,20 +1,19 @@
 import { Decimal } from 'decimal.js';
 import { assert } from '#shared/assert.ts';
+import type { InstrumentKind } from '#shared/domain/instrument.ts';
 import { scaled } from './grid-text.ts';
-
-export type VenueName = 'binance' | 'okx' | 'kraken';
-export type MarketName = 'spot' | 'usdm' | 'coinm' | 'swap';
 
 /** One tradable thing of one simulated venue. Ticks and lots are powers of ten: prices and quantities are integers of them. */
 export type Listing = {
   /** Position among the venue's listings. */
   readonly index: number;
-  readonly venue: VenueName;
-  readonly market: MarketName;
+  readonly venue: string;
+  readonly market: string;
   /** ccxt's unified form. */
   readonly symbol: string;
   /** The venue's spelling in REST and in its metadata. */
   readonly venueSymbol: string;
+  readonly kind: Exclude<InstrumentKind, 'combo'>;
   readonly base: string;
   readonly quote: string;
   readonly settle: string;
@@ -30,89 +29,183 @@ export type Listing = {
   readonly minNotional: Decimal;
   readonly maker: Decimal;
   readonly taker: Decimal;
+  /** Of a spot trade; derivatives pay in their settlement asset. */
+  readonly feeIn: 'received' | 'quote';
+  /** What becomes of a post-only order that would take: refused, or taken and ended at once. */
+  readonly postOnly: 'refused' | 'ended';
+  /** Which of the venue's wallets pays and is paid. */
+  readonly wallet: string;
+  readonly expiryMs?: number;
+  readonly strike?: Decimal;
+  readonly right?: 'call' | 'put';
 };
 
 /** As a venue describes it: the exchange numbers them. */
 export type ListingSpec = Omit<Listing, 'index'>;
 
-/** Traded on every venue: [symbol, price decimals by venue, lot decimals by venue], venues in the order of VENUES. */
-const SPOT: readonly SpotRow[] = [
-  ['BTC/USDT', [2, 1, 1], [5, 8, 8]],
-  ['ETH/USDT', [2, 2, 2], [4, 6, 8]],
-  ['SOL/USDT', [2, 2, 2], [3, 6, 8]],
-  ['XRP/USDT', [4, 4, 5], [1, 6, 8]],
-  ['ADA/USDT', [4, 4, 5], [1, 4, 8]],
-  ['LTC/USDT', [2, 2, 2], [3, 6, 8]],
-  ['ETH/BTC', [5, 5, 5], [4, 6, 8]],
-  ['SOL/BTC', [7, 7, 7], [3, 6, 8]],
-  ['XRP/BTC', [8, 8, 8], [0, 4, 8]],
-  ['LTC/BTC', [7, 7, 7], [3, 6, 8]],
-  ['SOL/ETH', [6, 6, 6], [3, 6, 8]],
-  ['USDC/USDT', [5, 4, 4], [0, 6, 8]],
-  ['BTC/USDC', [2, 1, 1], [5, 8, 8]],
-  ['ETH/USDC', [2, 2, 2], [4, 6, 8]],
-];
-
-const KRAKEN_ONLY: readonly SpotRow[] = [
-  ['BTC/USD', [0, 0, 1], [0, 0, 8]],
-  ['ETH/USD', [0, 0, 2], [0, 0, 8]],
-];
-
-const PERPETUALS: readonly PerpetualRow[] = [
-  [
-    'binance',
-    'usdm',
-    'BTC/USDT:USDT',
-    'BTCUSDT',
-    { contractSize: '1', price: 1, lot: 3, minLots: 1, minNotional: '50' },
-  ],
-  [
-    'binance',
-    'coinm',
-    'BTC/USD:BTC',
-    'BTCUSD_PERP',
-    { contractSize: '100', price: 1, lot: 0, minLots: 1, minNotional: '0' },
-  ],
-  [
-    'okx',
-    'swap',
-    'BTC/USDT:USDT',
-    'BTC-USDT-SWAP',
-    { contractSize: '0.01', price: 1, lot: 2, minLots: 1, minNotional: '0' },
-  ],
-];
-
-/** Lowest quantity in base units, and lowest value in quote units, as the venues publish them. */
-const MIN_QTY: Readonly<Record<VenueName, Readonly<Record<string, string>>>> = {
-  binance: {},
-  okx: { BTC: '0.00001', ETH: '0.0001', SOL: '0.001', XRP: '1', ADA: '1', LTC: '0.01', USDC: '1' },
-  kraken: { BTC: '0.00005', ETH: '0.001', SOL: '0.02', XRP: '1.65', ADA: '4.4', LTC: '0.04', USDC: '5' },
-};
-const MIN_NOTIONAL: Readonly<Record<VenueName, Readonly<Record<string, string>>>> = {
-  binance: { USDT: '5', USDC: '5', BTC: '0.0001', ETH: '0.001' },
-  okx: {},
-  kraken: { USD: '0.5', USDT: '0.5', USDC: '0.5', BTC: '0.00002', ETH: '0.0002' },
+/** What is particular of a venue's spot market; everything else is as everywhere. */
+export type SpotRules = {
+  readonly venue: string;
+  readonly market?: string;
+  readonly wallet?: string;
+  /** Maker and taker. */
+  readonly fees: readonly [maker: string, taker: string];
+  readonly feeIn?: Listing['feeIn'];
+  readonly postOnly?: Listing['postOnly'];
+  readonly spell: (base: string, quote: string) => string;
+  /** Symbols beyond those that every venue lists. */
+  readonly also?: readonly string[];
+  /** By symbol, where they are not the usual ones. */
+  readonly priceDecimals?: Readonly<Record<string, number>>;
+  /** By symbol, or one for all. */
+  readonly lotDecimals?: Readonly<Record<string, number>> | number;
+  /** In base units, by base asset; a lot where absent. */
+  readonly minQty?: Readonly<Record<string, string>>;
+  /** In quote units, by quote asset; none where absent. */
+  readonly minNotional?: Readonly<Record<string, string>>;
 };
 
-/** Kraken's are the desk's tier of config/default.toml, not its lowest one, at which nothing pays. */
-const FEES: Readonly<Record<VenueName, { readonly spot: FeePair; readonly perpetual: FeePair }>> = {
-  binance: { spot: ['0.001', '0.001'], perpetual: ['0.0002', '0.0005'] },
-  okx: { spot: ['0.0008', '0.001'], perpetual: ['0.0002', '0.0005'] },
-  kraken: { spot: ['0.001', '0.0016'], perpetual: ['0.0002', '0.0005'] },
+/** Traded on every venue: [symbol, price decimals, lot decimals]. */
+const SPOT: readonly (readonly [symbol: string, price: number, lot: number])[] = [
+  ['BTC/USDT', 1, 8],
+  ['ETH/USDT', 2, 6],
+  ['SOL/USDT', 2, 6],
+  ['XRP/USDT', 4, 6],
+  ['ADA/USDT', 4, 4],
+  ['LTC/USDT', 2, 6],
+  ['ETH/BTC', 5, 6],
+  ['SOL/BTC', 7, 6],
+  ['XRP/BTC', 8, 4],
+  ['LTC/BTC', 7, 6],
+  ['SOL/ETH', 6, 6],
+  ['USDC/USDT', 4, 6],
+  ['BTC/USDC', 1, 8],
+  ['ETH/USDC', 2, 6],
+];
+const FURTHER: Readonly<Record<string, readonly [price: number, lot: number]>> = {
+  'BTC/USD': [1, 8],
+  'ETH/USD': [2, 8],
 };
 
-export const VENUES: readonly VenueName[] = ['binance', 'okx', 'kraken'];
+/** The spot market that every venue has, in this one's spelling and on its grid. */
+export function spotListings(rules: SpotRules): readonly ListingSpec[] {
+  const further = (rules.also ?? []).map((symbol) => [symbol, ...(FURTHER[symbol] ?? [2, 6])] as const);
+  return [...SPOT, ...further].map((row) => spotListing(rules, row));
+}
 
-/** What a venue lists, restricted to `symbols` where given. */
-export function listingsOf(venue: VenueName, symbols?: readonly string[]): readonly Listing[] {
-  const rows = venue === 'kraken' ? [...SPOT, ...KRAKEN_ONLY] : SPOT;
-  const all = [
-    ...rows.map((row) => spotListing(venue, row)),
-    ...PERPETUALS.filter(([on]) => on === venue).map(perpetualListing),
-  ];
-  return all
-    .filter(({ symbol }) => symbols === undefined || symbols.includes(symbol))
-    .map((listing, index) => ({ ...listing, index }));
+function spotListing(rules: SpotRules, [symbol, price, lot]: readonly [string, number, number]): ListingSpec {
+  const [base, quote] = symbol.split('/');
+  assert(base !== undefined && quote !== undefined, 'a symbol has a base and a quote');
+  const { lotDecimals: lots } = rules;
+  const lotDecimals = typeof lots === 'number' ? lots : (lots?.[symbol] ?? lot);
+  const minQty = rules.minQty?.[base] ?? scaled(1, lotDecimals).toFixed();
+  return {
+    venue: rules.venue,
+    market: rules.market ?? 'spot',
+    symbol,
+    venueSymbol: rules.spell(base, quote),
+    kind: 'spot',
+    base,
+    quote,
+    settle: quote,
+    perpetual: false,
+    inverse: false,
+    contractSize: new Decimal(1),
+    priceDecimals: rules.priceDecimals?.[symbol] ?? price,
+    lotDecimals,
+    minLots: new Decimal(minQty).div(scaled(1, lotDecimals)).ceil().toNumber(),
+    minNotional: new Decimal(rules.minNotional?.[quote] ?? 0),
+    maker: new Decimal(rules.fees[0]),
+    taker: new Decimal(rules.fees[1]),
+    feeIn: rules.feeIn ?? 'received',
+    postOnly: rules.postOnly ?? 'refused',
+    wallet: rules.wallet ?? 'spot',
+  };
+}
+
+export type DerivativeRules = {
+  readonly venue: string;
+  readonly market: string;
+  /** `BTC/USDT:USDT`, `BTC/USD:BTC-261225`, `BTC/USD:BTC-261225-60000-C`: kind, expiry (08:00 UTC), strike and right stand in it. */
+  readonly symbol: string;
+  readonly venueSymbol: string;
+  /** Base units a contract (linear, options), quote units a contract (inverse). */
+  readonly contractSize: string;
+  readonly priceDecimals: number;
+  readonly lotDecimals: number;
+  /** In lots. */
+  readonly minLots?: number;
+  readonly minNotional?: string;
+  readonly fees: readonly [maker: string, taker: string];
+  readonly postOnly?: Listing['postOnly'];
+  readonly wallet?: string;
+};
+
+/** A perpetual, dated future or option, as its unified symbol says. An option settled in its base is priced in it. */
+export function derivativeListing(rules: DerivativeRules): ListingSpec {
+  const [pair = '', rest = ''] = rules.symbol.split(':');
+  const [base = '', quote = ''] = pair.split('/');
+  const [settle = '', day, strike, right] = rest.split('-');
+  assert(base !== '' && quote !== '' && settle !== '', 'a derivative names base, quote and settle');
+  const kind = right !== undefined ? 'option' : day !== undefined ? 'future' : 'perpetual';
+  const inCoin = settle === base;
+  return {
+    venue: rules.venue,
+    market: rules.market,
+    symbol: rules.symbol,
+    venueSymbol: rules.venueSymbol,
+    kind,
+    base,
+    quote: kind === 'option' && inCoin ? base : quote,
+    settle,
+    perpetual: kind === 'perpetual',
+    inverse: inCoin && kind !== 'option',
+    contractSize: new Decimal(rules.contractSize),
+    priceDecimals: rules.priceDecimals,
+    lotDecimals: rules.lotDecimals,
+    minLots: rules.minLots ?? 1,
+    minNotional: new Decimal(rules.minNotional ?? 0),
+    maker: new Decimal(rules.fees[0]),
+    taker: new Decimal(rules.fees[1]),
+    feeIn: 'quote',
+    postOnly: rules.postOnly ?? 'refused',
+    wallet: rules.wallet ?? 'spot',
+    ...(day === undefined ? {} : { expiryMs: expiryMsOf(day) }),
+    ...(strike === undefined ? {} : { strike: new Decimal(strike) }),
+    ...(right === undefined ? {} : { right: right === 'C' ? ('call' as const) : ('put' as const) }),
+  };
+}
+
+/** `261225` → 2026-12-25 08:00 UTC, when venues settle. */
+const expiryMsOf = (day: string): number =>
+  Date.UTC(2000 + Number(day.slice(0, 2)), Number(day.slice(2, 4)) - 1, Number(day.slice(4, 6)), 8);
+
+/** What a venue lists, restricted to `symbols` where given, with `extra` invented coins against USDT (for load). */
+export function listingsFrom(
+  specs: readonly ListingSpec[],
+  { symbols, extra = 0 }: { readonly symbols?: readonly string[] | undefined; readonly extra?: number },
+): readonly Listing[] {
+  const chosen = specs.filter(({ symbol }) => symbols === undefined || symbols.includes(symbol));
+  const pattern = PATTERN_BASES.flatMap(
+    (asset) => specs.find(({ base, kind }) => base === asset && kind !== 'option') ?? [],
+  )[0];
+  const invented =
+    pattern === undefined ? [] : Array.from({ length: extra }, (_, at) => likewise(pattern, inventedAsset(at + 1)));
+  return [...chosen, ...invented].map((listing, index) => ({ ...listing, index }));
+}
+
+/** Whose grid invented coins take, in the order of preference. */
+const PATTERN_BASES = ['SOL', 'ETH', 'BTC'];
+
+const inventedAsset = (at: number): string => `ZC${String(at).padStart(3, '0')}`;
+
+/** The pattern's rules for another asset, spelled the same way. */
+function likewise(pattern: ListingSpec, asset: string): ListingSpec {
+  const { base, symbol, venueSymbol } = pattern;
+  const spelled = venueSymbol.replace(new RegExp(base === 'BTC' ? 'BTC|XBT' : base, 'i'), (found) =>
+    found === found.toLowerCase() ? asset.toLowerCase() : asset,
+  );
+  return { ...pattern, base: asset, symbol: symbol.replace(base, asset), venueSymbol: spelled };
 }
 
 export const tickOf = (listing: Listing): Decimal => scaled(1, listing.priceDecimals);
@@ -126,99 +219,3 @@ export function valueOf(listing: Listing, ticks: number, lots: number): Decimal 
   const price = priceOf(listing, ticks);
   return listing.inverse ? size.div(price).toDecimalPlaces(8) : size.times(price);
 }
-
-type FeePair = readonly [maker: string, taker: string];
-type SpotRow = readonly [symbol: string, priceDecimals: readonly number[], lotDecimals: readonly number[]];
-type PerpetualRow = readonly [
-  venue: VenueName,
-  market: MarketName,
-  symbol: string,
-  venueSymbol: string,
-  rules: {
-    readonly contractSize: string;
-    readonly price: number;
-    readonly lot: number;
-    readonly minLots: number;
-    readonly minNotional: string;
-  },
-];
-
-function spotListing(venue: VenueName, [symbol, priceDecimals, lotDecimals]: SpotRow): Omit<Listing, 'index'> {
-  const [base, quote] = symbol.split('/');
-  assert(base !== undefined && quote !== undefined, 'a symbol has a base and a quote');
-  const at = VENUES.indexOf(venue);
-  const lot = lotDecimals[at]!;
-  const [maker, taker] = FEES[venue].spot;
-  const minQty = MIN_QTY[venue][base] ?? scaled(1, lot).toFixed();
-  return {
-    venue,
-    market: 'spot',
-    symbol,
-    venueSymbol: spotSymbol(venue, base, quote),
-    base,
-    quote,
-    settle: quote,
-    perpetual: false,
-    inverse: false,
-    contractSize: new Decimal(1),
-    priceDecimals: priceDecimals[at]!,
-    lotDecimals: lot,
-    minLots: new Decimal(minQty).div(scaled(1, lot)).toNumber(),
-    minNotional: new Decimal(MIN_NOTIONAL[venue][quote] ?? 0),
-    maker: new Decimal(maker),
-    taker: new Decimal(taker),
-  };
-}
-
-function perpetualListing([venue, market, symbol, venueSymbol, rules]: PerpetualRow): Omit<Listing, 'index'> {
-  const [pair, settle] = symbol.split(':');
-  const [base, quote] = (pair ?? '').split('/');
-  assert(base !== undefined && quote !== undefined && settle !== undefined, 'a perpetual names base, quote and settle');
-  const [maker, taker] = FEES[venue].perpetual;
-  return {
-    venue,
-    market,
-    symbol,
-    venueSymbol,
-    base,
-    quote,
-    settle,
-    perpetual: true,
-    inverse: settle === base,
-    contractSize: new Decimal(rules.contractSize),
-    priceDecimals: rules.price,
-    lotDecimals: rules.lot,
-    minLots: rules.minLots,
-    minNotional: new Decimal(rules.minNotional),
-    maker: new Decimal(maker),
-    taker: new Decimal(taker),
-  };
-}
-
-/** Kraken's REST spells old assets with X and Z (XXBTZUSD); against USDT and USDC it does not (XBTUSDT). */
-function spotSymbol(venue: VenueName, base: string, quote: string): string {
-  switch (venue) {
-    case 'binance':
-      return `${base}${quote}`;
-    case 'okx':
-      return `${base}-${quote}`;
-    case 'kraken': {
-      const names: readonly [string, string] = [krakenAsset(base), krakenAsset(quote)];
-      const old = names.every((name) => /^[XZ].{3}$/.test(name));
-      return old ? names.join('') : names.map(krakenAltName).join('');
-    }
-  }
-}
-
-/** Kraken's own asset codes: `XXBT`, `ZUSD`; newer assets are spelled as everywhere. */
-export const krakenAsset = (asset: string): string => KRAKEN_ASSETS[asset] ?? asset;
-/** `XXBT` → `XBT`. */
-export const krakenAltName = (name: string): string => (/^[XZ].{3}$/.test(name) ? name.slice(1) : name);
-
-const KRAKEN_ASSETS: Readonly<Record<string, string>> = {
-  BTC: 'XXBT',
-  ETH: 'XETH',
-  XRP: 'XXRP',
-  LTC: 'XLTC',
-  USD: 'ZUSD',
-};

@@ -16,8 +16,9 @@ const optionsSchema = z.strictObject({
   dislocation_bps: z.number().min(0).default(45),
   batch_ms: z.number().min(0).default(100),
   seed: z.int().default(1),
-  venues: z.array(z.enum(['binance', 'okx', 'kraken'])).optional(),
+  venues: z.array(z.string()).optional(),
   symbols: z.array(z.string()).optional(),
+  extra_symbols: z.int().min(0).max(2_000).default(0),
 });
 
 async function main(): Promise<void> {

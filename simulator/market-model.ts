@@ -1,5 +1,6 @@
 import type { Clock } from '#shared/clock/clock.ts';
 import type { Side } from '#shared/domain/route.ts';
+import { black76 } from '#shared/quant/black.ts';
 import type { Random } from '#shared/random.ts';
 import type { Exchange } from './exchange.ts';
 import type { Listing } from './listings.ts';
@@ -31,6 +32,7 @@ export class MarketModel {
   readonly #random: Random;
   readonly #settings: ModelSettings;
   readonly #places: readonly Place[];
+  readonly #assets: readonly (readonly [name: string, asset: AssetModel])[];
   readonly #fair = new Map<string, number>();
   #dislocations: Dislocation[] = [];
   #lastNs: number;
@@ -50,7 +52,10 @@ export class MarketModel {
       exchange.listings.map((listing) => placeOf(exchange, listing)),
     );
     this.#lastNs = this.#clock.now();
-    for (const [asset, { usd }] of Object.entries(ASSETS)) this.#fair.set(asset, usd);
+    const traded = this.#places.flatMap(({ listing }) => [listing.base, listing.quote]);
+    // The known ones first and always, so that what is listed does not change how they move.
+    this.#assets = [...new Set([...Object.keys(ASSETS), ...traded])].map((asset) => [asset, assetOf(asset)]);
+    for (const [asset, { usd }] of this.#assets) this.#fair.set(asset, usd);
     for (const place of this.#places) this.#recentre(place);
   }
 
@@ -71,7 +76,7 @@ export class MarketModel {
   #walk(seconds: number): void {
     const scale = Math.sqrt(seconds);
     const common = this.#random.normal();
-    for (const [asset, { usd, volatility, pegged }] of Object.entries(ASSETS)) {
+    for (const [asset, { usd, volatility, pegged }] of this.#assets) {
       if (volatility === 0) continue;
       const price = this.#fair.get(asset)!;
       const own = this.#random.normal();
@@ -117,14 +122,40 @@ export class MarketModel {
   #fairTicks(place: Place): number {
     const nowMs = this.#lastNs / 1e6;
     let shift = place.listing.perpetual ? PERPETUAL_PREMIUM : 0;
+    const { base, quote, kind, settle } = place.listing;
     for (const { size, startMs, endMs, touches } of this.#dislocations) {
       const direction = touches(place);
       // Full size for the first 70 % of its life, then back to nothing in a straight line.
       if (direction !== 0) shift += direction * size * Math.min(1, (endMs - nowMs) / (endMs - startMs) / DECAY_SHARE);
     }
-    return (
-      ((this.#fair.get(place.listing.base)! / this.#fair.get(place.listing.quote)!) * Math.exp(shift)) / place.tick
-    );
+    const dollars = this.#fair.get(base)!;
+    const worth = kind === 'option' ? this.#optionValue(place) : dollars * this.#carry(place);
+    const unit = kind === 'option' && settle === base ? dollars : this.#fair.get(quote)!;
+    return ((worth / unit) * Math.exp(shift)) / place.tick;
+  }
+
+  /** What a dated contract stands above spot. */
+  #carry({ listing: { expiryMs } }: Place): number {
+    return expiryMs === undefined ? 1 : Math.exp(CARRY_A_YEAR * this.#yearsTo(expiryMs));
+  }
+
+  /** Black-76 on the same expiry's forward, in dollars. */
+  #optionValue(place: Place): number {
+    const { base, strike, right = 'call', expiryMs = 0 } = place.listing;
+    const forward = this.#fair.get(base)! * this.#carry(place);
+    const years = this.#yearsTo(expiryMs);
+    return black76({
+      right,
+      underlying: forward,
+      strike: strike?.toNumber() ?? forward,
+      years,
+      volatility: OPTION_VOLATILITY,
+      rate: 0,
+    }).price;
+  }
+
+  #yearsTo(expiryMs: number): number {
+    return Math.max(0, expiryMs - this.#clock.unixMs(this.#clock.now())) / YEAR_MS;
   }
 
   /** One market update: quotes move to the fair price, and somebody adds, withdraws or trades. */
@@ -253,8 +284,8 @@ type Dislocation = {
 
 function placeOf(exchange: Exchange, listing: Listing): Place {
   const tick = tickOf(listing).toNumber();
-  const base = ASSETS[listing.base]!.usd;
-  const price = base / ASSETS[listing.quote]!.usd;
+  const base = assetOf(listing.base).usd;
+  const price = base / assetOf(listing.quote).usd;
   const contract = listing.contractSize.toNumber();
   const lotUsd = (listing.inverse ? contract : contract * base) * 10 ** -listing.lotDecimals;
   return {
@@ -272,9 +303,8 @@ const houseOrders = (level: Level): readonly Resting[] => level.orders.filter(({
 const awayFrom = (side: Side, ticks: number): number => (side === 'buy' ? -ticks : ticks);
 
 /** First price in dollars, and volatility as a fraction per square root of a second (60 % a year is about 1.07e-4). */
-const ASSETS: Readonly<
-  Record<string, { readonly usd: number; readonly volatility: number; readonly pegged: boolean }>
-> = {
+type AssetModel = { readonly usd: number; readonly volatility: number; readonly pegged: boolean };
+const ASSETS: Readonly<Record<string, AssetModel>> = {
   USD: { usd: 1, volatility: 0, pegged: true },
   USDT: { usd: 1.0002, volatility: 4e-6, pegged: true },
   USDC: { usd: 0.9999, volatility: 3e-6, pegged: true },
@@ -285,10 +315,22 @@ const ASSETS: Readonly<
   ADA: { usd: 0.482, volatility: 1.6e-4, pegged: false },
   LTC: { usd: 94.7, volatility: 1.3e-4, pegged: false },
 };
+/** An invented coin: between 20 and 420 dollars, by its name. */
+function assetOf(name: string): AssetModel {
+  const known = ASSETS[name];
+  if (known !== undefined) return known;
+  let sum = 0;
+  for (const letter of name) sum = (sum * 31 + letter.charCodeAt(0)) % 400;
+  return { usd: 20 + sum, volatility: 1.5e-4, pegged: false };
+}
+
 const CORRELATION = 0.8;
 const PEG_PULL_PER_SECOND = 0.02;
 /** Perpetuals stand a basis point above spot. */
 const PERPETUAL_PREMIUM = 0.0001;
+const CARRY_A_YEAR = 0.06;
+const OPTION_VOLATILITY = 0.55;
+const YEAR_MS = 365 * 86_400_000;
 const HALF_SPREAD = 0.00001;
 /** Between levels, as a fraction of the price. */
 const LEVEL_SPACING = 0.00006;

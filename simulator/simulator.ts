@@ -1,31 +1,32 @@
 import type { Clock, Timer } from '#shared/clock/clock.ts';
+import { BadInput } from '#shared/assert.ts';
 import type { Random } from '#shared/random.ts';
 import type { AccountSpec } from './accounts.ts';
 import { DEFAULT_ACCOUNT } from './accounts.ts';
 import { Exchange } from './exchange.ts';
 import type { FaultSpec } from './faults.ts';
 import { FaultBoard, faultSpec } from './faults.ts';
-import type { VenueName } from './listings.ts';
-import { listingsOf, VENUES } from './listings.ts';
+import { listingsFrom } from './listings.ts';
 import type { ModelSettings } from './market-model.ts';
 import { MarketModel } from './market-model.ts';
-import { binanceDialect } from './venues/binance.ts';
-import { krakenDialect } from './venues/kraken.ts';
-import { okxDialect } from './venues/okx.ts';
+import { simulatedVenues } from './venues/index.ts';
 import type {
   Client,
   Connection,
-  DialectOptions,
   HttpReply,
   HttpRequest,
+  SimulatedVenue,
   VenueDialect,
 } from './venues/venue-dialect.ts';
 
 /** The `[simulator]` section, and what a caller may narrow or add. */
 export type SimulatorConfig = ModelSettings & {
-  readonly venues?: readonly VenueName[];
+  /** All of them when absent. */
+  readonly venues?: readonly string[];
   /** Unified symbols; everything the venues list when absent. */
   readonly symbols?: readonly string[];
+  /** Invented coins beside them, on every venue: for load. */
+  readonly extra_symbols?: number;
   readonly accounts?: readonly AccountSpec[];
   /** Overrides the venues' 100 ms between batched book frames; 0 sends every change at once. */
   readonly batch_ms?: number;
@@ -43,7 +44,7 @@ export type Simulator = {
   /** Orders a fault; false when too many are pending. @throws ZodError on a spec that is none. */
   readonly fault: (spec: FaultSpec) => boolean;
   /** The books and the money themselves, for whoever checks what the venues said. */
-  readonly exchange: (venue: VenueName) => Exchange;
+  readonly exchange: (venue: string) => Exchange;
 };
 
 /** How often the market is brought up to the clock. */
@@ -60,14 +61,16 @@ export function createSimulator(options: {
   const { clock, config } = options;
   const faults = new FaultBoard(clock);
   const accounts = config.accounts ?? [DEFAULT_ACCOUNT];
-  const venues = config.venues ?? VENUES;
-  const exchanges = venues.map(
-    (venue) => new Exchange({ venue, listings: listingsOf(venue, config.symbols), accounts, clock, faults }),
-  );
+  const venues = (config.venues ?? [...simulatedVenues.keys()]).map(simulatedVenue);
+  const exchanges = venues.map(({ venue, listings }) => {
+    const chosen = listingsFrom(listings, { symbols: config.symbols, extra: config.extra_symbols ?? 0 });
+    return new Exchange({ venue, listings: chosen, accounts, clock, faults });
+  });
   const model = new MarketModel({ clock, random: options.random.fork('market'), settings: config, exchanges });
   const dialects = new Map(
     exchanges.map((exchange) => {
-      const dialect = DIALECTS[exchange.venue]({ exchange, clock, faults, batchMs: config.batch_ms ?? VENUE_BATCH_MS });
+      const batchMs = config.batch_ms ?? VENUE_BATCH_MS;
+      const dialect = simulatedVenue(exchange.venue).dialect({ exchange, clock, faults, batchMs });
       return [exchange.venue, { exchange, dialect }];
     }),
   );
@@ -116,36 +119,6 @@ export function createSimulator(options: {
   };
 }
 
-/**
- * Where each real host is found below the simulator's own address: `/api.kraken.com/0/public/Time` is `/kraken/0/public/Time`, so that
- * a client is moved to the simulator by putting its address before the host.
- */
-const HOSTS: Readonly<Record<string, string>> = {
-  'api.binance.com': '/binance/spot',
-  'stream.binance.com:9443': '/binance/spot',
-  'stream.binance.com': '/binance/spot',
-  'ws-api.binance.com:443': '/binance/spot',
-  'ws-api.binance.com': '/binance/spot',
-  'fapi.binance.com': '/binance/usdm',
-  'fstream.binance.com': '/binance/usdm',
-  'ws-fapi.binance.com': '/binance/usdm',
-  'dapi.binance.com': '/binance/coinm',
-  'dstream.binance.com': '/binance/coinm',
-  'ws-dapi.binance.com': '/binance/coinm',
-  'www.okx.com': '/okx',
-  'ws.okx.com:8443': '/okx',
-  'ws.okx.com': '/okx',
-  'api.kraken.com': '/kraken',
-  'ws.kraken.com': '/kraken',
-  'ws-auth.kraken.com': '/kraken',
-};
-
-const DIALECTS: Readonly<Record<VenueName, (options: DialectOptions) => VenueDialect>> = {
-  binance: binanceDialect,
-  okx: okxDialect,
-  kraken: krakenDialect,
-};
-
 const NOT_FOUND: HttpReply = {
   status: 404,
   headers: { 'content-type': 'text/plain' },
@@ -155,15 +128,33 @@ const NOT_FOUND: HttpReply = {
 
 const NO_CONNECTION: Connection = { markets: [], message: () => undefined, closed: () => undefined };
 
+/** @throws BadInput when nobody has written it. */
+function simulatedVenue(venue: string): SimulatedVenue {
+  const simulated = simulatedVenues.get(venue);
+  if (simulated === undefined)
+    throw new BadInput(`venue "${venue}" is not simulated (simulated: ${[...simulatedVenues.keys()].join(', ')})`);
+  return simulated;
+}
+
+/** Host → the path below which it is found here: `api.kraken.com` → `/kraken`. */
+const HOSTS: ReadonlyMap<string, string> = new Map(
+  [...simulatedVenues.values()].flatMap(({ venue, hosts }) =>
+    Object.entries(hosts).map(([host, prefix]) => [host, `/${venue}${prefix}`] as const),
+  ),
+);
+
 const lowerCased = (headers: HttpRequest['headers']): HttpRequest['headers'] =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 
-/** The venue that a path belongs to, and the path below its prefix. */
-function locate(path: string): { readonly venue: VenueName; readonly path: string } | undefined {
+/**
+ * The venue that a path belongs to, and the path below its prefix. A client is moved here by putting the simulator's address before a venue's host:
+ * `/api.kraken.com/0/public/Time` is `/kraken/0/public/Time`.
+ */
+function locate(path: string): { readonly venue: string; readonly path: string } | undefined {
   const host = path.split(/[/?]/, 2)[1] ?? '';
-  const full = (HOSTS[host] ?? `/${host}`) + path.slice(host.length + 1);
-  const venue = VENUES.find((name) => full.startsWith(`/${name}/`));
-  return venue === undefined ? undefined : { venue, path: full.slice(venue.length + 1) };
+  const full = (HOSTS.get(host) ?? `/${host}`) + path.slice(host.length + 1);
+  const venue = full.split(/[/?]/, 2)[1] ?? '';
+  return simulatedVenues.has(venue) ? { venue, path: full.slice(venue.length + 1) } : undefined;
 }
 
 /** The answer of a venue that was told to be overrun or down. */
@@ -187,7 +178,7 @@ function refusal(dialect: VenueDialect, faults: FaultBoard, path: string): HttpR
 /** Every open socket, so that a disconnect finds them. */
 class Sockets {
   readonly #faults: FaultBoard;
-  readonly #open = new Set<{ readonly venue: VenueName; readonly connection: Connection; readonly client: Client }>();
+  readonly #open = new Set<{ readonly venue: string; readonly connection: Connection; readonly client: Client }>();
 
   constructor(faults: FaultBoard) {
     this.#faults = faults;
@@ -226,7 +217,7 @@ class Sockets {
   }
 
   /** Abnormal closure: 1006 is what the other end sees of a broken socket. */
-  disconnect(venue: VenueName, market: string | undefined): void {
+  disconnect(venue: string, market: string | undefined): void {
     for (const { venue: of, connection, client } of [...this.#open])
       if (of === venue && (market === undefined || connection.markets.some((each) => each === market)))
         client.close(1006, 'disconnect');

@@ -1,5 +1,5 @@
 import { fixedText, scaled } from '../grid-text.ts';
-import type { Listing, MarketName } from '../listings.ts';
+import type { Listing } from '../listings.ts';
 import { lotOf, tickOf } from '../listings.ts';
 
 /** How Binance writes a listing's numbers: eight decimals on spot, the instrument's own on futures. */
@@ -13,7 +13,7 @@ function padded(value: number, decimals: number, { market }: Listing): string {
 }
 
 /** `/api/v3/exchangeInfo`, `/fapi/v1/exchangeInfo`, `/dapi/v1/exchangeInfo`. */
-export const exchangeInfo = (market: MarketName, listings: readonly Listing[], nowMs: number): unknown => ({
+export const exchangeInfo = (market: string, listings: readonly Listing[], nowMs: number): unknown => ({
   timezone: 'UTC',
   serverTime: nowMs,
   rateLimits: [

@@ -1,9 +1,8 @@
 import { BadInput } from '#shared/assert.ts';
 import type { Account } from '../accounts.ts';
-import { walletOf } from '../accounts.ts';
 import type { Exchange, Order, OrderDraft, Refusal, Trade } from '../exchange.ts';
 import { averageOf, limitOf } from '../exchange.ts';
-import type { Listing, MarketName } from '../listings.ts';
+import type { Listing } from '../listings.ts';
 import { valueOf } from '../listings.ts';
 import { priceText, qtyText } from './binance-metadata.ts';
 
@@ -161,9 +160,9 @@ const spotExecution = (order: Order, trade: Trade | undefined): Record<string, u
 /** Free and locked of every asset of the market's wallet. */
 export const walletRows = (
   account: Account,
-  market: MarketName,
+  market: string,
 ): readonly { asset: string; free: string; locked: string; total: string }[] => {
-  const wallet = walletOf({ venue: 'binance', market });
+  const wallet = market;
   return account.assets(wallet).map((asset) => {
     const { total, held } = account.balance(wallet, asset);
     const free = market === 'spot' ? total.minus(held) : account.available(wallet, asset);
@@ -239,6 +238,8 @@ function refusalOf(reason: Refusal, futures: boolean): readonly [code: number, t
       return [-1013, 'Filter failure: MARKET_LOT_SIZE'];
     case 'too-many-orders':
       return [-1015, 'Too many new orders; current limit is 2000 orders.'];
+    case 'reduce-only':
+      return [-2022, 'ReduceOnly Order is rejected.'];
     case 'told-to':
       return [-2010, 'This action is disabled on this account.'];
   }

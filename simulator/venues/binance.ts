@@ -2,7 +2,8 @@ import { assert } from '#shared/assert.ts';
 import type { Account } from '../accounts.ts';
 import { entryPrice, signedSize } from '../accounts.ts';
 import type { Exchange, Order, OrderChange } from '../exchange.ts';
-import type { Listing, MarketName } from '../listings.ts';
+import type { Listing } from '../listings.ts';
+import { derivativeListing, spotListings } from '../listings.ts';
 import { BinanceFeed } from './binance-feed.ts';
 import type { StreamSocket } from './binance-feed.ts';
 import { exchangeInfo } from './binance-metadata.ts';
@@ -17,7 +18,15 @@ import {
   required,
   walletRows,
 } from './binance-orders.ts';
-import type { Client, Connection, DialectOptions, HttpReply, HttpRequest, VenueDialect } from './venue-dialect.ts';
+import type {
+  Client,
+  Connection,
+  DialectOptions,
+  HttpReply,
+  HttpRequest,
+  SimulatedVenue,
+  VenueDialect,
+} from './venue-dialect.ts';
 import {
   deliver,
   fieldsOf,
@@ -69,9 +78,72 @@ const UNKNOWN = { code: -2011, text: 'Unknown order sent.' };
  * @see https://developers.binance.com/docs/binance-spot-api-docs
  * @see https://developers.binance.com/docs/derivatives
  */
-export function binanceDialect(options: DialectOptions): VenueDialect {
-  return new Binance(options);
-}
+export const simulated: SimulatedVenue = {
+  venue: 'binance',
+  hosts: {
+    'api.binance.com': '/spot',
+    'stream.binance.com:9443': '/spot',
+    'stream.binance.com': '/spot',
+    'data-stream.binance.vision': '/spot',
+    'ws-api.binance.com:443': '/spot',
+    'ws-api.binance.com': '/spot',
+    'fapi.binance.com': '/usdm',
+    'fstream.binance.com': '/usdm',
+    'ws-fapi.binance.com': '/usdm',
+    'dapi.binance.com': '/coinm',
+    'dstream.binance.com': '/coinm',
+    'ws-dapi.binance.com': '/coinm',
+  },
+  listings: [
+    ...spotListings({
+      venue: 'binance',
+      fees: ['0.001', '0.001'],
+      spell: (base, quote) => `${base}${quote}`,
+      priceDecimals: { 'BTC/USDT': 2, 'BTC/USDC': 2, 'USDC/USDT': 5 },
+      lotDecimals: {
+        'BTC/USDT': 5,
+        'ETH/USDT': 4,
+        'SOL/USDT': 3,
+        'XRP/USDT': 1,
+        'ADA/USDT': 1,
+        'LTC/USDT': 3,
+        'ETH/BTC': 4,
+        'SOL/BTC': 3,
+        'XRP/BTC': 0,
+        'LTC/BTC': 3,
+        'SOL/ETH': 3,
+        'USDC/USDT': 0,
+        'BTC/USDC': 5,
+        'ETH/USDC': 4,
+      },
+      minNotional: { USDT: '5', USDC: '5', BTC: '0.0001', ETH: '0.001' },
+    }),
+    derivativeListing({
+      venue: 'binance',
+      market: 'usdm',
+      symbol: 'BTC/USDT:USDT',
+      venueSymbol: 'BTCUSDT',
+      contractSize: '1',
+      priceDecimals: 1,
+      lotDecimals: 3,
+      minNotional: '50',
+      fees: ['0.0002', '0.0005'],
+      wallet: 'usdm',
+    }),
+    derivativeListing({
+      venue: 'binance',
+      market: 'coinm',
+      symbol: 'BTC/USD:BTC',
+      venueSymbol: 'BTCUSD_PERP',
+      contractSize: '100',
+      priceDecimals: 1,
+      lotDecimals: 0,
+      fees: ['0.0002', '0.0005'],
+      wallet: 'coinm',
+    }),
+  ],
+  dialect: (options) => new Binance(options),
+};
 
 class Binance implements VenueDialect {
   readonly venue = 'binance';
@@ -147,7 +219,7 @@ class Binance implements VenueDialect {
     }
   }
 
-  marketOf(path: string): MarketName {
+  marketOf(path: string): string {
     const market = path.split('/')[1];
     return isMarket(market) ? market : 'spot';
   }

@@ -4,7 +4,7 @@ import type { Account } from '../accounts.ts';
 import type { Exchange, Order, OrderChange, Placed, Refusal, Trade } from '../exchange.ts';
 import { averageOf, limitOf } from '../exchange.ts';
 import type { Listing } from '../listings.ts';
-import { krakenAltName, krakenAsset, priceOf, qtyOf, valueOf } from '../listings.ts';
+import { priceOf, qtyOf, valueOf } from '../listings.ts';
 import { isoText } from './kraken-feed.ts';
 
 /** What REST and WebSocket orders have in common once their fields have been named alike. */
@@ -191,5 +191,20 @@ const REFUSALS: Readonly<Record<Refusal, string>> = {
   'would-take': 'EOrder:Post only order',
   'no-liquidity': 'EService:Market in limit_only mode',
   'too-many-orders': 'EOrder:Orders limit exceeded',
+  'reduce-only': 'EOrder:Reduce only:No position exists',
   'told-to': 'EAccount:Invalid permissions',
 };
+
+/** Kraken's REST spells old assets with X and Z (XXBTZUSD); against USDT and USDC it does not (XBTUSDT). */
+export function restSymbol(base: string, quote: string): string {
+  const names: readonly [string, string] = [krakenAsset(base), krakenAsset(quote)];
+  const old = names.every((name) => /^[XZ].{3}$/.test(name));
+  return old ? names.join('') : names.map(krakenAltName).join('');
+}
+
+/** Kraken's own asset codes: `XXBT`, `ZUSD`; newer assets are spelled as everywhere. */
+export const krakenAsset = (asset: string): string => ASSETS[asset] ?? asset;
+/** `XXBT` → `XBT`. */
+export const krakenAltName = (name: string): string => (/^[XZ].{3}$/.test(name) ? name.slice(1) : name);
+
+const ASSETS: Readonly<Record<string, string>> = { BTC: 'XXBT', ETH: 'XETH', XRP: 'XXRP', LTC: 'XLTC', USD: 'ZUSD' };

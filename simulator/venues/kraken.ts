@@ -2,8 +2,9 @@ import type { Account } from '../accounts.ts';
 import { flatLevels } from '../depth-view.ts';
 import type { Exchange, Order, OrderChange } from '../exchange.ts';
 import { fixedText } from '../grid-text.ts';
-import type { Listing, MarketName } from '../listings.ts';
-import { krakenAltName, krakenAsset, lotOf, qtyOf, tickOf } from '../listings.ts';
+import type { Listing } from '../listings.ts';
+import { lotOf, qtyOf, spotListings, tickOf } from '../listings.ts';
+import { krakenAltName, krakenAsset, restSymbol } from './kraken-orders.ts';
 import type { BookHalf } from '../matching-engine.ts';
 import type { FrameFate } from './kraken-feed.ts';
 import { isoText, KrakenFeed } from './kraken-feed.ts';
@@ -19,7 +20,15 @@ import {
   placeOrder,
   txidOf,
 } from './kraken-orders.ts';
-import type { Client, Connection, DialectOptions, HttpReply, HttpRequest, VenueDialect } from './venue-dialect.ts';
+import type {
+  Client,
+  Connection,
+  DialectOptions,
+  HttpReply,
+  HttpRequest,
+  SimulatedVenue,
+  VenueDialect,
+} from './venue-dialect.ts';
 import {
   deliver,
   fieldsOf,
@@ -56,9 +65,23 @@ const ORDERS_WINDOW_MS = 60_000;
  * Kraken spot: REST below `/0`, WebSocket v2 at `/v2` (public and private channels on one socket).
  * @see https://docs.kraken.com/api/docs/guides/spot-ws-intro
  */
-export function krakenDialect(options: DialectOptions): VenueDialect {
-  return new Kraken(options);
-}
+export const simulated: SimulatedVenue = {
+  venue: 'kraken',
+  hosts: { 'api.kraken.com': '', 'ws.kraken.com': '', 'ws-auth.kraken.com': '' },
+  listings: spotListings({
+    venue: 'kraken',
+    // The desk's tier of config/default.toml, not the lowest one, at which nothing pays.
+    fees: ['0.001', '0.0016'],
+    feeIn: 'quote',
+    spell: restSymbol,
+    also: ['BTC/USD', 'ETH/USD'],
+    priceDecimals: { 'XRP/USDT': 5, 'ADA/USDT': 5 },
+    lotDecimals: 8,
+    minQty: { BTC: '0.00005', ETH: '0.001', SOL: '0.02', XRP: '1.65', ADA: '4.4', LTC: '0.04', USDC: '5' },
+    minNotional: { USD: '0.5', USDT: '0.5', USDC: '0.5', BTC: '0.00002', ETH: '0.0002' },
+  }),
+  dialect: (options) => new Kraken(options),
+};
 
 class Kraken implements VenueDialect {
   readonly venue = 'kraken';
@@ -139,7 +162,7 @@ class Kraken implements VenueDialect {
     }
   }
 
-  marketOf(): MarketName {
+  marketOf(): string {
     return 'spot';
   }
 

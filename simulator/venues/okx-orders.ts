@@ -193,5 +193,9 @@ const REFUSALS: Readonly<Record<Refusal, readonly [sCode: string, sMsg: string]>
   'would-take': ['51000', 'Parameter ordType error'],
   'no-liquidity': ['51006', 'Order price is not within the price limit.'],
   'too-many-orders': ['50011', 'Rate limit reached.'],
+  'reduce-only': [
+    '51169',
+    "Order failed because you don't have any positions in this direction for this contract to reduce or close.",
+  ],
   'told-to': ['51155', "You can't trade this pair or borrow this crypto due to local laws and regulations."],
 };

@@ -2,13 +2,21 @@ import type { Account } from '../accounts.ts';
 import { entryPrice, signedSize } from '../accounts.ts';
 import type { Exchange, Order, OrderChange } from '../exchange.ts';
 import { scaled } from '../grid-text.ts';
-import type { Listing, MarketName } from '../listings.ts';
-import { lotOf, tickOf } from '../listings.ts';
+import type { Listing } from '../listings.ts';
+import { derivativeListing, lotOf, spotListings, tickOf } from '../listings.ts';
 import { OkxFeed } from './okx-feed.ts';
 import type { OkxChannel, OkxReceiver } from './okx-feed.ts';
 import type { OkxAck } from './okx-orders.ts';
 import { cancelItem, describeFill, describeOrder, findOrder, INSTRUMENT_CODE_FIRST, placeItem } from './okx-orders.ts';
-import type { Client, Connection, DialectOptions, HttpReply, HttpRequest, VenueDialect } from './venue-dialect.ts';
+import type {
+  Client,
+  Connection,
+  DialectOptions,
+  HttpReply,
+  HttpRequest,
+  SimulatedVenue,
+  VenueDialect,
+} from './venue-dialect.ts';
 import {
   deliver,
   fieldsOf,
@@ -45,9 +53,31 @@ const IDLE_MS = 30_000;
  * OKX V5: REST below `/api/v5`, sockets at `/ws/v5/public`, `/ws/v5/private`, `/ws/v5/business`.
  * @see https://www.okx.com/docs-v5/en/
  */
-export function okxDialect(options: DialectOptions): VenueDialect {
-  return new Okx(options);
-}
+export const simulated: SimulatedVenue = {
+  venue: 'okx',
+  hosts: { 'www.okx.com': '', 'ws.okx.com:8443': '', 'ws.okx.com': '' },
+  listings: [
+    ...spotListings({
+      venue: 'okx',
+      fees: ['0.0008', '0.001'],
+      postOnly: 'ended',
+      spell: (base, quote) => `${base}-${quote}`,
+      minQty: { BTC: '0.00001', ETH: '0.0001', SOL: '0.001', XRP: '1', ADA: '1', LTC: '0.01', USDC: '1' },
+    }),
+    derivativeListing({
+      venue: 'okx',
+      market: 'swap',
+      symbol: 'BTC/USDT:USDT',
+      venueSymbol: 'BTC-USDT-SWAP',
+      contractSize: '0.01',
+      priceDecimals: 1,
+      lotDecimals: 2,
+      fees: ['0.0002', '0.0005'],
+      postOnly: 'ended',
+    }),
+  ],
+  dialect: (options) => new Okx(options),
+};
 
 /** OKX's refusal of a whole request. */
 class OkxError extends Error {
@@ -137,7 +167,7 @@ class Okx implements VenueDialect {
     }
   }
 
-  marketOf(path: string): MarketName {
+  marketOf(path: string): string {
     return /instType=SWAP|instId=[^&]*-SWAP/.test(path) ? 'swap' : 'spot';
   }
 
@@ -422,7 +452,7 @@ class Okx implements VenueDialect {
     return this.#exchange.listings.find(({ venueSymbol }) => venueSymbol === fields.get('instId'));
   }
 
-  #marketOfItem(fields: Fields): MarketName {
+  #marketOfItem(fields: Fields): string {
     return this.#listingOf(fields)?.market ?? 'spot';
   }
 

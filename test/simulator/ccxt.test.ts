@@ -6,7 +6,6 @@ import { randomFrom } from '#shared/random.ts';
 import { DEFAULT_ACCOUNT } from '#simulator/accounts.ts';
 import type { Order } from '#simulator/exchange.ts';
 import { averageOf } from '#simulator/exchange.ts';
-import type { VenueName } from '#simulator/listings.ts';
 import { qtyOf } from '#simulator/listings.ts';
 import type { RunningServer } from '#simulator/server.ts';
 import { serveSimulator } from '#simulator/server.ts';
@@ -38,6 +37,8 @@ afterAll(async () => {
   simulator.stop();
   await server.close();
 });
+
+type VenueName = 'binance' | 'okx' | 'kraken';
 
 /** `https://host/path` → `http://127.0.0.1:port/host/path`, everywhere in ccxt's `urls.api`. */
 function moved(urls: unknown, port: number): unknown {

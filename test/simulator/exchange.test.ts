@@ -3,12 +3,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
 import type { AccountSpec } from '#simulator/accounts.ts';
-import { walletOf } from '#simulator/accounts.ts';
 import type { OrderDraft, Placed } from '#simulator/exchange.ts';
 import { Exchange } from '#simulator/exchange.ts';
 import { FaultBoard } from '#simulator/faults.ts';
-import type { Listing, VenueName } from '#simulator/listings.ts';
-import { listingsOf, VENUES, valueOf } from '#simulator/listings.ts';
+import type { Listing } from '#simulator/listings.ts';
+import { listingsFrom, valueOf } from '#simulator/listings.ts';
+import { simulatedVenues } from '#simulator/venues/index.ts';
 
 const accountNamed = (name: string): AccountSpec => ({
   name,
@@ -18,11 +18,12 @@ const accountNamed = (name: string): AccountSpec => ({
   balances: { USDT: '500', BTC: '0.02', ETH: '1' },
 });
 
-function exchangeOf(venue: VenueName, symbols: readonly string[]): { exchange: Exchange; faults: FaultBoard } {
+function exchangeOf(venue: string, symbols: readonly string[]): { exchange: Exchange; faults: FaultBoard } {
   const clock = new VirtualClock(0n);
   const faults = new FaultBoard(clock);
   const accounts = [accountNamed('a'), accountNamed('b')];
-  return { exchange: new Exchange({ venue, listings: listingsOf(venue, symbols), accounts, clock, faults }), faults };
+  const listings = listingsFrom(simulatedVenues.get(venue)!.listings, { symbols });
+  return { exchange: new Exchange({ venue, listings, accounts, clock, faults }), faults };
 }
 
 const draftFor = (exchange: Exchange, symbol: string, fields: Partial<OrderDraft> = {}): OrderDraft => ({
@@ -100,7 +101,7 @@ function play(
   if (cancel && placed.kind === 'placed') exchange.cancel(placed.order);
 }
 
-describe.each(VENUES)('exchange %s', (venue) => {
+describe.each(['binance', 'okx', 'kraken'])('exchange %s', (venue) => {
   it('conserves every asset, holds no more than there is, and holds nothing for closed orders', () => {
     let trades = 0;
     fc.assert(
@@ -190,8 +191,8 @@ describe('exchange rules', () => {
       });
       expect(refused(exchange.place(draftFor(exchange, 'BTC/USDT', { timeInForce: 'IOC' })))).toBe('placed');
       const account = exchange.ledger.byKey('a')!;
-      expect(account.balance(walletOf(listing), 'BTC').total.toFixed()).toBe(base);
-      expect(account.balance(walletOf(listing), 'USDT').total.toFixed()).toBe(quote);
+      expect(account.balance(listing.wallet, 'BTC').total.toFixed()).toBe(base);
+      expect(account.balance(listing.wallet, 'USDT').total.toFixed()).toBe(quote);
     }
   });
 

@@ -2,7 +2,6 @@ import { createHash, createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_ACCOUNT } from '#simulator/accounts.ts';
-import type { VenueName } from '#simulator/listings.ts';
 import type { Simulator } from '#simulator/simulator.ts';
 import { socketTo, virtualRun } from '../venue-client.ts';
 import type { Run, TestSocket } from '../venue-client.ts';
@@ -72,7 +71,7 @@ const kraken: Signed = (run, { path, fields = {}, secret: key = secret, skewMs =
   return ask(run.simulator, 'POST', `/kraken${path}`, { 'API-Key': apiKey, 'API-Sign': sign }, body);
 };
 
-const bestAsk = (run: Run, venue: VenueName, symbol = 'BTC/USDT'): number => {
+const bestAsk = (run: Run, venue: string, symbol = 'BTC/USDT'): number => {
   const exchange = run.simulator.exchange(venue);
   const listing = exchange.listings.find((each) => each.symbol === symbol)!;
   return exchange.engine(listing).asks.best()!.price / 10 ** listing.priceDecimals;
