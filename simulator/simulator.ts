@@ -9,7 +9,7 @@ import { FaultBoard, faultSpec } from './faults.ts';
 import { listingsFrom } from './listings.ts';
 import type { ModelSettings } from './market-model.ts';
 import { MarketModel } from './market-model.ts';
-import { simulatedVenues } from './venues/index.ts';
+import { simulatedVenues } from './simulated-venues.ts';
 import type {
   Client,
   Connection,

@@ -8,7 +8,7 @@ import { Exchange } from '#simulator/exchange.ts';
 import { FaultBoard } from '#simulator/faults.ts';
 import type { Listing } from '#simulator/listings.ts';
 import { listingsFrom, valueOf } from '#simulator/listings.ts';
-import { simulatedVenues } from '#simulator/venues/index.ts';
+import { simulatedVenues } from '#simulator/simulated-venues.ts';
 
 const accountNamed = (name: string): AccountSpec => ({
   name,
