@@ -5,10 +5,10 @@ import type { Config } from '#shared/schema/config.ts';
 import type { EngineStatus } from '#shared/schema/status.ts';
 import type { EngineMessage } from '#hotpath/main.ts';
 import { readJournal } from '#hotpath/publish/journal.ts';
-import { urlsOf } from '#simulator/urls.ts';
 import type { Outcome, RunOptions } from './run-options.ts';
 import { reportOf, summaryOf, writeReport } from './run-options.ts';
 import { Screen } from './screen.ts';
+import { simulatorConfigOf, throughSimulator } from './simulated.ts';
 import { Child } from './supervisor.ts';
 
 /** Garbage is collected on the engine's own thread, in a young space that is cleared rarely and fast. */
@@ -35,9 +35,9 @@ export async function runProcesses(options: RunOptions): Promise<number> {
     screen.say('starting tables, streams and API …');
     const cloud = await startCloudProcess(config, children, ending.fail);
     if (cloud.ready.keyPair !== undefined) screen.say(keyText(cloud.ready.keyPair));
-    const urls = live ? undefined : await startSimulator(options, children, ending.fail);
+    const simulated = live ? undefined : await startSimulator(options, children, ending.fail);
     screen.say(`starting the engine against ${live ? "the venues' public feeds" : 'simulated venues'} …`);
-    const engine = runEngine({ options, urls, cloud: cloud.ready, screen, fail: ending.fail });
+    const engine = runEngine({ options, simulated, cloud: cloud.ready, screen, fail: ending.fail });
     children.unshift(engine.child);
     ending.begin();
 
@@ -141,13 +141,13 @@ async function startSimulator(
     {
       name: 'the venue simulator',
       entry: 'simulator/main.ts',
-      args: [JSON.stringify({ ...config.simulator, seed })],
+      args: [JSON.stringify({ ...simulatorConfigOf(config), seed })],
     },
     fail,
   );
   children.push(child);
   const { listening } = JSON.parse(await line) as { readonly listening: number };
-  return withUrls(config, urlsOf(listening));
+  return throughSimulator(config, listening);
 }
 
 /** Starts a child and waits for its first line of output, which says that it is ready. */
@@ -197,13 +197,13 @@ type EngineProcess = {
 
 function runEngine({
   options,
-  urls,
+  simulated,
   cloud,
   screen,
   fail,
 }: {
   readonly options: RunOptions;
-  readonly urls: Config['venues'] | undefined;
+  readonly simulated: Config['venues'] | undefined;
   readonly cloud: CloudReady;
   readonly screen: Screen;
   readonly fail: (how: string) => void;
@@ -239,7 +239,7 @@ function runEngine({
     nodeOptions: ENGINE_NODE_OPTIONS,
     args: [
       JSON.stringify({
-        config: urls === undefined ? config : { ...config, venues: urls },
+        config: simulated === undefined ? config : { ...config, venues: simulated },
         seed,
         ...(recordFile === undefined ? {} : { record: absolute(recordFile) }),
         aws: { region: 'us-east-1', kinesisEndpoint: cloud.kinesisUrl, dynamodbEndpoint: cloud.dynamodbUrl },
@@ -310,14 +310,6 @@ async function projectedUpTo(published: number, projected: () => Promise<number>
     if (count >= published || clock.now() > untilNs) return count;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-}
-
-/** The venues' URLs replaced by the simulator's; markets that it does not play are left out. */
-export function withUrls(
-  { venues }: Config,
-  urls: Readonly<Record<string, Readonly<Record<string, { readonly ws: string; readonly rest: string }>>>>,
-): Config['venues'] {
-  return Object.fromEntries(Object.entries(venues).map(([id, venue]) => [id, { ...venue, urls: { ...urls[id] } }]));
 }
 
 const keyText = ({ apiKey, apiSecret }: NonNullable<CloudReady['keyPair']>): string =>

@@ -12,14 +12,13 @@ import { readJournal } from '#hotpath/publish/journal.ts';
 import { OutboxClient } from '#hotpath/publish/outbox-client.ts';
 import { createLogger } from '#hotpath/runtime/logger.ts';
 import { venues } from '#hotpath/venues/index.ts';
-import { urlsOf } from '#simulator/urls.ts';
 import { createSimulator } from '#simulator/simulator.ts';
 import { startCloud } from './cloud.ts';
 import { inProcessTransport } from './in-process-transport.ts';
 import { LOCK_FILE, lockFolder } from './path-lock.ts';
 import type { RunOptions } from './run-options.ts';
 import { reportOf, summaryOf, writeReport } from './run-options.ts';
-import { withUrls } from './run-processes.ts';
+import { simulatorConfigOf, throughSimulator } from './simulated.ts';
 import { Screen } from './screen.ts';
 
 /** 2026-01-01T00:00:00Z: every virtual run begins there, so that equal seeds give equal times. */
@@ -54,7 +53,7 @@ async function runIn(config: Config, options: RunOptions): Promise<number> {
   const journalDir = join(config.system.data_dir, 'journal');
   const clock = new VirtualClock(ORIGIN_UNIX_NS);
   const random = randomFrom(options.seed);
-  const simulator = createSimulator({ clock, random: random.fork('market'), config: config.simulator });
+  const simulator = createSimulator({ clock, random: random.fork('market'), config: simulatorConfigOf(config) });
   simulator.start();
   const engine = await opened(
     clock,
@@ -87,13 +86,13 @@ async function runIn(config: Config, options: RunOptions): Promise<number> {
   return report.events.journalled === report.events.projected ? 0 : 1;
 }
 
-/** Its own folder, and no port that a run beside it may have. The simulator's URLs are names only: nothing listens there. */
+/** Its own folder, and no port that a run beside it may have. The simulator's address is a name only: nothing listens there. */
 function virtualConfig(config: Config): Config {
   return {
     ...config,
     system: { ...config.system, data_dir: join(config.system.data_dir, 'virtual') },
     api: { ...config.api, port: 0 },
-    venues: withUrls(config, urlsOf(1)),
+    venues: throughSimulator(config, 1),
   };
 }
 

@@ -6,10 +6,11 @@ import { WebSocket } from 'ws';
 import { systemClock } from '#shared/clock/clock.ts';
 import { randomFrom } from '#shared/random.ts';
 import type { RunningServer } from '#simulator/server.ts';
+import { rerouted } from '#hotpath/runtime/reroute.ts';
+import { venues } from '#hotpath/venues/index.ts';
 import { serveSimulator } from '#simulator/server.ts';
 import type { Simulator } from '#simulator/simulator.ts';
 import { createSimulator } from '#simulator/simulator.ts';
-import { urlsOf } from '#simulator/urls.ts';
 import { QUIET } from './venue-client.ts';
 
 describe('simulator behind sockets', () => {
@@ -28,7 +29,7 @@ describe('simulator behind sockets', () => {
   const fault = (body: string): Promise<Response> =>
     fetch(`http://127.0.0.1:${server.port}/_control/faults`, { method: 'POST', body });
 
-  it('serves every market under the URLs it names', async () => {
+  it('serves every market behind its real hosts', async () => {
     const subscriptions: Record<string, readonly [string, string]> = {
       'binance.spot': ['{"method":"SUBSCRIBE","params":["btcusdt@depth@100ms"],"id":1}', '/api/v3/time'],
       'binance.usdm': ['{"method":"SUBSCRIBE","params":["btcusdt@depth@100ms"],"id":1}', '/fapi/v1/time'],
@@ -37,22 +38,24 @@ describe('simulator behind sockets', () => {
       'okx.swap': ['{"op":"subscribe","args":[{"channel":"books","instId":"BTC-USDT-SWAP"}]}', '/api/v5/public/time'],
       'kraken.spot': ['{"method":"subscribe","params":{"channel":"book","symbol":["BTC/USD"]}}', '/0/public/Time'],
     };
-    for (const [venue, markets] of Object.entries(urlsOf(server.port)))
-      for (const [market, { ws, rest }] of Object.entries(markets)) {
-        const [subscribe, path] = subscriptions[`${venue}.${market}`]!;
-        expect((await fetch(rest + path)).status, rest).toBe(200);
-        const socket = new WebSocket(ws);
-        await once(socket, 'open');
-        socket.send(subscribe);
-        const book = await new Promise<string>((resolve) => {
-          socket.on('message', (data: Buffer) => {
-            const text = data.toString();
-            if (text.includes('"b":[') || text.includes('"bids":[')) resolve(text);
-          });
+    const via = `http://127.0.0.1:${server.port}`;
+    for (const [name, [subscribe, path]] of Object.entries(subscriptions)) {
+      const [venue, id] = name.split('.');
+      const market = venues.find((each) => each.id === venue)!.markets.find((each) => each.id === id)!;
+      const rest = rerouted(market.restUrl, via);
+      expect((await fetch(rest + path)).status, rest).toBe(200);
+      const socket = new WebSocket(rerouted(market.wsUrl, via));
+      await once(socket, 'open');
+      socket.send(subscribe);
+      const book = await new Promise<string>((resolve) => {
+        socket.on('message', (data: Buffer) => {
+          const text = data.toString();
+          if (text.includes('"b":[') || text.includes('"bids":[')) resolve(text);
         });
-        expect(book.length).toBeGreaterThan(50);
-        socket.close();
-      }
+      });
+      expect(book.length).toBeGreaterThan(50);
+      socket.close();
+    }
   });
 
   it('takes faults over HTTP and says what is wrong with others', async () => {

@@ -9,7 +9,7 @@ import { readJournal } from '#hotpath/publish/journal.ts';
 import { silentLogger } from '#hotpath/runtime/logger.ts';
 import { kinesisClient } from '#functions/common/clients.ts';
 import { startCloud } from '#local/cloud.ts';
-import { withUrls } from '#local/run-processes.ts';
+import { simulatorConfigOf, throughSimulator } from '#local/simulated.ts';
 import { Child } from '#local/supervisor.ts';
 import { systemClock } from '#shared/clock/clock.ts';
 import { loadConfig } from '#shared/config/load.ts';
@@ -17,7 +17,6 @@ import { randomFrom } from '#shared/random.ts';
 import type { EngineEvent } from '#shared/schema/event.ts';
 import { serveSimulator } from '#simulator/server.ts';
 import { createSimulator } from '#simulator/simulator.ts';
-import { urlsOf } from '#simulator/urls.ts';
 
 const OUTAGE_MS = 20_000;
 
@@ -26,10 +25,10 @@ it('loses nothing and keeps order per key when Kinesis is gone for 20 s, and sho
   const clock = systemClock();
   const overrides = { system: { data_dir: dataDir, log_level: 'error' }, api: { port: 0 } };
   const plain = loadConfig({ dir: 'config', env: {}, overrides });
-  const simulator = createSimulator({ clock, random: randomFrom(7), config: plain.simulator });
+  const simulator = createSimulator({ clock, random: randomFrom(7), config: simulatorConfigOf(plain) });
   const venues = await serveSimulator({ simulator, clock, port: 0 });
   simulator.start();
-  const config = { ...plain, venues: withUrls(plain, urlsOf(venues.port)) };
+  const config = { ...plain, venues: throughSimulator(plain, venues.port) };
   const cloud = await startCloud({ config, dataDir, clock, logger: silentLogger });
   const heard: EngineMessage[] = [];
   const engine = new Child({

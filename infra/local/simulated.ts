@@ -1,0 +1,31 @@
+import { BadInput } from '#shared/assert.ts';
+import type { Config } from '#shared/schema/config.ts';
+import { simulatedVenues } from '#simulator/simulated-venues.ts';
+import type { SimulatorConfig } from '#simulator/simulator.ts';
+
+/** What the simulator plays for this run: the engine's venues. @throws BadInput when one of them is not simulated. */
+export function simulatorConfigOf({
+  engine,
+  simulator,
+}: Config): Omit<SimulatorConfig, 'venues'> & { readonly venues: readonly string[] } {
+  const unknown = engine.venues.find((venue) => !simulatedVenues.has(venue));
+  if (unknown !== undefined) {
+    const known = [...simulatedVenues.keys()].join(', ');
+    throw new BadInput(`venue "${unknown}" is not simulated (simulated: ${known}); --live follows its public feed`);
+  }
+  return { ...simulator, venues: engine.venues };
+}
+
+/** The venues as they are found at the simulator; markets that it does not play are left out. */
+export function throughSimulator({ venues, engine }: Config, port: number): Config['venues'] {
+  return {
+    ...venues,
+    ...Object.fromEntries(
+      engine.venues.map((id) => {
+        const played = new Set(simulatedVenues.get(id)?.listings.map(({ market }) => market));
+        const markets = venues[id]?.markets?.filter((market) => played.has(market)) ?? [...played];
+        return [id, { enabled: true, ...venues[id], markets, via: `http://127.0.0.1:${port}` }];
+      }),
+    ),
+  };
+}
