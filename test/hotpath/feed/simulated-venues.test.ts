@@ -6,19 +6,19 @@ import { loadInstruments } from '#hotpath/feed/instruments.ts';
 import { silentLogger } from '#hotpath/runtime/logger.ts';
 import { venues } from '#hotpath/venues/index.ts';
 import { inProcessTransport } from '#local/in-process-transport.ts';
+import { simulatorConfigOf, throughSimulator } from '#local/simulated.ts';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
 import { loadConfig } from '#shared/config/load.ts';
 import { BROKEN } from '#shared/domain/market-event.ts';
 import { randomFrom } from '#shared/random.ts';
 import { createSimulator } from '#simulator/simulator.ts';
-import { urlsOf } from '#simulator/urls.ts';
 
 /** Every configured market of every venue, spoken by the simulator, on a clock of the test. */
 async function simulated(seed: number) {
   const config = loadConfig({ dir: 'config', env: {} });
   const clock = new VirtualClock(1_700_000_000_000_000_000n);
   const random = randomFrom(seed);
-  const simulator = createSimulator({ clock, random: random.fork('market'), config: config.simulator });
+  const simulator = createSimulator({ clock, random: random.fork('market'), config: simulatorConfigOf(config) });
   simulator.start();
   const outside = {
     clock,
@@ -26,8 +26,7 @@ async function simulated(seed: number) {
     logger: silentLogger,
     transport: inProcessTransport(simulator, clock, random.fork('wire'), 2),
   };
-  const reached = Object.entries(urlsOf(1)).map(([venue, urls]) => [venue, { enabled: true, urls }] as const);
-  const endpoints = endpointsFrom({ ...config, venues: Object.fromEntries(reached) }, venues);
+  const endpoints = endpointsFrom({ ...config, venues: throughSimulator(config, 1) }, venues);
   const loading = loadInstruments(outside, endpoints, config.engine.symbols);
   const answer = { isThere: false };
   void loading.then(() => (answer.isThere = true));
