@@ -2,6 +2,7 @@ import { createHash, createHmac } from 'node:crypto';
 import { Decimal } from 'decimal.js';
 import { z } from 'zod';
 import { BadInput } from '#shared/assert.ts';
+import type { Frame } from './venue.ts';
 import type { Answer, Meaning, Refusal, Reply } from './venue-account.ts';
 
 type Digest = 'hex' | 'base64';
@@ -120,3 +121,33 @@ export const queryOf = (fields: Readonly<Record<string, string | number | boolea
 /** The same, names in byte order: what several venues sign. */
 export const sortedQueryOf = (fields: Readonly<Record<string, string | number | boolean | undefined>>): string =>
   queryOf(Object.fromEntries(Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))));
+
+const QUOTE = 0x22;
+const MINUS = 0x2d;
+const LETTER_N = 0x6e;
+
+/**
+ * The number under the cursor, bare or quoted, with its sign, into `into[index]`; NaN for null and for an empty text. For rates and Greeks:
+ * nothing is allocated for plain decimals. @throws BadInput
+ */
+export function signedNumber(frame: Frame, into: Float64Array, index: number): void {
+  const first = frame.peek();
+  into[index] = NaN;
+  if (first === LETTER_N) {
+    frame.skip();
+    return;
+  }
+  const quoted = first === QUOTE;
+  if (quoted) {
+    frame.string();
+    if (frame.textStart === frame.textEnd) return;
+  }
+  const start = quoted ? frame.textStart : frame.at;
+  const isNegative = frame.bytes[start] === MINUS;
+  if (quoted) frame.decimalAt(isNegative ? start + 1 : start, frame.textEnd, into, index);
+  else {
+    if (isNegative) frame.at += 1;
+    frame.number(into, index);
+  }
+  if (isNegative) into[index] = -into[index];
+}
