@@ -162,6 +162,8 @@ export type Placed = {
 
 export type OrderState = {
   readonly venueSymbol: string;
+  /** Where markets of one account spell their symbols alike: which of them. */
+  readonly market?: string;
   /** As the venue writes it; empty where it has none. */
   readonly clientOrderId: string;
   readonly venueOrderId: string;
@@ -180,6 +182,8 @@ export type OrderState = {
 
 export type VenueFill = {
   readonly venueSymbol: string;
+  /** As an order's. */
+  readonly market?: string;
   /** Empty where the venue does not repeat it. */
   readonly clientOrderId: string;
   readonly venueOrderId: string;

@@ -33,6 +33,8 @@ export type Instrument = {
   readonly contractSize: Decimal;
   readonly inverse: boolean;
   readonly tick: Decimal;
+  /** Coarser ticks of higher prices, lowest first: a price above `above` lies on `tick`. Absent where one tick holds for all. */
+  readonly tickSteps?: readonly { readonly above: Decimal; readonly tick: Decimal }[];
   readonly lot: Decimal;
   readonly minQty: Decimal;
   /** In quote units; zero where the venue has no such rule. */
