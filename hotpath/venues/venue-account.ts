@@ -98,7 +98,10 @@ export type Answer<T> =
       /** The next page of a list, made when it is asked for: signatures age. */
       readonly more?: (context: AccountContext) => Call<T>;
     }
-  | Refusal;
+  | (Refusal & {
+      /** After `not-found`: where else it may stand (a list of ended orders). It is not settled before this has been asked. */
+      readonly elsewhere?: (context: AccountContext) => Call<T>;
+    });
 
 /** The venue's no. `code` as sent (a number as text, a label, or the HTTP status), `text` its words. */
 export type Refusal = {
@@ -271,6 +274,18 @@ export type AccountHeartbeat =
 /** What a private frame said. */
 export type AccountEvent =
   | { readonly kind: 'order'; readonly order: OrderState }
+  /** An order's end, of venues that then name the order and little else; found by either id. */
+  | {
+      readonly kind: 'ended';
+      readonly venueOrderId: string;
+      /** Empty where the venue does not repeat it. */
+      readonly clientOrderId: string;
+      readonly status: Exclude<OrderState['status'], 'open'>;
+      /** Undefined where the frame does not say: the fills do. */
+      readonly filled?: Decimal;
+      readonly timeMs: number;
+      readonly reason?: Meaning;
+    }
   | { readonly kind: 'fill'; readonly fill: VenueFill }
   | { readonly kind: 'balance'; readonly balance: BalanceState }
   | { readonly kind: 'position'; readonly position: PositionState }
