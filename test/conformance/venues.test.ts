@@ -32,7 +32,7 @@ it('has a fixture with its provenance for every venue, and no other', () => {
 
 describe.each(venues)('$id', (venue: Venue) => {
   describe.each(fixturesOf(venue))('$market.id', (fixture) => {
-    const { market, steps } = fixture;
+    const { market, steps, streams } = fixture;
     const instruments = instrumentsOf(fixture);
 
     it('reads its instruments', () => {
@@ -142,6 +142,46 @@ describe.each(venues)('$id', (venue: Venue) => {
           return taken !== undefined;
         });
         expect(published).toEqual([]);
+      }
+    });
+
+    it.runIf(market.streams !== undefined)('reads the channels that it has beside the books', () => {
+      const { kinds, symbolsPerSocket, subscribe } = market.streams!;
+      const symbols = Array.from({ length: Math.min(symbolsPerSocket, 50) }, (_, at) => `COIN${at}-X`);
+      for (const kind of kinds) {
+        const text = subscribe([kind], symbols, 7).join('\n');
+        expect(text.length).toBeGreaterThan(0);
+        for (const frame of subscribe([kind], symbols, 7)) expect(JSON.parse(frame)).toBeTypeOf('object');
+      }
+      expect(subscribe(kinds, symbols, 7).join('')).not.toBe(subscribe(kinds.slice(0, -1), symbols, 7).join(''));
+
+      const rig = new MarketRig(market, instruments);
+      // Numbers of channels may have been announced on the book's socket.
+      for (const step of streams) expect(rig.take(step)).toBeUndefined();
+      expect(rig.prints.length > 0).toBe(kinds.includes('trades'));
+      expect(rig.references.length > 0).toBe(kinds.includes('reference'));
+      for (const { price, qty, taker } of rig.prints) {
+        expect(price).toBeGreaterThan(0);
+        expect(qty).toBeGreaterThan(0);
+        expect([1, -1]).toContain(taker);
+      }
+      for (const { instrument, receivedTimeNs, ...said } of rig.references) {
+        expect(instruments[instrument]).toBeDefined();
+        expect(receivedTimeNs).toBeGreaterThan(0);
+        const { fundingRate, nextFundingTimeMs, markPrice, indexPrice, ...others } = said;
+        const numbers = [fundingRate, nextFundingTimeMs, markPrice, indexPrice, ...Object.values(others)];
+        expect(numbers.some((value) => !Number.isNaN(value))).toBe(true);
+        if (!Number.isNaN(fundingRate)) expect(Math.abs(fundingRate)).toBeLessThan(0.1);
+        if (!Number.isNaN(markPrice)) expect(markPrice).toBeGreaterThan(0);
+      }
+      expect({ prints: rig.prints, references: rig.references }).toMatchSnapshot();
+    });
+
+    it('never crashes on a cut frame of a channel beside the books', () => {
+      for (const step of streams) {
+        const rig = new MarketRig(market, instruments);
+        const bytes = bytesOfStep(step);
+        for (let cut = 1; cut < bytes.length; cut += 1) refusalOf(() => rig.frame(bytes.subarray(0, cut)));
       }
     });
 

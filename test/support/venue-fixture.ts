@@ -7,7 +7,7 @@ import { BadInput } from '#shared/assert.ts';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
 import type { InstrumentIndex } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
-import type { ApplyOutcome, MarketUpdate } from '#shared/domain/market-event.ts';
+import type { ApplyOutcome, MarketUpdate, ReferenceUpdate, TradePrint } from '#shared/domain/market-event.ts';
 
 /** One step of a market's fixture: a frame of the socket (a binary one as `latin1` text, a character a byte), or the answer to a snapshot request. */
 export type Step =
@@ -17,10 +17,12 @@ export type MarketFixture = {
   readonly market: Market;
   readonly bodies: readonly string[];
   readonly steps: readonly Step[];
+  /** Frames of the channels beside the books. */
+  readonly streams: readonly Step[];
 };
 
 type Row = { readonly market?: string; readonly provenance?: string; readonly instruments?: string } & Partial<
-  Record<'frame' | 'snapshot' | 'symbol', string>
+  Record<'frame' | 'snapshot' | 'symbol' | 'stream', string>
 > & { readonly encoding?: BufferEncoding };
 
 const rowsOf = (venue: string): readonly Row[] =>
@@ -41,6 +43,9 @@ export const fixturesOf = (venue: Venue): readonly MarketFixture[] =>
         if (snapshot !== undefined) return [{ symbol: symbol!, snapshot }];
         return frame === undefined ? [] : [{ frame, ...(encoding === undefined ? {} : { encoding }) }];
       }),
+      streams: rows.flatMap(({ stream: frame, encoding }) =>
+        frame === undefined ? [] : [{ frame, ...(encoding === undefined ? {} : { encoding }) }],
+      ),
     };
   });
 
@@ -51,6 +56,9 @@ export const bytesOfStep = (step: Step): Buffer =>
 export class MarketRig {
   readonly store: BookStore;
   readonly controls: string[] = [];
+  /** What the channels beside the books said. */
+  readonly prints: TradePrint[] = [];
+  readonly references: ReferenceUpdate[] = [];
   readonly #market: Market;
   readonly #instruments: readonly Instrument[];
   readonly #sink: FeedSink;
@@ -72,6 +80,8 @@ export class MarketRig {
       instruments,
       venue,
       market: market.id,
+      onPrint: (print) => this.prints.push({ ...print }),
+      onReference: (reference) => this.references.push({ ...reference }),
       onControl: (kind) => {
         this.controls.push(kind);
         if (kind === 'lost') for (const index of instruments.keys()) this.store.distrust(index as InstrumentIndex);
