@@ -77,6 +77,10 @@ export const refused = (meaning: Meaning, code: string, text: string): Refusal =
   text: text.slice(0, 300),
 });
 
+/** Goes on with what was answered; a refusal stays one. */
+export const andThen = <A, B>(answer: Answer<A>, next: (value: A) => Answer<B>): Answer<B> =>
+  answer.kind === 'ok' ? next(answer.value) : refused(answer.meaning, answer.code, answer.text);
+
 /** What a code means by the venue's table; `unlisted` when it is not there. */
 export const meaningOf = (table: Readonly<Record<string, Meaning>>, code: string): Meaning =>
   Object.hasOwn(table, code) ? table[code]! : 'unlisted';
