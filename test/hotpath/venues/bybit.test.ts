@@ -69,7 +69,7 @@ describe('bybit frames', () => {
 
   it('of other topics are passed over', () => {
     const rig = rigOf();
-    for (const topic of ['publicTrade.BTCUSDT', 'tickers.BTCUSDT', 'order', 'orderbook']) {
+    for (const topic of ['kline.5.BTCUSDT', 'allLiquidation.BTCUSDT', 'order', 'orderbook']) {
       expect(
         rig.take({ frame: JSON.stringify({ topic, type: 'snapshot', ts: 1, data: [{ s: 'BTCUSDT' }] }) }),
       ).toBeUndefined();
