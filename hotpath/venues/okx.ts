@@ -520,7 +520,11 @@ function instrumentFrom(id: string, entry: Listing, fees: Fees): readonly Instru
   if ([base, quote, settle].includes('') || numbersOf.some((text) => !(Number(text) > 0))) return [];
   const expiry = kind === 'future' || kind === 'option' ? expiryOf(Number(entry.expTime)) : undefined;
   const option = kind === 'option' ? optionOf(entry) : undefined;
-  if ((kind === 'future' && expiry === undefined) || (kind === 'option' && (expiry ?? option) === undefined)) return [];
+  if (
+    (kind === 'future' && expiry === undefined) ||
+    (kind === 'option' && (expiry === undefined || option === undefined))
+  )
+    return [];
   const symbol = `${base}/${quote}${spot ? '' : `:${settle}`}${expiry === undefined ? '' : `-${expiry.day}`}${option?.suffix ?? ''}`;
   const [tick, lot, minQty, value, multiplier] = numbersOf.map(decimalFrom);
   const code = entry.instIdCode ?? undefined;
@@ -644,10 +648,10 @@ function signed(method: 'GET' | 'POST', path: string, { credentials, nowMs }: Ac
   } as const;
 }
 
-const get = (path: string, fields: Parameters<typeof queryOf>[0], context: AccountContext) => {
-  const query = queryOf(fields);
-  return signed('GET', query === '' ? path : `${path}?${query}`, context);
-};
+function get(path: string, fields: Parameters<typeof queryOf>[0], context: AccountContext) {
+  const asked = queryOf(fields);
+  return signed('GET', asked === '' ? path : `${path}?${asked}`, context);
+}
 
 const post = (path: string, body: unknown, context: AccountContext) =>
   signed('POST', path, context, JSON.stringify(body));
@@ -798,31 +802,37 @@ const nameOf = ({ venueOrderId, clientOrderId }: OrderRef) =>
   venueOrderId === undefined ? { clOrdId: clientText(clientOrderId) } : { ordId: venueOrderId };
 
 /** A batch of one: batches have five times the limit of single orders. */
-const place = (order: OrderTicket, context: AccountContext): Call<Placed> => ({
-  ...post(
-    '/api/v5/trade/batch-orders',
-    [{ instId: order.instrument.venueSymbol, ...orderFields(order, context) }],
-    context,
-  ),
-  weight: { orders: 1 },
-  read: (reply) => acknowledged(reply, placedFrom),
-});
-
-const cancel = (order: OrderRef, context: AccountContext): Call<unknown> => ({
-  ...post('/api/v5/trade/cancel-order', { instId: order.instrument.venueSymbol, ...nameOf(order) }, context),
-  weight: { cancels: 1 },
-  read: (reply) => acknowledged(reply, placedFrom),
-});
-
-const query = (order: OrderRef, context: AccountContext): Call<OrderState> => ({
-  ...get('/api/v5/trade/order', { instId: order.instrument.venueSymbol, ...nameOf(order) }, context),
-  weight: { reads: 1 },
-  read: (reply) =>
-    andThen(
-      dataOf(reply, orderRow, ([row]) => row),
-      (row) => (row === undefined ? refused('not-found', '0', 'no such order') : ok(orderFrom(row))),
+function place(order: OrderTicket, context: AccountContext): Call<Placed> {
+  return {
+    ...post(
+      '/api/v5/trade/batch-orders',
+      [{ instId: order.instrument.venueSymbol, ...orderFields(order, context) }],
+      context,
     ),
-});
+    weight: { orders: 1 },
+    read: (reply) => acknowledged(reply, placedFrom),
+  };
+}
+
+function cancel(order: OrderRef, context: AccountContext): Call<unknown> {
+  return {
+    ...post('/api/v5/trade/cancel-order', { instId: order.instrument.venueSymbol, ...nameOf(order) }, context),
+    weight: { cancels: 1 },
+    read: (reply) => acknowledged(reply, placedFrom),
+  };
+}
+
+function query(order: OrderRef, context: AccountContext): Call<OrderState> {
+  return {
+    ...get('/api/v5/trade/order', { instId: order.instrument.venueSymbol, ...nameOf(order) }, context),
+    weight: { reads: 1 },
+    read: (reply) =>
+      andThen(
+        dataOf(reply, orderRow, ([row]) => row),
+        (row) => (row === undefined ? refused('not-found', '0', 'no such order') : ok(orderFrom(row))),
+      ),
+  };
+}
 
 const PAGE = 100;
 
@@ -942,9 +952,10 @@ function fillsPage(wanted: FillsQuery, context: AccountContext, after: string | 
   };
 }
 
-const fillsOf = (order: OrderRef, context: AccountContext): Call<readonly VenueFill[]> =>
+function fillsOf(order: OrderRef, context: AccountContext): Call<readonly VenueFill[]> {
   // The venue's clock may be a little behind ours.
-  fillsPage({ instruments: [order.instrument], sinceMs: order.sentMs - 60_000, order }, context, undefined);
+  return fillsPage({ instruments: [order.instrument], sinceMs: order.sentMs - 60_000, order }, context, undefined);
+}
 
 const balanceRow = z.object({ ccy: z.string().min(1), cashBal: decimalOrZero, availBal: decimalOrZero });
 const accountRow = z.object({ details: z.array(balanceRow) });
@@ -955,11 +966,13 @@ const balanceFrom = ({ ccy, cashBal, availBal }: z.infer<typeof balanceRow>): Ba
   available: availBal,
 });
 
-const balances = (context: AccountContext): Call<readonly BalanceState[]> => ({
-  ...get('/api/v5/account/balance', {}, context),
-  weight: { account: 1 },
-  read: (reply) => dataOf(reply, accountRow, (rows) => rows.flatMap(({ details }) => details).map(balanceFrom)),
-});
+function balances(context: AccountContext): Call<readonly BalanceState[]> {
+  return {
+    ...get('/api/v5/account/balance', {}, context),
+    weight: { account: 1 },
+    read: (reply) => dataOf(reply, accountRow, (rows) => rows.flatMap(({ details }) => details).map(balanceFrom)),
+  };
+}
 
 const positionRow = z.object({
   instId: z.string(),
@@ -987,11 +1000,13 @@ function positionsFrom(rows: readonly z.infer<typeof positionRow>[]): readonly P
     }));
 }
 
-const positions = (context: AccountContext): Call<readonly PositionState[]> => ({
-  ...get('/api/v5/account/positions', {}, context),
-  weight: { account: 1 },
-  read: (reply) => dataOf(reply, positionRow, positionsFrom),
-});
+function positions(context: AccountContext): Call<readonly PositionState[]> {
+  return {
+    ...get('/api/v5/account/positions', {}, context),
+    weight: { account: 1 },
+    read: (reply) => dataOf(reply, positionRow, positionsFrom),
+  };
+}
 
 const rateText = z.string().default('');
 const feeRow = z.object({
@@ -1083,28 +1098,34 @@ const cancelAllAfter = (timeoutMs: number, context: AccountContext): Call<unknow
 });
 
 /** @see https://www.okx.com/docs-v5/en/#overview-websocket-login */
-const privateSocket = (): AccountSocket => ({
-  id: 'private',
-  carries: ['events', 'orders'],
-  wsUrl: 'wss://ws.okx.com:8443/ws/v5/private',
-  login: (context) => [loginText(context)],
-  subscribe: () => [
-    JSON.stringify({
-      op: 'subscribe',
-      args: [{ channel: 'orders', instType: 'ANY' }, { channel: 'account' }, { channel: 'positions', instType: 'ANY' }],
-    }),
-  ],
-  orders: {
-    weight: { orders: 1 },
-    place: (order, context, request) =>
-      orderText('order', request, { ...codeOf(order.instrument), ...orderFields(order, context) }),
-    cancel: (order, _context, request) =>
-      orderText('cancel-order', request, { ...codeOf(order.instrument), ...nameOf(order) }),
-  },
-  heartbeat: { kind: 'client-text', text: () => 'ping', everyMs: 20_000 },
-  idleMs: 30_000,
-  decode: (frame) => eventsOf(frameText(frame)),
-});
+function privateSocket(): AccountSocket {
+  return {
+    id: 'private',
+    carries: ['events', 'orders'],
+    wsUrl: 'wss://ws.okx.com:8443/ws/v5/private',
+    login: (context) => [loginText(context)],
+    subscribe: () => [
+      JSON.stringify({
+        op: 'subscribe',
+        args: [
+          { channel: 'orders', instType: 'ANY' },
+          { channel: 'account' },
+          { channel: 'positions', instType: 'ANY' },
+        ],
+      }),
+    ],
+    orders: {
+      weight: { orders: 1 },
+      place: (order, context, request) =>
+        orderText('order', request, { ...codeOf(order.instrument), ...orderFields(order, context) }),
+      cancel: (order, _context, request) =>
+        orderText('cancel-order', request, { ...codeOf(order.instrument), ...nameOf(order) }),
+    },
+    heartbeat: { kind: 'client-text', text: () => 'ping', everyMs: 20_000 },
+    idleMs: 30_000,
+    decode: (frame) => eventsOf(frameText(frame)),
+  };
+}
 
 function loginText({ credentials, nowMs }: AccountContext): string {
   const timestamp = String(Math.floor(nowMs / 1_000));
