@@ -64,18 +64,9 @@ export type Market = {
   readonly firstBookWithinMs: number;
   readonly book: BookRules;
   /** Channels beside the books: on sockets of their own, so that their volume never delays a book. Read by the same `decode`. */
-  readonly streams?: {
-    /** What the venue has here. */
-    readonly kinds: readonly StreamKind[];
-    /** Where it is not the books' URL. */
-    readonly wsUrl?: string;
-    readonly symbolsPerSocket: number;
-    readonly subscribe: (
-      kinds: readonly StreamKind[],
-      venueSymbols: readonly string[],
-      request: number,
-    ) => readonly string[];
-  };
+  readonly streams?: StreamRules;
+  /** Where not all of them stand at one URL: the rest, in the same form. A kind may stand in more than one. */
+  readonly moreStreams?: readonly StreamRules[];
   /**
    * The whole book by REST, for when no socket can be kept: shown, never traded on. Absent where `book.snapshot` is from REST already: that one serves.
    */
@@ -90,6 +81,20 @@ export type Market = {
    * bytes. @throws BadInput when a frame of a known channel is malformed: the frame is counted, its book distrusted, the channel resubscribed.
    */
   readonly decode: (frame: Frame, sink: MarketSink) => void;
+};
+
+/** Where channels beside the books stand, and how one asks for them. */
+export type StreamRules = {
+  /** What the venue has here. */
+  readonly kinds: readonly StreamKind[];
+  /** Where it is not the books' URL. */
+  readonly wsUrl?: string;
+  readonly symbolsPerSocket: number;
+  readonly subscribe: (
+    kinds: readonly StreamKind[],
+    venueSymbols: readonly string[],
+    request: number,
+  ) => readonly string[];
 };
 
 /** `trades`: the public tape. `reference`: mark and index price, funding, option volatilities and Greeks. */
