@@ -12,7 +12,8 @@ import { simulatorConfigOf, throughSimulator } from './simulated.ts';
 import { Child } from './supervisor.ts';
 
 /** Garbage is collected on the engine's own thread, in a young space that is cleared rarely and fast. */
-const ENGINE_NODE_OPTIONS = ['--single-threaded-gc', '--min-semi-space-size=16', '--max-semi-space-size=16'];
+/** How the engine runs wherever it runs: short collections in its own thread, no helpers beside it. */
+export const ENGINE_NODE_OPTIONS = ['--single-threaded-gc', '--min-semi-space-size=16', '--max-semi-space-size=16'];
 const READY_WITHIN_MS = 60_000;
 const ENGINE_STOP_MS = 35_000;
 const PROJECT_WITHIN_MS = 30_000;
