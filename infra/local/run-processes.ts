@@ -11,8 +11,7 @@ import { Screen } from './screen.ts';
 import { simulatorConfigOf, throughSimulator } from './simulated.ts';
 import { Child } from './supervisor.ts';
 
-/** Garbage is collected on the engine's own thread, in a young space that is cleared rarely and fast. */
-/** How the engine runs wherever it runs: short collections in its own thread, no helpers beside it. */
+/** How the engine runs: garbage is collected on its own thread, in a young space that is cleared rarely and fast. */
 export const ENGINE_NODE_OPTIONS = ['--single-threaded-gc', '--min-semi-space-size=16', '--max-semi-space-size=16'];
 const READY_WITHIN_MS = 60_000;
 const ENGINE_STOP_MS = 35_000;
