@@ -30,6 +30,7 @@ import type { BookRules, Continuity, Frame, Market, MarketSink, StreamKind, Venu
 import {
   answerFrom,
   checked,
+  codesOf,
   decimalOrZero,
   decimalText,
   frameText,
@@ -1271,9 +1272,3 @@ const REJECT_REASONS = codesOf({
     'EC_InvalidAmount',
   'not-allowed': 'EC_ReachMaxTradeNum EC_CancelByMMP EC_InvalidUserType',
 });
-
-function codesOf(byMeaning: Readonly<Partial<Record<Meaning, string>>>): Readonly<Record<string, Meaning>> {
-  return Object.fromEntries(
-    Object.entries(byMeaning).flatMap(([meaning, codes]) => codes.split(' ').map((code) => [code, meaning as Meaning])),
-  );
-}

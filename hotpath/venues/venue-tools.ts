@@ -85,6 +85,13 @@ export const andThen = <A, B>(answer: Answer<A>, next: (value: A) => Answer<B>):
 export const meaningOf = (table: Readonly<Record<string, Meaning>>, code: string): Meaning =>
   Object.hasOwn(table, code) ? table[code]! : 'unlisted';
 
+/** A table of codes from lists of them, apart by spaces, under what they mean. */
+export function codesOf(byMeaning: Readonly<Partial<Record<Meaning, string>>>): Readonly<Record<string, Meaning>> {
+  return Object.fromEntries(
+    Object.entries(byMeaning).flatMap(([meaning, codes]) => codes.split(' ').map((code) => [code, meaning as Meaning])),
+  );
+}
+
 /**
  * Reads an answer by its schema. HTTP 5xx and bodies that are not the venue's leave in doubt what was done; 429 and 418 refuse definitely.
  * `refusalOf` finds the venue's own refusal in a body of any status, before the schema is asked.
