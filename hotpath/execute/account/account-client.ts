@@ -91,6 +91,8 @@ export class AccountClient {
   /** Blots out what must not be told. */
   readonly logger: Logger;
   readonly limiter: WeightLimiter;
+  /** Refusals whose code no table has. */
+  unlisted = 0;
   #facts: Readonly<Record<string, string>> = {};
   #nonce = 0;
   /** Venue's clock less ours, milliseconds. */
@@ -270,6 +272,16 @@ export class AccountClient {
     );
   }
 
+  /** A refusal as it may be told. A code that the venue's table does not have is an alarm. */
+  noted({ kind, meaning, code, text }: Refusal, request: string): Refusal {
+    const told = { kind, meaning, code, text: this.redaction.text(text) };
+    if (meaning === 'unlisted') {
+      this.unlisted += 1;
+      this.logger.warn('account-code-unlisted', { ...this.name, request, code, text: told.text });
+    }
+    return told;
+  }
+
   /** Sends nothing more; what waits is dropped. */
   stop(): void {
     this.#stopped = true;
@@ -336,14 +348,14 @@ export class AccountClient {
         done({ kind: 'failed', cause: result.cause });
         return;
       }
-      const answer = this.#read(call, result);
+      const answer = this.#read(call, options.name, result);
       if (answer.kind === 'refused' && answer.elsewhere !== undefined) this.ask(answer.elsewhere, options, done);
       else done(answer);
     });
   }
 
-  #read<T>(call: Call<T>, { status, headers: given, body }: Response): Answer<T> {
-    const headers = Object.fromEntries(Object.entries(given).map(([name, value]) => [name.toLowerCase(), value]));
+  #read<T>(call: Call<T>, name: string, { status, headers: given, body }: Response): Answer<T> {
+    const headers = Object.fromEntries(Object.entries(given).map(([key, value]) => [key.toLowerCase(), value]));
     const reply = { status, headers, text: utf8.decode(body) };
     const used = this.setup.account.limits.used?.(headers);
     if (used !== undefined) this.limiter.told(used);
@@ -352,7 +364,7 @@ export class AccountClient {
     if (answer.kind === 'ok') return answer;
     if (answer.meaning === 'rate-limited') this.limiter.spent(call.weight);
     if (answer.meaning === 'clock-skew') this.#resyncClock();
-    return { ...answer, text: this.redaction.text(answer.text) };
+    return { ...answer, ...this.noted(answer, name) };
   }
 
   /** Silent for as long as the venue asks. */
