@@ -11,6 +11,7 @@ import type { TradingState } from '#shared/domain/trade.ts';
 import type { Command } from '#shared/schema/command.ts';
 import type { Config } from '#shared/schema/config.ts';
 import { BookStore } from './book/book-store.ts';
+import { ReferenceStore } from './book/reference-store.ts';
 import { compileRoutes } from './detect/compile.ts';
 import { Evaluator } from './detect/evaluator.ts';
 import { Executor, PATIENCE } from './execute/executor.ts';
@@ -76,6 +77,8 @@ export class Engine {
   readonly epoch: number;
   readonly journal: Journal;
   readonly books: BookStore;
+  /** Mark and index prices, funding, volatilities and Greeks, where `engine.streams` has them followed. */
+  readonly references: ReferenceStore;
   readonly ledger: Ledger;
   readonly executor: Executor;
   readonly opportunities: OpportunityLog;
@@ -110,6 +113,7 @@ export class Engine {
     this.journal = journal;
     this.#publisher = new Publisher(journal, clock);
     this.books = booksOf(options, known);
+    this.references = new ReferenceStore(instruments.length);
     this.ledger = new Ledger(clock);
     const rateOf = valuationOf(instruments, this.books.tops, {
       numeraire: config.engine.numeraire as Asset,
@@ -297,7 +301,10 @@ export class Engine {
       endpoints: this.#known.endpoints,
       instruments,
       books,
+      streams: config.engine.streams,
+      healthMin: config.risk.min_venue_health,
       onUpdate: (update) => onMarketUpdate(stages, update),
+      onReference: (reference) => this.references.apply(reference),
       onDecision: (elapsedNs) => decisions.recordValue(Math.min(DECISION_NS_MAX, Math.round(elapsedNs))),
       onVenueStatus: (change) => void this.#publisher.record('venue-status', change.venue, change),
     });

@@ -4,7 +4,7 @@ import type { Depths, Tops } from '#shared/domain/capital.ts';
 import type { InstrumentIndex, TimeNs } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { ApplyOutcome, BookStatus, LevelBuffer, MarketUpdate } from '#shared/domain/market-event.ts';
-import { APPLIED, BROKEN, DELTA, HELD, IGNORED, QUOTE, SNAPSHOT, TRADE } from '#shared/domain/market-event.ts';
+import { APPLIED, BROKEN, DELTA, HELD, IGNORED, QUOTE, SNAPSHOT } from '#shared/domain/market-event.ts';
 import type { BookRules } from '../venues/venue.ts';
 import type { BookSide, Levels } from './book.ts';
 import type { BookStatistics } from './instrument-book.ts';
@@ -15,6 +15,8 @@ import { VenueClock } from './venue-clock.ts';
 const BOOK_LEVELS_MAX = 50_000;
 /** A book may cross for a moment between two frames of a venue; one that stays crossed is wrong. */
 const CROSSED_MAX_NS = 2e9;
+/** So long a connection's other frames vouch for a book that says nothing itself. */
+const VOUCHED_MAX_NS = 300e9;
 
 type BookStoreOptions = {
   /** The run's registry: an instrument's position in it is its index. */
@@ -42,6 +44,8 @@ export class BookStore {
   readonly #clocks: readonly VenueClock[];
   readonly #connections: Int32Array;
   #heardNs = new Float64Array(64).fill(-Infinity);
+  /** When the venue last said anything of the instrument, applied or not. */
+  readonly #saidNs: Float64Array;
   readonly #clock: Clock;
   readonly #staleAfterMs: number;
 
@@ -51,6 +55,7 @@ export class BookStore {
     this.#books = instruments.map((instrument) => new InstrumentBook(instrument, rulesOf(instrument), onDelta));
     this.#clocks = clocksOf(instruments, clock.unixMs(0 as TimeNs));
     this.#connections = new Int32Array(instruments.length).fill(-1);
+    this.#saidNs = new Float64Array(instruments.length).fill(-Infinity);
     this.#clock = clock;
     this.#staleAfterMs = staleAfterMs;
     this.depths = {
@@ -63,6 +68,7 @@ export class BookStore {
 
   apply(update: MarketUpdate): ApplyOutcome {
     const book = this.#books[update.instrument]!;
+    this.#saidNs[update.instrument] = update.receivedTimeNs;
     const outcome = this.#take(book, update);
     if (update.kind !== SNAPSHOT && !Number.isNaN(update.venueTimeMs)) {
       const clock = this.#clocks[update.instrument]!;
@@ -92,8 +98,51 @@ export class BookStore {
   distrust(instrument: InstrumentIndex): void {
     const book = this.#books[instrument]!;
     book.forget('syncing');
+    book.polled = false;
     clearTop(this.tops, instrument);
     clearTop(this.quotes, instrument);
+  }
+
+  /** What comes from now on until `distrust` was asked for by REST: it can be looked at, and is never traded on. */
+  markPolled(instrument: InstrumentIndex): void {
+    this.#books[instrument]!.polled = true;
+  }
+
+  /** The other venues say that the price is wrong, or that it is right again. */
+  suspect(instrument: InstrumentIndex, isSuspect: boolean): void {
+    const book = this.#books[instrument]!;
+    book.suspect = isSuspect;
+    if (book.status === 'live' || book.status === 'suspect') this.#showTop(book, instrument);
+  }
+
+  /** When the venue last said anything of the instrument; −Infinity before the first word. */
+  saidNs(instrument: InstrumentIndex): number {
+    return this.#saidNs[instrument]!;
+  }
+
+  /** Nothing is known against the book but that it has been silent too long for its connection to vouch for it. */
+  isQuiet(instrument: InstrumentIndex): boolean {
+    const connection = this.#connections[instrument]!;
+    if (connection < 0 || this.depths.status(instrument) !== 'stale') return false;
+    return this.#heardNs[connection]! - this.#saidNs[instrument]! > VOUCHED_MAX_NS;
+  }
+
+  /** Writes best bid and best ask, believed or not, with their quantities to places 0 and 1: NaN and 0 where the book has none. */
+  best(instrument: InstrumentIndex, prices: Float64Array, qtys: Float64Array): void {
+    const book = this.#books[instrument]!;
+    const { quotes } = this;
+    prices.fill(NaN, 0, 2);
+    qtys.fill(0, 0, 2);
+    if (!book.following) return;
+    if (book.quoteRules) {
+      prices[0] = quotes.bid[instrument]!;
+      qtys[0] = quotes.bidQty[instrument]!;
+      prices[1] = quotes.ask[instrument]!;
+      qtys[1] = quotes.askQty[instrument]!;
+    } else {
+      book.bids.best(prices, qtys, 0);
+      book.asks.best(prices, qtys, 1);
+    }
   }
 
   statistics(instrument: InstrumentIndex): Readonly<BookStatistics> {
@@ -115,6 +164,11 @@ export class BookStore {
     return this.#clocks[instrument]!.offsetMs();
   }
 
+  /** How much the travel time of the market's messages varies; NaN before the second timed message. */
+  clockJitterMs(instrument: InstrumentIndex): number {
+    return this.#clocks[instrument]!.jitterMs;
+  }
+
   #take(book: InstrumentBook, update: MarketUpdate): ApplyOutcome {
     switch (update.kind) {
       case SNAPSHOT:
@@ -123,8 +177,6 @@ export class BookStore {
         return this.#takeDelta(book, update);
       case QUOTE:
         return this.#takeQuote(book, update);
-      case TRADE:
-        return IGNORED;
     }
   }
 
@@ -176,8 +228,7 @@ export class BookStore {
     copyTop(update.asks, quotes.ask, quotes.askQty, at);
     if (!book.following || update.lastSequence <= book.lastSequence) return IGNORED;
     book.quoteRules = true;
-    this.#refreshTop(book, update);
-    return APPLIED;
+    return this.#refreshTop(book, update);
   }
 
   /** After levels were written: depth, checksum, size, crossing, then the new top. */
@@ -192,7 +243,20 @@ export class BookStore {
       return BROKEN;
     }
     book.quoteRules &&= book.quoteSequence > book.lastSequence;
-    this.#refreshTop(book, update);
+    return this.#refreshTop(book, update);
+  }
+
+  #break(book: InstrumentBook, instrument: InstrumentIndex): void {
+    book.forget('gap');
+    book.statistics.gaps += 1;
+    clearTop(this.tops, instrument);
+  }
+
+  /** The top after new levels or a new quote. A book that stays locked or crossed is broken. */
+  #refreshTop(book: InstrumentBook, update: MarketUpdate): ApplyOutcome {
+    book.receivedTimeNs = update.receivedTimeNs;
+    this.tops.receivedTimeNs[update.instrument] = update.receivedTimeNs;
+    this.#showTop(book, update.instrument);
     if (book.status !== 'crossed') book.crossedSinceNs = NaN;
     else if (Number.isNaN(book.crossedSinceNs)) book.crossedSinceNs = update.receivedTimeNs;
     else if (update.receivedTimeNs - book.crossedSinceNs > CROSSED_MAX_NS) {
@@ -202,15 +266,9 @@ export class BookStore {
     return APPLIED;
   }
 
-  #break(book: InstrumentBook, instrument: InstrumentIndex): void {
-    book.forget('gap');
-    book.statistics.gaps += 1;
-    clearTop(this.tops, instrument);
-  }
-
-  #refreshTop(book: InstrumentBook, update: MarketUpdate): void {
+  /** Sets status and top by what the book holds and what is known of it. */
+  #showTop(book: InstrumentBook, at: InstrumentIndex): void {
     const { tops, quotes } = this;
-    const at = update.instrument;
     if (book.quoteRules) {
       tops.bid[at] = quotes.bid[at]!;
       tops.bidQty[at] = quotes.bidQty[at]!;
@@ -220,10 +278,10 @@ export class BookStore {
       book.bids.best(tops.bid, tops.bidQty, at);
       book.asks.best(tops.ask, tops.askQty, at);
     }
-    book.receivedTimeNs = update.receivedTimeNs;
-    tops.receivedTimeNs[at] = update.receivedTimeNs;
     if (tops.bid[at]! >= tops.ask[at]!) book.status = 'crossed';
-    else book.status = book.verified ? 'live' : 'syncing';
+    else if (!book.verified) book.status = 'syncing';
+    else if (book.polled) book.status = 'polled';
+    else book.status = book.suspect ? 'suspect' : 'live';
     if (book.status !== 'live') clearTop(tops, at);
   }
 
@@ -236,7 +294,8 @@ export class BookStore {
   #ageMs(instrument: InstrumentIndex, nowNs: TimeNs): number {
     const book = this.#books[instrument]!;
     const connection = this.#connections[instrument]!;
-    const heardNs = connection < 0 ? -Infinity : this.#heardNs[connection]!;
+    const heardNs =
+      connection < 0 ? -Infinity : Math.min(this.#heardNs[connection]!, this.#saidNs[instrument]! + VOUCHED_MAX_NS);
     return (nowNs - Math.max(book.receivedTimeNs, heardNs)) / 1e6 + book.latenessMs;
   }
 

@@ -52,6 +52,10 @@ export class InstrumentBook {
   following = false;
   /** The last checksum said that the book is right; also true where venues send none. */
   verified = true;
+  /** The other venues say something else: not believed, however unbroken its own sequence is. */
+  suspect = false;
+  /** Asked for now and then, not followed. */
+  polled = false;
   /** True until the first delta after a snapshot. */
   opening = true;
   lastSequence = NaN;

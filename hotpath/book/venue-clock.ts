@@ -13,6 +13,12 @@ const SENSELESS_MS = 86_400_000;
 export class VenueClock {
   /** How late the message observed last came: never negative. */
   latenessMs = 0;
+  /**
+   * How much the travel time changes from one message to the next, on average over the last sixteen or so; NaN before the second message.
+   * @see https://www.rfc-editor.org/rfc/rfc3550#section-6.4.1 (interarrival jitter)
+   */
+  jitterMs = NaN;
+  #lastDifference = NaN;
   readonly #originMs: number;
   #current = Infinity;
   #previous = Infinity;
@@ -43,6 +49,10 @@ export class VenueClock {
       this.latenessMs = 0;
       return;
     }
+    const change = Math.abs(difference - this.#lastDifference);
+    if (!Number.isNaN(change))
+      this.jitterMs = Number.isNaN(this.jitterMs) ? change : this.jitterMs + (change - this.jitterMs) / 16;
+    this.#lastDifference = difference;
     if (difference < this.#current) this.#current = difference;
     this.latenessMs = difference - Math.min(this.#current, this.#previous);
   }

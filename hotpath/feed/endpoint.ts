@@ -3,15 +3,15 @@ import type { Fees } from '#shared/domain/instrument.ts';
 import { decimalFrom } from '#shared/money/grid.ts';
 import type { Config } from '#shared/schema/config.ts';
 import { rerouted } from '../runtime/reroute.ts';
-import type { Market, Venue } from '../venues/venue.ts';
+import type { Market, StreamRules, Venue } from '../venues/venue.ts';
 
 /** A venue's market as this run reaches it: URLs and fees after the configuration has spoken. */
 export type Endpoint = {
   readonly venue: Venue;
   readonly market: Market;
   readonly wsUrl: string;
-  /** Of the channels beside the books. */
-  readonly streamsUrl: string;
+  /** The channels beside the books, each where it stands. */
+  readonly streams: readonly { readonly rules: StreamRules; readonly url: string }[];
   readonly restUrl: string;
   readonly fees: Fees;
 };
@@ -49,8 +49,10 @@ function endpointsOf(venue: Venue, config: Config): readonly Endpoint[] {
       venue,
       market,
       wsUrl: rerouted(urls?.ws ?? market.wsUrl, settings?.via),
-      // Where a market has no channels beside its books nothing is opened.
-      streamsUrl: rerouted(urls?.ws ?? market.streams?.wsUrl ?? market.wsUrl, settings?.via),
+      streams: streamsOf(market).map((rules) => ({
+        rules,
+        url: rerouted(urls?.ws ?? rules.wsUrl ?? market.wsUrl, settings?.via),
+      })),
       restUrl: rerouted(urls?.rest ?? market.restUrl, settings?.via),
       fees: {
         maker: settings?.maker_fee === undefined ? maker : decimalFrom(settings.maker_fee),
@@ -60,3 +62,6 @@ function endpointsOf(venue: Venue, config: Config): readonly Endpoint[] {
     };
   });
 }
+
+export const streamsOf = ({ streams, moreStreams = [] }: Market): readonly StreamRules[] =>
+  streams === undefined ? moreStreams : [streams, ...moreStreams];

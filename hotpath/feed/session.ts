@@ -1,20 +1,15 @@
 import { BadInput } from '#shared/assert.ts';
 import type { Timer } from '#shared/clock/clock.ts';
 import type { InstrumentIndex, TimeNs } from '#shared/domain/ids.ts';
-import type { Instrument } from '#shared/domain/instrument.ts';
 import type { BookStatus, MarketUpdate } from '#shared/domain/market-event.ts';
 import { DELTA } from '#shared/domain/market-event.ts';
-import type { BookRules, Control } from '../venues/venue.ts';
-import { Backoff } from '../runtime/backoff.ts';
+import type { BookRules } from '../venues/venue.ts';
 import { Frame } from '../runtime/frame.ts';
-import { unpackerOf } from '../runtime/inflate.ts';
-import { RateLimiter } from '../runtime/rate-limiter.ts';
-import type { Socket } from '../runtime/transport.ts';
-import type { Endpoint } from './endpoint.ts';
-import type { Outside, ReadOutcome, RestReader } from './rest-reader.ts';
-import { FeedSink } from './sink.ts';
+import type { ConnectionContext, ConnectionState } from './connection.ts';
+import { Connection } from './connection.ts';
+import { Poller } from './poller.ts';
+import type { ReadOutcome, RestReader } from './rest-reader.ts';
 import { Subscription } from './subscription.ts';
-import type { Tally } from './tally.ts';
 
 /** The books as a feed sees them: whom to tell that a connection lives or died, whom to ask whether a book has come. */
 export type FeedBooks = {
@@ -22,19 +17,17 @@ export type FeedBooks = {
   readonly assign: (instrument: InstrumentIndex, connection: number) => void;
   readonly heard: (connection: number, nowNs: TimeNs) => void;
   readonly distrust: (instrument: InstrumentIndex) => void;
+  /** What the instrument says from now on is asked for now and then: to be shown, not traded on. Ends with `distrust`. */
+  readonly markPolled: (instrument: InstrumentIndex) => void;
+  /** When the venue last said anything of this instrument. */
+  readonly saidNs: (instrument: InstrumentIndex) => number;
   readonly depths: { readonly status: (instrument: InstrumentIndex) => BookStatus };
 };
 
 /** What the sessions of one market share. */
-export type SessionContext = Outside & {
-  readonly endpoint: Endpoint;
-  /** The whole run's registry: a position in it is an InstrumentIndex. */
-  readonly instruments: readonly Instrument[];
+export type SessionContext = ConnectionContext & {
   readonly books: FeedBooks;
-  readonly tally: Tally;
   readonly reader: RestReader;
-  /** Paces the opening of sockets. */
-  readonly openings: RateLimiter;
   readonly onUpdate: (update: MarketUpdate) => void;
   /** Nanoseconds from a frame's arrival until everything that follows from it was done. */
   readonly onDecision: (elapsedNs: number) => void;
@@ -42,59 +35,38 @@ export type SessionContext = Outside & {
   readonly onChange: (reason: string) => void;
 };
 
-export type SessionState = 'closed' | 'connecting' | 'open' | 'stopped';
 type RestSnapshot = Extract<BookRules['snapshot'], { from: 'rest' }>;
 
-const RECONNECT = { minMs: 250, maxMs: 30_000 } as const;
 /** A quiet instrument's snapshot is not held back for a first delta longer than this. */
 const FIRST_DELTA_WITHIN_MS = 1_000;
-/** So many malformed frames within a minute, and the socket itself is no longer believed. */
-const MALFORMED_MAX = 3;
-const MALFORMED_WINDOW_NS = 60e9;
-/** Close code of sockets that we end ourselves. @see https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1 */
-const LEFT = 1000;
-const SENDS_QUEUED_MAX = 10_000;
+/** Attempts in a row after which a socket cannot be kept: books are polled until one opens. */
+export const FAILURES_MAX = 3;
+/** Nothing of an instrument for so long on a socket that speaks: does its subscription still work? OKX repeats an unchanged book within 60 s. */
+const QUIET_AFTER_NS = 75e9;
+/** One question a socket: 180 an hour stay below OKX's 480 subscriptions and unsubscriptions. */
+const VERIFY_EVERY_MS = 20_000;
 
-/** One socket of one market with the books that come over it: opened, kept alive, repaired, opened again. */
+/** The books that come over one connection: subscribed to, started over when they break, verified when they are silent, polled when there is no socket. */
 export class Session {
   readonly #subscriptions: readonly Subscription[];
   readonly #context: SessionContext;
-  readonly #connection: number;
+  readonly #connectionIndex: number;
+  readonly #connection: Connection;
+  readonly #poller: Poller;
   readonly #byInstrument = new Map<InstrumentIndex, Subscription>();
   /** 1 where the REST snapshot is asked for as soon as the first delta shows that the stream runs. */
   readonly #awaitsDelta: Uint8Array;
-  readonly #backoff: Backoff;
-  readonly #sends: RateLimiter;
+  /** Of REST answers; the connection's own may be in use while one arrives. */
   readonly #frame = new Frame();
-  readonly #unpack: ReturnType<typeof unpackerOf>;
-  readonly #sink: FeedSink;
-  #state: SessionState = 'closed';
-  #socket: Socket | undefined;
-  /** Counts sockets: what an earlier one still says is not heard. */
-  #generation = 0;
-  #opened = false;
-  #proven = false;
-  #request = 0;
-  #lastFrameNs = 0;
-  #malformed = 0;
-  #malformedSinceNs = Number.NEGATIVE_INFINITY;
-  #timers: { watch?: Timer; heartbeat?: Timer; reconnect?: Timer; malformed?: Timer } = {};
+  #verification: Timer | undefined;
+  #verified: { readonly subscription: Subscription; readonly saidNs: number } | undefined;
 
   constructor(context: SessionContext, connection: number, indices: readonly InstrumentIndex[]) {
-    const { endpoint, instruments, clock, random, books } = context;
+    const { endpoint, instruments, books } = context;
     const { market } = endpoint;
     this.#context = context;
-    this.#connection = connection;
-    this.#unpack = unpackerOf(market.compression);
+    this.#connectionIndex = connection;
     this.#awaitsDelta = new Uint8Array(instruments.length);
-    this.#backoff = new Backoff(RECONNECT, random);
-    // Half the limit as burst and half as rate: no second ever sees more than the limit.
-    const half = market.limits.messagesPerSecond / 2;
-    this.#sends = new RateLimiter(clock, {
-      perSecond: half,
-      burst: Math.max(1, Math.floor(half)),
-      queueMax: SENDS_QUEUED_MAX,
-    });
     this.#subscriptions = indices.map((instrument) => {
       const { venueSymbol } = instruments[instrument]!;
       books.assign(instrument, connection);
@@ -106,17 +78,21 @@ export class Session {
       });
     });
     for (const subscription of this.#subscriptions) this.#byInstrument.set(subscription.instrument, subscription);
-    this.#sink = new FeedSink({
-      instruments,
-      venue: endpoint.venue.id,
-      market: market.id,
+    this.#poller = new Poller(context, indices);
+    this.#connection = new Connection(context, endpoint.wsUrl, {
+      onOpen: () => this.#onOpen(),
+      onLife: (receivedTimeNs) => books.heard(this.#connectionIndex, receivedTimeNs),
+      onRead: (receivedTimeNs) => context.onDecision(context.clock.now() - receivedTimeNs),
+      onLost: () => this.#onLost(),
+      onMalformed: () => this.#onMalformed(),
+      onDoubt: () => this.#startAllOver(),
+      onClosed: (reason) => this.#onClosed(reason),
       onUpdate: this.#onUpdate,
-      onControl: this.#onControl,
     });
   }
 
-  get state(): SessionState {
-    return this.#state;
+  get state(): ConnectionState {
+    return this.#connection.state;
   }
 
   /** Books of this session that the venue does not give. */
@@ -126,108 +102,46 @@ export class Session {
 
   /** Attempts to connect since the connection last carried data. */
   get failures(): number {
-    return this.#backoff.attempts;
+    return this.#connection.failures;
   }
 
   start(): void {
-    this.#open();
+    this.#connection.start();
   }
 
   stop(): void {
-    this.#state = 'stopped';
-    this.#generation += 1;
-    this.#timers.reconnect?.cancel();
     this.#forget();
-    this.#socket?.close();
+    this.#poller.stop();
+    this.#connection.stop();
   }
 
   /** The book of `instrument`, which this session carries, is broken: it is started over, soon. */
   resync(instrument: InstrumentIndex): void {
-    if (this.#state === 'open') this.#byInstrument.get(instrument)!.restart();
-  }
-
-  #open(): void {
-    const { transport, endpoint, clock, openings } = this.#context;
-    this.#generation += 1;
-    const generation = this.#generation;
-    const current = (): boolean => this.#generation === generation;
-    this.#state = 'connecting';
-    openings.run(() => {
-      if (!current()) return;
-      this.#lastFrameNs = clock.now();
-      this.#watch();
-      this.#socket = transport.open(endpoint.wsUrl, {
-        onOpen: () => {
-          if (current()) this.#onOpen();
-        },
-        onFrame: (bytes, receivedTimeNs) => {
-          if (this.#generation === generation) this.#onFrame(bytes, receivedTimeNs);
-        },
-        onPing: (receivedTimeNs) => {
-          if (current()) this.#onLife(receivedTimeNs);
-        },
-        onClose: (code, reason) => {
-          if (current()) this.#onClose(code, reason);
-        },
-      });
-    });
+    if (this.state === 'open') this.#byInstrument.get(instrument)!.restart();
   }
 
   #onOpen(): void {
-    const { endpoint, tally, logger, onChange } = this.#context;
-    const { venue, market } = endpoint;
-    this.#state = 'open';
-    this.#proven = false;
-    if (this.#opened) tally.reconnects += 1;
-    this.#opened = true;
-    logger.info('feed-open', { venue: venue.id, market: market.id, connection: this.#connection });
-    this.#sink.connection.reset();
-    this.#beat();
-    this.#send(market.greeting ?? []);
-    this.#send(
-      market.subscribe(
+    const { endpoint, onChange } = this.#context;
+    if (this.#poller.running) {
+      this.#poller.stop();
+      this.#distrustAll();
+    }
+    this.#connection.send(
+      endpoint.market.subscribe(
         this.#subscriptions.map(({ venueSymbol }) => venueSymbol),
-        this.#nextRequest(),
+        this.#connection.nextRequest(),
       ),
     );
     for (const subscription of this.#subscriptions) this.#await(subscription);
+    this.#verifySoon();
     onChange('connected');
   }
 
-  /** The hot path: bytes → numbers → books → decision, all before this returns. */
-  #onFrame(bytes: Uint8Array, receivedTimeNs: TimeNs): void {
-    const { endpoint, tally, clock, onDecision } = this.#context;
-    this.#onLife(receivedTimeNs);
-    tally.messages += 1;
-    this.#sink.update.receivedTimeNs = receivedTimeNs;
-    try {
-      const text = this.#unpack === undefined ? bytes : this.#unpack(bytes);
-      endpoint.market.decode(this.#frame.window(text, 0, text.length), this.#sink);
-    } catch (error) {
-      if (!(error instanceof BadInput)) throw error;
-      this.#onMalformed(error);
-      return;
-    }
-    onDecision(clock.now() - receivedTimeNs);
-  }
-
-  /** Whatever arrives proves that nothing sent before it is still on its way. */
-  #onLife(receivedTimeNs: TimeNs): void {
-    this.#lastFrameNs = receivedTimeNs;
-    this.#context.books.heard(this.#connection, receivedTimeNs);
-  }
-
   readonly #onUpdate = (update: MarketUpdate): void => {
-    if (!this.#proven) this.#onProof();
+    this.#connection.prove();
     if (update.kind === DELTA && this.#awaitsDelta[update.instrument] === 1) this.#onFirstDelta(update.instrument);
     this.#context.onUpdate(update);
   };
-
-  /** The connection carries data: the next failure is a new one. */
-  #onProof(): void {
-    this.#proven = true;
-    this.#backoff.reset();
-  }
 
   #onFirstDelta(instrument: InstrumentIndex): void {
     this.#awaitsDelta[instrument] = 0;
@@ -237,25 +151,9 @@ export class Session {
     subscription.snapshot = this.#context.clock.after(0, () => this.#requestSnapshot(subscription));
   }
 
-  readonly #onControl = (kind: Control, text: string): void => {
-    const { endpoint, logger } = this.#context;
-    if (kind === 'ack' || kind === 'pong') return;
-    if (kind === 'ping') {
-      const { heartbeat } = endpoint.market;
-      // Past the pacing of requests: a late answer costs the socket.
-      if (heartbeat.kind === 'server-text') this.#socket?.send(heartbeat.reply(text));
-      return;
-    }
-    logger.warn(`feed-${kind}`, { venue: endpoint.venue.id, market: endpoint.market.id, text: text.slice(0, 300) });
-    // The venue announces that it will close: leave before the books are interrupted at a bad moment.
-    if (kind === 'notice') this.#leave('the venue will close');
-    if (kind === 'lost') this.#onLost();
-  };
-
   /** Frames of this socket are missing, and nobody knows of which book. */
   #onLost(): void {
     const { tally, books, onChange } = this.#context;
-    tally.gaps += 1;
     tally.trouble += 1;
     for (const subscription of this.#subscriptions) {
       books.distrust(subscription.instrument);
@@ -265,29 +163,16 @@ export class Session {
   }
 
   /** A frame of a known channel that cannot be read may have carried a change of any book of the connection: none is believed. */
-  #onMalformed({ message }: BadInput): void {
-    const { endpoint, tally, books, clock, logger, onChange } = this.#context;
-    const nowNs = clock.now();
-    tally.malformed += 1;
+  #onMalformed(): void {
+    const { tally, onChange } = this.#context;
     tally.trouble += 1;
-    for (const subscription of this.#subscriptions) {
-      books.distrust(subscription.instrument);
-      // A snapshot asked for earlier need not join what comes from now on.
-      subscription.cancel();
-    }
+    this.#distrustAll();
+    // A snapshot asked for earlier need not join what comes from now on.
+    for (const subscription of this.#subscriptions) subscription.cancel();
     onChange('malformed frame');
-    if (nowNs - this.#malformedSinceNs > MALFORMED_WINDOW_NS) {
-      this.#malformed = 0;
-      this.#malformedSinceNs = nowNs;
-      logger.warn('feed-malformed', { venue: endpoint.venue.id, market: endpoint.market.id, text: message });
-    }
-    this.#malformed += 1;
-    if (this.#malformed >= MALFORMED_MAX) this.#leave('malformed frames');
-    else this.#timers.malformed ??= clock.after(0, () => this.#startAllOver());
   }
 
   #startAllOver(): void {
-    delete this.#timers.malformed;
     if (this.#context.endpoint.market.unsubscribe === undefined) {
       // The first of them brings a new socket for all.
       for (const subscription of this.#subscriptions) subscription.restart();
@@ -297,59 +182,27 @@ export class Session {
     this.#resubscribe(this.#subscriptions);
   }
 
-  /** Ends the socket; whatever it still has to say is not heard. */
-  #leave(reason: string): void {
-    const socket = this.#socket;
-    this.#generation += 1;
-    this.#onClose(LEFT, reason);
-    socket?.close();
-  }
-
-  #onClose(code: number, reason: string): void {
-    const { endpoint, tally, books, clock, logger, onChange } = this.#context;
-    this.#state = 'closed';
-    this.#socket = undefined;
+  #onClosed(reason: string): void {
+    const { tally, onChange } = this.#context;
     tally.trouble += 1;
     this.#forget();
-    for (const { instrument } of this.#subscriptions) books.distrust(instrument);
-    const delayMs = this.#backoff.nextMs();
-    const { venue, market } = endpoint;
-    logger.warn('feed-closed', { venue: venue.id, market: market.id, code, reason, reconnectMs: Math.round(delayMs) });
-    this.#timers.reconnect = clock.after(delayMs, () => this.#open());
-    onChange(`disconnected: ${code} ${reason}`.trim());
+    if (!this.#poller.running) {
+      this.#distrustAll();
+      if (this.failures >= FAILURES_MAX) this.#poller.start();
+    }
+    onChange(`disconnected: ${reason}`);
+  }
+
+  #distrustAll(): void {
+    for (const { instrument } of this.#subscriptions) this.#context.books.distrust(instrument);
   }
 
   /** Nothing of the lost connection is awaited any more. */
   #forget(): void {
     for (const subscription of this.#subscriptions) subscription.cancel();
     this.#awaitsDelta.fill(0);
-    this.#sends.clear();
-    this.#timers.watch?.cancel();
-    this.#timers.heartbeat?.cancel();
-    this.#timers.malformed?.cancel();
-    this.#timers = {};
-  }
-
-  #watch(): void {
-    const { endpoint, clock, logger } = this.#context;
-    const { venue, market } = endpoint;
-    const leftMs = market.idleMs - (clock.now() - this.#lastFrameNs) / 1e6;
-    if (leftMs > 1e-3) {
-      this.#timers.watch = clock.after(leftMs, () => this.#watch());
-      return;
-    }
-    logger.warn('feed-idle', { venue: venue.id, market: market.id, idleMs: market.idleMs });
-    this.#leave('idle');
-  }
-
-  #beat(): void {
-    const { heartbeat } = this.#context.endpoint.market;
-    if (heartbeat.kind !== 'client-text' && heartbeat.kind !== 'client-protocol-ping') return;
-    this.#timers.heartbeat = this.#context.clock.after(heartbeat.everyMs, () => {
-      if (heartbeat.kind === 'client-text') this.#socket?.send(heartbeat.text);
-      else this.#socket?.ping?.();
-      this.#beat();
-    });
+    this.#verification?.cancel();
+    this.#verified = undefined;
   }
 
   #await(subscription: Subscription): void {
@@ -362,11 +215,12 @@ export class Session {
 
   #resubscribe(subscriptions: readonly Subscription[]): void {
     const { market } = this.#context.endpoint;
+    const connection = this.#connection;
     const symbols = subscriptions.map(({ venueSymbol }) => venueSymbol);
     // Where there is none the venue did not answer the subscription: saying it again does no harm.
-    if (market.unsubscribe !== undefined) this.#send(market.unsubscribe(symbols, this.#nextRequest()));
-    this.#send(market.subscribe(symbols, this.#nextRequest()));
-    if (this.#state !== 'open') return;
+    if (market.unsubscribe !== undefined) connection.send(market.unsubscribe(symbols, connection.nextRequest()));
+    connection.send(market.subscribe(symbols, connection.nextRequest()));
+    if (this.state !== 'open') return;
     for (const subscription of subscriptions) this.#await(subscription);
   }
 
@@ -374,12 +228,57 @@ export class Session {
     const { endpoint, tally } = this.#context;
     const { unsubscribe, book } = endpoint.market;
     tally.resyncs += 1;
-    if (unsubscribe === undefined) this.#leave('a book must be started over');
+    if (unsubscribe === undefined) this.#connection.leave('a book must be started over');
     else if (book.snapshot.from === 'push') this.#resubscribe([subscription]);
     else {
       subscription.awaitBook();
       if (subscription.snapshot === undefined) this.#requestSnapshot(subscription);
     }
+  }
+
+  #verifySoon(): void {
+    if (this.#context.endpoint.market.unsubscribe === undefined) return;
+    this.#verification = this.#context.clock.after(VERIFY_EVERY_MS, () => {
+      this.#judgeVerified();
+      this.#verifyQuietest();
+      this.#verifySoon();
+    });
+  }
+
+  /**
+   * A socket that speaks vouches for all of its books, but one subscription may be dead. The book that has been silent longest is subscribed to
+   * again: a new snapshot says what it is, and until then the old book stands.
+   */
+  #verifyQuietest(): void {
+    const { books, clock } = this.#context;
+    let quietest: Subscription | undefined;
+    let saidNs = clock.now() - QUIET_AFTER_NS;
+    for (const subscription of this.#subscriptions) {
+      const candidateNs = books.saidNs(subscription.instrument);
+      if (candidateNs >= saidNs || subscription.awaitsBook) continue;
+      quietest = subscription;
+      saidNs = candidateNs;
+    }
+    if (quietest === undefined) return;
+    this.#verified = { subscription: quietest, saidNs };
+    this.#resubscribe([quietest]);
+  }
+
+  /** No answer: it was not quiet, it was deaf. */
+  #judgeVerified(): void {
+    const verified = this.#verified;
+    this.#verified = undefined;
+    if (verified === undefined) return;
+    const { books, endpoint, logger } = this.#context;
+    const { subscription, saidNs } = verified;
+    if (books.saidNs(subscription.instrument) > saidNs) return;
+    logger.warn('feed-silent', {
+      venue: endpoint.venue.id,
+      market: endpoint.market.id,
+      symbol: subscription.venueSymbol,
+    });
+    books.distrust(subscription.instrument);
+    subscription.restart();
   }
 
   #requestSnapshot(subscription: Subscription): void {
@@ -390,7 +289,7 @@ export class Session {
     if (snapshot.from === 'request') {
       subscription.snapshot = undefined;
       subscription.awaitBook();
-      this.#send([snapshot.text(subscription.venueSymbol, this.#nextRequest())]);
+      this.#connection.send([snapshot.text(subscription.venueSymbol, this.#connection.nextRequest())]);
       return;
     }
     subscription.snapshot = reader.read(endpoint.restUrl + snapshot.path(subscription.venueSymbol), (outcome) => {
@@ -401,6 +300,7 @@ export class Session {
 
   #onSnapshot(subscription: Subscription, { decode }: RestSnapshot, outcome: ReadOutcome): void {
     const { endpoint, tally, clock, logger } = this.#context;
+    const { sink } = this.#connection;
     const name = { venue: endpoint.venue.id, market: endpoint.market.id, symbol: subscription.venueSymbol };
     if (outcome.kind === 'failed') {
       logger.warn('feed-snapshot-failed', { ...name, reason: outcome.reason });
@@ -408,9 +308,9 @@ export class Session {
       subscription.restart();
       return;
     }
-    this.#sink.update.receivedTimeNs = clock.now();
+    sink.update.receivedTimeNs = clock.now();
     try {
-      decode(this.#frame.window(outcome.body, 0, outcome.body.length), this.#sink, subscription.instrument);
+      decode(this.#frame.window(outcome.body, 0, outcome.body.length), sink, subscription.instrument);
     } catch (error) {
       if (!(error instanceof BadInput)) throw error;
       logger.warn('feed-snapshot-malformed', { ...name, text: error.message });
@@ -427,24 +327,5 @@ export class Session {
     tally.trouble += 1;
     logger.error('feed-no-book', { venue: venue.id, market: market.id, symbol: venueSymbol });
     onChange(`no book of ${venueSymbol}`);
-  }
-
-  #send(texts: readonly string[]): void {
-    const generation = this.#generation;
-    for (const text of texts) {
-      const queued = this.#sends.run(() => {
-        if (this.#generation === generation) this.#socket?.send(text);
-      });
-      // Not a venue's doing: no market has so many symbols a socket. Reconnecting is the only state that is surely right.
-      if (!queued) {
-        this.#leave('too many messages to send');
-        return;
-      }
-    }
-  }
-
-  #nextRequest(): number {
-    this.#request += 1;
-    return this.#request;
   }
 }

@@ -60,6 +60,11 @@ export class Subscription {
     return this.#abandoned && !this.#hasBook();
   }
 
+  /** A book is waited for, or about to be started over. */
+  get awaitsBook(): boolean {
+    return !this.#hasBook() || this.#restart !== undefined;
+  }
+
   /** Venues ack unknown symbols and stay silent, so only a book proves that the subscription works. */
   awaitBook(): void {
     this.#firstBook?.cancel();

@@ -5,6 +5,9 @@ export type Tally = {
   resyncs: number;
   reconnects: number;
   malformed: number;
+  /** Trades of the tape and reference updates. */
+  prints: number;
+  references: number;
   /** Sum of recent misfortunes, halved every minute; see venue-health.ts. */
   trouble: number;
 };
@@ -15,5 +18,7 @@ export const newTally = (): Tally => ({
   resyncs: 0,
   reconnects: 0,
   malformed: 0,
+  prints: 0,
+  references: 0,
   trouble: 0,
 });

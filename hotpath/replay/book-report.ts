@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Decimal } from 'decimal.js';
 import type { InstrumentIndex } from '#shared/domain/ids.ts';
 import type { ApplyOutcome, MarketUpdate } from '#shared/domain/market-event.ts';
-import { APPLIED, DELTA, SNAPSHOT, TRADE } from '#shared/domain/market-event.ts';
+import { APPLIED, DELTA, SNAPSHOT } from '#shared/domain/market-event.ts';
 import { textOf } from '#shared/money/grid.ts';
 import type { Levels } from '../book/book.ts';
 import type { Venue } from '../venues/venue.ts';
@@ -97,7 +97,7 @@ class BookWatch {
   #isCrossed = false;
 
   see(replay: Replay, { kind, instrument }: MarketUpdate, outcome: ApplyOutcome, line: number): void {
-    if (outcome !== APPLIED || kind === TRADE) return;
+    if (outcome !== APPLIED) return;
     const isCrossed = replay.store.depths.status(instrument) === 'crossed';
     if (isCrossed && !this.#isCrossed) this.crossed += 1;
     this.#isCrossed = isCrossed;

@@ -17,8 +17,7 @@ export const SNAPSHOT = 0;
 export const DELTA = 1;
 /** Best bid and ask only, one level a side. */
 export const QUOTE = 2;
-export const TRADE = 3;
-export type MarketUpdateKind = typeof SNAPSHOT | typeof DELTA | typeof QUOTE | typeof TRADE;
+export type MarketUpdateKind = typeof SNAPSHOT | typeof DELTA | typeof QUOTE;
 
 /**
  * One decoded market event. A single instance lives for the whole run and is overwritten by each frame (no object a message);
@@ -40,8 +39,12 @@ export type MarketUpdate = {
   readonly asks: LevelBuffer;
 };
 
-/** `live` alone is traded. `gap`: the venue's continuity or checksum rule was broken; only a snapshot heals it. */
-export type BookStatus = 'syncing' | 'live' | 'stale' | 'crossed' | 'gap';
+/**
+ * `live` alone is traded. `crossed`: bid and ask are locked or crossed. `gap`: the venue's continuity or checksum rule was broken; only a snapshot
+ * heals it. `suspect`: far from what the other venues say. `polled`: asked for by REST now and then, while no socket can be kept.
+ */
+export const BOOK_STATUSES = ['syncing', 'live', 'stale', 'crossed', 'gap', 'suspect', 'polled'] as const;
+export type BookStatus = (typeof BOOK_STATUSES)[number];
 
 /** One trade of the public tape; one instance for the whole run, overwritten. */
 export type TradePrint = {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BOOK_STATUSES } from '../domain/market-event.ts';
 
 /**
  * The outward contract of the HTTP API and the WebSocket as schemas: what is validated on the way in, documented in OpenAPI, and typed
@@ -36,7 +37,7 @@ export const errorBody = z.object({
 export const healthData = z.object({ healthy: z.boolean() });
 export const readyData = z.object({ ready: z.boolean(), engine: z.string(), status_age_ms: z.number() });
 
-const bookStatus = z.enum(['syncing', 'live', 'stale', 'crossed', 'gap']);
+const bookStatus = z.enum(BOOK_STATUSES);
 export const priceView = z.object({
   symbol: z.string(),
   exchange: z.string(),

@@ -16,6 +16,8 @@ const engine = z.strictObject({
   venues: z.array(z.string()).min(1),
   /** Unified symbols to follow on every enabled venue that lists them. */
   symbols: z.array(z.string()).min(1),
+  /** What to follow beside the books, where a venue has it: the tape, and mark, index, funding and Greeks of derivatives. */
+  streams: z.array(z.enum(['trades', 'reference'])),
   /** Assets in which routes start and profit stays. */
   start_assets: z.array(z.string()).min(1),
   /** In which asset everything is valued and reported. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BOOK_STATUSES } from '../domain/market-event.ts';
 
 const percentiles = z.object({ p50: z.number(), p99: z.number(), p999: z.number() });
 
@@ -12,11 +13,21 @@ const venueStatus = z.object({
   reconnects: z.int(),
   /** Frames of known channels that could not be read. */
   malformed: z.int().optional(),
+  /** Trades of the tape and reference updates, where they are followed. */
+  prints: z.int().optional(),
+  references: z.int().optional(),
   books: z.int(),
   live_books: z.int(),
+  /** Books far from what the other venues say, and books that come by REST because no socket can be kept: neither is traded. */
+  suspect_books: z.int().optional(),
+  polled_books: z.int().optional(),
+  /** False from when the health fell too low until it was well again for a while. */
+  tradable: z.boolean().optional(),
   age_ms: z.number(),
   age_ms_p99: z.number(),
   clock_offset_ms: z.number(),
+  /** Mean change of the travel time from one message to the next. */
+  clock_jitter_ms: z.number().optional(),
 });
 
 /**
@@ -68,7 +79,7 @@ export const marketSample = z.object({
   ask: z.string(),
   ask_qty: z.string(),
   volume: z.string(),
-  status: z.enum(['syncing', 'live', 'stale', 'crossed', 'gap']),
+  status: z.enum(BOOK_STATUSES),
   age_ms: z.number(),
   bids: z.array(z.tuple([z.string(), z.string()])),
   asks: z.array(z.tuple([z.string(), z.string()])),

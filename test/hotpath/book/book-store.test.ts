@@ -8,7 +8,7 @@ import type { BookRules } from '#hotpath/venues/venue.ts';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
 import type { InstrumentIndex } from '#shared/domain/ids.ts';
 import type { LevelBuffer, MarketUpdate } from '#shared/domain/market-event.ts';
-import { APPLIED, BROKEN, DELTA, HELD, IGNORED, QUOTE, SNAPSHOT, TRADE } from '#shared/domain/market-event.ts';
+import { APPLIED, BROKEN, DELTA, HELD, IGNORED, QUOTE, SNAPSHOT } from '#shared/domain/market-event.ts';
 import { instrumentOf } from '#test/support/instruments.ts';
 
 type Pair = readonly [price: number, qty: number];
@@ -185,7 +185,6 @@ describe('continuity', () => {
     const bench = new Bench(pushed);
     expect(bench.say(DELTA, { bids: [[99, 5]] })).toBe(IGNORED);
     expect(bench.say(SNAPSHOT, snapshot(NaN))).toBe(APPLIED);
-    expect(bench.say(TRADE, {})).toBe(IGNORED);
     expect(bench.status).toBe('live');
   });
 

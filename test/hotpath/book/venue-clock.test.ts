@@ -50,6 +50,27 @@ describe('VenueClock', () => {
     }
   });
 
+  it('tells how much the travel time varies, whatever the clocks show', () => {
+    const jitterOf = (delays: readonly number[], offset: number): number => {
+      const clock = new VenueClock(ORIGIN_MS);
+      for (const [at, delay] of delays.entries()) latenessOf(clock, 1e12 + at * 100 + delay + offset, 1e12 + at * 100);
+      return clock.jitterMs;
+    };
+    expect(jitterOf([5], 0)).toBeNaN();
+    expect(jitterOf([5, 5, 5, 5], 700)).toBe(0);
+    // Forgets in about sixteen messages, as RFC 3550 has it.
+    expect(jitterOf([5, 21, 21], 0)).toBe(15);
+    const uneven = Array.from({ length: 200 }, (_, at) => (at % 2) * 8);
+    expect(jitterOf(uneven, -1_270)).toBeCloseTo(8, 5);
+    fc.assert(
+      fc.property(fc.array(fc.nat(1_000), { minLength: 2, maxLength: 50 }), (delays) => {
+        const jitter = jitterOf(delays, 0);
+        expect(jitter).toBeGreaterThanOrEqual(0);
+        expect(jitter).toBeLessThanOrEqual(Math.max(...delays) - Math.min(...delays));
+      }),
+    );
+  });
+
   it('knows no offset before the first message', () => {
     expect(new VenueClock(ORIGIN_MS).offsetMs()).toBeNaN();
   });

@@ -1,16 +1,17 @@
 import { Decimal } from 'decimal.js';
 import { BookStore } from '#hotpath/book/book-store.ts';
 import type { Endpoint } from '#hotpath/feed/endpoint.ts';
+import { streamsOf } from '#hotpath/feed/endpoint.ts';
 import type { VenueStatusChange } from '#hotpath/feed/feed.ts';
 import { Feed } from '#hotpath/feed/feed.ts';
 import { silentLogger } from '#hotpath/runtime/logger.ts';
 import type { HttpRequest, HttpResult, SocketHandlers, Transport } from '#hotpath/runtime/transport.ts';
-import type { Market, Venue } from '#hotpath/venues/venue.ts';
+import type { Market, StreamKind, Venue } from '#hotpath/venues/venue.ts';
 import { asset } from '#hotpath/venues/venue.ts';
 import type { Clock } from '#shared/clock/clock.ts';
 import type { InstrumentId, InstrumentIndex } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
-import type { ApplyOutcome, MarketUpdate } from '#shared/domain/market-event.ts';
+import type { ApplyOutcome, MarketUpdate, ReferenceUpdate } from '#shared/domain/market-event.ts';
 import { BROKEN } from '#shared/domain/market-event.ts';
 import { randomFrom } from '#shared/random.ts';
 
@@ -113,7 +114,7 @@ export function endpointOf(
     venue,
     market,
     wsUrl: urls.ws ?? market.wsUrl,
-    streamsUrl: urls.ws ?? market.streams?.wsUrl ?? market.wsUrl,
+    streams: streamsOf(market).map((rules) => ({ rules, url: urls.ws ?? rules.wsUrl ?? market.wsUrl })),
     restUrl: urls.rest ?? market.restUrl,
     fees: market.defaultFees,
   };
@@ -146,13 +147,26 @@ export function instrumentOf({ venue, market }: Endpoint, venueSymbol: string): 
 export function feedOver(
   endpoint: Endpoint,
   symbols: readonly string[],
-  { clock, transport, seed = 1 }: { readonly clock: Clock; readonly transport: Transport; readonly seed?: number },
+  {
+    clock,
+    transport,
+    seed = 1,
+    streams = [],
+    kind = 'spot',
+  }: {
+    readonly clock: Clock;
+    readonly transport: Transport;
+    readonly seed?: number;
+    readonly streams?: readonly StreamKind[];
+    readonly kind?: Instrument['kind'];
+  },
 ) {
-  const instruments = symbols.map((symbol) => instrumentOf(endpoint, symbol));
+  const instruments = symbols.map((symbol) => ({ ...instrumentOf(endpoint, symbol), kind }));
   const books = new BookStore({ instruments, rulesOf: () => endpoint.market.book, clock, staleAfterMs: Infinity });
   const outcomes: ApplyOutcome[] = [];
   const changes: VenueStatusChange[] = [];
   const decisionsNs: number[] = [];
+  const references: Pick<ReferenceUpdate, 'instrument' | 'markPrice'>[] = [];
   const feed: Feed = new Feed({
     clock,
     transport,
@@ -161,6 +175,8 @@ export function feedOver(
     endpoints: [endpoint],
     instruments,
     books,
+    streams,
+    onReference: ({ instrument, markPrice }) => references.push({ instrument, markPrice }),
     onUpdate: (update: MarketUpdate) => {
       const outcome = books.apply(update);
       outcomes.push(outcome);
@@ -170,7 +186,7 @@ export function feedOver(
     onVenueStatus: (change) => changes.push(change),
   });
   const statusOf = (index = 0) => books.depths.status(index as InstrumentIndex);
-  return { feed, books, outcomes, changes, decisionsNs, statusOf, status: () => feed.status()[0]! };
+  return { feed, books, outcomes, changes, decisionsNs, references, statusOf, status: () => feed.status()[0]! };
 }
 
 export const MS = 1e6;

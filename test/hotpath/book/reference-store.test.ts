@@ -1,0 +1,79 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ReferenceStore } from '#hotpath/book/reference-store.ts';
+import { newReferenceUpdate } from '#hotpath/feed/sink.ts';
+import type { InstrumentIndex, TimeNs } from '#shared/domain/ids.ts';
+import type { ReferenceUpdate } from '#shared/domain/market-event.ts';
+
+const PERPETUAL = 1 as InstrumentIndex;
+const HOUR_MS = 3_600_000;
+
+function say(store: ReferenceStore, seconds: number, said: Partial<ReferenceUpdate>): void {
+  store.apply({ ...newReferenceUpdate(), instrument: PERPETUAL, receivedTimeNs: (seconds * 1e9) as TimeNs, ...said });
+}
+
+describe('reference data', () => {
+  it('keeps the last of everything, each by itself', () => {
+    const store = new ReferenceStore(2);
+    say(store, 1, { markPrice: 100, fundingRate: 0.0001, markVolatility: 0.65 });
+    say(store, 2, { markPrice: 101, indexPrice: 99 });
+    expect([store.markPrice[1], store.indexPrice[1], store.fundingRate[1], store.markVolatility[1]]).toEqual([
+      ...[101, 99, 0.0001, 0.65],
+    ]);
+    expect(store.markPrice[0]).toBeNaN();
+    expect(store.ageMs(PERPETUAL, 5e9 as TimeNs)).toBe(3_000);
+    expect(store.ageMs(0 as InstrumentIndex, 5e9 as TimeNs)).toBe(Infinity);
+  });
+
+  it('takes every number that an update carries', () => {
+    const store = new ReferenceStore(2);
+    const { instrument, receivedTimeNs, ...columns } = newReferenceUpdate();
+    expect([instrument, receivedTimeNs]).toHaveLength(2);
+    const names = Object.keys(columns) as (keyof typeof columns)[];
+    say(store, 1, Object.fromEntries(names.map((name, at) => [name, at + 1])));
+    expect(names.map((name) => store[name][1])).toEqual(names.map((_name, at) => at + 1));
+  });
+});
+
+describe('the funding interval', () => {
+  it('is what the venue says, whatever the times say', () => {
+    const store = new ReferenceStore(2);
+    say(store, 0, { nextFundingTimeMs: 8 * HOUR_MS, fundingIntervalMs: 8 * HOUR_MS });
+    say(store, 10, { nextFundingTimeMs: 12 * HOUR_MS });
+    expect(store.fundingIntervalMs[1]).toBe(8 * HOUR_MS);
+  });
+
+  it('is the distance of two funding times that follow each other, and unknown before', () => {
+    const store = new ReferenceStore(2);
+    for (const seconds of [0, 30, 60]) say(store, seconds, { nextFundingTimeMs: 8 * HOUR_MS });
+    expect(store.fundingIntervalMs[1]).toBeNaN();
+    say(store, 90, { nextFundingTimeMs: 8 * HOUR_MS + 1_000 });
+    expect(store.fundingIntervalMs[1]).toBeNaN();
+    say(store, 120, { nextFundingTimeMs: 8 * HOUR_MS });
+    say(store, 150, { nextFundingTimeMs: 12 * HOUR_MS });
+    expect(store.fundingIntervalMs[1]).toBe(4 * HOUR_MS);
+  });
+
+  it('is never a distance over which funding may have been missed', () => {
+    const store = new ReferenceStore(2);
+    say(store, 0, { nextFundingTimeMs: 8 * HOUR_MS });
+    say(store, 61, { nextFundingTimeMs: 24 * HOUR_MS });
+    expect(store.fundingIntervalMs[1]).toBeNaN();
+  });
+
+  it('is the true one after any absence, or none', () => {
+    const pauses = fc.array(fc.integer({ min: 1, max: 40_000 }), { maxLength: 200 });
+    fc.assert(
+      fc.property(pauses, fc.constantFrom(1, 4, 8), (seconds, hours) => {
+        const store = new ReferenceStore(2);
+        let now = 0;
+        for (const pause of seconds) {
+          now += pause % 3 === 0 ? pause : pause % 60;
+          const intervalMs = hours * HOUR_MS;
+          say(store, now, { nextFundingTimeMs: (Math.floor((now * 1_000) / intervalMs) + 1) * intervalMs });
+          expect([NaN, intervalMs]).toContainEqual(store.fundingIntervalMs[1]);
+        }
+      }),
+    );
+  });
+});
