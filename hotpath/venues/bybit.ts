@@ -28,6 +28,7 @@ import type {
 } from './venue-account.ts';
 import type { BookRules, Continuity, Frame, Market, MarketSink, StreamKind, Venue } from './venue.ts';
 import {
+  andThen,
   answerFrom,
   checked,
   codesOf,
@@ -584,12 +585,12 @@ function unified(): Account {
       cancel: (order, context) => post('/v5/order/cancel', referenceOf(order), context, readPlaced(CANCEL_CODES)),
       cancelAll: (instruments, context) =>
         instruments.map(({ market: category, venueSymbol: symbol }) =>
-          post('/v5/order/cancel-all', { category, symbol }, context, readDone),
+          post('/v5/order/cancel-all', { symbol, category }, context, readDone),
         ),
       query: (order, context) => queryCall('/v5/order/realtime', order, context),
       openOrders: (instruments, context) =>
         scopesOf(instruments).map(({ scope, symbols }) =>
-          listCall(openOrderPages(symbols), { ...scope, openOnly: 0, limit: 50 }, context),
+          listCall(openOrderPages(symbols), { ...scope, limit: 50 }, context),
         ),
       fillsSince: (instruments, sinceMs, context) =>
         scopesOf(instruments).flatMap(({ scope, symbols }) =>
@@ -627,7 +628,7 @@ function unified(): Account {
       kind: 'disconnect',
       arm: (context) =>
         ['DERIVATIVES', 'SPOT'].map((product) =>
-          post('/v5/order/disconnected-cancel-all', { product, timeWindow: DISCONNECTED_SECONDS }, context, readDone),
+          post('/v5/order/disconnected-cancel-all', { timeWindow: DISCONNECTED_SECONDS, product }, context, readDone),
         ),
     },
   };
@@ -703,6 +704,7 @@ function refuses({ instrument, type, timeInForce, postOnly, reduceOnly }: OrderT
   return undefined;
 }
 
+/** A market order is IOC by itself. Positions are held one way: `positionIdx` is 0, which need not be said. */
 function orderOf({
   clientOrderId,
   instrument,
@@ -713,26 +715,26 @@ function orderOf({
   timeInForce,
   postOnly,
   reduceOnly,
-}: OrderTicket) {
+}: OrderTicket): Fields {
   const limit = type === 'limit';
   return {
-    category: instrument.market,
     symbol: instrument.venueSymbol,
     side: side === 'buy' ? 'Buy' : 'Sell',
     orderType: limit ? 'Limit' : 'Market',
-    qty,
-    ...(limit ? { price } : {}),
-    timeInForce: postOnly ? 'PostOnly' : limit ? timeInForce : 'IOC',
+    ...(limit ? { timeInForce: postOnly ? 'PostOnly' : timeInForce } : {}),
     orderLinkId: clientOrderId,
+    ...(limit ? { price } : {}),
+    category: instrument.market,
     ...(!limit && instrument.kind === 'spot' ? { marketUnit: 'baseCoin' } : {}),
-    ...(instrument.kind === 'spot' ? {} : { positionIdx: 0, reduceOnly }),
+    qty,
+    ...(reduceOnly ? { reduceOnly } : {}),
   };
 }
 
-const referenceOf = ({ clientOrderId, instrument, venueOrderId }: OrderRef) => ({
-  category: instrument.market,
+const referenceOf = ({ clientOrderId, instrument, venueOrderId }: OrderRef): Fields => ({
   symbol: instrument.venueSymbol,
   ...(venueOrderId === undefined ? { orderLinkId: clientOrderId } : { orderId: venueOrderId }),
+  category: instrument.market,
 });
 
 const envelope = z.object({ retCode: z.string(), retMsg: z.string().default('') });
@@ -792,14 +794,13 @@ function queryCall(
   order: OrderRef,
   context: AccountContext,
 ): Call<OrderState> {
-  const read: Reader<OrderState> = (reply) => {
-    const answer = answerFrom(reply, orderList, { refusalOf: refusalBy(CODES), valueOf: onlyOrder });
-    if (answer.kind !== 'ok') return refused(answer.meaning, answer.code, answer.text);
-    if (answer.value !== undefined) return ok(answer.value);
-    const unknown = refused('not-found', String(reply.status), 'no order of this id');
-    if (path === '/v5/order/history') return unknown;
-    return { ...unknown, elsewhere: (later) => queryCall('/v5/order/history', order, later) };
-  };
+  const read: Reader<OrderState> = (reply) =>
+    andThen(answerFrom(reply, orderList, { refusalOf: refusalBy(CODES), valueOf: onlyOrder }), (found) => {
+      if (found !== undefined) return ok(found);
+      const unknown = refused('not-found', String(reply.status), 'no order of this id');
+      if (path === '/v5/order/history') return unknown;
+      return { ...unknown, elsewhere: (later) => queryCall('/v5/order/history', order, later) };
+    });
   return get(path, referenceOf(order), context, { weight: QUERY, read });
 }
 
@@ -898,21 +899,22 @@ function listCall<E, T>(pages: Pages<E, T>, fields: Fields, context: AccountCont
         .nullish(),
     }),
   });
-  const read: Reader<readonly T[]> = (reply) => {
-    const answer = answerFrom(reply, schema, {
-      refusalOf: refusalBy(CODES),
-      valueOf: ({ result: { list, nextPageCursor } }) => ({
-        entries: list.flatMap(pages.take),
-        next: list.length === 0 ? '' : (nextPageCursor ?? ''),
+  const read: Reader<readonly T[]> = (reply) =>
+    andThen(
+      answerFrom(reply, schema, {
+        refusalOf: refusalBy(CODES),
+        valueOf: ({ result: { list, nextPageCursor } }) => ({
+          value: list.flatMap(pages.take),
+          next: list.length === 0 ? '' : (nextPageCursor ?? ''),
+        }),
       }),
-    });
-    if (answer.kind !== 'ok') return refused(answer.meaning, answer.code, answer.text);
-    const { entries, next } = answer.value;
-    // A cursor comes with the last page too: an empty one follows.
-    if (next !== '' && next !== cursor)
-      return { kind: 'ok', value: entries, more: (later) => listCall(pages, fields, later, next) };
-    return { kind: 'ok', value: entries, ...(pages.after === undefined ? {} : { more: pages.after }) };
-  };
+      ({ value, next }): Answer<readonly T[]> => {
+        // A cursor comes with the last page too: an empty one follows.
+        if (next !== '' && next !== cursor)
+          return { kind: 'ok', value, more: (later) => listCall(pages, fields, later, next) };
+        return { kind: 'ok', value, ...(pages.after === undefined ? {} : { more: pages.after }) };
+      },
+    );
   return get(pages.path, fields, context, { weight: QUERY, read, cursor });
 }
 
@@ -1065,7 +1067,7 @@ function scopesOf(
   return [...groups.values()].map((inside) => {
     const { market: category, venueSymbol: symbol, settle: settleCoin } = inside[0]!;
     const symbols = new Set(inside.map(({ venueSymbol }) => venueSymbol));
-    if (symbols.size === 1) return { scope: { category, symbol }, symbols };
+    if (symbols.size === 1) return { scope: { symbol, category }, symbols };
     return { scope: category === 'linear' ? { category, settleCoin } : { category }, symbols };
   });
 }

@@ -28,6 +28,7 @@ import type {
 } from './venue-account.ts';
 import type { BookRules, Continuity, Frame, Market, MarketSink, Venue } from './venue.ts';
 import {
+  andThen,
   answerFrom,
   checked,
   codesOf,
@@ -732,8 +733,6 @@ function read<R, V>(reply: Reply, result: z.ZodType<R>, valueOf: (result: R) => 
   });
 }
 
-const again = ({ meaning, code, text }: Refusal): Refusal => refused(meaning, code, text);
-
 const TIMES_IN_FORCE = {
   GTC: 'good_til_cancelled',
   IOC: 'immediate_or_cancel',
@@ -879,19 +878,22 @@ function canceledOf(result: z.infer<typeof canceledResult>): Answer<Placed> {
   return result === '0' ? refused('not-open', '0', 'no open order has this label') : ok({ venueOrderId: '' });
 }
 
-const readCanceled: Reader<Placed> = (reply) => {
-  const answer = read(reply, canceledResult, canceledOf, CANCEL_CODES);
-  return answer.kind === 'ok' ? answer.value : again(answer);
-};
+const readCanceled: Reader<Placed> = (reply) =>
+  andThen(
+    read(reply, canceledResult, (result) => result, CANCEL_CODES),
+    canceledOf,
+  );
 
 /** By the venue's id, or by label among what is open or ended lately; after that among the history. */
 function queryCall(order: OrderRef, context: AccountContext): Call<OrderState> {
   const { venueOrderId, clientOrderId, instrument } = order;
   const elsewhere = (later: AccountContext): Call<OrderState> => queryHistory(order, later);
   const reader: Reader<OrderState> = (reply) => {
-    const answer = read(reply, z.union([orderEntry, z.array(orderEntry)]), (result) => foundIn([result].flat(), order));
-    if (answer.kind === 'ok') return answer.value.kind === 'ok' ? answer.value : { ...again(answer.value), elsewhere };
-    return answer.meaning === 'not-found' ? { ...again(answer), elsewhere } : again(answer);
+    const answer = andThen(
+      read(reply, z.union([orderEntry, z.array(orderEntry)]), (result) => [result].flat()),
+      (list) => foundIn(list, order),
+    );
+    return answer.kind === 'refused' && answer.meaning === 'not-found' ? { ...answer, elsewhere } : answer;
   };
   const [method, params]: [string, Params] =
     venueOrderId === undefined
@@ -910,10 +912,11 @@ function queryHistory(order: OrderRef, context: AccountContext): Call<OrderState
   };
   return call('private/get_order_history_by_instrument', params, context, {
     weight: REQUEST,
-    read: (reply) => {
-      const answer = read(reply, z.array(orderEntry), (list) => foundIn(list, order));
-      return answer.kind === 'ok' ? answer.value : again(answer);
-    },
+    read: (reply) =>
+      andThen(
+        read(reply, z.array(orderEntry), (list) => list),
+        (list) => foundIn(list, order),
+      ),
   });
 }
 
@@ -975,16 +978,17 @@ function tradePages(scope: TradeScope, context: AccountContext): Call<readonly V
     sorting: 'asc',
     historical,
   };
-  const reader: Reader<readonly VenueFill[]> = (reply) => {
-    const answer = read(reply, tradePage, (page) => page);
-    if (answer.kind !== 'ok') return again(answer);
-    const { trades, has_more } = answer.value;
-    const value = trades.map(fillOf).filter(({ venueSymbol }) => symbols.has(venueSymbol));
-    const last = trades.at(-1)?.timestamp ?? NaN;
-    if (!has_more || Number.isNaN(last)) return ok(value);
-    const next = { ...scope, sinceMs: Math.max(last, sinceMs + 1) };
-    return { kind: 'ok', value, more: (later) => tradePages(next, later) };
-  };
+  const reader: Reader<readonly VenueFill[]> = (reply) =>
+    andThen(
+      read(reply, tradePage, (page) => page),
+      ({ trades, has_more }): Answer<readonly VenueFill[]> => {
+        const value = trades.map(fillOf).filter(({ venueSymbol }) => symbols.has(venueSymbol));
+        const last = trades.at(-1)?.timestamp ?? NaN;
+        if (!has_more || Number.isNaN(last)) return ok(value);
+        const next = { ...scope, sinceMs: Math.max(last, sinceMs + 1) };
+        return { kind: 'ok', value, more: (later) => tradePages(next, later) };
+      },
+    );
   return call('private/get_user_trades_by_currency_and_time', params, context, { weight: REQUEST, read: reader });
 }
 
@@ -1069,13 +1073,11 @@ function discountCall(
   const currency = instruments[0]!.settle;
   return call('private/get_account_summary', { currency, extended: true }, context, {
     weight: REQUEST,
-    read: (reply) => {
-      const answer = read(reply, discounts, (result) =>
-        result.fees.flatMap((entry) => discountEntry.safeParse(entry).data ?? []),
-      );
-      if (answer.kind !== 'ok') return again(answer);
-      return { kind: 'ok', value: [], more: () => commissions(kind, instruments, answer.value) };
-    },
+    read: (reply) =>
+      andThen(
+        read(reply, discounts, ({ fees }) => fees.flatMap((entry) => discountEntry.safeParse(entry).data ?? [])),
+        (cuts) => ({ kind: 'ok', value: [], more: () => commissions(kind, instruments, cuts) }),
+      ),
   });
 }
 
