@@ -146,14 +146,17 @@ describe.each(venues)('$id', (venue: Venue) => {
     });
 
     it.runIf(market.streams !== undefined)('reads the channels that it has beside the books', () => {
-      const { kinds, symbolsPerSocket, subscribe } = market.streams!;
-      const symbols = Array.from({ length: Math.min(symbolsPerSocket, 50) }, (_, at) => `COIN${at}-X`);
-      for (const kind of kinds) {
-        const text = subscribe([kind], symbols, 7).join('\n');
-        expect(text.length).toBeGreaterThan(0);
-        for (const frame of subscribe([kind], symbols, 7)) expect(JSON.parse(frame)).toBeTypeOf('object');
+      const sockets = [market.streams!, ...(market.moreStreams ?? [])];
+      const kinds = sockets.flatMap((socket) => socket.kinds);
+      for (const { kinds: here, symbolsPerSocket, subscribe } of sockets) {
+        const symbols = Array.from({ length: Math.min(symbolsPerSocket, 50) }, (_, at) => `COIN${at}-X`);
+        for (const kind of here) {
+          const text = subscribe([kind], symbols, 7).join('\n');
+          expect(text.length).toBeGreaterThan(0);
+          for (const frame of subscribe([kind], symbols, 7)) expect(JSON.parse(frame)).toBeTypeOf('object');
+        }
+        expect(subscribe(here, symbols, 7).join('')).not.toBe(subscribe(here.slice(0, -1), symbols, 7).join(''));
       }
-      expect(subscribe(kinds, symbols, 7).join('')).not.toBe(subscribe(kinds.slice(0, -1), symbols, 7).join(''));
 
       const rig = new MarketRig(market, instruments);
       // Numbers of channels may have been announced on the book's socket.
