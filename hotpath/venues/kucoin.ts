@@ -1222,12 +1222,12 @@ function openPage(
 
 /** Newest first; the next page is what came before `lastId`. */
 function fillsPage(
-  asked: Asked & { readonly orderId?: string; readonly startAt?: number },
+  asked: Asked & { readonly startAt: number },
   lastId: string | undefined,
   context: AccountContext,
 ): Call<readonly VenueFill[]> {
-  const { tradeType, symbol, symbols, orderId, startAt } = asked;
-  const query = queryOf({ tradeType, symbol, orderId, startAt, lastId, pageSize: PAGE });
+  const { tradeType, symbol, symbols, startAt } = asked;
+  const query = queryOf({ tradeType, symbol, startAt, lastId, pageSize: PAGE });
   return signed(
     {
       method: 'GET',

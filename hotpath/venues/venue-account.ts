@@ -246,7 +246,7 @@ export type AccountSocket = {
   /** Added to `wsUrl`, or a whole URL where the pass names one. */
   readonly path?: (context: AccountContext, pass: string) => string;
   readonly compression?: Compression;
-  /** Frames sent as soon as the socket opens. With none the socket is ready at once, otherwise when `decode` says `ready`. */
+  /** Frames sent as soon as the socket opens. With none, and nothing to `prove`, the socket is ready at once, otherwise when `decode` says `ready`. */
   readonly login: (context: AccountContext, pass: string) => readonly string[];
   /** The frames that answer a `challenge`. */
   readonly prove?: (challenge: string, context: AccountContext) => readonly string[];

@@ -73,7 +73,7 @@ describe('gate frames', () => {
 
   it('are refused without a result', () => {
     expect(refusalOf(() => rigOf().take({ frame: '{"channel":"spot.obu","event":"update","result":null}' }))).toMatch(
-      /not a book/,
+      /not an update/,
     );
   });
 
@@ -94,7 +94,7 @@ describe('gate frames', () => {
       '{"time":1,"channel":"spot.trades","event":"subscribe","result":{"status":"success"}}',
     ];
     for (const frame of said) expect(rig.take({ frame })).toBeUndefined();
-    expect(rig.controls).toEqual(['ack', 'ack', 'error', 'error', 'pong', 'error']);
+    expect(rig.controls).toEqual(['ack', 'ack', 'error', 'error', 'pong', 'error', 'ack']);
   });
 });
 
