@@ -405,7 +405,8 @@ export class VenueGateway implements OrderGateway {
     this.#fetchFills(tracked, () => {
       if (!this.#tracker.isMissingFills(tracked)) {
         this.#fetching.delete(clientOrderId);
-        this.#tracker.tell(tracked);
+        // The last fill of an order that has ended has said so.
+        if (!tracked.isOver) this.#tracker.tell(tracked);
       } else if (attempt < FILL_ATTEMPTS_MAX) {
         const waitMs = this.#patience.streamWithinMs * 2 ** attempt;
         this.client.clock.after(waitMs, () => this.#fetchMissing(tracked, attempt + 1));

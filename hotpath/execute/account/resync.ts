@@ -95,7 +95,7 @@ export class Resync {
     this.#timer?.cancel();
   }
 
-  #onDone(startedMs: number, done: (problem: undefined) => void): void {
+  #onDone(startedMs: number, done: (problem: BadInput | undefined) => void): void {
     this.#backoff.reset();
     this.#isFirst = false;
     this.done += 1;
@@ -106,7 +106,7 @@ export class Resync {
     this.run();
   }
 
-  #onProblem(problem: Outcome<unknown>, missedMs: number, done: (problem: BadInput) => void): void {
+  #onProblem(problem: Outcome<unknown>, missedMs: number, done: (problem: BadInput | undefined) => void): void {
     const { client } = this.#options;
     const text = textOfOutcome(problem);
     client.logger.warn('account-resync-failed', { ...client.name, text });
