@@ -26,7 +26,7 @@ import type {
   VenueFill,
   Weight,
 } from './venue-account.ts';
-import type { BookRules, Continuity, Frame, Market, MarketSink, StreamKind, Venue } from './venue.ts';
+import type { BookRules, Continuity, Frame, Market, MarketSink, StreamKind, StreamRules, Venue } from './venue.ts';
 import {
   andThen,
   answerFrom,
@@ -51,12 +51,15 @@ const REST_URL = 'https://api.bybit.com';
 const PING = '{"op":"ping"}';
 const PING_MS = 20_000;
 const HEARTBEAT = { kind: 'client-text', text: () => PING, everyMs: PING_MS } as const;
+/** More than a market lists. */
+const SYMBOLS_MAX = 10_000;
 
 type MarketSettings = {
   readonly fees: readonly [maker: string, taker: string];
   readonly topicsPerRequest: number;
   readonly depth: 25 | 50;
   readonly streams: readonly StreamKind[];
+  readonly moreStreams?: readonly StreamKind[];
   readonly instrumentPaths: readonly string[];
 };
 
@@ -83,13 +86,11 @@ const market = (id: string, settings: MarketSettings): Market => ({
   idleMs: 30_000,
   firstBookWithinMs: 5_000,
   book: { snapshot: { from: 'push' }, follows, depth: Infinity },
-  streams: {
-    kinds: settings.streams,
-    // Two topics a symbol, and still within 21,000 characters. Trades of options come a base coin at a time, so that a second socket would repeat them.
-    symbolsPerSocket: id === 'option' ? 600 : 300,
-    subscribe: (kinds, symbols, request) =>
-      requestsOf('subscribe', streamTopics(id, kinds, symbols), request, settings),
-  },
+  // Two topics a symbol, and still within 21,000 characters.
+  streams: streamsOf(id, settings, settings.streams, 300),
+  ...(settings.moreStreams === undefined
+    ? {}
+    : { moreStreams: [streamsOf(id, settings, settings.moreStreams, SYMBOLS_MAX)] }),
   poll: {
     path: (symbol) => `/v5/market/orderbook?${queryOf({ category: id, symbol, limit: settings.depth })}`,
     decode: decodePoll,
@@ -133,7 +134,9 @@ export const bybit: Venue = {
       fees: ['0.0002', '0.0003'],
       topicsPerRequest: 100,
       depth: 25,
-      streams: ['trades', 'reference'],
+      streams: ['reference'],
+      // Told a base coin at a time: a second socket would repeat them.
+      moreStreams: ['trades'],
       instrumentPaths: COINS_WITH_OPTIONS.map((coin) => `&baseCoin=${coin}`),
     }),
   ],
@@ -142,6 +145,20 @@ export const bybit: Venue = {
 
 const bookTopics = (depth: number, symbols: readonly string[]): readonly string[] =>
   symbols.map((symbol) => `orderbook.${depth}.${symbol}`);
+
+function streamsOf(
+  id: string,
+  settings: MarketSettings,
+  kinds: readonly StreamKind[],
+  symbolsPerSocket: number,
+): StreamRules {
+  return {
+    kinds,
+    symbolsPerSocket,
+    subscribe: (wanted, symbols, request) =>
+      requestsOf('subscribe', streamTopics(id, wanted, symbols), request, settings),
+  };
+}
 
 /** Trades of options are subscribed by base coin. */
 const streamTopics = (id: string, kinds: readonly StreamKind[], symbols: readonly string[]): readonly string[] => [
