@@ -250,6 +250,7 @@ describe('orders', () => {
       tif: 'GTC',
     };
     venue.orders.push(order);
+    venue.isTalking = false;
     venue.trade(order, '0.5', { asset: '', fee: '0' });
     venue.trade(order, '0.5', { asset: '', fee: '0.02' });
     venue.end(order, 'canceled');
