@@ -735,20 +735,20 @@ const CANCEL_BATCH = 50;
 /** The most that one cancellation costs on the order counter: orders younger than five seconds. */
 const CANCEL_WEIGHT = 8;
 
-/** CancelAll would end the orders of every pair: the open ones of these are listed first, then cancelled by their ids. */
+/**
+ * CancelAll would end the orders of every pair: the open ones of these are listed first, then cancelled by their ids. The value is how many are left to cancel.
+ */
 function cancelAll(instruments: readonly Instrument[], context: AccountContext): readonly Call<unknown>[] {
-  const cancelling = (ids: readonly string[]): Answer<unknown> =>
-    ids.length === 0 ? ok(ids) : { kind: 'ok', value: ids, more: (later) => cancelBatch(ids, cancelling, later) };
-  const listed = (orders: readonly OrderState[]): Answer<unknown> =>
+  const listed = (orders: readonly OrderState[]): Answer<number> =>
     cancelling(orders.map(({ venueOrderId }) => venueOrderId));
   return [openOrdersCall(instruments, listed, context)];
 }
 
-function cancelBatch(
-  ids: readonly string[],
-  next: (ids: readonly string[]) => Answer<unknown>,
-  context: AccountContext,
-): Call<unknown> {
+const cancelling = (ids: readonly string[]): Answer<number> =>
+  ids.length === 0 ? ok(0) : { kind: 'ok', value: ids.length, more: (later) => cancelBatch(ids, later) };
+
+/** @see https://docs.kraken.com/api-reference/trading/cancel-order-batch */
+function cancelBatch(ids: readonly string[], context: AccountContext): Call<number> {
   const path = '/0/private/CancelOrderBatch';
   const orders = ids.slice(0, CANCEL_BATCH);
   const body = JSON.stringify({ nonce: context.nonce, orders });
@@ -757,8 +757,8 @@ function cancelBatch(
     path,
     headers: signedHeaders(path, body, 'application/json', context),
     body,
-    weight: { trading: CANCEL_WEIGHT * orders.length },
-    read: (reply) => answerOf(reply, z.object({ count: z.string() }), () => next(ids.slice(CANCEL_BATCH))),
+    weight: { trading: CANCEL_WEIGHT },
+    read: (reply) => answerOf(reply, z.object({ count: z.string() }), () => cancelling(ids.slice(CANCEL_BATCH))),
   };
 }
 
