@@ -1516,7 +1516,7 @@ function eventsSocket(of: { readonly root: string; readonly eventsUrl: string })
 const apiAnswer = z.object({
   id: z.string().nullable(),
   status: z.string(),
-  result: z.unknown(),
+  result: z.unknown().optional(),
   error: errorBody.optional(),
 });
 const wrapped = z.object({ event: z.looseObject({ e: z.string() }) });
