@@ -45,7 +45,7 @@ import {
   timeText,
 } from './venue-tools.ts';
 import type { BookRules, Continuity, Frame, Market, MarketSink, Venue } from './venue.ts';
-import { asset, bodyFrom, bytesOf, END, idOf, keyCode, venueId } from './venue.ts';
+import { asset, bodyFrom, bytesOf, END, idOf, keyCode, roomFor, venueId } from './venue.ts';
 
 const GATE = venueId('gate');
 /** Every request must have a time; that it is the present one matters only where a request is signed. */
@@ -183,6 +183,8 @@ const KEY = {
   markPrice: keyCode('mark_price'),
   indexPrice: keyCode('index_price'),
   fundingRate: keyCode('funding_rate'),
+  levelPrice: keyCode('p'),
+  levelSize: keyCode('s'),
   snapshotId: keyCode('id'),
   snapshotBids: keyCode('bids'),
   snapshotAsks: keyCode('asks'),
@@ -452,16 +454,39 @@ function decodeSnapshot(frame: Frame, sink: MarketSink, instrument: InstrumentIn
       update.lastSequence = frame.value;
       seen |= LAST;
     } else if (key === KEY.snapshotBids) {
-      frame.levels(update.bids);
+      readLevels(frame, update.bids);
       seen |= BIDS;
     } else if (key === KEY.snapshotAsks) {
-      frame.levels(update.asks);
+      readLevels(frame, update.asks);
       seen |= ASKS;
     } else frame.skip();
   }
   if (seen !== (LAST | BIDS | ASKS)) throw new BadInput(`gate: not a snapshot: ${frame.text().slice(0, 120)}`);
   frame.finish();
   sink.publish();
+}
+
+/** `[["price","amount"],…]`; a contract's are `[{"p":"price","s":size},…]`. */
+function readLevels(frame: Frame, into: MarketUpdate['bids']): void {
+  const start = frame.at;
+  empty(into);
+  if (!frame.firstElement()) return;
+  if (frame.peek() !== OPEN_BRACE) {
+    frame.at = start;
+    frame.levels(into);
+    return;
+  }
+  do {
+    const index = roomFor(into);
+    into.prices[index] = NaN;
+    into.qtys[index] = NaN;
+    for (let key = frame.firstKey(); key !== END; key = frame.nextKey()) {
+      if (key === KEY.levelPrice) frame.number(into.prices, index);
+      else if (key === KEY.levelSize) frame.number(into.qtys, index);
+      else frame.skip();
+    }
+    frame.takeLevel(into, index);
+  } while (frame.nextElement());
 }
 
 const pair = z.object({
@@ -1302,11 +1327,11 @@ const socketFrame = z.object({
   channel: z.string().optional(),
   event: z.string().optional(),
   error: z.object({ code: z.string(), message: z.string().nullish() }).nullish(),
-  result: z.unknown(),
+  result: z.unknown().optional(),
   request_id: z.string().optional(),
   ack: z.boolean().optional(),
   header: z.object({ status: z.string(), channel: z.string(), event: z.string() }).optional(),
-  data: z.object({ result: z.unknown(), errs: labelled.nullish() }).nullish(),
+  data: z.object({ result: z.unknown().optional(), errs: labelled.nullish() }).nullish(),
 });
 
 const LOGIN = 'login';

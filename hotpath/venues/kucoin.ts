@@ -1015,7 +1015,7 @@ function reader<T, V>(schema: z.ZodType<T>, valueOf: (data: T) => V): Call<V>['r
   const answer = z.object({ data: schema });
   return (reply) => answerFrom(reply, answer, { refusalOf, valueOf: ({ data }) => valueOf(data) });
 }
-const done = reader(z.unknown(), () => undefined);
+const done = reader(z.unknown().optional(), () => undefined);
 
 /** As `reader`, for lists that come in pages; `next` asks for the one after, if there is one. */
 function pageReader<T, V>(
@@ -1504,10 +1504,10 @@ const pushedPosition = z
 
 const pushed = z.object({
   T: z.string().optional(),
-  d: z.unknown(),
+  d: z.unknown().optional(),
   id: z.string().optional(),
   type: z.string().optional(),
-  result: z.unknown(),
+  result: z.unknown().optional(),
   code: z.string().optional(),
   msg: z.string().nullish(),
 });
