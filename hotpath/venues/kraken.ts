@@ -78,10 +78,31 @@ const spot: Market = {
   decode,
 };
 
+/** The first generation, which recordings still speak: arrays that end with channel and pair, old asset codes. */
+const spotV1: Market = {
+  id: 'spot-v1',
+  wsUrl: 'wss://ws.kraken.com',
+  restUrl: REST_URL,
+  defaultFees: spot.defaultFees,
+  instruments: {
+    paths: spot.instruments.paths,
+    parse: (bodies, fees) => parseInstruments(bodies, fees).map(inV1),
+  },
+  subscribe: (symbols) => requestsOfV1('subscribe', symbols),
+  unsubscribe: (symbols) => requestsOfV1('unsubscribe', symbols),
+  limits: spot.limits,
+  heartbeat: { kind: 'client-text', text: '{"event":"ping"}', everyMs: 30_000 },
+  idleMs: spot.idleMs,
+  firstBookWithinMs: spot.firstBookWithinMs,
+  book: spot.book,
+  decode: decodeV1,
+};
+
 /** @see https://docs.kraken.com/api/docs/websocket-v2/book */
 export const kraken: Venue = {
   id: KRAKEN,
   markets: [spot],
+  recorded: [spotV1],
   // Last in the file, made when it is asked for.
   get accounts() {
     return [account];
@@ -98,6 +119,15 @@ function requestsOf(
     JSON.stringify({ method, params: { ...channel, symbol }, req_id: request * 100 + at }),
   );
 }
+
+const requestsOfV1 = (event: string, symbols: readonly string[]): readonly string[] =>
+  batchesOf(symbols, 50).map((pair) => JSON.stringify({ event, pair, subscription: { name: 'book', depth: DEPTH } }));
+
+const inV1 = (instrument: Instrument): Instrument => ({
+  ...instrument,
+  market: 'spot-v1',
+  venueSymbol: [instrument.base, instrument.quote].map((code) => OLD_CODES[code] ?? code).join('/'),
+});
 
 const HASHED_LEVELS = 10;
 /** Whole numbers up to here come back exactly from the double that a decimal text became. */
@@ -219,6 +249,115 @@ function decode(frame: Frame, sink: MarketSink): void {
   // The whole frame has been passed: half a one publishes nothing.
   frame.at = dataAt;
   readTrades(frame, sink);
+}
+
+const V1 = {
+  snapshotAsks: keyCode('as'),
+  snapshotBids: keyCode('bs'),
+  asks: keyCode('a'),
+  bids: keyCode('b'),
+  checksum: keyCode('c'),
+} as const;
+const V1_BOOK = bytesOf('book-');
+const OPEN_BRACKET = 0x5b;
+const OPEN_BRACE = 0x7b;
+const QUOTE = 0x22;
+
+/** `[channel, {"as":…,"bs":…}, "book-1000", "XBT/USD"]`, or `{"a":…,"c":…}`, `{"b":…,"c":…}`, or both of these one after the other. */
+function decodeV1(frame: Frame, sink: MarketSink): void {
+  if (frame.peek() !== OPEN_BRACKET) {
+    controlV1(frame, sink);
+    return;
+  }
+  const { update } = sink;
+  const start = frame.at;
+  const named = nameOfV1(frame, sink);
+  if (!named) return;
+  frame.at = start;
+  resetV1(update);
+  let seen = 0;
+  frame.firstElement();
+  do {
+    if (frame.peek() === OPEN_BRACE) seen |= readSidesV1(frame, update);
+    else frame.skip();
+  } while (frame.nextElement());
+  frame.finish();
+  const isSnapshot = (seen & (V1_SNAPSHOT | ASKS | BIDS)) === (V1_SNAPSHOT | ASKS | BIDS);
+  if (!isSnapshot && ((seen & V1_SNAPSHOT) !== 0 || (seen & CHECKSUM) === 0 || (seen & (ASKS | BIDS)) === 0)) {
+    throw new BadInput(`kraken: fields are missing: ${frame.text().slice(0, 120)}`);
+  }
+  update.kind = isSnapshot ? SNAPSHOT : DELTA;
+  sink.publish();
+}
+
+/** The last two elements say what the frame is of; false when it is no book that we follow. */
+function nameOfV1(frame: Frame, sink: MarketSink): boolean {
+  let isBook = false;
+  let texts = 0;
+  let instrument: ReturnType<MarketSink['find']> = -1;
+  if (!frame.firstElement()) return false;
+  do {
+    if (frame.peek() !== QUOTE) {
+      frame.skip();
+      continue;
+    }
+    frame.string();
+    texts += 1;
+    if (texts === 1) isBook = startsWith(frame, V1_BOOK);
+    else instrument = sink.find(frame, frame.textStart, frame.textEnd);
+  } while (frame.nextElement());
+  if (!isBook || instrument === -1) return false;
+  sink.update.instrument = instrument;
+  return true;
+}
+
+function startsWith({ bytes, textStart, textEnd }: Frame, prefix: Uint8Array): boolean {
+  if (textEnd - textStart < prefix.length) return false;
+  return prefix.every((byte, at) => bytes[textStart + at] === byte);
+}
+
+function resetV1(update: MarketUpdate): void {
+  update.firstSequence = NaN;
+  update.lastSequence = NaN;
+  update.previousSequence = NaN;
+  update.checksum = NaN;
+  update.venueTimeMs = NaN;
+  // Either side may be absent.
+  for (const side of [update.asks, update.bids]) {
+    side.count = 0;
+    side.priceDecimals = 0;
+    side.qtyDecimals = 0;
+  }
+}
+
+const V1_SNAPSHOT = 16;
+
+function readSidesV1(frame: Frame, update: MarketUpdate): number {
+  let seen = 0;
+  for (let key = frame.firstKey(); key !== END; key = frame.nextKey()) {
+    if (key === V1.asks || key === V1.snapshotAsks) {
+      frame.levels(update.asks);
+      seen |= ASKS | (key === V1.snapshotAsks ? V1_SNAPSHOT : 0);
+    } else if (key === V1.bids || key === V1.snapshotBids) {
+      frame.levels(update.bids);
+      seen |= BIDS | (key === V1.snapshotBids ? V1_SNAPSHOT : 0);
+    } else if (key === V1.checksum) {
+      frame.integer();
+      update.checksum = frame.value;
+      // It names the state that the frame leads to.
+      update.lastSequence = frame.value;
+      seen |= CHECKSUM;
+    } else frame.skip();
+  }
+  return seen;
+}
+
+/** `{"event":"subscriptionStatus"|"systemStatus"|"heartbeat"|"pong",…}`. */
+function controlV1(frame: Frame, sink: MarketSink): void {
+  const text = frame.text();
+  if (text.includes('"event":"pong"')) sink.control('pong', text);
+  else if (text.includes('"status":"error"')) sink.control('error', text);
+  else if (text.includes('"event":"subscriptionStatus"')) sink.control('ack', text);
 }
 
 function readType(frame: Frame): MarketUpdate['kind'] {

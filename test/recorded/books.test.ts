@@ -22,6 +22,7 @@ type Expected = {
     string,
     {
       readonly stats?: { readonly cs_checked?: number; readonly stale_dropped?: number };
+      /** Null where the venue numbers sockets, not books. */
       readonly last_seq: number | null;
       readonly final_top5: Sides;
       readonly levels: { readonly bids: number; readonly asks: number };
@@ -47,12 +48,18 @@ const cases: readonly (readonly [file: string, expected: string, venue: string, 
   ['cryptofeed/kucoin', 'cryptofeed_kucoin', 'kucoin', 'spot-classic', '0.0000000001'],
   ['cryptofeed/bitfinex', 'cryptofeed_bitfinex', 'bitfinex', 'spot'],
   ['cryptofeed/bitfinex', 'cryptofeed_bitfinex', 'bitfinex', 'spot', '0.000001'],
+  ['cryptofeed/kraken', 'cryptofeed_kraken', 'kraken', 'spot-v1'],
+  ['derived/bitfinex_cs_seq', 'derived_bitfinex_cs_seq', 'bitfinex', 'spot'],
   ['cryptofeed/deribit', 'cryptofeed_deribit', 'deribit', 'options'],
   ['cryptofeed/deribit', 'cryptofeed_deribit', 'deribit', 'options', '0.0005'],
   ['hftbacktest/spot_btcusdt_20240808', 'hft_spot_btcusdt_20240808', 'binance', 'spot', '0.01'],
   ['hftbacktest/usdm_btcusdt_20240808', 'hft_usdm_btcusdt_20240808', 'binance', 'usdm', '0.1'],
   ['hftbacktest/cm_btcusd_perp_20240808', 'hft_cm_btcusd_perp_20240808', 'binance', 'coinm', '0.1'],
 ];
+
+/** Some files write them as text. */
+const sequencesAsNumbers = (key: string, value: unknown): unknown =>
+  /^(last_)?seq$/.test(key) && typeof value === 'string' ? Number(value) : value;
 
 function marketOf(venue: string, market: string): Market {
   const { markets = [], recorded = [] } = venues.find(({ id }) => id === venue) ?? {};
@@ -134,7 +141,10 @@ function replay(file: string, market: Market, venue: string, symbols: readonly s
 describe.skipIf(!hasRecorded)('recorded books (skipped without RECORDED_DIR)', () => {
   for (const [file, expectedName, venue, marketId, tick] of cases) {
     it(`${file}${tick === undefined ? '' : ` (tick ${tick})`} gives every expected figure`, () => {
-      const expected = JSON.parse(readFileSync(`${recordedDir}/expected/${expectedName}.json`, 'utf8')) as Expected;
+      const expected = JSON.parse(
+        readFileSync(`${recordedDir}/expected/${expectedName}.json`, 'utf8'),
+        sequencesAsNumbers,
+      ) as Expected;
       const symbols = Object.keys(expected.symbols);
       const { run, store, applied, wanted, outcomes } = replay(file, marketOf(venue, marketId), venue, symbols, tick);
       for (const [symbol, { checkpoints = [] }] of Object.entries(expected.symbols)) {
@@ -151,11 +161,12 @@ describe.skipIf(!hasRecorded)('recorded books (skipped without RECORDED_DIR)', (
         expect({ bids: book.bids.slice(0, 5), asks: book.asks.slice(0, 5) }).toEqual(want.final_top5);
         expect({ bids: book.bids.length, asks: book.asks.length }).toEqual(want.levels);
         expect(hashOf(book)).toBe(want.full_book_sha256_16);
-        expect(store.lastSequence(instrument)).toBe(want.last_seq ?? NaN);
+        if (want.last_seq !== null) expect(store.lastSequence(instrument)).toBe(want.last_seq);
         expect(statistics).toMatchObject({ gaps: 0, snapshots: 1, checksumsWrong: 0 });
         if (want.stats?.stale_dropped !== undefined) expect(statistics.deltasDropped).toBe(want.stats.stale_dropped);
         if (want.stats?.cs_checked !== undefined) expect(statistics.checksums).toBe(want.stats.cs_checked);
-        if (venue === 'kraken') expect(statistics.checksums).toBe(statistics.deltas + 1);
+        // The first generation's snapshots carry none.
+        if (venue === 'kraken') expect(statistics.checksums).toBe(statistics.deltas + (marketId === 'spot-v1' ? 0 : 1));
         expect(store.depths.status(instrument)).toBe('live');
         const checkpoints = applied
           .filter((delta) => delta.symbol === symbol)

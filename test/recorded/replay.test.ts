@@ -19,6 +19,8 @@ const files = [
   ['cryptofeed/huobi', 'cryptofeed_huobi'],
   ['cryptofeed/bitfinex', 'cryptofeed_bitfinex'],
   ['cryptofeed/deribit', 'cryptofeed_deribit'],
+  ['cryptofeed/kraken', 'cryptofeed_kraken'],
+  ['derived/bitfinex_cs_seq', 'derived_bitfinex_cs_seq'],
   ['hftbacktest/spot_btcusdt_20240808', 'hft_spot_btcusdt_20240808'],
   ['hftbacktest/usdm_btcusdt_20240808', 'hft_usdm_btcusdt_20240808'],
   ['hftbacktest/cm_btcusd_perp_20240808', 'hft_cm_btcusd_perp_20240808'],
@@ -26,12 +28,19 @@ const files = [
 /** The market of files that do not name their URL. */
 const laneOfFile: Readonly<Record<string, string>> = { 'bybit/xrpusdt_linear_ob500_20241201': 'bybit:linear' };
 
+const checksumsAlone: ReadonlySet<string> = new Set(['derived/bitfinex_cs_seq']);
+
 type Expected = {
   readonly symbols: Readonly<Record<string, Partial<BookReport> & { readonly deltas?: number }>>;
 };
 /** Some are keyed `HUOBI:btcusdt`. */
 const withoutVenue = (symbol: string): string => symbol.replace(/^HUOBI:/, '');
-const expectedOf = (name: string): unknown => JSON.parse(readFileSync(`${recorded}/expected/${name}.json`, 'utf8'));
+/** Some files write sequences as text; null where the venue numbers sockets, not books. */
+const expectedOf = (name: string): unknown =>
+  JSON.parse(readFileSync(`${recorded}/expected/${name}.json`, 'utf8'), (key, value: unknown) => {
+    if (!/^(last_)?seq$/.test(key)) return value;
+    return typeof value === 'string' ? Number(value) : (value ?? undefined);
+  });
 
 describe.skipIf(!existsSync(recorded))('recorded frames, replayed (skipped without RECORDED_DIR)', () => {
   it.each(files)('%s gives the expected books', async (file, name) => {
@@ -46,7 +55,9 @@ describe.skipIf(!existsSync(recorded))('recorded frames, replayed (skipped witho
     for (const [symbol, { stats, deltas, ...expected }] of Object.entries(symbols)) {
       const found = report.books[withoutVenue(symbol)]!;
       expect(found, symbol).toMatchObject(expected);
-      expect(found.stats.applied, symbol).toBe(stats?.applied ?? deltas);
+      // Where checksums are frames of their own they count as changes of nothing.
+      const alone = checksumsAlone.has(file) ? found.stats.cs_checked : 0;
+      expect(found.stats.applied - alone, symbol).toBe(stats?.applied ?? deltas);
       expect(found.stats.cs_ok, symbol).toBe(found.stats.cs_checked);
       if (stats !== undefined) expect(found.stats, symbol).toMatchObject(withoutDeltas(stats));
     }
