@@ -1212,7 +1212,7 @@ const tradeReply = z.object({
   retCode: z.string(),
   retMsg: z.string().default(''),
   op: z.string(),
-  data: z.unknown(),
+  data: z.unknown().optional(),
 });
 
 /** `{"reqId":…,"retCode":0,"op":"order.create","data":{"orderId":…}}`; an acknowledgement is no fill. */

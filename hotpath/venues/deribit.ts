@@ -1192,9 +1192,9 @@ function socket(): AccountSocket {
 
 const notification = z.object({
   method: z.string(),
-  params: z.object({ type: z.string().optional(), channel: z.string().default(''), data: z.unknown() }),
+  params: z.object({ type: z.string().optional(), channel: z.string().default(''), data: z.unknown().optional() }),
 });
-const rpcReply = z.object({ id: z.string(), result: z.unknown(), error: rpcError.optional() });
+const rpcReply = z.object({ id: z.string(), result: z.unknown().optional(), error: rpcError.optional() });
 
 function decodePrivate(frame: Uint8Array): readonly AccountEvent[] {
   const message = jsonOf(frameText(frame));
