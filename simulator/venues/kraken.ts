@@ -1,25 +1,16 @@
+import { crc32 } from 'node:zlib';
+import { Decimal } from 'decimal.js';
+import type { Timer } from '#shared/clock/clock.ts';
+import { BadInput } from '#shared/assert.ts';
 import type { Account } from '../accounts.ts';
-import { flatLevels } from '../depth-view.ts';
-import type { Exchange, Order, OrderChange } from '../exchange.ts';
+import type { FlatLevels } from '../depth-view.ts';
+import { DepthView, flatLevels } from '../depth-view.ts';
+import type { Exchange, Order, OrderChange, Placed, Print, Refusal, Trade } from '../exchange.ts';
+import { averageOf, limitOf } from '../exchange.ts';
 import { fixedText } from '../grid-text.ts';
 import type { Listing } from '../listings.ts';
-import { lotOf, qtyOf, spotListings, tickOf } from '../listings.ts';
-import { krakenAltName, krakenAsset, restSymbol } from './kraken-orders.ts';
-import type { BookHalf } from '../matching-engine.ts';
-import type { FrameFate } from './kraken-feed.ts';
-import { isoText, KrakenFeed } from './kraken-feed.ts';
-import type { KrakenReceiver } from './kraken-feed.ts';
-import {
-  altNameOf,
-  describeOrder,
-  describeTrade,
-  executionOf,
-  KrakenError,
-  orderIdFrom,
-  orderText,
-  placeOrder,
-  txidOf,
-} from './kraken-orders.ts';
+import { lotOf, priceOf, qtyOf, spotListings, tickOf, valueOf } from '../listings.ts';
+import type { BookHalf, MatchingEngine } from '../matching-engine.ts';
 import type {
   Client,
   Connection,
@@ -35,6 +26,7 @@ import {
   fieldsOfJson,
   jsonReply,
   krakenSignature,
+  listOf,
   objectOf,
   PrivateAudience,
   RateWindow,
@@ -44,7 +36,10 @@ import {
 } from './venue-dialect.ts';
 
 type Fields = ReadonlyMap<string, string>;
-type Operation = { readonly acknowledges?: true; readonly run: (fields: Fields, account: Account) => unknown };
+type Operation = {
+  readonly acknowledges?: true;
+  readonly run: (fields: Fields, account: Account, body: Params) => unknown;
+};
 type Params = Readonly<Record<string, unknown>>;
 type Socket = KrakenReceiver & {
   readonly client: Client;
@@ -60,6 +55,34 @@ const HEARTBEAT_MS = 1_000;
 /** The pro tier's counter, a minute of its decay at once. */
 const ORDERS_PER_PAIR = 225;
 const ORDERS_WINDOW_MS = 60_000;
+const BATCH_MAX = 15;
+const CANCEL_BATCH_MAX = 50;
+const CANCEL_AFTER_S_MAX = 86_400;
+const PAGE = 50;
+/** What the simulated keys may do: everything that trading needs, and no withdrawals. */
+const PERMISSIONS = [
+  'query-funds',
+  'query-open-trades',
+  'query-closed-trades',
+  'modify-trades',
+  'close-trades',
+  'query-ledger',
+  'create-ws-token',
+];
+
+/** Kraken's REST spells old assets with X and Z (XXBTZUSD); against USDT and USDC it does not (XBTUSDT). */
+function restSymbol(base: string, quote: string): string {
+  const names: readonly [string, string] = [krakenAsset(base), krakenAsset(quote)];
+  const old = names.every((name) => /^[XZ].{3}$/.test(name));
+  return old ? names.join('') : names.map(krakenAltName).join('');
+}
+
+/** Kraken's own asset codes: `XXBT`, `ZUSD`; newer assets are spelled as everywhere. */
+const krakenAsset = (asset: string): string => ASSETS[asset] ?? asset;
+/** `XXBT` → `XBT`. */
+const krakenAltName = (name: string): string => (/^[XZ].{3}$/.test(name) ? name.slice(1) : name);
+
+const ASSETS: Readonly<Record<string, string>> = { BTC: 'XXBT', ETH: 'XETH', XRP: 'XXRP', LTC: 'XLTC', USD: 'ZUSD' };
 
 /**
  * Kraken spot: REST below `/0`, WebSocket v2 at `/v2` (public and private channels on one socket).
@@ -92,6 +115,8 @@ class Kraken implements VenueDialect {
   readonly #private = new PrivateAudience<Socket>();
   readonly #tokens = new Map<string, Account>();
   readonly #nonces = new Map<string, number>();
+  /** Whose orders end when their time is up. */
+  readonly #countdowns = new Map<Account, Timer>();
   readonly #orderRates = new RateWindow(ORDERS_WINDOW_MS);
   readonly #operations: ReadonlyMap<string, Operation>;
   #sequence = 0;
@@ -101,7 +126,9 @@ class Kraken implements VenueDialect {
     this.#options = options;
     this.#exchange = options.exchange;
     this.#feeds = options.exchange.listings.map((listing) => new KrakenFeed(listing, options.exchange.engine(listing)));
-    this.#operations = new Map(Object.entries({ ...this.#accountOperations(), ...this.#orderOperations() }));
+    this.#operations = new Map(
+      Object.entries({ ...this.#accountOperations(), ...this.#orderOperations(), ...this.#batchOperations() }),
+    );
     options.exchange.listener = {
       booked: (listing) => {
         if (this.#stale()) return;
@@ -153,7 +180,7 @@ class Kraken implements VenueDialect {
       if (operation === undefined || request.method !== 'POST') throw new KrakenError('EGeneral:Unknown method');
       const fields = bodyFields(request.body);
       const account = this.#authorise(request, route, fields);
-      const result = operation.run(fields, account);
+      const result = operation.run(fields, account, objectOf(request.body) ?? {});
       const delayMs = operation.acknowledges === true ? this.#options.faults.ackDelayMs('kraken', 'spot') : 0;
       return { ...krakenReply({ error: [], result }), delayMs };
     } catch (error) {
@@ -207,6 +234,8 @@ class Kraken implements VenueDialect {
 
   #handle(socket: Socket, request: Request): void {
     const { method, params } = request;
+    const acknowledge = (result: unknown, more: Record<string, unknown> = {}): void =>
+      deliver(this.#options, 'spot', () => this.#answer(socket, request, { result, success: true, ...more }));
     switch (method) {
       case 'ping':
         this.#answer(socket, { ...request, method: 'pong' }, {});
@@ -215,29 +244,27 @@ class Kraken implements VenueDialect {
       case 'unsubscribe':
         this.#subscription(socket, request);
         return;
-      case 'add_order': {
-        const result = this.#addOrder(params);
-        deliver(this.#options, 'spot', () => this.#answer(socket, request, { result, success: true }));
+      case 'add_order':
+        acknowledge(this.#addOrder(this.#accountOf(params), params));
         return;
-      }
-      case 'cancel_order': {
-        const account = this.#accountOf(params);
-        const orders = [
-          ...textsOf(params['order_id']).map((txid) => this.#exchange.find(account, { id: orderIdFrom(txid) })),
-          ...textsOf(params['cl_ord_id']).map((clientOrderId) => this.#exchange.find(account, { clientOrderId })),
-        ];
-        for (const order of orders) {
+      case 'cancel_order':
+        for (const order of this.#named(this.#accountOf(params), params)) {
           if (order === undefined || !this.#exchange.cancel(order)) throw new KrakenError('EOrder:Unknown order');
-          const result = { order_id: txidOf('O', order.id), cl_ord_id: order.clientOrderId };
-          deliver(this.#options, 'spot', () => this.#answer(socket, request, { result, success: true }));
+          acknowledge({ order_id: txidOf('O', order.id), cl_ord_id: order.clientOrderId });
         }
         return;
-      }
-      case 'cancel_all': {
-        const result = { count: this.#cancelAll(this.#accountOf(params)) };
-        deliver(this.#options, 'spot', () => this.#answer(socket, request, { result, success: true }));
+      case 'cancel_all':
+        acknowledge({ count: this.#cancelAll(this.#accountOf(params)) });
         return;
-      }
+      case 'cancel_all_orders_after':
+        acknowledge(this.#cancelAfter(this.#accountOf(params), String(params['timeout'])));
+        return;
+      case 'batch_add':
+        acknowledge(this.#addOrders(params));
+        return;
+      case 'batch_cancel':
+        acknowledge({}, { orders_cancelled: this.#cancelNamed(this.#accountOf(params), params) });
+        return;
       default:
         throw new KrakenError(`Unsupported method: ${method}`);
     }
@@ -292,18 +319,26 @@ class Kraken implements VenueDialect {
         this.#answer(socket, request, { error: 'Already subscribed', symbol, success: false });
       } else {
         this.#answer(socket, request, { result, success: true });
-        socket.subscriptions.set(key, this.#join(feed, channel, depth, socket));
+        socket.subscriptions.set(
+          key,
+          this.#join(feed, channel, { depth, snapshot: params['snapshot'] !== false }, socket),
+        );
       }
     }
   }
 
-  #join(feed: KrakenFeed, channel: 'book' | 'trade' | 'ticker', depth: number, socket: Socket): () => void {
+  #join(
+    feed: KrakenFeed,
+    channel: 'book' | 'trade' | 'ticker',
+    { depth, snapshot }: { readonly depth: number; readonly snapshot: boolean },
+    socket: Socket,
+  ): () => void {
     switch (channel) {
       case 'book':
         feed.subscribeBook(depth, socket, this.#exchange.nowMs());
         return () => feed.unsubscribeBook(depth, socket);
       case 'trade':
-        feed.subscribeTrades(socket);
+        feed.subscribeTrades(socket, snapshot);
         return () => feed.unsubscribe('trade', socket);
       case 'ticker':
         feed.subscribeTicker(socket);
@@ -323,13 +358,60 @@ class Kraken implements VenueDialect {
     this.#private.join(account, socket);
     const data =
       channel === 'executions'
-        ? this.#exchange.ordersOf(account, 'open').map((order) => executionOf(order, 'new', undefined))
+        ? this.#executions(account, request.params)
         : account.assets('spot').map((asset) => balanceOf(account, asset));
     socket.send(JSON.stringify({ channel, type: 'snapshot', data, sequence: this.#nextSequence() }));
   }
 
-  #addOrder(params: Params): Record<string, unknown> {
+  /** 2 to 15 orders of one pair. */
+  #addOrders(params: Params): readonly unknown[] {
     const account = this.#accountOf(params);
+    const orders = listOf(params['orders']);
+    if (orders.length < 2 || orders.length > BATCH_MAX) throw new KrakenError('EGeneral:Invalid arguments:orders');
+    return orders.map((order) => this.#addOrder(account, { ...(order as Params), symbol: params['symbol'] }));
+  }
+
+  /** The orders that a request names, by either id. */
+  #named(account: Account, params: Params): readonly (Order | undefined)[] {
+    const clientIds = textsOf(params['cl_ord_id']);
+    return [
+      ...textsOf(params['order_id']).map((txid) => this.#exchange.find(account, { id: orderIdFrom(txid) })),
+      ...clientIds.map((clientOrderId) => this.#exchange.find(account, { clientOrderId })),
+    ];
+  }
+
+  /** `orders` holds the venue's ids or the client's; returns how many were open. */
+  #cancelNamed(account: Account, params: Params): number {
+    const ids = textsOf(params['orders']);
+    if (ids.length > CANCEL_BATCH_MAX) throw new KrakenError('EGeneral:Invalid arguments:orders');
+    const orders = ids.map(
+      (id) =>
+        this.#exchange.find(account, { id: orderIdFrom(id) }) ?? this.#exchange.find(account, { clientOrderId: id }),
+    );
+    return [...orders, ...this.#named(account, { ...params, order_id: [] })].filter(
+      (order) => order !== undefined && this.#exchange.cancel(order),
+    ).length;
+  }
+
+  /** Starts the account's countdown again; 0 stops it. When it ends, every order of the account is cancelled. */
+  #cancelAfter(account: Account, timeout: string): unknown {
+    const seconds = Number(timeout);
+    if (!Number.isInteger(seconds) || seconds < 0 || seconds > CANCEL_AFTER_S_MAX) {
+      throw new KrakenError('EGeneral:Invalid arguments:timeout');
+    }
+    this.#countdowns.get(account)?.cancel();
+    this.#countdowns.delete(account);
+    const nowMs = this.#exchange.nowMs();
+    const ending = (): void => {
+      this.#countdowns.delete(account);
+      this.#cancelAll(account);
+    };
+    if (seconds > 0) this.#countdowns.set(account, this.#options.clock.after(seconds * 1_000, ending));
+    const triggerTime = seconds === 0 ? '0' : wholeSeconds(nowMs + seconds * 1_000);
+    return { currentTime: wholeSeconds(nowMs), triggerTime };
+  }
+
+  #addOrder(account: Account, params: Params): Record<string, unknown> {
     const fields = fieldsOfJson(params) ?? new Map<string, string>();
     const listing = this.#exchange.listings.find(({ symbol }) => symbol === fields.get('symbol'));
     if (listing === undefined) throw new KrakenError(`Currency pair not supported ${fields.get('symbol') ?? ''}`);
@@ -337,6 +419,7 @@ class Kraken implements VenueDialect {
     if (deadline !== undefined && Date.parse(deadline) < this.#exchange.nowMs())
       throw new KrakenError('EService:Deadline elapsed');
     if (fields.get('validate') === 'true') return {};
+    if (fields.get('reduce_only') === 'true') throw new KrakenError('EOrder:Reduce only:No position exists');
     this.#countOrder(account, listing);
     const cash = fields.get('cash_order_qty');
     const order = placeOrder(this.#exchange, {
@@ -352,6 +435,19 @@ class Kraken implements VenueDialect {
       clientOrderId: fields.get('cl_ord_id'),
     });
     return { order_id: txidOf('O', order.id), cl_ord_id: order.clientOrderId };
+  }
+
+  /** Open orders unless they are not wanted, and the latest trades where they are. */
+  #executions(account: Account, params: Params): readonly unknown[] {
+    const orders = params['snap_orders'] === false ? [] : this.#exchange.ordersOf(account, 'open');
+    const trades = params['snap_trades'] === true ? this.#tradesOf(account).slice(0, PAGE) : [];
+    return [...orders.map(openingOf), ...trades.map(tradeOf)];
+  }
+
+  /** Newest first. */
+  #tradesOf(account: Account): readonly Trade[] {
+    const trades = this.#exchange.ordersOf(account).flatMap((order) => order.trades);
+    return trades.toSorted((a, b) => b.id - a.id);
   }
 
   #countOrder(account: Account, listing: Listing): void {
@@ -439,12 +535,28 @@ class Kraken implements VenueDialect {
       },
       TradeVolume: {
         run: (fields) => {
-          const listing = this.#listing(fields);
-          const fee = (rate: typeof listing.maker): unknown => ({
-            [listing.venueSymbol]: { fee: rate.times(100).toFixed(4) },
-          });
-          return { currency: 'ZUSD', volume: '0.0000', fees: fee(listing.taker), fees_maker: fee(listing.maker) };
+          const pairs = (fields.get('pair') ?? '').split(',').filter((pair) => pair !== '');
+          const listings = pairs.map((pair) => this.#listing(new Map([['pair', pair]])));
+          const fees = (rateOf: (listing: Listing) => Decimal): unknown =>
+            Object.fromEntries(
+              listings.map((listing) => [listing.venueSymbol, { fee: rateOf(listing).times(100).toFixed(4) }]),
+            );
+          const volume = { currency: 'ZUSD', volume: '0.0000' };
+          if (listings.length === 0) return volume;
+          return { ...volume, fees: fees(({ taker }) => taker), fees_maker: fees(({ maker }) => maker) };
         },
+      },
+      GetApiKeyInfo: {
+        run: (_, account) => ({
+          api_key_name: account.spec.name,
+          api_key: account.spec.apiKey,
+          nonce: String(this.#nonces.get(account.spec.apiKey) ?? 0),
+          nonce_window: '0',
+          permissions: PERMISSIONS,
+          valid_until: '0',
+          query_from: '0',
+          query_to: '0',
+        }),
       },
     };
   }
@@ -496,14 +608,37 @@ class Kraken implements VenueDialect {
           return { closed: listOrders(closed), count: closed.length };
         },
       },
+    };
+  }
+
+  #batchOperations(): Readonly<Record<string, Operation>> {
+    return {
+      CancelOrderBatch: {
+        acknowledges: true,
+        run: (_fields, account, body) => ({ count: this.#cancelNamed(account, body) }),
+      },
+      AddOrderBatch: {
+        acknowledges: true,
+        run: (fields, account, body) => {
+          const orders = listOf(body['orders']);
+          if (orders.length < 2 || orders.length > BATCH_MAX) {
+            throw new KrakenError('EGeneral:Invalid arguments:orders');
+          }
+          const pair = fields.get('pair') ?? '';
+          return { orders: orders.map((order) => this.#restOrder(fieldsWith(order, pair), account)) };
+        },
+      },
+      CancelAllOrdersAfter: {
+        run: (fields, account) => this.#cancelAfter(account, fields.get('timeout') ?? ''),
+      },
       TradesHistory: {
-        run: (_, account) => {
-          const trades = this.#exchange
-            .ordersOf(account)
-            .flatMap((order) => order.trades)
-            .slice(-50);
+        run: (fields, account) => {
+          const startMs = Number(fields.get('start') ?? 0) * 1_000;
+          const trades = this.#tradesOf(account).filter(({ timeMs }) => timeMs > startMs);
+          const offset = Number(fields.get('ofs') ?? 0);
+          const page = trades.slice(offset, offset + PAGE);
           return {
-            trades: Object.fromEntries(trades.map((trade) => [txidOf('T', trade.id), describeTrade(trade)])),
+            trades: Object.fromEntries(page.map((trade) => [txidOf('T', trade.id), describeTrade(trade)])),
             count: trades.length,
           };
         },
@@ -620,8 +755,7 @@ class Kraken implements VenueDialect {
 
   #ordered(order: Order, change: OrderChange): void {
     const trade = change.kind === 'trade' ? change.trade : undefined;
-    const reports = [executionOf(order, change.kind, trade)];
-    if (trade !== undefined && order.status === 'filled') reports.push(executionOf(order, 'filled', undefined));
+    const reports = reportsOf(order, change);
     for (const socket of this.#private.of(order.account)) {
       if (socket.privateChannels.has('executions'))
         for (const report of reports)
@@ -638,6 +772,11 @@ class Kraken implements VenueDialect {
 
 const krakenReply = (value: { readonly error: readonly string[]; readonly result?: unknown }): HttpReply =>
   jsonReply(200, value);
+
+const fieldsWith = (order: unknown, pair: string): Fields =>
+  new Map([...(fieldsOfJson(order) ?? new Map<string, string>()), ['pair', pair]]);
+
+const wholeSeconds = (unixMs: number): string => `${new Date(unixMs).toISOString().slice(0, 19)}Z`;
 
 const bodyFields = (body: string): Fields =>
   (body.startsWith('{') ? fieldsOfJson(objectOf(body)) : undefined) ?? fieldsOf(body);
@@ -682,3 +821,378 @@ const pairOf = (listing: Listing): Record<string, unknown> => ({
   tick_size: tickOf(listing).toFixed(),
   status: 'online',
 });
+
+type KrakenReceiver = { readonly send: (text: string) => void };
+
+/** What a fault does to the next frame of a book. */
+type FrameFate = 'sent' | 'dropped' | 'spoilt';
+
+const RECENT_TRADES_MAX = 50;
+const CHECKSUM_LEVELS = 10;
+
+/**
+ * The public v2 channels of one pair. Books have no sequence: each frame carries the CRC32 of its ten best levels a side.
+ * @see https://docs.kraken.com/api/docs/guides/spot-ws-book-v2
+ */
+class KrakenFeed {
+  readonly listing: Listing;
+  readonly #engine: MatchingEngine;
+  /** One view of the book for each depth that somebody follows. */
+  readonly #books = new Map<number, { readonly view: DepthView; readonly receivers: Set<KrakenReceiver> }>();
+  readonly #trades = new Set<KrakenReceiver>();
+  readonly #tickers = new Set<KrakenReceiver>();
+  readonly #recent: string[] = [];
+  #toldTop = '';
+  #last = 0;
+  #volume = 0;
+
+  constructor(listing: Listing, engine: MatchingEngine) {
+    this.listing = listing;
+    this.#engine = engine;
+  }
+
+  /** Starts with a snapshot, after everybody else of that depth has been brought up to date. */
+  subscribeBook(depth: number, receiver: KrakenReceiver, nowMs: number): void {
+    this.flush(nowMs, () => 'sent');
+    const book = this.#books.get(depth) ?? {
+      view: new DepthView(this.#engine, depth),
+      receivers: new Set<KrakenReceiver>(),
+    };
+    this.#books.set(depth, book);
+    book.view.advance();
+    const { bids, asks } = book.view;
+    receiver.send(this.#bookFrame(nowMs, { type: 'snapshot', bids, asks, checksum: checksumOf(book.view) }));
+    book.receivers.add(receiver);
+  }
+
+  unsubscribeBook(depth: number, receiver: KrakenReceiver): void {
+    const book = this.#books.get(depth);
+    book?.receivers.delete(receiver);
+    if (book?.receivers.size === 0) this.#books.delete(depth);
+  }
+
+  subscribeTrades(receiver: KrakenReceiver, snapshot: boolean): void {
+    if (snapshot) receiver.send(`{"channel":"trade","type":"snapshot","data":[${this.#recent.join(',')}]}`);
+    this.#trades.add(receiver);
+  }
+
+  subscribeTicker(receiver: KrakenReceiver): void {
+    receiver.send(this.#tickerFrame('snapshot'));
+    this.#tickers.add(receiver);
+  }
+
+  unsubscribe(channel: 'trade' | 'ticker', receiver: KrakenReceiver): void {
+    (channel === 'trade' ? this.#trades : this.#tickers).delete(receiver);
+  }
+
+  /** Sends each followed depth what changed in it. */
+  flush(nowMs: number, fate: () => FrameFate): void {
+    for (const { view, receivers } of this.#books.values()) {
+      if (!view.advance()) continue;
+      const next = fate();
+      if (next === 'dropped') continue;
+      const checksum = (checksumOf(view) ^ (next === 'spoilt' ? 1 : 0)) >>> 0;
+      const frame = this.#bookFrame(nowMs, {
+        type: 'update',
+        bids: view.bidChanges,
+        asks: view.askChanges,
+        checksum,
+      });
+      for (const receiver of receivers) receiver.send(frame);
+    }
+  }
+
+  quote(): void {
+    if (this.#tickers.size === 0) return;
+    const [bid, ask] = [this.#engine.bids.best(), this.#engine.asks.best()];
+    const top = `${bid?.price ?? 0} ${bid?.qty ?? 0} ${ask?.price ?? 0} ${ask?.qty ?? 0}`;
+    if (top === this.#toldTop) return;
+    this.#toldTop = top;
+    const frame = this.#tickerFrame('update');
+    for (const receiver of this.#tickers) receiver.send(frame);
+  }
+
+  trade({ id, price, lots, taker, timeMs }: Print): void {
+    const { symbol } = this.listing;
+    const row =
+      `{"symbol":"${symbol}","side":"${taker}","price":${this.#price(price)},"qty":${this.#qty(lots)},` +
+      `"ord_type":"market","trade_id":${id},"timestamp":"${isoText(timeMs)}"}`;
+    this.#last = price;
+    this.#volume += lots;
+    this.#recent.push(row);
+    if (this.#recent.length > RECENT_TRADES_MAX) this.#recent.shift();
+    for (const receiver of this.#trades) receiver.send(`{"channel":"trade","type":"update","data":[${row}]}`);
+  }
+
+  #bookFrame(nowMs: number, { type, bids, asks, checksum }: BookNews): string {
+    return (
+      `{"channel":"book","type":"${type}","data":[{"symbol":"${this.listing.symbol}","bids":${this.#levels(bids)},` +
+      `"asks":${this.#levels(asks)},"checksum":${checksum},"timestamp":"${isoText(nowMs)}"}]}`
+    );
+  }
+
+  #tickerFrame(type: string): string {
+    const [bid, ask] = [this.#engine.bids.best(), this.#engine.asks.best()];
+    const last = this.#price(this.#last === 0 ? (bid?.price ?? 0) : this.#last);
+    return (
+      `{"channel":"ticker","type":"${type}","data":[{"symbol":"${this.listing.symbol}","bid":${this.#price(bid?.price ?? 0)},` +
+      `"bid_qty":${this.#qty(bid?.qty ?? 0)},"ask":${this.#price(ask?.price ?? 0)},"ask_qty":${this.#qty(ask?.qty ?? 0)},"last":${last},` +
+      `"volume":${this.#qty(this.#volume)},"vwap":${last},"low":${last},"high":${last},"change":0,"change_pct":0}]}`
+    );
+  }
+
+  #levels(flat: FlatLevels): string {
+    let text = '[';
+    for (let at = 0; at < flat.length; at += 2)
+      text += `${at === 0 ? '' : ','}{"price":${this.#price(flat[at]!)},"qty":${this.#qty(flat[at + 1]!)}}`;
+    return `${text}]`;
+  }
+
+  #price(ticks: number): string {
+    return fixedText(ticks, this.listing.priceDecimals);
+  }
+
+  #qty(lots: number): string {
+    return fixedText(lots, this.listing.lotDecimals);
+  }
+}
+
+type BookNews = {
+  readonly type: 'snapshot' | 'update';
+  readonly bids: FlatLevels;
+  readonly asks: FlatLevels;
+  readonly checksum: number;
+};
+
+/** Ten best asks, then ten best bids; price and quantity without point and leading zeros, which is how ticks and lots are written. */
+function checksumOf({ bids, asks }: DepthView): number {
+  let text = '';
+  for (const side of [asks, bids])
+    for (let at = 0; at < Math.min(side.length, 2 * CHECKSUM_LEVELS); at += 1) text += String(side[at]);
+  return crc32(text);
+}
+
+/** Microseconds, as Kraken writes times. */
+const isoText = (unixMs: number): string => `${new Date(unixMs).toISOString().slice(0, -1)}000Z`;
+
+/** What REST and WebSocket orders have in common once their fields have been named alike. */
+type KrakenOrder = {
+  readonly listing: Listing;
+  readonly account: Account;
+  readonly side: string | undefined;
+  readonly orderType: string | undefined;
+  readonly timeInForce: string;
+  readonly postOnly: boolean;
+  readonly price: string | undefined;
+  readonly qty: string;
+  readonly qtyIn: 'base' | 'quote';
+  readonly clientOrderId: string | undefined;
+};
+
+/** Kraken's refusal: `EOrder:Insufficient funds`. */
+class KrakenError extends Error {
+  override readonly name = 'KrakenError';
+}
+
+/** @throws KrakenError */
+function placeOrder(exchange: Exchange, wanted: KrakenOrder): Order {
+  const { side, orderType } = wanted;
+  const timeInForce = TIMES_IN_FORCE[wanted.timeInForce.toUpperCase()];
+  if (side !== 'buy' && side !== 'sell') throw new KrakenError('EGeneral:Invalid arguments:type');
+  if (orderType !== 'limit' && orderType !== 'market') throw new KrakenError('EGeneral:Invalid arguments:ordertype');
+  if (timeInForce === undefined) throw new KrakenError('EGeneral:Invalid arguments:timeinforce');
+  if (wanted.clientOrderId !== undefined && !CLIENT_ID.test(wanted.clientOrderId))
+    throw new KrakenError('EGeneral:Invalid arguments:cl_ord_id');
+  const placed = attempt(exchange, {
+    account: wanted.account,
+    listing: wanted.listing,
+    side,
+    type: orderType,
+    postOnly: wanted.postOnly,
+    qty: wanted.qty,
+    timeInForce: orderType === 'market' ? 'IOC' : timeInForce,
+    clientOrderId: wanted.clientOrderId,
+    price: orderType === 'market' ? undefined : wanted.price,
+    qtyIn: wanted.qtyIn,
+  });
+  if (placed.kind === 'refused') throw new KrakenError(REFUSALS[placed.reason]);
+  return placed.order;
+}
+
+/** `OABCDE-FGHIJ-KLMNOP`: an order's (O) or a trade's (T) number in base 36. */
+function txidOf(kind: 'O' | 'T', id: number): string {
+  const digits = id.toString(36).toUpperCase().padStart(16, '0');
+  return `${kind}${digits.slice(0, 5)}-${digits.slice(5, 10)}-${digits.slice(10)}`;
+}
+const orderIdFrom = (txid: string): number =>
+  /^O[0-9A-Z]{5}-[0-9A-Z]{5}-[0-9A-Z]{6}$/.test(txid) ? Number.parseInt(txid.slice(1).replaceAll('-', ''), 36) : -1;
+
+/** An order as QueryOrders, OpenOrders and ClosedOrders show it. */
+function describeOrder(order: Order): Record<string, unknown> {
+  const { listing } = order;
+  const ended = order.status !== 'open';
+  return {
+    refid: null,
+    userref: 0,
+    cl_ord_id: order.clientOrderId,
+    status: REST_STATUS[order.status],
+    opentm: order.createdMs / 1_000,
+    starttm: 0,
+    expiretm: 0,
+    ...(ended ? { closetm: order.updatedMs / 1_000, reason: REASONS[order.status] } : {}),
+    descr: {
+      pair: altNameOf(listing),
+      type: order.side,
+      ordertype: order.type,
+      price: limitOf(order).toFixed(),
+      price2: '0',
+      leverage: 'none',
+      order: orderText(order),
+      close: '',
+    },
+    vol: qtyOf(listing, order.qty).toFixed(8),
+    vol_exec: qtyOf(listing, order.filled).toFixed(8),
+    cost: order.cost.toFixed(),
+    fee: feesOf(order).toFixed(),
+    price: averageOf(order).toDecimalPlaces(12).toFixed(),
+    stopprice: '0.00000',
+    limitprice: '0.00000',
+    misc: '',
+    oflags: order.postOnly ? 'fciq,post' : 'fciq',
+    trades: order.trades.map(({ id }) => txidOf('T', id)),
+  };
+}
+
+const orderText = (order: Order): string => {
+  const qty = qtyOf(order.listing, order.qty).toFixed(8);
+  const price = order.type === 'limit' ? ` ${limitOf(order).toFixed()}` : '';
+  return `${order.side} ${qty} ${altNameOf(order.listing)} @ ${order.type}${price}`;
+};
+
+/** A line of TradesHistory. */
+const describeTrade = ({ id, order, price, lots, fee, liquidity, timeMs }: Trade): Record<string, unknown> => ({
+  ordertxid: txidOf('O', order.id),
+  pair: order.listing.venueSymbol,
+  time: timeMs / 1_000,
+  type: order.side,
+  ordertype: order.type,
+  price: priceOf(order.listing, price).toFixed(),
+  cost: valueOf(order.listing, price, lots).toFixed(),
+  fee: fee.toFixed(),
+  vol: qtyOf(order.listing, lots).toFixed(8),
+  margin: '0.00000',
+  misc: '',
+  trade_id: id,
+  maker: liquidity === 'maker',
+});
+
+/** The first report of an order, which alone describes it. */
+const openingOf = (order: Order): Record<string, unknown> => ({
+  order_id: txidOf('O', order.id),
+  cl_ord_id: order.clientOrderId,
+  symbol: order.listing.symbol,
+  side: order.side,
+  order_type: order.type,
+  order_qty: qtyOf(order.listing, order.qty).toNumber(),
+  ...(order.type === 'limit' ? { limit_price: limitOf(order).toNumber(), limit_price_type: 'static' } : {}),
+  time_in_force: order.timeInForce,
+  post_only: order.postOnly,
+  fee_ccy_pref: 'fciq',
+  exec_type: 'new',
+  order_status: statusOf(order),
+  ...sumsOf(order),
+});
+
+/** What later reports say of it. */
+const changeOf = (order: Order, kind: 'filled' | 'canceled' | 'expired'): Record<string, unknown> => ({
+  order_id: txidOf('O', order.id),
+  cl_ord_id: order.clientOrderId,
+  symbol: order.listing.symbol,
+  exec_type: kind,
+  order_status: kind,
+  order_userref: 0,
+  ...sumsOf(order),
+  ...(kind === 'canceled' ? { cancel_reason: 'User requested', reason: 'User requested' } : {}),
+  ...(kind === 'expired' ? { reason: 'Immediate order could not fill' } : {}),
+});
+
+const sumsOf = (order: Order): Record<string, unknown> => ({
+  cum_qty: qtyOf(order.listing, order.filled).toNumber(),
+  cum_cost: order.cost.toNumber(),
+  avg_price: averageOf(order).toDecimalPlaces(12).toNumber(),
+  fee_usd_equiv: feesOf(order).toNumber(),
+  timestamp: isoText(order.updatedMs),
+});
+
+const tradeOf = ({ id, order, price, lots, fee, feeAsset, liquidity, timeMs }: Trade): Record<string, unknown> => ({
+  order_id: txidOf('O', order.id),
+  cl_ord_id: order.clientOrderId,
+  exec_id: txidOf('T', id),
+  exec_type: 'trade',
+  trade_id: id,
+  symbol: order.listing.symbol,
+  side: order.side,
+  last_qty: qtyOf(order.listing, lots).toNumber(),
+  last_price: priceOf(order.listing, price).toNumber(),
+  liquidity_ind: liquidity === 'taker' ? 't' : 'm',
+  cost: valueOf(order.listing, price, lots).toNumber(),
+  order_userref: 0,
+  order_status: 'partially_filled',
+  order_type: order.type,
+  timestamp: isoText(timeMs),
+  fee_usd_equiv: fee.toNumber(),
+  fees: [{ asset: feeAsset, qty: fee.toNumber() }],
+});
+
+const reportsOf = (order: Order, change: OrderChange): readonly Record<string, unknown>[] => {
+  if (change.kind === 'new') return [openingOf(order)];
+  if (change.kind !== 'trade') return [changeOf(order, change.kind)];
+  return [tradeOf(change.trade), ...(order.status === 'filled' ? [changeOf(order, 'filled')] : [])];
+};
+
+/** `XBTUSDT`, `XBTUSD`. */
+const altNameOf = ({ base, quote }: Listing): string =>
+  krakenAltName(krakenAsset(base)) + krakenAltName(krakenAsset(quote));
+
+const feesOf = ({ trades }: Order): Decimal => trades.reduce((sum, { fee }) => sum.plus(fee), new Decimal(0));
+
+function attempt(exchange: Exchange, draft: Parameters<Exchange['place']>[0]): Placed {
+  try {
+    return exchange.place(draft);
+  } catch (error) {
+    if (error instanceof BadInput) throw new KrakenError('EGeneral:Invalid arguments:volume');
+    throw error;
+  }
+}
+
+function statusOf({ status, filled }: Order): string {
+  if (status === 'open') return filled > 0 ? 'partially_filled' : 'new';
+  return status;
+}
+
+/** Why an order ended; the venue's status does not tell what was asked from what was not. */
+const REASONS = {
+  open: null,
+  filled: null,
+  canceled: 'User requested',
+  expired: 'Immediate order could not fill',
+} as const;
+const REST_STATUS = { open: 'open', filled: 'closed', canceled: 'canceled', expired: 'expired' } as const;
+/** As documented: fill-or-kill is not. */
+const TIMES_IN_FORCE: Readonly<Record<string, 'GTC' | 'IOC'>> = { GTC: 'GTC', IOC: 'IOC' };
+/** A UUID, or up to 18 characters. */
+const CLIENT_ID = /^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}|[\x21-\x7e]{1,18})$/i;
+
+const REFUSALS: Readonly<Record<Refusal, string>> = {
+  'price-off-grid': 'EOrder:Invalid price',
+  'qty-off-grid': 'EGeneral:Invalid arguments:volume',
+  'below-min-qty': 'EOrder:Order minimum not met',
+  'below-min-notional': 'EOrder:Cost minimum not met',
+  'insufficient-funds': 'EOrder:Insufficient funds',
+  'duplicate-id': 'EGeneral:Invalid arguments:cl_ord_id is in use',
+  'would-take': 'EOrder:Post only order',
+  'no-liquidity': 'EService:Market in limit_only mode',
+  'too-many-orders': 'EOrder:Orders limit exceeded',
+  'reduce-only': 'EOrder:Reduce only:No position exists',
+  'told-to': 'EAccount:Invalid permissions',
+};
