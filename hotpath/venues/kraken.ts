@@ -162,6 +162,8 @@ const digits = new Uint8Array(10);
 
 /** Continues the CRC over the decimal digits of a whole number. */
 function hashDigits(crc: number, value: number): number {
+  // Nothing is left of a zero.
+  if (value === 0) return crc;
   const high = Math.floor(value / NINE_DIGITS);
   if (high === 0) return hashInt(crc, value, 1);
   return hashInt(hashInt(crc, high, 1), value - high * NINE_DIGITS, 9);
