@@ -685,7 +685,7 @@ function swapAccount(): Account {
       openOrders: (instruments, context) => instruments.map((each) => openSwap(each, undefined, context)),
       fillsSince: (instruments, sinceMs, context) =>
         instruments.map((each) =>
-          swapFills({ contract_code: each.venueSymbol, start_time: String(sinceMs) }, undefined, context),
+          swapFills({ contract_code: each.venueSymbol, start_time: String(Math.floor(sinceMs)) }, undefined, context),
         ),
       fillsOf: ({ instrument, venueOrderId, clientOrderId }, context) =>
         swapFills(
