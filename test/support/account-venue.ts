@@ -288,7 +288,12 @@ const fillOf = (row: BookedFill): VenueFill => ({
 function answerOf<T>(value: unknown, read: (value: never) => T): Answer<T> {
   const code = (value as { code?: string } | null)?.code;
   if (code === undefined) return { kind: 'ok', value: read(value as never) };
-  return { kind: 'refused', meaning: MEANINGS[code] ?? 'unlisted', code, text: `refused: ${code}` };
+  return {
+    kind: 'refused',
+    meaning: MEANINGS[code] ?? 'unlisted',
+    code,
+    text: (value as { text?: string }).text ?? `refused: ${code}`,
+  };
 }
 
 function readOf<T>(read: (value: never) => T): (reply: Reply) => Answer<T> {

@@ -132,7 +132,8 @@ export class AccountClient {
   /** What one request is made from. Each has a nonce greater than any before, also across starts while clocks do not go back. */
   context(): AccountContext {
     const nowMs = this.nowMs();
-    this.#nonce = Math.max(this.#nonce + 1, nowMs * 1_000);
+    // Of our own clock: the estimate of theirs may go back.
+    this.#nonce = Math.max(this.#nonce + 1, Math.floor(this.clock.unixMs(this.clock.now()) * 1_000));
     const { credentials, marginMode, leverage } = this.setup;
     return { credentials, nowMs, nonce: this.#nonce, facts: this.#facts, marginMode, leverage };
   }
