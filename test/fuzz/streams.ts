@@ -50,8 +50,9 @@ const FRAMES_MAX = 4_000;
 /** Where no checksum counts them, a snapshot's deep levels only cost time. */
 const OPENING_LEVELS = 150;
 
-/** Recorded traffic where there is some, else the fixtures. */
-export function streams(): readonly Stream[] {
+/** Recorded traffic where there is some, else the fixtures. Snapshots by REST are cut to `openingLevels` a side. */
+export function streams({ openingLevels = OPENING_LEVELS, framesMax = FRAMES_MAX } = {}): readonly Stream[] {
+  const streamOf = streamsCutAt(openingLevels);
   const [spot, usdm, coinm] = binance.markets;
   if (!hasRecorded) {
     return [binance, okx, kraken, bybit, gate, krakenfutures, kucoin, mexc, htx, bitfinex, deribit].flatMap((venue) =>
@@ -68,7 +69,7 @@ export function streams(): readonly Stream[] {
     );
   }
   const recorded = (name: string, venue: Venue, market: Market): Stream =>
-    streamOf(name, venue, market, trafficOf(name, market));
+    streamOf(name, venue, market, trafficOf(name, market, framesMax));
   const bybitLinear = recorded('bybit/xrpusdt_linear_ob500_20241201', bybit, bybit.markets[1]!);
   const gateUpdates = recorded('cryptofeed/gateio', gate, gate.recorded![0]!);
   const kucoinSpot = recorded('cryptofeed/kucoin', kucoin, kucoin.recorded![0]!);
@@ -120,9 +121,9 @@ const dialects: ReadonlyMap<string, Dialect> = new Map([
   ...deribit.markets.map(({ id }) => [`deribit:${id}`, deribitBooks.books] as const),
 ]);
 
-const trafficOf = (name: string, market: Market): Traffic[] =>
+const trafficOf = (name: string, market: Market, framesMax: number): Traffic[] =>
   recordedLines(name)
-    .slice(0, FRAMES_MAX)
+    .slice(0, framesMax)
     .flatMap(({ k, d = '', u = '' }) => {
       if (k === 'in') return [{ text: d }];
       return k === 'http' ? [{ symbol: snapshotSymbolOf(market, u)!, text: d }] : [];
@@ -155,51 +156,54 @@ function krakenFuturesBook({ symbol, isSnapshot, bids, asks }: BookEvent, sequen
   }));
 }
 
-function streamOf(name: string, venue: Venue, market: Market, traffic: readonly Traffic[]): Stream {
-  const openings = new Map<string, BookEvent>();
-  const frames: CleanFrame[] = [];
-  const pending: CleanFrame[] = [];
-  const dialect = venue === bitfinex ? bitfinexBooks.dialectOf(traffic) : dialects.get(`${venue.id}:${market.id}`);
-  const told = dialect ?? { eventFrom, snapshotFrom };
-  for (const { symbol, text, ...rest } of traffic) {
-    if (dialect?.preamble?.includes(text) === true) continue;
-    const event = symbol === undefined ? told.eventFrom(text) : shortened(told.snapshotFrom(symbol, text));
-    if (event?.isSnapshot === true && !openings.has(event.symbol)) {
-      openings.set(event.symbol, event);
-      continue;
+const streamsCutAt =
+  (openingLevels: number) =>
+  (name: string, venue: Venue, market: Market, traffic: readonly Traffic[]): Stream => {
+    const openings = new Map<string, BookEvent>();
+    const frames: CleanFrame[] = [];
+    const pending: CleanFrame[] = [];
+    const dialect = venue === bitfinex ? bitfinexBooks.dialectOf(traffic) : dialects.get(`${venue.id}:${market.id}`);
+    const told = dialect ?? { eventFrom, snapshotFrom };
+    for (const { symbol, text, ...rest } of traffic) {
+      if (dialect?.preamble?.includes(text) === true) continue;
+      const event =
+        symbol === undefined ? told.eventFrom(text) : shortened(told.snapshotFrom(symbol, text), openingLevels);
+      if (event?.isSnapshot === true && !openings.has(event.symbol)) {
+        openings.set(event.symbol, event);
+        continue;
+      }
+      pending.push({ ...rest, text, event });
     }
-    pending.push({ ...rest, text, event });
-  }
-  const { snapshot } = market.book;
-  const isPushed = snapshot.from === 'push' && snapshot.holds !== true;
-  for (const frame of pending) {
-    const opening = frame.event === undefined ? undefined : openings.get(frame.event.symbol);
-    // What a REST snapshot holds already comes no more; pushed frames are all later than theirs.
-    if (frame.event === undefined || isPushed || frame.event.sequence > opening!.sequence) frames.push(frame);
-  }
-  const isKraken = venue === kraken;
-  const isLegacyOkx = venue === okx && !frames.some(({ text }) => text.includes('"seqId"'));
-  const vouched = isKraken ? 10 : isLegacyOkx ? 25 : undefined;
-  return {
-    name,
-    venue: venue.id,
-    market,
-    symbols: [...openings.keys()],
-    openings,
-    frames,
-    vouched,
-    preamble: dialect?.preamble,
-    states: statesOf(openings, frames, vouched),
-    snapshotText: isKraken
-      ? krakenSnapshot
-      : (dialect?.snapshotText ?? ((symbol, book) => snapshotTextOf({ venue, market }, symbol, book, isLegacyOkx))),
+    const { snapshot } = market.book;
+    const isPushed = snapshot.from === 'push' && snapshot.holds !== true;
+    for (const frame of pending) {
+      const opening = frame.event === undefined ? undefined : openings.get(frame.event.symbol);
+      // What a REST snapshot holds already comes no more; pushed frames are all later than theirs.
+      if (frame.event === undefined || isPushed || frame.event.sequence > opening!.sequence) frames.push(frame);
+    }
+    const isKraken = venue === kraken;
+    const isLegacyOkx = venue === okx && !frames.some(({ text }) => text.includes('"seqId"'));
+    const vouched = isKraken ? 10 : isLegacyOkx ? 25 : undefined;
+    return {
+      name,
+      venue: venue.id,
+      market,
+      symbols: [...openings.keys()],
+      openings,
+      frames,
+      vouched,
+      preamble: dialect?.preamble,
+      states: statesOf(openings, frames, vouched),
+      snapshotText: isKraken
+        ? krakenSnapshot
+        : (dialect?.snapshotText ?? ((symbol, book) => snapshotTextOf({ venue, market }, symbol, book, isLegacyOkx))),
+    };
   };
-}
 
-const shortened = ({ bids, asks, ...rest }: BookEvent): BookEvent => ({
+const shortened = ({ bids, asks, ...rest }: BookEvent, levels: number): BookEvent => ({
   ...rest,
-  bids: bids.slice(0, OPENING_LEVELS),
-  asks: asks.slice(0, OPENING_LEVELS),
+  bids: bids.slice(0, levels),
+  asks: asks.slice(0, levels),
 });
 
 function statesOf(
