@@ -3,7 +3,9 @@ import { exerciseCcxt } from './suite.ts';
 
 exerciseCcxt({
   venue: 'binance',
-  symbols: ['BTC/USDT', 'SOL/ETH', 'BTC/USDT:USDT', 'BTC/USD:BTC'],
+  // Options are not among what ccxt loads by itself.
+  options: { fetchMarkets: { types: ['spot', 'linear', 'inverse', 'option'] } },
+  symbols: ['BTC/USDT', 'SOL/ETH', 'BTC/USDT:USDT', 'BTC/USD:BTC', 'BTC/USDT:USDT-270326-90000-C'],
   limit: ['ETH/USDT', 0.5, 2_000.5],
   market: ['BTC/USDT', 0.05],
   ioc: ['SOL/USDT', 100],
