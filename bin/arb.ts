@@ -5,6 +5,7 @@ import { BadInput } from '#shared/assert.ts';
 import { configCommand } from './commands/config.ts';
 import { replayCommand } from './commands/replay.ts';
 import { startCommand } from './commands/start.ts';
+import { venuesCommand } from './commands/venues.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -18,7 +19,7 @@ const program = new Command('arb')
     'after',
     '\nThe quickest start: `npm start` runs everything on this machine, against simulated venues, on paper.',
   );
-for (const command of [startCommand(), replayCommand(), configCommand()]) program.addCommand(command);
+for (const command of [startCommand(), replayCommand(), configCommand(), venuesCommand()]) program.addCommand(command);
 
 try {
   await program.parseAsync();

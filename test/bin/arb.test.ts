@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { venues } from '#hotpath/venues/index.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'arb-cli-'));
 const file = (name: string, content: string | Buffer): string => {
@@ -106,15 +107,29 @@ it.each(['ARB_API__PORT', 'ARB_SIMULATOR__PORT'])('names the port that is taken 
   expect(status).toBe(1);
 });
 
-it.each([['--help'], ['start', '--help'], ['replay', '--help'], ['config', '--help']])('teaches: %s %s', (...args) => {
-  const { status, stdout } = arb(args);
-  expect(status).toBe(0);
-  expect(stdout).toMatch(/^Usage: arb/);
-});
+it.each([['--help'], ['start', '--help'], ['replay', '--help'], ['config', '--help'], ['venues', '--help']])(
+  'teaches: %s %s',
+  (...args) => {
+    const { status, stdout } = arb(args);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^Usage: arb/);
+  },
+);
 
 it('prints the configuration and its schema as JSON', () => {
   expect(JSON.parse(arb(['config']).stdout)).toHaveProperty('engine.families', ['spatial', 'cycle']);
   expect(JSON.parse(arb(['config', '--schema']).stdout)).toHaveProperty(
     'properties.risk.properties.max_daily_loss_usd',
   );
+});
+
+it('lists what it can do on every market, and names the venues when one is unknown', () => {
+  const rows = JSON.parse(arb(['venues', '--json']).stdout) as { venue: string; market: string }[];
+  const markets = venues.flatMap(({ id, markets: list }) => list.map((market) => `${id} ${market.id}`));
+  expect(rows.map(({ venue, market }) => `${venue} ${market}`)).toEqual(markets);
+  expect(arb(['venues', 'kraken']).stdout).toMatch(
+    /^venue .*\nkraken +spot +push \+ checksum .* ws, rest +timer .*yes\n$/,
+  );
+  const unknown = arb(['venues', 'nowhere']);
+  expect([unknown.status, unknown.stderr]).toEqual([1, expect.stringContaining('known: binance, okx')]);
 });
