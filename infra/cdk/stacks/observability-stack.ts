@@ -1,0 +1,221 @@
+import type { StackProps } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
+import type { IMetric } from 'aws-cdk-lib/aws-cloudwatch';
+import {
+  Alarm,
+  ComparisonOperator,
+  Dashboard,
+  GraphWidget,
+  MathExpression,
+  Metric,
+  TreatMissingData,
+} from 'aws-cdk-lib/aws-cloudwatch';
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
+import type { Construct } from 'constructs';
+import type { Settings } from '../settings.ts';
+import type { DataStack } from './data-stack.ts';
+import type { FunctionsStack } from './functions-stack.ts';
+import type { HotpathStack } from './hotpath-stack.ts';
+
+export type ObservabilityProps = StackProps & {
+  readonly settings: Settings;
+  readonly data: DataStack;
+  readonly functions: FunctionsStack;
+  readonly hotpath: HotpathStack | undefined;
+};
+
+type Severity = 'warning' | 'critical';
+type Watch = {
+  readonly id: string;
+  readonly severity: Severity;
+  readonly metric: IMetric;
+  readonly above: number;
+  readonly minutes: number;
+  /** The heading in infra/RUNBOOK.md. */
+  readonly runbook: string;
+  /** Silence is a fault in itself. */
+  readonly silenceIsBad?: true;
+};
+
+const RUNBOOK = 'infra/RUNBOOK.md';
+
+/** What is watched, who is told, and where it is written what to do. */
+export class ObservabilityStack extends Stack {
+  readonly topics: Readonly<Record<Severity, Topic>>;
+
+  constructor(scope: Construct, id: string, props: ObservabilityProps) {
+    super(scope, id, props);
+    this.topics = { warning: this.#topic('Warnings', props), critical: this.#topic('Emergencies', props) };
+    const watches = watchesOf(props);
+    for (const watch of watches) this.#alarm(watch);
+    new Dashboard(this, 'Dashboard', {
+      widgets: [watches.map(({ id: title, metric }) => new GraphWidget({ title, left: [metric], width: 8 }))],
+    });
+  }
+
+  #topic(name: string, { settings, data }: ObservabilityProps): Topic {
+    const topic = new Topic(this, name, { masterKey: data.key, enforceSSL: true });
+    if (settings.alertEmail !== '') topic.addSubscription(new EmailSubscription(settings.alertEmail));
+    topic.addToResourcePolicy(
+      new PolicyStatement({
+        actions: ['sns:Publish'],
+        principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
+        resources: [topic.topicArn],
+      }),
+    );
+    return topic;
+  }
+
+  #alarm({ id, severity, metric, above, minutes, runbook, silenceIsBad }: Watch): void {
+    const alarm = new Alarm(this, id, {
+      metric,
+      threshold: above,
+      evaluationPeriods: minutes,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
+      treatMissingData: silenceIsBad === true ? TreatMissingData.BREACHING : TreatMissingData.NOT_BREACHING,
+      alarmDescription: `${severity}: ${runbook}. What to do: ${RUNBOOK}#${slugOf(runbook)}`,
+    });
+    alarm.addAlarmAction(new SnsAction(this.topics[severity]));
+    alarm.addOkAction(new SnsAction(this.topics[severity]));
+  }
+}
+
+/** As Markdown makes links of headings. */
+export const slugOf = (heading: string): string =>
+  heading
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9 -]/g, '')
+    .replaceAll(' ', '-');
+
+const MINUTE = { period: Duration.minutes(1) } as const;
+
+function watchesOf({ data, functions, hotpath }: ObservabilityProps): readonly Watch[] {
+  const { api, projector, market, rest } = functions;
+  const iterator = (stream: DataStack['streams']['events']): IMetric =>
+    stream.metricGetRecordsIteratorAgeMilliseconds({ ...MINUTE, statistic: 'Maximum' });
+  const errorShare = new MathExpression({
+    expression: '100 * errors / MAX([requests, 1])',
+    usingMetrics: {
+      errors: api.metricServerError({ ...MINUTE, statistic: 'Sum' }),
+      requests: api.metricCount({ ...MINUTE, statistic: 'Sum' }),
+    },
+    ...MINUTE,
+  });
+  const always: readonly Watch[] = [
+    {
+      id: 'ApiErrors',
+      severity: 'critical',
+      metric: errorShare,
+      above: 5,
+      minutes: 5,
+      runbook: 'API errors above 5 percent',
+    },
+    {
+      id: 'ApiSlow',
+      severity: 'warning',
+      metric: api.metricLatency({ ...MINUTE, statistic: 'p99' }),
+      above: 3_500,
+      minutes: 5,
+      runbook: 'API slow',
+    },
+    {
+      id: 'EventsBehind',
+      severity: 'critical',
+      metric: iterator(data.streams.events),
+      above: 60_000,
+      minutes: 3,
+      runbook: 'Events are projected late',
+    },
+    {
+      id: 'MarketBehind',
+      severity: 'warning',
+      metric: iterator(data.streams.market),
+      above: 120_000,
+      minutes: 5,
+      runbook: 'Market samples are projected late',
+    },
+    {
+      id: 'ProjectorErrors',
+      severity: 'critical',
+      metric: projector.metricErrors({ ...MINUTE, statistic: 'Sum' }),
+      above: 0,
+      minutes: 3,
+      runbook: 'Projector fails',
+    },
+    {
+      id: 'MarketErrors',
+      severity: 'warning',
+      metric: market.metricErrors({ ...MINUTE, statistic: 'Sum' }),
+      above: 0,
+      minutes: 3,
+      runbook: 'Market projector fails',
+    },
+    {
+      id: 'RestErrors',
+      severity: 'critical',
+      metric: rest.metricErrors({ ...MINUTE, statistic: 'Sum' }),
+      above: 0,
+      minutes: 3,
+      runbook: 'REST function fails',
+    },
+    {
+      id: 'DeadLetters',
+      severity: 'warning',
+      metric: new Metric({
+        namespace: 'AWS/SQS',
+        metricName: 'ApproximateNumberOfMessagesVisible',
+        dimensionsMap: { QueueName: data.deadLetters.queueName },
+        statistic: 'Maximum',
+        ...MINUTE,
+      }),
+      above: 0,
+      minutes: 1,
+      runbook: 'Dead letters',
+    },
+  ];
+  if (hotpath === undefined) return always;
+  const running = new MathExpression({
+    expression: '1 - FILL(running, 0)',
+    usingMetrics: {
+      running: new Metric({
+        namespace: 'ECS/ContainerInsights',
+        metricName: 'RunningTaskCount',
+        dimensionsMap: { ClusterName: hotpath.cluster.clusterName, ServiceName: hotpath.service.serviceName },
+        statistic: 'Minimum',
+        ...MINUTE,
+      }),
+    },
+    ...MINUTE,
+  });
+  return [
+    ...always,
+    {
+      id: 'EngineDown',
+      severity: 'critical',
+      metric: running,
+      above: 0,
+      minutes: 1,
+      runbook: 'Engine down',
+      silenceIsBad: true,
+    },
+    {
+      id: 'EngineMemory',
+      severity: 'warning',
+      metric: hotpath.service.metricMemoryUtilization({ ...MINUTE, statistic: 'Maximum' }),
+      above: 80,
+      minutes: 5,
+      runbook: 'Engine memory above 80 percent',
+    },
+    {
+      id: 'EngineMemoryFull',
+      severity: 'critical',
+      metric: hotpath.service.metricMemoryUtilization({ ...MINUTE, statistic: 'Maximum' }),
+      above: 90,
+      minutes: 2,
+      runbook: 'Engine memory above 90 percent',
+    },
+  ];
+}
