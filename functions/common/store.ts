@@ -82,6 +82,47 @@ export class Store {
     return this.#list('ORDER', request);
   }
 
+  /** Operations by the time of their first event, newest first, at most `max`. */
+  async operationsBegun(range: {
+    readonly fromMs: number;
+    readonly toMs: number;
+    readonly max: number;
+  }): Promise<readonly Entity<'operation'>[]> {
+    const found: Entity<'operation'>[] = [];
+    let from: Record<string, unknown> | undefined;
+    do {
+      const page = await this.state.query({
+        IndexName: LIST_INDEX,
+        KeyConditionExpression: '#list = :list AND list_at BETWEEN :from AND :to',
+        ExpressionAttributeNames: { '#list': 'list' },
+        ExpressionAttributeValues: {
+          ':list': listOf(this.engine, 'OPERATION'),
+          ':from': listAtOf(range.fromMs),
+          ':to': listAtOf(range.toMs),
+        },
+        ScanIndexForward: false,
+        Limit: range.max - found.length,
+        ...(from === undefined ? {} : { ExclusiveStartKey: from }),
+      });
+      found.push(...(page.Items ?? []).map((item) => entityOf<'operation'>(item)));
+      from = page.LastEvaluatedKey;
+    } while (from !== undefined && found.length < range.max);
+    return found;
+  }
+
+  /** When the engine's history of operations begins; undefined when there is none. */
+  async firstOperationAtMs(): Promise<number | undefined> {
+    const { Items = [] } = await this.state.query({
+      IndexName: LIST_INDEX,
+      KeyConditionExpression: '#list = :list',
+      ExpressionAttributeNames: { '#list': 'list' },
+      ExpressionAttributeValues: { ':list': listOf(this.engine, 'OPERATION') },
+      Limit: 1,
+    });
+    const [first] = Items;
+    return first === undefined ? undefined : Number(BigInt(entityOf<'operation'>(first).firstAtNs) / 1_000_000n);
+  }
+
   /** An operation with all that belongs to it: one partition, one query. */
   async operation(id: string): Promise<Operation | undefined> {
     const items = await this.state.queryAll(at.operation(this.engine, id).pk);
@@ -178,6 +219,9 @@ const entityOf = <K extends EventKind>(item: Item): Entity<K> => ({
     .split('#')[0]!
     .replace(/^0+(?=\d)/, ''),
 });
+
+/** Before every event of that millisecond. */
+const listAtOf = (ms: number): string => String(BigInt(Math.max(0, Math.floor(ms))) * 1_000_000n).padStart(20, '0');
 
 const indexKeyOf = ({ pk, sk, list, list_at }: Item): Record<string, unknown> => ({ pk, sk, list, list_at });
 

@@ -18,6 +18,7 @@ import { mountMetrics } from './routes/metrics.ts';
 import { mountOperations } from './routes/operations.ts';
 import { mountOpportunities } from './routes/opportunities.ts';
 import { mountOrders } from './routes/orders.ts';
+import { mountPerformance } from './routes/performance.ts';
 import { mountPositions } from './routes/positions.ts';
 import { mountPrices } from './routes/prices.ts';
 import { mountStatus } from './routes/status.ts';
@@ -62,6 +63,7 @@ export function createApp(options: AppOptions): App {
   mountPrices(app, options, guards);
   mountBooks(app, options, guards);
   mountOpportunities(app, options, guards);
+  mountPerformance(app, options, guards);
   mountOperations(app, options, guards);
   mountOrders(app, options, guards);
   mountPositions(app, options, guards);

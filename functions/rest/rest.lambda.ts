@@ -2,10 +2,11 @@ import { PutRecordCommand } from '@aws-sdk/client-kinesis';
 import middy from '@middy/core';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import { systemClock } from '#shared/clock/clock.ts';
-import { createAuthority } from '../common/auth.ts';
+import { createAuthority, type Authority } from '../common/auth.ts';
 import { documentClient, dynamoClient, kinesisClient } from '../common/clients.ts';
 import { storeNames, variable } from '../common/environment.ts';
 import { jsonLog } from '../common/log.ts';
+import { keptSecret, secretsClient, secretsManagerRead } from '../common/secrets.ts';
 import { Store } from '../common/store.ts';
 import { Tally } from '../common/tally.ts';
 import { requestFrom, resultFrom } from './api-gateway.ts';
@@ -18,7 +19,7 @@ const listFrom = (text: string | undefined): readonly string[] => (text ?? '').s
 
 const app = createApp({
   store: new Store(documentClient(dynamoClient()), storeNames(), engine),
-  authority: createAuthority(process.env['ARB_JWT_SECRET'] ?? '', clock),
+  authority: authorityFrom(process.env),
   rateLimit: {
     perMinute: Number(process.env['RATE_LIMIT_PER_MINUTE'] ?? 1000),
     burst: Number(process.env['RATE_LIMIT_BURST'] ?? 100),
@@ -43,3 +44,14 @@ type Bindings = { readonly event: APIGatewayProxyEvent };
 export const handler = middy<APIGatewayProxyEvent, APIGatewayProxyResult>().handler(async (event) =>
   resultFrom(await app.fetch(requestFrom(event), { event } satisfies Bindings)),
 );
+
+/** Signs with the secret that `JWT_SECRET_ID` names in Secrets Manager, as it is now; without that name with `ARB_JWT_SECRET`. */
+function authorityFrom(env: Readonly<Record<string, string | undefined>>): Authority {
+  const id = env['JWT_SECRET_ID'] ?? '';
+  if (id === '') return createAuthority(env['ARB_JWT_SECRET'] ?? '', clock);
+  const secret = keptSecret({ read: secretsManagerRead(secretsClient(), id), clock });
+  return {
+    issue: async (...of) => createAuthority(await secret(), clock).issue(...of),
+    verify: async (token) => createAuthority(await secret(), clock).verify(token),
+  };
+}

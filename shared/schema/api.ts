@@ -125,6 +125,36 @@ export const opportunityData = opportunityView.extend({
   }),
 });
 
+const partView = z.object({ name: z.string(), pnl: decimal, operations: z.int() });
+export const performanceQuery = z.object({
+  period: z.enum(['1d', '7d', '30d', '90d', '1y']).default('30d'),
+  metric: z.enum(['pnl', 'sharpe', 'volatility']).optional(),
+});
+/** With `metric` the figures of the others are left out. */
+export const performanceData = z.object({
+  period: performanceQuery.shape.period.unwrap(),
+  from: time,
+  to: time,
+  operations: z.int(),
+  open_operations: z.int(),
+  /** There were more operations than one request reads: only the newest are counted. */
+  truncated: z.boolean(),
+  total_pnl: decimal.optional(),
+  fees: decimal.optional(),
+  sharpe_ratio: optionalDecimal.optional(),
+  sortino_ratio: optionalDecimal.optional(),
+  volatility: optionalDecimal.optional(),
+  max_drawdown: decimal.optional(),
+  win_rate: optionalDecimal.optional(),
+  /** Seconds. */
+  avg_trade_duration: z.number().nullable().optional(),
+  profit_factor: optionalDecimal.optional(),
+  attribution: z
+    .object({ families: z.array(partView), venues: z.array(partView), symbols: z.array(partView) })
+    .optional(),
+  timestamp: time,
+});
+
 export const idParams = z.object({ id: z.string().min(1).max(200) });
 
 export const operationState = z.enum(['approved', 'executing', 'recovering', 'completed', 'failed']);

@@ -1,0 +1,103 @@
+import type { Decimal } from 'decimal.js';
+import { createRoute } from '@hono/zod-openapi';
+import type { z } from 'zod';
+import { textOf } from '#shared/money/grid.ts';
+import { performanceData, performanceQuery } from '#shared/schema/api.ts';
+import { exact, isoFromMs, success } from '../../common/envelope.ts';
+import { readHistory, type History } from '../../reports/history.ts';
+import { performanceOf, type Part, type Performance } from '../../reports/performance.ts';
+import { nowMs, type App, type AppOptions } from '../context.ts';
+import { answers, denials, fails, secured } from '../describe.ts';
+import type { Guards } from '../guards.ts';
+
+type PerformanceData = z.infer<typeof performanceData>;
+type Query = z.infer<typeof performanceQuery>;
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+/** A return is the profit of an hour where the period is short, of a day where it is long. */
+const periods = {
+  '1d': { days: 1, bucketMs: HOUR_MS },
+  '7d': { days: 7, bucketMs: HOUR_MS },
+  '30d': { days: 30, bucketMs: DAY_MS },
+  '90d': { days: 90, bucketMs: DAY_MS },
+  '1y': { days: 365, bucketMs: DAY_MS },
+} as const;
+
+/** What trading brought, and at which risk. */
+export function mountPerformance(app: App, options: AppOptions, guards: Guards): void {
+  const performance = createRoute({
+    method: 'get',
+    path: '/v1/analytics/performance',
+    tags: ['analytics'],
+    summary: 'Profit, Sharpe and Sortino ratio, volatility, drawdown, win rate, attribution',
+    security: secured,
+    middleware: [guards.scope('read')] as const,
+    request: { query: performanceQuery },
+    responses: {
+      200: answers(performanceData, 'Of the operations that ended in the period'),
+      ...fails(400),
+      ...denials,
+    },
+  });
+  app.openapi(performance, async (context) => {
+    const query = context.req.valid('query');
+    const { days, bucketMs } = periods[query.period];
+    const toMs = nowMs(options);
+    const history = await readHistory(options.store, toMs - days * DAY_MS, toMs);
+    const window = { fromMs: history.knownFromMs, toMs, bucketMs };
+    const data = viewOf(query, history, { ...window, performance: performanceOf(history.outcomes, window) });
+    return context.json(success(data, toMs), 200);
+  });
+}
+
+type Found = { readonly fromMs: number; readonly toMs: number; readonly performance: Performance };
+
+function viewOf({ period, metric }: Query, history: History, { fromMs, toMs, performance }: Found): PerformanceData {
+  const common = {
+    period,
+    from: isoFromMs(fromMs),
+    to: isoFromMs(toMs),
+    operations: performance.operations,
+    open_operations: history.open,
+    truncated: history.truncated,
+  };
+  const timestamp = isoFromMs(toMs);
+  const figures = figuresOf(performance);
+  switch (metric) {
+    case undefined:
+      return { ...common, ...figures.pnl, ...figures.sharpe, ...figures.volatility, timestamp };
+    case 'pnl':
+    case 'sharpe':
+    case 'volatility':
+      return { ...common, ...figures[metric], timestamp };
+  }
+}
+
+/** The figures by the metric to which they belong. */
+function figuresOf(found: Performance): Record<NonNullable<Query['metric']>, Partial<PerformanceData>> {
+  return {
+    pnl: {
+      total_pnl: amount(found.totalPnl),
+      fees: amount(found.fees),
+      win_rate: amountOrNull(found.winRate),
+      avg_trade_duration: found.averageDurationMs === null ? null : Math.round(found.averageDurationMs) / 1000,
+      profit_factor: amountOrNull(found.profitFactor),
+      attribution: {
+        families: found.families.map(partOf),
+        venues: found.venues.map(partOf),
+        symbols: found.symbols.map(partOf),
+      },
+    },
+    sharpe: { sharpe_ratio: amountOrNull(found.sharpeRatio), sortino_ratio: amountOrNull(found.sortinoRatio) },
+    volatility: { volatility: amountOrNull(found.volatility), max_drawdown: amount(found.maxDrawdown) },
+  };
+}
+
+const partOf = ({ name, pnl, operations }: Part): { name: string; pnl: number; operations: number } => ({
+  name,
+  pnl: amount(pnl),
+  operations,
+});
+const amount = (value: Decimal): number => exact(textOf(value));
+const amountOrNull = (value: Decimal | null): number | null => (value === null ? null : amount(value));
