@@ -31,6 +31,13 @@ module.exports = {
       to: { path: '^(hotpath|functions|infra|simulator|dashboard|bin)/', pathNot: '^$1/' },
     },
     {
+      name: 'infrastructure-describes',
+      severity: 'error',
+      comment: 'infra/cdk names the files that it deploys; it imports none of them.',
+      from: { path: '^infra/cdk/' },
+      to: { path: '^(hotpath|functions|simulator|dashboard|bin|infra/local)/' },
+    },
+    {
       name: 'shared-is-a-leaf',
       severity: 'error',
       comment: 'shared/ imports nothing of ours.',

@@ -1,21 +1,32 @@
-# The engine alone: the hot path, its worker and its configuration. Built once, run read-only as nobody.
-FROM node:24-slim AS build
+# Two images of one base: `engine` (the default) and `simulator`, the venues that answer it on a laptop.
+FROM node:24-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --ignore-scripts && npm cache clean --force
 
-FROM node:24-slim
+FROM node:24-slim AS base
 ENV NODE_ENV=production
 WORKDIR /app
-COPY --from=build /app/node_modules ./node_modules
+COPY --from=dependencies /app/node_modules ./node_modules
 COPY package.json ./
-COPY config ./config
 COPY shared ./shared
-COPY hotpath ./hotpath
+USER 10001:10001
+
+FROM base AS simulator
+COPY simulator ./simulator
+EXPOSE 8090
+CMD ["node", "simulator/main.ts"]
+
+FROM base AS engine
+USER root
 RUN mkdir -p /var/lib/arbitrage && chown 10001:10001 /var/lib/arbitrage
 USER 10001:10001
+COPY config ./config
+COPY hotpath ./hotpath
+ENV ARB_SYSTEM__DATA_DIR=/var/lib/arbitrage
 VOLUME /var/lib/arbitrage
-# The engine writes its status beside the journal every second: older than this, and it hangs.
-HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 CMD ["node", "hotpath/health.ts"]
-# Signals reach the engine itself (an init process is asked of the container runtime); SIGTERM drains and closes.
+# It writes to its volume alone, so that the root file system may be read-only, and listens to nobody. There is no HEALTHCHECK: a fault of its own
+# ends the process (whoever runs it starts it again, and starting is recovering), and one that hangs shows in the samples that no longer come.
+# SIGTERM ends what is open within 25 seconds and ships the journal; an init process is asked of the container runtime.
+STOPSIGNAL SIGTERM
 CMD ["node", "--single-threaded-gc", "--min-semi-space-size=16", "--max-semi-space-size=16", "hotpath/main.ts"]

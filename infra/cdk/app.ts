@@ -2,6 +2,10 @@ import { App } from 'aws-cdk-lib';
 import { deploymentOf } from './build.ts';
 import { settingsFrom } from './settings.ts';
 
+const started = performance.now();
 const app = new App();
-deploymentOf(app, settingsFrom(app));
-app.synth();
+const settings = settingsFrom(app);
+deploymentOf(app, settings);
+const { stacks } = app.synth();
+const seconds = ((performance.now() - started) / 1000).toFixed(1);
+process.stderr.write(`${settings.environment}: ${stacks.length} stacks synthesised in ${seconds} s\n`);

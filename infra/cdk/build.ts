@@ -2,7 +2,6 @@ import type { App } from 'aws-cdk-lib';
 import { Tags, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { BadInput } from '#shared/assert.ts';
-import { acknowledge } from './acknowledged.ts';
 import type { Settings } from './settings.ts';
 import { DashboardStack } from './stacks/dashboard-stack.ts';
 import { DataStack } from './stacks/data-stack.ts';
@@ -38,11 +37,5 @@ export function deploymentOf(app: App, settings: Settings): Deployment {
   Tags.of(app).add('application', 'arbitrage-engine');
   Tags.of(app).add('environment', settings.environment);
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
-  const deployment = { data, functions, hotpath, dashboard, observability };
-  acknowledgeDecisions(deployment);
-  return deployment;
-}
-
-function acknowledgeDecisions({ data }: Deployment): void {
-  acknowledge(data, {});
+  return { data, functions, hotpath, dashboard, observability };
 }

@@ -2,6 +2,7 @@ import type { StackProps } from 'aws-cdk-lib';
 import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { AttributeType, BillingMode, ProjectionType, Table, TableEncryption } from 'aws-cdk-lib/aws-dynamodb';
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Stream, StreamEncryption, StreamMode } from 'aws-cdk-lib/aws-kinesis';
 import type { IStream } from 'aws-cdk-lib/aws-kinesis';
 import { Key } from 'aws-cdk-lib/aws-kms';
@@ -11,6 +12,8 @@ import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
+import { acknowledge } from '../acknowledged.ts';
+import { Archive } from '../archive.ts';
 import type { Settings } from '../settings.ts';
 import { isPrecious } from '../settings.ts';
 
@@ -24,7 +27,6 @@ export class DataStack extends Stack {
   readonly streams: { readonly events: IStream; readonly market: IStream; readonly commands: IStream };
   readonly deadLetters: IQueue;
   readonly jwtSecret: ISecret;
-  readonly venueSecret: ISecret;
   readonly audit: Bucket;
 
   constructor(scope: Construct, id: string, props: DataProps) {
@@ -36,12 +38,21 @@ export class DataStack extends Stack {
       enableKeyRotation: true,
       removalPolicy,
     });
+    // Alarms are published to topics under this key: without it CloudWatch would fail in silence.
+    this.key.addToResourcePolicy(
+      new PolicyStatement({
+        principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
+        actions: ['kms:Decrypt', 'kms:GenerateDataKey*'],
+        resources: ['*'],
+        conditions: { StringEquals: { 'aws:SourceAccount': this.account } },
+      }),
+    );
     this.stateTable = this.#table('State', { hash: 'pk', range: 'sk' }, settings);
     this.eventsTable = this.#table('Events', { hash: 'engine', range: 'sk' }, settings);
     this.streams = {
-      events: this.#stream('EventsStream', Duration.days(7)),
-      market: this.#stream('MarketStream', Duration.days(1)),
-      commands: this.#stream('CommandsStream', Duration.days(1)),
+      events: this.#stream('EventsStream', Duration.days(7), removalPolicy),
+      market: this.#stream('MarketStream', Duration.days(1), removalPolicy),
+      commands: this.#stream('CommandsStream', Duration.days(1), removalPolicy),
     };
     this.deadLetters = new Queue(this, 'DeadLetters', {
       encryption: QueueEncryption.KMS,
@@ -50,15 +61,10 @@ export class DataStack extends Stack {
       retentionPeriod: Duration.days(14),
       removalPolicy,
     });
-    this.jwtSecret = this.#secret('JwtSecret', 'Signs the tokens of the API', {
-      passwordLength: 64,
-      excludePunctuation: true,
-    });
-    this.venueSecret = this.#secret(
-      'VenueKeys',
-      'Keys of the venues, as JSON by venue: {"okx":{"apiKey":"","secret":"","passphrase":""}}',
-    );
+    acknowledge(this.deadLetters, { 'AwsSolutions-SQS3': 'This is the queue for what others could not do' });
+    this.jwtSecret = this.#jwtSecret(removalPolicy);
     this.audit = this.#auditBucket(removalPolicy);
+    new Archive(this, 'Archive', { stream: this.streams.events, bucket: this.audit, key: this.key });
   }
 
   #table(name: string, key: { readonly hash: string; readonly range: string }, settings: Settings): Table {
@@ -84,27 +90,32 @@ export class DataStack extends Stack {
     return table;
   }
 
-  #stream(name: string, retentionPeriod: Duration): Stream {
-    return new Stream(this, name, {
+  #stream(name: string, retentionPeriod: Duration, removalPolicy: RemovalPolicy): Stream {
+    const stream = new Stream(this, name, {
       streamMode: StreamMode.ON_DEMAND,
       encryption: StreamEncryption.KMS,
       encryptionKey: this.key,
       retentionPeriod,
+      removalPolicy,
     });
+    acknowledge(stream, {
+      'AwsSolutions-KDS3': 'One key of our own for all that is kept: its use can be audited, and ended',
+    });
+    return stream;
   }
 
-  #secret(
-    name: string,
-    description: string,
-    generate?: { readonly passwordLength: number; readonly excludePunctuation: boolean },
-  ): Secret {
-    return new Secret(this, name, {
-      description,
+  /** Drawn here, and never seen by anybody: it signs the tokens of the API. */
+  #jwtSecret(removalPolicy: RemovalPolicy): Secret {
+    const secret = new Secret(this, 'JwtSecret', {
+      description: 'Signs the tokens of the API',
       encryptionKey: this.key,
-      ...(generate === undefined
-        ? { generateSecretString: { secretStringTemplate: '{}', generateStringKey: 'unused' } }
-        : { generateSecretString: generate }),
+      generateSecretString: { passwordLength: 64, excludePunctuation: true },
+      removalPolicy,
     });
+    acknowledge(secret, {
+      'AwsSolutions-SMG4': 'A change ends every token at once, so that a person decides when: see docs/deploy.md',
+    });
+    return secret;
   }
 
   /** Written once, never changed: what happened, for as long as it may be asked. */

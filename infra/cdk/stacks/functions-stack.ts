@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { StackProps } from 'aws-cdk-lib';
-import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { AssetHashType, DockerImage, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import {
   AccessLogFormat,
   EndpointType,
@@ -9,14 +11,21 @@ import {
   MethodLoggingLevel,
   RestApi,
 } from 'aws-cdk-lib/aws-apigateway';
-import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import { Architecture, Runtime, StartingPosition, Tracing } from 'aws-cdk-lib/aws-lambda';
-import { KinesisEventSource, SqsDlq } from 'aws-cdk-lib/aws-lambda-event-sources';
-import { NodejsFunction, OutputFormat, SourceMapMode } from 'aws-cdk-lib/aws-lambda-nodejs';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import {
+  Architecture,
+  Code,
+  EventSourceMapping,
+  Function as Lambda,
+  Runtime,
+  StartingPosition,
+  Tracing,
+} from 'aws-cdk-lib/aws-lambda';
 import type { IStream } from 'aws-cdk-lib/aws-kinesis';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { CfnWebACL, CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2';
 import type { Construct } from 'constructs';
+import { acknowledge } from '../acknowledged.ts';
 import type { Settings } from '../settings.ts';
 import { isPrecious } from '../settings.ts';
 import type { DataStack } from './data-stack.ts';
@@ -24,15 +33,16 @@ import type { DataStack } from './data-stack.ts';
 export type FunctionsProps = StackProps & { readonly settings: Settings; readonly data: DataStack };
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
+const bundler = fileURLToPath(new URL('../bundle.ts', import.meta.url));
 /** A record is tried so often and so long, then it goes to the dead letters: the rest of its shard waits no longer for it. */
 const TRIES = 5;
 const RECORD_AGE = Duration.hours(6);
 
 /** The cold plane: the HTTP API and the projections of the streams. Nothing here keeps state of its own. */
 export class FunctionsStack extends Stack {
-  readonly rest: NodejsFunction;
-  readonly projector: NodejsFunction;
-  readonly market: NodejsFunction;
+  readonly rest: Lambda;
+  readonly projector: Lambda;
+  readonly market: Lambda;
   readonly api: RestApi;
   readonly #props: FunctionsProps;
 
@@ -59,75 +69,71 @@ export class FunctionsStack extends Stack {
       CORS_ORIGINS: settings.corsOrigins.join(','),
     });
     this.#grant();
-    this.#read(this.projector, data.streams.events);
-    this.#read(this.market, data.streams.market);
+    this.#read('EventsToProjector', this.projector, data.streams.events);
+    this.#read('SamplesToMarket', this.market, data.streams.market);
     this.api = this.#restApi();
     this.#protect(this.api);
   }
 
   /** Each function may do what it does and nothing else. */
   #grant(): void {
-    const { stateTable, eventsTable, jwtSecret, streams, key } = this.#props.data;
+    const { stateTable, eventsTable, jwtSecret, streams, deadLetters, key } = this.#props.data;
     const state = stateTable.tableArn;
-    const allow = (to: NodejsFunction, resources: readonly string[], ...actions: readonly string[]): void =>
-      to.addToRolePolicy(new PolicyStatement({ actions: [...actions], resources: [...resources] }));
-    allow(this.projector, [state], 'dynamodb:UpdateItem', 'dynamodb:BatchWriteItem');
-    allow(this.projector, [eventsTable.tableArn], 'dynamodb:BatchWriteItem');
-    allow(this.market, [state], 'dynamodb:UpdateItem', 'dynamodb:BatchWriteItem');
-    allow(this.rest, [state, `${state}/index/by_list`], 'dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem');
-    allow(this.rest, [eventsTable.tableArn], 'dynamodb:Query');
+    allow(this.projector, [state, eventsTable.tableArn], 'dynamodb:BatchWriteItem');
+    allow(this.projector, [state], 'dynamodb:UpdateItem');
+    allow(this.projector, [streams.events.streamArn], ...READ_STREAM);
+    allow(this.market, [state], 'dynamodb:BatchWriteItem', 'dynamodb:UpdateItem');
+    allow(this.market, [streams.market.streamArn], ...READ_STREAM);
+    allow(this.rest, [state, `${state}/index/by_list`], 'dynamodb:Query');
+    allow(this.rest, [state], 'dynamodb:GetItem', 'dynamodb:UpdateItem');
     allow(this.rest, [jwtSecret.secretArn], 'secretsmanager:GetSecretValue');
     allow(this.rest, [streams.commands.streamArn], 'kinesis:PutRecord');
+    for (const each of [this.projector, this.market]) allow(each, [deadLetters.queueArn], 'sqs:SendMessage');
     for (const each of [this.rest, this.projector, this.market])
       allow(each, [key.keyArn], 'kms:Decrypt', 'kms:GenerateDataKey');
   }
 
-  #function(name: string, entry: string, environment: Readonly<Record<string, string>>): NodejsFunction {
+  #function(name: string, entry: string, environment: Readonly<Record<string, string>>): Lambda {
     const logGroup = new LogGroup(this, `${name}Log`, {
       retention: isPrecious(this.#props.settings) ? RetentionDays.THREE_MONTHS : RetentionDays.ONE_WEEK,
       removalPolicy: RemovalPolicy.DESTROY,
     });
-    return new NodejsFunction(this, name, {
-      entry: `${root}${entry}`,
-      handler: 'handler',
+    const role = new Role(this, `${name}Role`, { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
+    const lambda = new Lambda(this, name, {
+      code: bundled(entry),
+      handler: 'index.handler',
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       memorySize: 512,
       timeout: Duration.seconds(name === 'Rest' ? 10 : 60),
       tracing: Tracing.ACTIVE,
+      role,
       logGroup,
       environment: { ...environment, NODE_OPTIONS: '--enable-source-maps' },
-      depsLockFilePath: `${root}package-lock.json`,
-      projectRoot: root,
-      bundling: {
-        format: OutputFormat.ESM,
-        target: 'node24',
-        mainFields: ['module', 'main'],
-        minify: true,
-        sourceMap: true,
-        sourceMapMode: SourceMapMode.EXTERNAL,
-        sourcesContent: false,
-        // The runtime brings the SDK; the rest is bundled.
-        externalModules: ['@aws-sdk/*', '@smithy/*'],
-        banner: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
-      },
     });
+    allow(lambda, [logGroup.logGroupArn], 'logs:CreateLogStream', 'logs:PutLogEvents');
+    acknowledge(role, {
+      'AwsSolutions-IAM5[Resource::*]': 'X-Ray takes traces from anybody who may send them: it has no resources',
+    });
+    return lambda;
   }
 
-  #read(target: NodejsFunction, stream: IStream): void {
-    target.addEventSource(
-      new KinesisEventSource(stream, {
-        startingPosition: StartingPosition.TRIM_HORIZON,
-        batchSize: 500,
-        maxBatchingWindow: Duration.millis(0),
-        parallelizationFactor: 1,
-        retryAttempts: TRIES,
-        maxRecordAge: RECORD_AGE,
-        bisectBatchOnError: true,
-        reportBatchItemFailures: true,
-        onFailure: new SqsDlq(this.#props.data.deadLetters),
-      }),
-    );
+  #read(name: string, target: Lambda, stream: IStream): void {
+    const { deadLetters } = this.#props.data;
+    const mapping = new EventSourceMapping(this, name, {
+      target,
+      eventSourceArn: stream.streamArn,
+      startingPosition: StartingPosition.TRIM_HORIZON,
+      batchSize: 500,
+      parallelizationFactor: 1,
+      retryAttempts: TRIES,
+      maxRecordAge: RECORD_AGE,
+      bisectBatchOnError: true,
+      reportBatchItemFailures: true,
+      onFailure: { bind: () => ({ destination: deadLetters.queueArn }) },
+    });
+    // Lambda looks whether it may read before it agrees to.
+    mapping.node.addDependency(target.role!);
   }
 
   #restApi(): RestApi {
@@ -151,7 +157,22 @@ export class FunctionsStack extends Stack {
         accessLogFormat: AccessLogFormat.jsonWithStandardFields(),
       },
     });
-    api.root.addProxy({ defaultIntegration: new LambdaIntegration(this.rest), anyMethod: true });
+    const requestValidator = api.addRequestValidator('Validator', {
+      validateRequestBody: true,
+      validateRequestParameters: true,
+    });
+    api.root.addProxy({
+      defaultIntegration: new LambdaIntegration(this.rest),
+      defaultMethodOptions: { requestValidator, requestParameters: { 'method.request.path.proxy': true } },
+      anyMethod: true,
+    });
+    const ownTokens =
+      'The function checks its own signed tokens and scopes on every route; what is open (health, metrics, the document, the token) is so by contract';
+    acknowledge(api.root, { 'AwsSolutions-APIG4': ownTokens, 'AwsSolutions-COG4': ownTokens });
+    acknowledge(api, {
+      'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]':
+        'The role that API Gateway prescribes for its logs: one an account, for whatever log groups its APIs have',
+    });
     return api;
   }
 
@@ -185,4 +206,36 @@ export class FunctionsStack extends Stack {
       webAclArn: acl.attrArn,
     });
   }
+}
+
+const READ_STREAM = [
+  'kinesis:DescribeStream',
+  'kinesis:DescribeStreamSummary',
+  'kinesis:GetRecords',
+  'kinesis:GetShardIterator',
+  'kinesis:ListShards',
+] as const;
+
+function allow(to: Lambda, resources: readonly string[], ...actions: readonly string[]): void {
+  to.addToRolePolicy(new PolicyStatement({ actions: [...actions], resources: [...resources] }));
+}
+
+/** The entry as one file. Synthesis cannot wait for a promise, so that another process makes it. */
+function bundled(entry: string): Code {
+  return Code.fromAsset(root, {
+    assetHashType: AssetHashType.OUTPUT,
+    bundling: {
+      image: DockerImage.fromRegistry('never-used'),
+      // Never run either: what is alike in words is bundled once, and the functions below are not words.
+      command: [entry],
+      local: {
+        tryBundle: (outDir) => {
+          execFileSync(process.execPath, [bundler, join(root, entry), outDir], {
+            stdio: ['ignore', 'inherit', 'inherit'],
+          });
+          return true;
+        },
+      },
+    },
+  });
 }

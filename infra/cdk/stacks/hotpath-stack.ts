@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import type { StackProps } from 'aws-cdk-lib';
-import { Duration, Fn, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Duration, Fn, RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
 import { AutoScalingGroup, HealthChecks } from 'aws-cdk-lib/aws-autoscaling';
+import { BackupPlan, BackupPlanRule, BackupResource, BackupVault } from 'aws-cdk-lib/aws-backup';
 import {
   BlockDeviceVolume,
   CfnEIP,
@@ -15,9 +16,11 @@ import {
   LaunchTemplate,
   PlacementGroup,
   PlacementGroupStrategy,
+  Port,
   SecurityGroup,
   SubnetType,
   UserData,
+  Volume,
   Vpc,
 } from 'aws-cdk-lib/aws-ec2';
 import { DockerImageAsset, Platform } from 'aws-cdk-lib/aws-ecr-assets';
@@ -33,13 +36,11 @@ import {
   LinuxParameters,
   LogDrivers,
   NetworkMode,
-  Secret as TaskSecret,
 } from 'aws-cdk-lib/aws-ecs';
-import { ManagedPolicy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
-import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
-import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
+import { acknowledge } from '../acknowledged.ts';
 import type { Settings } from '../settings.ts';
 import { isPrecious } from '../settings.ts';
 import type { DataStack } from './data-stack.ts';
@@ -83,12 +84,57 @@ export class HotpathStack extends Stack {
     const vpc = new Vpc(this, 'Vpc', {
       maxAzs: 1,
       natGateways: 0,
-      subnetConfiguration: [{ name: 'venues', subnetType: SubnetType.PUBLIC, mapPublicIpOnLaunch: false }],
+      // A host asks for its fixed address itself, and needs one to ask from.
+      subnetConfiguration: [{ name: 'venues', subnetType: SubnetType.PUBLIC, mapPublicIpOnLaunch: true }],
       gatewayEndpoints: { dynamodb: { service: GatewayVpcEndpointAwsService.DYNAMODB } },
     });
     vpc.addFlowLog('Flows', { destination: FlowLogDestination.toCloudWatchLogs() });
-    vpc.addInterfaceEndpoint('Kinesis', { service: InterfaceVpcEndpointAwsService.KINESIS_STREAMS });
     return vpc;
+  }
+
+  /** The engine's events leave without the way over the Internet; only the engine may use the door. */
+  #kinesisDoor(vpc: Vpc, engine: SecurityGroup): void {
+    const door = new SecurityGroup(this, 'KinesisDoor', {
+      vpc,
+      description: 'The way to Kinesis: from the engine alone',
+      allowAllOutbound: false,
+    });
+    door.addIngressRule(engine, Port.tcp(443), 'from the engine');
+    vpc.addInterfaceEndpoint('Kinesis', {
+      service: InterfaceVpcEndpointAwsService.KINESIS_STREAMS,
+      securityGroups: [door],
+      open: false,
+    });
+  }
+
+  /** The journal is the truth until it is shipped: it outlives the host, and the stack. */
+  #journal(vpc: Vpc): Volume {
+    const { settings } = this.#props;
+    const volume = new Volume(this, 'Journal', {
+      availabilityZone: vpc.availabilityZones[0]!,
+      size: Size.gibibytes(100),
+      volumeType: EbsDeviceVolumeType.GP3,
+      encrypted: true,
+      removalPolicy: isPrecious(settings) ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    });
+    if (isPrecious(settings)) this.#backUp(volume);
+    return volume;
+  }
+
+  #backUp(volume: Volume): void {
+    const plan = new BackupPlan(this, 'Backups', {
+      backupVault: new BackupVault(this, 'Vault', { removalPolicy: RemovalPolicy.RETAIN }),
+      backupPlanRules: [BackupPlanRule.daily()],
+    });
+    const selection = plan.addSelection('Journal', {
+      resources: [
+        BackupResource.fromArn(this.formatArn({ service: 'ec2', resource: 'volume', resourceName: volume.volumeId })),
+      ],
+    });
+    acknowledge(selection, {
+      'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSBackupServiceRolePolicyForBackup]':
+        'The role that AWS Backup prescribes for taking snapshots',
+    });
   }
 
   /** The instance: on a host of our own, or on metal packed close to its like. EC2 refuses both at once, only at launch. */
@@ -99,33 +145,21 @@ export class HotpathStack extends Stack {
       description: 'The engine: out to the venues, nothing in',
       allowAllOutbound: true,
     });
-    const role = new Role(this, 'HostRole', {
-      assumedBy: new ServicePrincipal('ec2.amazonaws.com'),
-      managedPolicies: [ManagedPolicy.fromAwsManagedPolicyName('service-role/AmazonEC2ContainerServiceforEC2Role')],
-    });
+    this.#kinesisDoor(vpc, securityGroup);
     const address = new CfnEIP(this, 'Address', { domain: 'vpc' });
-    role.addToPolicy(
-      new PolicyStatement({
-        actions: ['ec2:AssociateAddress'],
-        resources: [
-          this.formatArn({ service: 'ec2', resource: 'elastic-ip', resourceName: address.attrAllocationId }),
-          this.formatArn({ service: 'ec2', resource: 'instance', resourceName: '*' }),
-          this.formatArn({ service: 'ec2', resource: 'network-interface', resourceName: '*' }),
-        ],
-      }),
-    );
+    const journal = this.#journal(vpc);
     const template = new LaunchTemplate(this, 'Template', {
       instanceType: new InstanceType(settings.instanceType),
       machineImage: EcsOptimizedImage.amazonLinux2023(AmiHardwareType.STANDARD),
-      role,
+      role: this.#hostRole(address, journal),
       securityGroup,
-      userData: tunedFor(address.attrAllocationId),
+      userData: preparedWith({ region: this.region, address: address.attrAllocationId, journal: journal.volumeId }),
       requireImdsv2: true,
       detailedMonitoring: true,
       blockDevices: [
         {
           deviceName: '/dev/xvda',
-          volume: BlockDeviceVolume.ebs(100, { encrypted: true, volumeType: EbsDeviceVolumeType.GP3 }),
+          volume: BlockDeviceVolume.ebs(50, { encrypted: true, volumeType: EbsDeviceVolumeType.GP3 }),
         },
       ],
     });
@@ -138,12 +172,51 @@ export class HotpathStack extends Stack {
       healthChecks: HealthChecks.ec2({ gracePeriod: Duration.minutes(5) }),
       newInstancesProtectedFromScaleIn: false,
     });
+    acknowledge(group, {
+      'AwsSolutions-AS3': 'One host that is replaced, never scaled: the alarm "Engine down" tells of it',
+    });
     this.#place(vpc, template, group);
     return new AsgCapacityProvider(this, 'Capacity', {
       autoScalingGroup: group,
       enableManagedScaling: false,
+      // In place of the hook of older days, a function with rights of its own.
+      enableManagedDraining: true,
       enableManagedTerminationProtection: false,
     });
+  }
+
+  /** May join its cluster (the cluster adds that), take its address and attach its journal. */
+  #hostRole(address: CfnEIP, journal: Volume): Role {
+    const role = new Role(this, 'HostRole', { assumedBy: new ServicePrincipal('ec2.amazonaws.com') });
+    const arn = (resource: string, resourceName: string): string =>
+      this.formatArn({ service: 'ec2', resource, resourceName });
+    const instances = arn('instance', '*');
+    role.addToPolicy(
+      new PolicyStatement({
+        actions: ['ec2:AssociateAddress'],
+        resources: [arn('elastic-ip', address.attrAllocationId), arn('network-interface', '*')],
+      }),
+    );
+    role.addToPolicy(
+      new PolicyStatement({ actions: ['ec2:AttachVolume'], resources: [arn('volume', journal.volumeId)] }),
+    );
+    role.addToPolicy(
+      new PolicyStatement({
+        actions: ['ec2:AssociateAddress', 'ec2:AttachVolume'],
+        resources: [instances],
+        conditions: { StringEquals: { 'aws:ResourceTag/application': 'arbitrage-engine' } },
+      }),
+    );
+    const own =
+      'Which instance it is becomes known at launch; what it may take is named, and instances are held to our tag';
+    acknowledge(role, {
+      'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:instance/*]': own,
+      'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:network-interface/*]': own,
+      'AwsSolutions-IAM5[Resource::*]':
+        'Calls of the ECS agent that know no resources (its endpoint, its registry login)',
+      'AwsSolutions-IAM5[Action::ecs:Submit*]': 'How the ECS agent tells the state of its tasks, to its own cluster',
+    });
+    return role;
   }
 
   #place(vpc: Vpc, template: LaunchTemplate, group: AutoScalingGroup): void {
@@ -174,7 +247,6 @@ export class HotpathStack extends Stack {
       directory: root,
       file: 'Dockerfile',
       platform: Platform.LINUX_AMD64,
-      exclude: ['node_modules', 'cdk.out', '.arbitrage', '.git', 'test'],
     });
     const container = task.addContainer('engine', {
       image: ContainerImage.fromDockerImageAsset(image),
@@ -188,6 +260,8 @@ export class HotpathStack extends Stack {
       logging: LogDrivers.awsLogs({ logGroup: this.log, streamPrefix: 'engine' }),
       linuxParameters: new LinuxParameters(this, 'Linux', { initProcessEnabled: true }),
       environment: {
+        // In a container of a host of our own nobody sets it.
+        AWS_REGION: this.region,
         ARB_SYSTEM__ENVIRONMENT: settings.environment,
         ARB_SYSTEM__DATA_DIR: '/var/lib/arbitrage',
         ARB_ENGINE__NAME: settings.engine,
@@ -198,11 +272,15 @@ export class HotpathStack extends Stack {
         ARB_STORES__STATE_TABLE: data.stateTable.tableName,
         ARB_STORES__EVENTS_TABLE: data.eventsTable.tableName,
       },
-      secrets: { ARB_VENUE_KEYS: TaskSecret.fromSecretsManager(this.#venueKeys()) },
     });
     container.addMountPoints({ containerPath: '/var/lib/arbitrage', sourceVolume: 'journal', readOnly: false });
     this.#grant(task);
-    task.addToExecutionRolePolicy(new PolicyStatement({ actions: ['kms:Decrypt'], resources: [data.key.keyArn] }));
+    acknowledge(task, {
+      'AwsSolutions-ECS2': 'Names of streams and tables and the shape of the deployment: no secret is among them',
+    });
+    acknowledge(task.obtainExecutionRole(), {
+      'AwsSolutions-IAM5[Resource::*]': "A registry's login token knows no resources",
+    });
     return new Ec2Service(this, 'Service', {
       cluster: this.cluster,
       taskDefinition: task,
@@ -213,11 +291,6 @@ export class HotpathStack extends Stack {
       circuitBreaker: { rollback: true },
       capacityProviderStrategies: [{ capacityProvider: capacity.capacityProviderName, weight: 1 }],
     });
-  }
-
-  /** By its name only: a grant on the secret itself would make the data stack depend on this one. */
-  #venueKeys(): ISecret {
-    return Secret.fromSecretCompleteArn(this, 'VenueKeys', this.#props.data.venueSecret.secretArn);
   }
 
   #grant(task: Ec2TaskDefinition): void {
@@ -231,17 +304,27 @@ export class HotpathStack extends Stack {
   }
 }
 
-/** The host's fixed address, and a kernel that does not save power while we wait for a packet. */
-function tunedFor(allocation: string): UserData {
+type Prepared = { readonly region: string; readonly address: string; readonly journal: string };
+
+/** The host's fixed address, its journal, and a kernel that does not save power while we wait for a packet. All before the ECS agent starts. */
+function preparedWith({ region, address, journal }: Prepared): UserData {
   const data = UserData.forLinux();
   data.addCommands(
-    'mkdir -p /var/lib/arbitrage && chown 10001:10001 /var/lib/arbitrage',
+    'set -eux',
+    'command -v aws || dnf install -y awscli-2',
     'TOKEN=$(curl -sX PUT http://169.254.169.254/latest/api/token -H "X-aws-ec2-metadata-token-ttl-seconds: 60")',
     'INSTANCE=$(curl -s -H "X-aws-ec2-metadata-token: $TOKEN" http://169.254.169.254/latest/meta-data/instance-id)',
-    `aws ec2 associate-address --instance-id "$INSTANCE" --allocation-id ${allocation}`,
-    'sysctl -w net.core.busy_poll=50 net.core.busy_read=50 net.ipv4.tcp_low_latency=1 net.ipv4.tcp_slow_start_after_idle=0 vm.swappiness=0',
-    'for each in /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor; do [ -w "$each" ] && echo performance > "$each"; done',
-    'echo never > /sys/kernel/mm/transparent_hugepage/enabled',
+    `aws ec2 associate-address --region ${region} --instance-id "$INSTANCE" --allocation-id ${address}`,
+    `VOLUME=${journal}`,
+    // The host before this one may hold it still: an engine without its journal must not start.
+    `for try in $(seq 60); do aws ec2 attach-volume --region ${region} --instance-id "$INSTANCE" --volume-id $VOLUME --device /dev/sdf && break; sleep 5; done`,
+    'DISK=/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_$(echo $VOLUME | tr -d -)',
+    'for try in $(seq 60); do [ -e $DISK ] && break; sleep 1; done',
+    'blkid $DISK || mkfs.xfs $DISK',
+    'mkdir -p /var/lib/arbitrage && mount $DISK /var/lib/arbitrage && chown 10001:10001 /var/lib/arbitrage',
+    'sysctl -w net.core.busy_poll=50 net.core.busy_read=50 net.ipv4.tcp_slow_start_after_idle=0 vm.swappiness=0 || true',
+    'for each in /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor; do [ ! -w "$each" ] || echo performance > "$each"; done',
+    'echo never > /sys/kernel/mm/transparent_hugepage/enabled || true',
   );
   return data;
 }
