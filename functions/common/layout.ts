@@ -32,6 +32,10 @@ export const at = {
     sk: `${venue}#${asset}`,
   }),
   position: (engine: string, id: string): Key => ({ pk: `${engine}#POSITION`, sk: id }),
+  candle: (instrument: string, interval: string, startMs: number): Key => ({
+    pk: `CANDLE#${interval}#${instrument}`,
+    sk: seqKey(startMs),
+  }),
   market: (instrument: string): Key => ({ pk: 'MARKET', sk: instrument }),
   apiKey: (id: string): Key => ({ pk: `APIKEY#${id}`, sk: 'KEY' }),
   bucket: (principal: string): Key => ({ pk: `BUCKET#${principal}`, sk: 'BUCKET' }),

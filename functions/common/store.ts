@@ -4,6 +4,7 @@ import type { EngineEvent, EventKind } from '#shared/schema/event.ts';
 import { engineStatus, type EngineStatus, type MarketSample } from '#shared/schema/status.ts';
 import { at, listOf, type ListName } from './layout.ts';
 import { Table, type Item } from './table.ts';
+import { dynamoTimeSeries, type TimeSeriesStore } from './time-series.ts';
 import { LIST_INDEX, seqKey } from './tables.ts';
 
 export type EventOf<K extends EventKind> = Extract<EngineEvent, { kind: K }>;
@@ -33,6 +34,7 @@ const SCAN_PAGES_MAX = 12;
 export class Store {
   readonly engine: string;
   readonly state: Table;
+  readonly series: TimeSeriesStore;
   readonly #events: Table;
   /** Sequences up to here are known to be there without a hole. */
   #countedTo = 0;
@@ -40,6 +42,7 @@ export class Store {
   constructor(client: DynamoDBDocumentClient, names: StoreNames, engine: string) {
     this.engine = engine;
     this.state = new Table(client, names.state_table);
+    this.series = dynamoTimeSeries(this.state);
     this.#events = new Table(client, names.events_table);
   }
 

@@ -14,6 +14,7 @@ import { mountBalances } from './routes/balances.ts';
 import { mountBooks } from './routes/books.ts';
 import { mountDocuments } from './routes/documents.ts';
 import { mountHealth } from './routes/health.ts';
+import { mountHistory } from './routes/history.ts';
 import { mountMetrics } from './routes/metrics.ts';
 import { mountOperations } from './routes/operations.ts';
 import { mountOpportunities } from './routes/opportunities.ts';
@@ -61,6 +62,7 @@ export function createApp(options: AppOptions): App {
   mountToken(app, options, guards);
   mountStatus(app, options, guards);
   mountPrices(app, options, guards);
+  mountHistory(app, options, guards);
   mountBooks(app, options, guards);
   mountOpportunities(app, options, guards);
   mountPerformance(app, options, guards);

@@ -7,6 +7,8 @@ import { at } from '../common/layout.ts';
 import type { Log } from '../common/log.ts';
 import type { StoreNames } from '../common/store.ts';
 import { Table } from '../common/table.ts';
+import { dynamoTimeSeries } from '../common/time-series.ts';
+import { quotesOf } from './candles.ts';
 import { buryIn } from './dead-letters.ts';
 import { ALL_DONE, parsed, recordsOf, retryFrom, type BatchResponse } from './records.ts';
 
@@ -24,9 +26,13 @@ export type MarketOptions = {
 
 const CONCURRENCY = 16;
 
-/** The `market` stream into one item an instrument: the latest sample of a batch wins, and never an older one over a newer. */
+/**
+ * The `market` stream into one item an instrument: the latest sample of a batch wins, and never an older one over a newer. And into
+ * candles, of which every sample is a part.
+ */
 export function createMarketProjector(options: MarketOptions): (event: KinesisStreamEvent) => Promise<BatchResponse> {
   const state = new Table(options.client, options.names.state_table);
+  const series = dynamoTimeSeries(state);
   const bury = buryIn(state, options.clock);
   return async (event) => {
     const records = recordsOf(event);
@@ -34,17 +40,22 @@ export function createMarketProjector(options: MarketOptions): (event: KinesisSt
     if (first === undefined) return ALL_DONE;
     try {
       const latest = new Map<string, MarketSample>();
+      const samples: MarketSample[] = [];
       for (const record of records) {
         const result = parsed(record.text, marketSample);
         if ('reason' in result) {
           await bury({ stream: options.stream, record, reason: result.reason });
           options.onPoison?.();
           options.log.error('poison-record', { stream: options.stream, position: record.position });
-        } else if ((latest.get(result.value.instrument)?.at_ms ?? -Infinity) <= result.value.at_ms) {
+          continue;
+        }
+        samples.push(result.value);
+        if ((latest.get(result.value.instrument)?.at_ms ?? -Infinity) <= result.value.at_ms) {
           latest.set(result.value.instrument, result.value);
         }
       }
       options.onSamples?.(await storeAll(state, [...latest.values()]));
+      await series.write(quotesOf(samples), options.clock.unixMs(options.clock.now()));
       return ALL_DONE;
     } catch (error) {
       if (!(error instanceof ApplicationError)) throw error;

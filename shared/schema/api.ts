@@ -56,6 +56,28 @@ export const pricesQuery = z.object({
 });
 export const pricesData = z.object({ prices: z.array(priceView) });
 
+export const interval = z.enum(['1m', '5m', '1h', '1d']);
+export type Interval = z.infer<typeof interval>;
+export const historyQuery = z.object({
+  symbol: z.string().min(1).max(128),
+  exchange: z.string().max(64).optional(),
+  interval,
+  start_time: time,
+  end_time: time,
+  limit: z.coerce.number().int().min(1).max(1000).default(500),
+  cursor: z.string().max(32).optional(),
+});
+export const historyData = z.object({
+  symbol: z.string(),
+  exchange: z.string(),
+  interval,
+  /** Oldest first, of mid prices sampled about once a second; `volume` is null because the engine publishes none. */
+  records: z.array(
+    z.object({ timestamp: time, open: decimal, high: decimal, low: decimal, close: decimal, volume: z.null() }),
+  ),
+  ...page,
+});
+
 export const bookParams = z.object({ exchange: z.string().max(64), symbol: z.string().max(128) });
 export const bookQuery = z.object({ depth: z.coerce.number().int().min(1).max(1000).default(20) });
 const levels = z.array(z.tuple([decimal, decimal])).meta({ description: '[price, quantity], best first' });
