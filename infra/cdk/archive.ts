@@ -1,4 +1,6 @@
 import { Stack } from 'aws-cdk-lib';
+import type { MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
+import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import { Effect, PolicyDocument, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IStream } from 'aws-cdk-lib/aws-kinesis';
 import { CfnDeliveryStream } from 'aws-cdk-lib/aws-kinesisfirehose';
@@ -12,6 +14,8 @@ export type ArchiveProps = { readonly stream: IStream; readonly bucket: Bucket; 
 
 /** Every event, as it was sent, into the bucket where nothing is changed: one gzip of JSON lines a few minutes, by UTC hour. */
 export class Archive extends Construct {
+  readonly #name: string;
+
   constructor(scope: Construct, id: string, { stream, bucket, key }: ArchiveProps) {
     super(scope, id);
     const logGroup = new LogGroup(this, 'Log', { retention: RetentionDays.ONE_MONTH });
@@ -58,6 +62,7 @@ export class Archive extends Construct {
         },
       },
     });
+    this.#name = delivery.ref;
     acknowledge(delivery, {
       'AwsSolutions-KDF1':
         'Its source is an encrypted stream; its own encryption is for those who write to it directly',
@@ -65,6 +70,16 @@ export class Archive extends Construct {
     acknowledge(role, {
       [`AwsSolutions-IAM5[Resource::<${Stack.of(this).getLogicalId(bucket.node.defaultChild as never)}.Arn>/*]`]:
         'Objects of the one bucket: their names come with the hour',
+    });
+  }
+
+  /** Seconds since the oldest event came that is not in the bucket yet. */
+  metricFreshness(options: MetricOptions): Metric {
+    return new Metric({
+      namespace: 'AWS/Firehose',
+      metricName: 'DeliveryToS3.DataFreshness',
+      dimensionsMap: { DeliveryStreamName: this.#name },
+      ...options,
     });
   }
 }

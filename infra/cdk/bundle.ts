@@ -7,18 +7,22 @@ import { build } from 'esbuild';
 /** zod's index of all its languages keeps each of them in the bundle; English is loaded apart from it. */
 const englishOnly: Plugin = {
   name: 'english-only',
-  setup: ({ onResolve }) => {
-    onResolve({ filter: /[/]locales[/]index[.]js$/ }, ({ path, resolveDir }) => {
+  setup: (context) => {
+    context.onResolve({ filter: /[/]locales[/]index[.]js$/ }, ({ path, resolveDir }) => {
       const file = join(resolveDir, path);
       return file.includes('/zod/v4/') ? { path: join(dirname(file), 'en.js') } : undefined;
     });
   },
 };
 
-/** Makes one file of a Lambda's entry, with its map beside it, and gives its size in bytes. The runtime brings the SDK. */
-export async function bundle(entry: string, outDir: string): Promise<number> {
+/** The size of a bundle, and what it expects to find where it runs. */
+export type Bundle = { readonly bytes: number; readonly outside: readonly string[] };
+
+/** Makes one file of a Lambda's entry, with its map beside it. The runtime brings the SDK. */
+export async function bundle(entry: string, outDir: string): Promise<Bundle> {
   const outfile = join(outDir, 'index.mjs');
-  await build({
+  const { metafile } = await build({
+    metafile: true,
     entryPoints: [entry],
     outfile,
     bundle: true,
@@ -35,12 +39,14 @@ export async function bundle(entry: string, outDir: string): Promise<number> {
     plugins: [englishOnly],
     logLevel: 'warning',
   });
-  return statSync(outfile).size;
+  const made = Object.values(metafile.outputs).find(({ entryPoint }) => entryPoint !== undefined);
+  const outside = (made?.imports ?? []).filter(({ external }) => external === true).map(({ path }) => path);
+  return { bytes: statSync(outfile).size, outside };
 }
 
 const [, script = '', entry, outDir] = process.argv;
 /** As a process of its own where the caller cannot wait for a promise. */
 if (script === fileURLToPath(import.meta.url) && entry !== undefined && outDir !== undefined) {
-  const bytes = await bundle(entry, outDir);
+  const { bytes } = await bundle(entry, outDir);
   process.stderr.write(`${relative('.', entry)}: ${bytes} bytes\n`);
 }

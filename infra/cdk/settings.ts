@@ -15,12 +15,11 @@ const settingsSchema = z.object({
   /** Both at once are refused by EC2 at launch, so there is only one word for them. */
   placement: z.enum(['dedicated-host', 'cluster-metal']).default('dedicated-host'),
   instanceType: z.string().default('c7i.metal-24xl'),
-  /** Where series are kept: InfluxDB costs an instance, rollups live in the state table. */
-  timeSeries: z.enum(['rollups', 'influxdb']).default('rollups'),
   venues: z
     .string()
     .default('binance,okx,kraken')
-    .transform((text) => text.split(',').filter((part) => part !== '')),
+    .transform((text) => text.split(',').filter((part) => part !== ''))
+    .refine((venues) => venues.length > 0, 'at least one'),
   corsOrigins: z
     .string()
     .default('')

@@ -28,6 +28,7 @@ export class DataStack extends Stack {
   readonly deadLetters: IQueue;
   readonly jwtSecret: ISecret;
   readonly audit: Bucket;
+  readonly archive: Archive;
 
   constructor(scope: Construct, id: string, props: DataProps) {
     super(scope, id, props);
@@ -64,7 +65,7 @@ export class DataStack extends Stack {
     acknowledge(this.deadLetters, { 'AwsSolutions-SQS3': 'This is the queue for what others could not do' });
     this.jwtSecret = this.#jwtSecret(removalPolicy);
     this.audit = this.#auditBucket(removalPolicy);
-    new Archive(this, 'Archive', { stream: this.streams.events, bucket: this.audit, key: this.key });
+    this.archive = new Archive(this, 'Archive', { stream: this.streams.events, bucket: this.audit, key: this.key });
   }
 
   #table(name: string, key: { readonly hash: string; readonly range: string }, settings: Settings): Table {

@@ -1,13 +1,14 @@
 import { fileURLToPath } from 'node:url';
 import type { StackProps } from 'aws-cdk-lib';
 import { Duration, Fn, RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
+import type { CfnAutoScalingGroup } from 'aws-cdk-lib/aws-autoscaling';
 import { AutoScalingGroup, HealthChecks } from 'aws-cdk-lib/aws-autoscaling';
 import { BackupPlan, BackupPlanRule, BackupResource, BackupVault } from 'aws-cdk-lib/aws-backup';
+import type { CfnLaunchTemplate } from 'aws-cdk-lib/aws-ec2';
 import {
   BlockDeviceVolume,
   CfnEIP,
   CfnHost,
-  CfnLaunchTemplate,
   EbsDeviceVolumeType,
   FlowLogDestination,
   GatewayVpcEndpointAwsService,
@@ -221,22 +222,25 @@ export class HotpathStack extends Stack {
 
   #place(vpc: Vpc, template: LaunchTemplate, group: AutoScalingGroup): void {
     const { placement, instanceType } = this.#props.settings;
-    if (placement === 'dedicated-host') {
-      new CfnHost(this, 'Host', {
-        availabilityZone: vpc.availabilityZones[0]!,
-        instanceType,
-        autoPlacement: 'on',
-        hostRecovery: 'on',
-      });
-      // No construct has a word for it.
-      (template.node.defaultChild as CfnLaunchTemplate).addPropertyOverride(
-        'LaunchTemplateData.Placement.Tenancy',
-        'host',
-      );
-      return;
+    switch (placement) {
+      case 'dedicated-host':
+        new CfnHost(this, 'Host', {
+          availabilityZone: vpc.availabilityZones[0]!,
+          instanceType,
+          autoPlacement: 'on',
+          hostRecovery: 'on',
+        });
+        // No construct has a word for it.
+        (template.node.defaultChild as CfnLaunchTemplate).addPropertyOverride(
+          'LaunchTemplateData.Placement.Tenancy',
+          'host',
+        );
+        return;
+      case 'cluster-metal':
+        (group.node.defaultChild as CfnAutoScalingGroup).placementGroup = new PlacementGroup(this, 'Together', {
+          strategy: PlacementGroupStrategy.CLUSTER,
+        }).placementGroupName;
     }
-    const cluster = new PlacementGroup(this, 'Together', { strategy: PlacementGroupStrategy.CLUSTER });
-    (group.node.defaultChild as unknown as { placementGroup: string }).placementGroup = cluster.placementGroupName;
   }
 
   #engine(capacity: AsgCapacityProvider): Ec2Service {
@@ -325,6 +329,8 @@ function preparedWith({ region, address, journal }: Prepared): UserData {
     'sysctl -w net.core.busy_poll=50 net.core.busy_read=50 net.ipv4.tcp_slow_start_after_idle=0 vm.swappiness=0 || true',
     'for each in /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor; do [ ! -w "$each" ] || echo performance > "$each"; done',
     'echo never > /sys/kernel/mm/transparent_hugepage/enabled || true',
+    // What follows is the cluster's own; a host that came so far may join it.
+    'set +e',
   );
   return data;
 }

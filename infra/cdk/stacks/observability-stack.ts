@@ -91,20 +91,24 @@ export const slugOf = (heading: string): string =>
     .replaceAll(' ', '-');
 
 const MINUTE = { period: Duration.minutes(1) } as const;
+const worst = { ...MINUTE, statistic: 'Maximum' } as const;
+const total = { ...MINUTE, statistic: 'Sum' } as const;
 
-function watchesOf({ data, functions, hotpath }: ObservabilityProps): readonly Watch[] {
-  const { api, projector, market, rest } = functions;
-  const iterator = (stream: DataStack['streams']['events']): IMetric =>
-    stream.metricGetRecordsIteratorAgeMilliseconds({ ...MINUTE, statistic: 'Maximum' });
+const watchesOf = ({ data, functions, hotpath }: ObservabilityProps): readonly Watch[] => [
+  ...ofApi(functions),
+  ...ofProjections(functions),
+  ...ofArchive(data),
+  ...(hotpath === undefined ? [] : ofEngine(data, hotpath)),
+];
+
+function ofApi({ api, rest }: FunctionsStack): readonly Watch[] {
   const errorShare = new MathExpression({
     expression: '100 * errors / MAX([requests, 1])',
-    usingMetrics: {
-      errors: api.metricServerError({ ...MINUTE, statistic: 'Sum' }),
-      requests: api.metricCount({ ...MINUTE, statistic: 'Sum' }),
-    },
+    usingMetrics: { errors: api.metricServerError(total), requests: api.metricCount(total) },
+    label: 'server errors, percent of requests',
     ...MINUTE,
   });
-  const always: readonly Watch[] = [
+  return [
     {
       id: 'ApiErrors',
       severity: 'critical',
@@ -122,9 +126,22 @@ function watchesOf({ data, functions, hotpath }: ObservabilityProps): readonly W
       runbook: 'API slow',
     },
     {
+      id: 'RestErrors',
+      severity: 'critical',
+      metric: rest.metricErrors(total),
+      above: 0,
+      minutes: 3,
+      runbook: 'REST function fails',
+    },
+  ];
+}
+
+function ofProjections({ projector, market }: FunctionsStack): readonly Watch[] {
+  return [
+    {
       id: 'EventsBehind',
       severity: 'critical',
-      metric: iterator(data.streams.events),
+      metric: projector.metric('IteratorAge', worst),
       above: 60_000,
       minutes: 3,
       runbook: 'Events are projected late',
@@ -132,7 +149,7 @@ function watchesOf({ data, functions, hotpath }: ObservabilityProps): readonly W
     {
       id: 'MarketBehind',
       severity: 'warning',
-      metric: iterator(data.streams.market),
+      metric: market.metric('IteratorAge', worst),
       above: 120_000,
       minutes: 5,
       runbook: 'Market samples are projected late',
@@ -140,7 +157,7 @@ function watchesOf({ data, functions, hotpath }: ObservabilityProps): readonly W
     {
       id: 'ProjectorErrors',
       severity: 'critical',
-      metric: projector.metricErrors({ ...MINUTE, statistic: 'Sum' }),
+      metric: projector.metricErrors(total),
       above: 0,
       minutes: 3,
       runbook: 'Projector fails',
@@ -148,63 +165,70 @@ function watchesOf({ data, functions, hotpath }: ObservabilityProps): readonly W
     {
       id: 'MarketErrors',
       severity: 'warning',
-      metric: market.metricErrors({ ...MINUTE, statistic: 'Sum' }),
+      metric: market.metricErrors(total),
       above: 0,
       minutes: 3,
       runbook: 'Market projector fails',
     },
-    {
-      id: 'RestErrors',
-      severity: 'critical',
-      metric: rest.metricErrors({ ...MINUTE, statistic: 'Sum' }),
-      above: 0,
-      minutes: 3,
-      runbook: 'REST function fails',
-    },
+  ];
+}
+
+function ofArchive({ deadLetters, archive }: DataStack): readonly Watch[] {
+  return [
     {
       id: 'DeadLetters',
       severity: 'warning',
-      metric: new Metric({
-        namespace: 'AWS/SQS',
-        metricName: 'ApproximateNumberOfMessagesVisible',
-        dimensionsMap: { QueueName: data.deadLetters.queueName },
-        statistic: 'Maximum',
-        ...MINUTE,
-      }),
+      metric: deadLetters.metricApproximateNumberOfMessagesVisible(worst),
       above: 0,
       minutes: 1,
       runbook: 'Dead letters',
     },
-  ];
-  if (hotpath === undefined) return always;
-  const running = new MathExpression({
-    expression: '1 - FILL(running, 0)',
-    usingMetrics: {
-      running: new Metric({
-        namespace: 'ECS/ContainerInsights',
-        metricName: 'RunningTaskCount',
-        dimensionsMap: { ClusterName: hotpath.cluster.clusterName, ServiceName: hotpath.service.serviceName },
-        statistic: 'Minimum',
-        ...MINUTE,
-      }),
+    {
+      id: 'ArchiveBehind',
+      severity: 'critical',
+      metric: archive.metricFreshness(worst),
+      // In seconds. It delivers every five minutes; the stream forgets after seven days.
+      above: 3_600,
+      minutes: 15,
+      runbook: 'Archive is late',
     },
+  ];
+}
+
+function ofEngine({ streams }: DataStack, { service }: HotpathStack): readonly Watch[] {
+  const running = new Metric({
+    namespace: 'ECS/ContainerInsights',
+    metricName: 'RunningTaskCount',
+    dimensionsMap: { ClusterName: service.cluster.clusterName, ServiceName: service.serviceName },
+    statistic: 'Minimum',
     ...MINUTE,
   });
+  const absent = (count: IMetric, label: string): IMetric =>
+    new MathExpression({ expression: 'IF(FILL(count, 0) > 0, 0, 1)', usingMetrics: { count }, label, ...MINUTE });
+  const memory = service.metricMemoryUtilization(worst);
   return [
-    ...always,
     {
       id: 'EngineDown',
       severity: 'critical',
-      metric: running,
+      metric: absent(running, '1 while no engine runs'),
       above: 0,
       minutes: 1,
       runbook: 'Engine down',
       silenceIsBad: true,
     },
     {
+      id: 'EngineSilent',
+      severity: 'critical',
+      metric: absent(streams.market.metricIncomingRecords(total), '1 while no samples come'),
+      above: 0,
+      minutes: 2,
+      runbook: 'Engine silent',
+      silenceIsBad: true,
+    },
+    {
       id: 'EngineMemory',
       severity: 'warning',
-      metric: hotpath.service.metricMemoryUtilization({ ...MINUTE, statistic: 'Maximum' }),
+      metric: memory,
       above: 80,
       minutes: 5,
       runbook: 'Engine memory above 80 percent',
@@ -212,7 +236,7 @@ function watchesOf({ data, functions, hotpath }: ObservabilityProps): readonly W
     {
       id: 'EngineMemoryFull',
       severity: 'critical',
-      metric: hotpath.service.metricMemoryUtilization({ ...MINUTE, statistic: 'Maximum' }),
+      metric: memory,
       above: 90,
       minutes: 2,
       runbook: 'Engine memory above 90 percent',

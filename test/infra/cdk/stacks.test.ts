@@ -1,0 +1,260 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { placeOf, synthesised, type Resource } from './synthesised.ts';
+
+const dev = synthesised({});
+const production = synthesised({
+  environment: 'production',
+  placement: 'cluster-metal',
+  alertEmail: 'desk@example.org',
+});
+const both = [
+  ['a development deployment on a dedicated host', dev],
+  ['production on packed metal', production],
+] as const;
+
+const ofType = (resources: readonly Resource[], type: string): readonly Resource[] =>
+  resources.filter(({ Type }) => Type === `AWS::${type}`);
+const asText = (value: unknown): string => JSON.stringify(value);
+
+describe.each(both)('%s', (_name, { resources, validation }) => {
+  it('has no finding but those that are decisions', () => {
+    const report: unknown = JSON.parse(validation);
+    expect(report).toMatchObject({
+      pluginReports: expect.arrayContaining([
+        expect.objectContaining({ pluginName: 'AwsSolutions', conclusion: 'success', violations: [] }),
+      ]),
+    });
+    expect(validation).not.toContain('"conclusion": "failure"');
+  });
+
+  it('runs one engine, never two', () => {
+    const [service, ...others] = ofType(resources, 'ECS::Service');
+    expect(others).toEqual([]);
+    expect(service?.Properties).toMatchObject({
+      DesiredCount: 1,
+      DeploymentConfiguration: { MinimumHealthyPercent: 0, MaximumPercent: 100 },
+    });
+    const [group, ...groups] = ofType(resources, 'AutoScaling::AutoScalingGroup');
+    expect(groups).toEqual([]);
+    expect(group?.Properties).toMatchObject({ MinSize: '1', MaxSize: '1' });
+    expect(ofType(resources, 'ApplicationAutoScaling::ScalableTarget')).toEqual([]);
+  });
+
+  it('lets nobody connect to the engine', () => {
+    const groups = ofType(resources, 'EC2::SecurityGroup');
+    const engine = groups.find(({ id }) => id.startsWith('EngineNetwork'));
+    expect(engine).toBeDefined();
+    for (const { Properties } of groups) expect(Properties['SecurityGroupIngress']).toBeUndefined();
+    const [door, ...rules] = ofType(resources, 'EC2::SecurityGroupIngress');
+    expect(rules).toEqual([]);
+    expect(asText(door?.Properties['GroupId'])).toContain('KinesisDoor');
+    expect(asText(door?.Properties['SourceSecurityGroupId'])).toContain('EngineNetwork');
+    for (const type of ['ElasticLoadBalancingV2::LoadBalancer', 'ServiceDiscovery::Service'])
+      expect(ofType(resources, type)).toEqual([]);
+    expect(asText(ofType(resources, 'ECS::TaskDefinition')[0]?.Properties)).not.toContain('ContainerPort');
+    expect(asText(ofType(resources, 'EC2::LaunchTemplate')[0]?.Properties)).not.toContain('KeyName');
+  });
+
+  it('locks the container in', () => {
+    const [task] = ofType(resources, 'ECS::TaskDefinition');
+    expect(task?.Properties['ContainerDefinitions']).toEqual([
+      expect.objectContaining({
+        ReadonlyRootFilesystem: true,
+        Privileged: false,
+        User: '10001:10001',
+        StopTimeout: 60,
+        LinuxParameters: expect.objectContaining({ InitProcessEnabled: true }),
+      }),
+    ]);
+  });
+
+  it('packs each function by itself', () => {
+    const entries = ofType(resources, 'Lambda::Function')
+      .filter(({ stack }) => stack === 'functions')
+      .map(({ Properties }) => asText(Properties['Code']));
+    expect(new Set(entries).size).toBe(entries.length);
+  });
+
+  it('bounds what a bad record may cost', () => {
+    const mappings = ofType(resources, 'Lambda::EventSourceMapping');
+    expect(mappings).toHaveLength(2);
+    for (const { Properties } of mappings) {
+      expect(Properties).toMatchObject({
+        MaximumRetryAttempts: 5,
+        MaximumRecordAgeInSeconds: 21_600,
+        BisectBatchOnFunctionError: true,
+        FunctionResponseTypes: ['ReportBatchItemFailures'],
+        DestinationConfig: { OnFailure: { Destination: expect.anything() } },
+      });
+    }
+  });
+
+  it('names in each alarm a section of the runbook', () => {
+    const headings = readFileSync('infra/RUNBOOK.md', 'utf8').matchAll(/^## (.+)$/gm);
+    const anchors = [...headings].map(([, heading]) => heading!.toLowerCase().replaceAll(' ', '-'));
+    const named = ofType(resources, 'CloudWatch::Alarm').map(
+      ({ Properties }) => /infra\/RUNBOOK[.]md#([a-z0-9-]+)$/.exec(String(Properties['AlarmDescription']))?.[1],
+    );
+    expect(named.length).toBeGreaterThan(10);
+    expect([...named].sort()).toEqual([...anchors].sort());
+    for (const { Properties } of ofType(resources, 'CloudWatch::Alarm'))
+      expect(Properties['AlarmActions']).toHaveLength(1);
+  });
+
+  it('gives each role the actions of this list, and no other', () => {
+    expect(actionsByRole(resources)).toEqual({
+      ...ROLES,
+      ...(resources === production.resources ? { 'hotpath/Backups/Journal/Role': [] } : {}),
+    });
+  });
+});
+
+it('puts the engine on a host of its own or beside its like, never both', () => {
+  const tenancy = (resources: readonly Resource[]): unknown =>
+    (ofType(resources, 'EC2::LaunchTemplate')[0]?.Properties['LaunchTemplateData'] as { Placement?: unknown })
+      .Placement;
+  const group = (resources: readonly Resource[]): unknown =>
+    ofType(resources, 'AutoScaling::AutoScalingGroup')[0]?.Properties['PlacementGroup'];
+
+  expect(tenancy(dev.resources)).toEqual({ Tenancy: 'host' });
+  expect(ofType(dev.resources, 'EC2::Host')).toHaveLength(1);
+  expect([group(dev.resources), ofType(dev.resources, 'EC2::PlacementGroup')]).toEqual([undefined, []]);
+
+  expect(tenancy(production.resources)).toBeUndefined();
+  expect(ofType(production.resources, 'EC2::Host')).toEqual([]);
+  expect(asText(group(production.resources))).toContain('Together');
+});
+
+describe('what is kept in production', () => {
+  const { resources } = production;
+  const KEPT = [
+    'DynamoDB::Table',
+    'Kinesis::Stream',
+    'KMS::Key',
+    'SecretsManager::Secret',
+    'SQS::Queue',
+    'EC2::Volume',
+    'Backup::BackupVault',
+  ];
+  const kept = resources.filter(
+    (each) => KEPT.includes(each.Type.slice(5)) || (each.Type === 'AWS::S3::Bucket' && each.stack === 'data'),
+  );
+
+  it('outlives its stack', () => {
+    expect(kept.map(({ Type }) => Type.slice(5)).sort()).toEqual(
+      [
+        ...['DynamoDB::Table', 'DynamoDB::Table', 'Kinesis::Stream', 'Kinesis::Stream', 'Kinesis::Stream', 'KMS::Key'],
+        ...['SecretsManager::Secret', 'SQS::Queue', 'EC2::Volume', 'Backup::BackupVault'],
+        ...['S3::Bucket', 'S3::Bucket'],
+      ].sort(),
+    );
+    for (const each of kept)
+      expect([placeOf(each), each.DeletionPolicy, each.UpdateReplacePolicy]).toEqual([
+        placeOf(each),
+        'Retain',
+        'Retain',
+      ]);
+  });
+
+  it('is encrypted', () => {
+    const encryption: Readonly<Record<string, readonly [string, unknown]>> = {
+      'DynamoDB::Table': ['SSESpecification', { SSEEnabled: true, SSEType: 'KMS', KMSMasterKeyId: expect.anything() }],
+      'Kinesis::Stream': ['StreamEncryption', { EncryptionType: 'KMS', KeyId: expect.anything() }],
+      'SecretsManager::Secret': ['KmsKeyId', expect.anything()],
+      'SQS::Queue': ['KmsMasterKeyId', expect.anything()],
+      'EC2::Volume': ['Encrypted', true],
+      'S3::Bucket': ['BucketEncryption', expect.anything()],
+    };
+    for (const each of kept) {
+      const [property, value] = encryption[each.Type.slice(5)] ?? [];
+      if (property !== undefined) expect([placeOf(each), each.Properties[property]]).toEqual([placeOf(each), value]);
+    }
+    expect(ofType(resources, 'KMS::Key')[0]?.Properties).toMatchObject({ EnableKeyRotation: true });
+  });
+
+  it('is backed up', () => {
+    for (const { Properties } of ofType(resources, 'DynamoDB::Table')) {
+      expect(Properties).toMatchObject({
+        DeletionProtectionEnabled: true,
+        PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+      });
+    }
+    const [selection] = ofType(resources, 'Backup::BackupSelection');
+    expect(asText(selection?.Properties)).toContain('volume/');
+    const audit = ofType(resources, 'S3::Bucket').find(({ id }) => id.startsWith('Audit'));
+    expect(audit?.Properties).toMatchObject({
+      ObjectLockEnabled: true,
+      VersioningConfiguration: { Status: 'Enabled' },
+      ObjectLockConfiguration: { Rule: { DefaultRetention: { Mode: 'GOVERNANCE', Days: 365 } } },
+    });
+  });
+
+  it('holds every event: the stream is delivered to the locked bucket', () => {
+    const [delivery] = ofType(resources, 'KinesisFirehose::DeliveryStream');
+    const text = asText(delivery?.Properties);
+    expect(text).toContain('EventsStream');
+    expect(text).toMatch(/"BucketARN":\{"Fn::GetAtt":\["Audit/);
+  });
+});
+
+const READ_STREAM = [
+  'kinesis:DescribeStream',
+  'kinesis:DescribeStreamSummary',
+  'kinesis:GetRecords',
+  'kinesis:GetShardIterator',
+  'kinesis:ListShards',
+];
+const LOG = ['logs:CreateLogStream', 'logs:PutLogEvents'];
+const KEY = ['kms:Decrypt', 'kms:GenerateDataKey'];
+const TRACE = ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'];
+const PROJECT = ['dynamodb:BatchWriteItem', 'dynamodb:UpdateItem', ...READ_STREAM, ...KEY, ...LOG];
+const ROLES = {
+  'data/Archive/Role': [
+    ...['kinesis:DescribeStream', 'kinesis:GetRecords', 'kinesis:GetShardIterator', 'kinesis:ListShards', ...KEY],
+    ...['logs:PutLogEvents', 's3:AbortMultipartUpload', 's3:GetBucketLocation', 's3:GetObject', 's3:ListBucket'],
+    ...['s3:ListBucketMultipartUploads', 's3:PutObject'],
+  ],
+  'functions/ProjectorRole': [...PROJECT, 'sqs:SendMessage', ...TRACE],
+  'functions/MarketRole': [...PROJECT, 'sqs:SendMessage', ...TRACE],
+  'functions/RestRole': [
+    ...['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem', 'kinesis:PutRecord', ...KEY, ...LOG],
+    ...['secretsmanager:GetSecretValue', ...TRACE],
+  ],
+  'functions/Api/CloudWatchRole': [],
+  'hotpath/Vpc/Flows/IAMRole': ['logs:CreateLogStream', 'logs:DescribeLogStreams', 'logs:PutLogEvents'],
+  'hotpath/HostRole': [
+    ...['ec2:AssociateAddress', 'ec2:AttachVolume', 'ecr:GetAuthorizationToken', 'ecs:DeregisterContainerInstance'],
+    ...['ecs:DiscoverPollEndpoint', 'ecs:Poll', 'ecs:RegisterContainerInstance', 'ecs:StartTelemetrySession'],
+    ...['ecs:Submit*', ...LOG],
+  ],
+  'hotpath/Engine/TaskRole': [
+    ...['dynamodb:PutItem', 'kinesis:GetRecords', 'kinesis:GetShardIterator', 'kinesis:ListShards'],
+    ...['kinesis:PutRecords', ...KEY],
+  ],
+  'hotpath/Engine/ExecutionRole': [
+    ...['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetAuthorizationToken'],
+    ...['ecr:GetDownloadUrlForLayer', ...LOG],
+  ],
+};
+
+type Statement = { readonly Action: string | readonly string[] };
+type Document = { readonly Statement: readonly Statement[] };
+
+/** What each role may do, by its own policies; sorted, each action once. */
+function actionsByRole(resources: readonly Resource[]): Readonly<Record<string, readonly string[]>> {
+  const roles = ofType(resources, 'IAM::Role');
+  const policies = ofType(resources, 'IAM::Policy');
+  return Object.fromEntries(
+    roles.map((role) => {
+      const inline = (role.Properties['Policies'] ?? []) as readonly { readonly PolicyDocument: Document }[];
+      const attached = policies
+        .filter(({ stack, Properties }) => stack === role.stack && asText(Properties['Roles']).includes(`"${role.id}"`))
+        .map(({ Properties }) => Properties as { readonly PolicyDocument: Document });
+      const actions = [...inline, ...attached].flatMap(({ PolicyDocument }) =>
+        PolicyDocument.Statement.flatMap(({ Action }) => Action),
+      );
+      return [placeOf(role), [...new Set(actions)].sort()];
+    }),
+  );
+}
