@@ -21,6 +21,10 @@ export const success = <T>(data: T, nowMs: number): Success<T> => ({
   data,
 });
 
+/** The envelope around data that is JSON already, and keeps its very text. */
+export const successText = (dataJson: string, nowMs: number): string =>
+  `{"status":"success","timestamp":"${isoFromMs(nowMs)}","data":${dataJson}}`;
+
 export function failure(error: ApplicationError, requestId: string, nowMs: number): Failure {
   const { category, message } = applicationErrors[error.code];
   return {

@@ -18,6 +18,7 @@ export const applicationErrors = {
   5003: { status: 500, category: 'System', message: 'Configuration error' },
   // The contract names no application code for these: the HTTP status stands in its place.
   404: { status: 404, category: 'Request', message: 'Not found' },
+  409: { status: 409, category: 'Request', message: 'Conflict' },
   429: { status: 429, category: 'Request', message: 'Too many requests' },
   500: { status: 500, category: 'System', message: 'Internal error' },
 } as const;

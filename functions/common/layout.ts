@@ -38,9 +38,15 @@ export const at = {
   }),
   market: (instrument: string): Key => ({ pk: 'MARKET', sk: instrument }),
   apiKey: (id: string): Key => ({ pk: `APIKEY#${id}`, sk: 'KEY' }),
+  audit: (engine: string, seq: number): Key => ({ pk: `${engine}#AUDIT`, sk: seqKey(seq) }),
+  configVersion: (engine: string, version: number): Key => ({ pk: `${engine}#CONFIG`, sk: seqKey(version) }),
+  report: (engine: string, date: string): Key => ({ pk: `${engine}#REPORT`, sk: date }),
   bucket: (principal: string): Key => ({ pk: `BUCKET#${principal}`, sk: 'BUCKET' }),
   deadLetter: (stream: string, position: string): Key => ({ pk: `DEADLETTER#${stream}`, sk: position }),
 } as const;
+
+/** API keys belong to no engine. */
+export const KEY_LIST = 'APIKEY';
 
 export type ListName = 'OPPORTUNITY' | 'OPERATION' | 'ORDER';
 export const listOf = (engine: string, name: ListName): string => `${engine}#${name}`;

@@ -10,11 +10,14 @@ import { ApplicationError, applicationErrors, detailOf } from '../common/errors.
 import { rateLimiter } from '../common/rate-limit.ts';
 import { nowMs, type App, type AppEnv, type AppOptions } from './context.ts';
 import { createGuards, versioned } from './guards.ts';
+import { mountAudit } from './routes/audit.ts';
 import { mountBalances } from './routes/balances.ts';
 import { mountBooks } from './routes/books.ts';
 import { mountDocuments } from './routes/documents.ts';
+import { mountConfig } from './routes/config.ts';
 import { mountHealth } from './routes/health.ts';
 import { mountHistory } from './routes/history.ts';
+import { mountKeys } from './routes/keys.ts';
 import { mountMetrics } from './routes/metrics.ts';
 import { mountOperations } from './routes/operations.ts';
 import { mountOpportunities } from './routes/opportunities.ts';
@@ -22,6 +25,8 @@ import { mountOrders } from './routes/orders.ts';
 import { mountPerformance } from './routes/performance.ts';
 import { mountPositions } from './routes/positions.ts';
 import { mountPrices } from './routes/prices.ts';
+import { mountReports } from './routes/reports.ts';
+import { mountRiskLimits } from './routes/risk-limits.ts';
 import { mountStatus } from './routes/status.ts';
 import { mountToken } from './routes/token.ts';
 import { mountTrading } from './routes/trading.ts';
@@ -71,6 +76,11 @@ export function createApp(options: AppOptions): App {
   mountPositions(app, options, guards);
   mountBalances(app, options, guards);
   mountTrading(app, options, guards);
+  mountRiskLimits(app, options, guards);
+  mountReports(app, options, guards);
+  mountConfig(app, options, guards);
+  mountKeys(app, options, guards);
+  mountAudit(app, options, guards);
   mountDocuments(app);
 
   app.notFound(() => {
@@ -101,7 +111,7 @@ function applicationErrorFrom(thrown: Error): ApplicationError {
 const corsFor = (origins: readonly string[]): ReturnType<typeof cors> =>
   cors({
     origin: (origin) => (origins.includes(origin) ? origin : null),
-    allowMethods: ['GET', 'POST'],
+    allowMethods: ['GET', 'POST', 'PUT', 'DELETE'],
     allowHeaders: ['Authorization', 'Content-Type', 'X-API-Version', 'X-Request-Id'],
     exposeHeaders: ['X-Request-Id', 'RateLimit-Limit', 'RateLimit-Remaining', 'RateLimit-Reset', 'Retry-After'],
     maxAge: 600,

@@ -2,6 +2,7 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import type { Clock } from '#shared/clock/clock.ts';
 import type { Command } from '#shared/schema/command.ts';
+import type { Config } from '#shared/schema/config.ts';
 import type { Authority, Principal } from '../common/auth.ts';
 import type { Log } from '../common/log.ts';
 import type { RateLimit } from '../common/rate-limit.ts';
@@ -25,9 +26,11 @@ export type AppOptions = {
   /** The caller's network address: who is limited before a token says more. */
   readonly addressOf: (context: Context) => string;
   readonly socketsOpen: () => number;
+  /** With what the engine is started where no version is stored; absent where the API does not know it. */
+  readonly startConfig?: Config;
 };
 
-export type AppEnv = { Variables: { requestId: string; principal: Principal } };
+export type AppEnv = { Variables: { requestId: string; principal: Principal; auditDetail?: string } };
 export type App = OpenAPIHono<AppEnv>;
 
 /** The engine counts as gone when it has said nothing for this long. */

@@ -25,6 +25,7 @@ const failures = {
   401: 'No valid token (1001) or an expired one (1002)',
   403: 'A scope is missing (1003)',
   404: 'Not found (2001, 2002, 2003)',
+  409: 'Somebody else was first: read again',
   429: 'Too many requests: see Retry-After',
   503: 'The database (5001) or a service behind the API (5002) does not answer',
 } as const;

@@ -1,13 +1,16 @@
+import { createHash } from 'node:crypto';
+import type { Context, MiddlewareHandler } from 'hono';
 import { createMiddleware } from 'hono/factory';
-import type { MiddlewareHandler } from 'hono';
 import type { Scope } from '#shared/schema/api.ts';
+import { isClosed } from '../common/api-keys.ts';
+import { AuditTrail, type AuditFact } from '../common/audit.ts';
 import { bearerToken, demand } from '../common/auth.ts';
 import { ApplicationError } from '../common/errors.ts';
 import type { Admission } from '../common/rate-limit.ts';
-import type { AppEnv, AppOptions } from './context.ts';
+import { nowMs, type AppEnv, type AppOptions } from './context.ts';
 
 export type Guards = {
-  /** A valid token with this scope, within its rate limit. */
+  /** A valid token with this scope, of a key that is not closed, within its rate limit; what changes anything is audited. */
   readonly scope: (wanted: Scope) => MiddlewareHandler<AppEnv>;
   /** Within the rate limit of the caller's address. */
   readonly anyone: MiddlewareHandler<AppEnv>;
@@ -21,21 +24,61 @@ export function createGuards(options: AppOptions, admit: (principal: string) => 
     if (!admitted) throw new ApplicationError(429, undefined, headers);
     return headers;
   };
+  const audited = auditedBy(options);
   return {
     scope: (wanted) =>
       createMiddleware<AppEnv>(async (context, next) => {
         const principal = await options.authority.verify(bearerToken(context.req.header('authorization')));
-        const headers = await limited(`key:${principal.id}`);
+        const [headers, closed] = await Promise.all([
+          limited(`key:${principal.id}`),
+          isClosed(options.store.state, principal.id, nowMs(options)),
+        ]);
+        if (closed) throw new ApplicationError(1001, 'the key of this token was revoked or is over');
         demand(principal, wanted);
         context.set('principal', principal);
         for (const [name, value] of Object.entries(headers)) context.header(name, value);
-        await next();
+        await (context.req.method === 'GET' ? next() : audited(context, next));
       }),
     anyone: createMiddleware<AppEnv>(async (context, next) => {
       const headers = await limited(`address:${options.addressOf(context)}`);
       for (const [name, value] of Object.entries(headers)) context.header(name, value);
       await next();
     }),
+  };
+}
+
+/**
+ * Two entries around whatever changes something. The first is written before anything is done: what cannot be audited is not done. When
+ * the second cannot be written, the request has been carried out and its caller is told so; the first entry stands.
+ */
+function auditedBy(options: AppOptions): (context: Context<AppEnv>, next: () => Promise<void>) => Promise<void> {
+  const trail = new AuditTrail(options.store.state, options.store.engine);
+  return async (context, next) => {
+    const { req } = context;
+    const fact = (over: Pick<AuditFact, 'phase'> & Partial<AuditFact>): AuditFact => ({
+      at_ms: Math.floor(nowMs(options)),
+      actor: context.get('principal').id,
+      action: `${req.method} ${req.path}`,
+      request_id: context.get('requestId'),
+      body_sha256: null,
+      status: null,
+      code: null,
+      detail: null,
+      ...over,
+    });
+    const body = await req.text();
+    const body_sha256 = body === '' ? null : createHash('sha256').update(body).digest('hex');
+    await trail.append(fact({ phase: 'requested', body_sha256 }));
+    await next();
+    const { error } = context;
+    const code = error instanceof ApplicationError ? error.code : null;
+    const { status } = context.res;
+    try {
+      await trail.append(fact({ phase: 'answered', status, code, detail: context.get('auditDetail') ?? null }));
+    } catch (thrown) {
+      if (!(thrown instanceof ApplicationError)) throw thrown;
+      options.log.error('audit-incomplete', { request: context.get('requestId'), cause: thrown.message });
+    }
   };
 }
 

@@ -191,6 +191,7 @@ async function serveApi(
     corsOrigins: config.api.cors_origins,
     addressOf: ({ env }) => (env as HttpBindings).incoming.socket.remoteAddress ?? 'unknown',
     socketsOpen: () => hub.connections,
+    startConfig: config,
   });
   const server = createAdaptorServer({ fetch: app.fetch }) as Server;
   await listen(server, config.api);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { BOOK_STATUSES } from '../domain/market-event.ts';
+import { configSchema } from './config.ts';
 
 /**
  * The outward contract of the HTTP API and the WebSocket as schemas: what is validated on the way in, documented in OpenAPI, and typed
@@ -21,6 +22,117 @@ export type Scope = z.infer<typeof scope>;
 
 export const tokenRequest = z.object({ api_key: z.string().min(1).max(200), api_secret: z.string().min(1).max(200) });
 export const tokenData = z.object({ token: z.string(), expires_in: z.int(), scopes: z.array(scope) });
+
+const keyFacts = {
+  api_key: z.string(),
+  name: z.string().nullable(),
+  scopes: z.array(scope),
+  created_at: time,
+  expires_at: time.nullable(),
+  revoked_at: time.nullable(),
+};
+export const keyRequest = z.strictObject({
+  name: z.string().min(1).max(100).optional(),
+  scopes: z.array(scope).min(1).max(scope.options.length),
+  expires_at: time.optional(),
+});
+export const keyView = z.object(keyFacts);
+/** The secret is in this answer and in no other. */
+export const keyCreated = z.object({ ...keyFacts, api_secret: z.string() });
+export const keysData = z.object({ keys: z.array(keyView), ...page });
+
+export const auditQuery = pageQuery.extend({ since: time.optional(), actor: z.string().max(200).optional() });
+export const auditData = z.object({
+  entries: z.array(
+    z.object({
+      seq: z.int(),
+      timestamp: time,
+      at_ms: z.int(),
+      actor: z.string(),
+      action: z.string(),
+      request_id: z.string(),
+      /** Written before anything was done, or after it. */
+      phase: z.enum(['requested', 'answered']),
+      body_sha256: z.string().nullable(),
+      status: z.int().nullable(),
+      code: z.int().nullable(),
+      detail: z.string().nullable(),
+      previous: z.string(),
+      hash: z.string(),
+    }),
+  ),
+  /** False when an entry that was read is not what was written. */
+  intact: z.boolean(),
+  ...page,
+});
+
+/** No version reaches a running engine yet: it is stored, and that is all. */
+const applied = z.literal(false);
+const configVersion = {
+  /** 0 is what the API was started with. */
+  version: z.int(),
+  by: z.string(),
+  timestamp: time,
+  comment: z.string(),
+  /** Against the version before, values as JSON. */
+  changes: z.array(z.object({ path: z.string(), before: z.string().nullable(), after: z.string().nullable() })),
+};
+const comment = z.string().max(200).default('');
+/** The version on which the change is based; a conflict when another one is current. */
+const expectedVersion = z.int().min(0).optional();
+export const configRequest = z.strictObject({
+  config: z.record(z.string(), z.unknown()),
+  comment,
+  expected_version: expectedVersion,
+});
+export const rollbackRequest = z.strictObject({
+  version: z.int().min(0),
+  comment,
+  expected_version: expectedVersion,
+});
+export const configData = z.object({ ...configVersion, config: configSchema, applied });
+export const configVersionsData = z.object({ versions: z.array(z.object(configVersion)), ...page });
+
+const limits = configSchema.shape.risk;
+export const limitsRequest = limits.partial();
+export const limitsData = z.object({ limits, version: z.int(), applied, timestamp: time });
+export const limitsChanged = limitsData.extend({ message: z.literal('Risk limits updated successfully') });
+
+const date = z.iso.date().meta({ description: 'A day in UTC' });
+export const reportParams = z.object({ date });
+export const reportQuery = z.object({ format: z.enum(['json', 'html']).optional() });
+const partView = z.object({ name: z.string(), pnl: decimal, operations: z.int() });
+const reportOperation = z.object({ id: z.string(), family: z.string(), pnl: decimal, ended: time });
+export const reportData = z.object({
+  date,
+  engine: z.string(),
+  /** False while the day lasts, and an hour longer: events may still be on their way. */
+  final: z.boolean(),
+  generated_at: time,
+  operations: z.int(),
+  open_operations: z.int(),
+  truncated: z.boolean(),
+  total_pnl: decimal,
+  fees: decimal,
+  max_drawdown: decimal,
+  win_rate: optionalDecimal,
+  profit_factor: optionalDecimal,
+  /** Of the hours of the day. */
+  sharpe_ratio: optionalDecimal,
+  sortino_ratio: optionalDecimal,
+  volatility: optionalDecimal,
+  avg_trade_duration: z.number().nullable(),
+  attribution: z.object({
+    families: z.array(partView),
+    venues: z.array(partView),
+    symbols: z.array(partView),
+  }),
+  hours: z.array(z.object({ timestamp: time, pnl: decimal, cumulative: decimal })),
+  best: reportOperation.nullable(),
+  worst: reportOperation.nullable(),
+});
+export type ReportData = z.infer<typeof reportData>;
+export const reportsData = z.object({ reports: z.array(z.object({ date, final: z.boolean() })), ...page });
 
 export const errorBody = z.object({
   status: z.literal('error'),
@@ -147,7 +259,6 @@ export const opportunityData = opportunityView.extend({
   }),
 });
 
-const partView = z.object({ name: z.string(), pnl: decimal, operations: z.int() });
 export const performanceQuery = z.object({
   period: z.enum(['1d', '7d', '30d', '90d', '1y']).default('30d'),
   metric: z.enum(['pnl', 'sharpe', 'volatility']).optional(),

@@ -15,6 +15,7 @@ const INFO = {
     { name: 'market', description: 'What the engine sees' },
     { name: 'analytics', description: 'What it thinks of it' },
     { name: 'trading', description: 'What it does about it' },
+    { name: 'risk', description: 'What it may do, and what came of it' },
     { name: 'system', description: 'How it is' },
   ],
 };

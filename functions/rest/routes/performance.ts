@@ -1,11 +1,10 @@
-import type { Decimal } from 'decimal.js';
 import { createRoute } from '@hono/zod-openapi';
 import type { z } from 'zod';
-import { textOf } from '#shared/money/grid.ts';
 import { performanceData, performanceQuery } from '#shared/schema/api.ts';
-import { exact, isoFromMs, success } from '../../common/envelope.ts';
+import { isoFromMs, success } from '../../common/envelope.ts';
 import { readHistory, type History } from '../../reports/history.ts';
-import { performanceOf, type Part, type Performance } from '../../reports/performance.ts';
+import { performanceOf, type Performance } from '../../reports/performance.ts';
+import { figuresOf } from '../../reports/views.ts';
 import { nowMs, type App, type AppOptions } from '../context.ts';
 import { answers, denials, fails, secured } from '../describe.ts';
 import type { Guards } from '../guards.ts';
@@ -73,31 +72,3 @@ function viewOf({ period, metric }: Query, history: History, { fromMs, toMs, per
       return { ...common, ...figures[metric], timestamp };
   }
 }
-
-/** The figures by the metric to which they belong. */
-function figuresOf(found: Performance): Record<NonNullable<Query['metric']>, Partial<PerformanceData>> {
-  return {
-    pnl: {
-      total_pnl: amount(found.totalPnl),
-      fees: amount(found.fees),
-      win_rate: amountOrNull(found.winRate),
-      avg_trade_duration: found.averageDurationMs === null ? null : Math.round(found.averageDurationMs) / 1000,
-      profit_factor: amountOrNull(found.profitFactor),
-      attribution: {
-        families: found.families.map(partOf),
-        venues: found.venues.map(partOf),
-        symbols: found.symbols.map(partOf),
-      },
-    },
-    sharpe: { sharpe_ratio: amountOrNull(found.sharpeRatio), sortino_ratio: amountOrNull(found.sortinoRatio) },
-    volatility: { volatility: amountOrNull(found.volatility), max_drawdown: amount(found.maxDrawdown) },
-  };
-}
-
-const partOf = ({ name, pnl, operations }: Part): { name: string; pnl: number; operations: number } => ({
-  name,
-  pnl: amount(pnl),
-  operations,
-});
-const amount = (value: Decimal): number => exact(textOf(value));
-const amountOrNull = (value: Decimal | null): number | null => (value === null ? null : amount(value));

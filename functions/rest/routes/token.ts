@@ -1,6 +1,6 @@
 import { createRoute } from '@hono/zod-openapi';
 import { tokenData, tokenRequest } from '#shared/schema/api.ts';
-import { scopesOf } from '../../common/api-keys.ts';
+import { grantOf } from '../../common/api-keys.ts';
 import { success } from '../../common/envelope.ts';
 import { ApplicationError } from '../../common/errors.ts';
 import { nowMs, type App, type AppOptions } from '../context.ts';
@@ -20,8 +20,10 @@ export function mountToken(app: App, options: AppOptions, guards: Guards): void 
   });
   app.openapi(token, async (context) => {
     const { api_key, api_secret } = context.req.valid('json');
-    const scopes = await scopesOf(options.store.state, { apiKey: api_key, apiSecret: api_secret });
-    if (scopes === undefined) throw new ApplicationError(1001);
+    const pair = { apiKey: api_key, apiSecret: api_secret };
+    const grant = await grantOf(options.store.state, pair, nowMs(options));
+    if (grant === undefined) throw new ApplicationError(1001);
+    const { scopes } = grant;
     const issued = await options.authority.issue(api_key, scopes);
     const data = { token: issued.token, expires_in: issued.expiresIn, scopes: [...scopes] };
     return context.json(success(data, nowMs(options)), 200);

@@ -115,7 +115,10 @@ describe('envelope and headers', () => {
       method: 'OPTIONS',
       headers: { origin: 'http://desk.test', 'access-control-request-method': 'POST' },
     });
-    expect([preflight.status, preflight.headers.get('access-control-allow-methods')]).toEqual([204, 'GET,POST']);
+    expect([preflight.status, preflight.headers.get('access-control-allow-methods')]).toEqual([
+      204,
+      'GET,POST,PUT,DELETE',
+    ]);
   });
 
   it('writes amounts as numbers whose text is the exact decimal', async () => {
@@ -417,17 +420,27 @@ describe('documents', () => {
     const described = routes.map(({ method, path }) => `${method.toUpperCase()} ${path}`);
     expect(described.sort()).toMatchInlineSnapshot(`
       [
+        "DELETE /v1/keys/{id}",
         "GET /health",
         "GET /metrics",
         "GET /ready",
         "GET /v1/analytics/opportunities",
         "GET /v1/analytics/opportunities/{id}",
+        "GET /v1/analytics/performance",
+        "GET /v1/audit",
+        "GET /v1/config",
+        "GET /v1/config/versions",
         "GET /v1/docs",
+        "GET /v1/keys",
         "GET /v1/market/books/{exchange}/{symbol}",
+        "GET /v1/market/history",
         "GET /v1/market/prices",
         "GET /v1/openapi.json",
         "GET /v1/orders",
         "GET /v1/positions",
+        "GET /v1/risk/limits",
+        "GET /v1/risk/reports",
+        "GET /v1/risk/reports/{date}",
         "GET /v1/status",
         "GET /v1/trading/balances",
         "GET /v1/trading/operations",
@@ -435,8 +448,12 @@ describe('documents', () => {
         "GET /v1/trading/orders",
         "GET /v1/trading/positions",
         "POST /v1/auth/token",
+        "POST /v1/config/rollback",
+        "POST /v1/keys",
         "POST /v1/trading/start",
         "POST /v1/trading/stop",
+        "PUT /v1/config",
+        "PUT /v1/risk/limits",
       ]
     `);
     for (const { path, operation } of routes) {

@@ -21,12 +21,30 @@ const protectedRoutes = [
   ['GET', '/v1/trading/positions', 'read'],
   ['GET', '/v1/positions', 'read'],
   ['GET', '/v1/trading/balances', 'read'],
+  ['GET', '/v1/analytics/performance', 'read'],
+  ['GET', '/v1/market/history', 'read'],
+  ['GET', '/v1/config', 'read'],
+  ['PUT', '/v1/config', 'admin'],
+  ['GET', '/v1/config/versions', 'read'],
+  ['POST', '/v1/config/rollback', 'admin'],
+  ['GET', '/v1/risk/limits', 'read'],
+  ['PUT', '/v1/risk/limits', 'risk'],
+  ['GET', '/v1/risk/reports', 'read'],
+  ['GET', '/v1/risk/reports/2026-11-20', 'read'],
+  ['GET', '/v1/keys', 'admin'],
+  ['POST', '/v1/keys', 'admin'],
+  ['DELETE', '/v1/keys/x', 'admin'],
+  ['GET', '/v1/audit', 'admin'],
   ['POST', '/v1/trading/start', 'trade'],
   ['POST', '/v1/trading/stop', 'trade'],
 ] as const;
 
-const call = (method: string, path: string, token?: string) =>
-  method === 'GET' ? world.get(path, token) : world.post(path, undefined, token);
+const call = (method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, token?: string) =>
+  method === 'GET'
+    ? world.get(path, token)
+    : method === 'POST'
+      ? world.post(path, undefined, token)
+      : world.send(method, path, undefined, token);
 
 describe.each(protectedRoutes)('%s %s', (method, path, scope) => {
   it('is closed to everybody without a valid token', async () => {

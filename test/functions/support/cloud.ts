@@ -4,7 +4,7 @@ import {
   PutRecordsCommand,
   type KinesisClient,
 } from '@aws-sdk/client-kinesis';
-import { PutCommand } from '@aws-sdk/lib-dynamodb';
+import { PutCommand, type DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { command, type Command } from '#shared/schema/command.ts';
 import type { Config } from '#shared/schema/config.ts';
 import type { EngineEvent } from '#shared/schema/event.ts';
@@ -42,8 +42,12 @@ export type CloudUnderTest = {
   readonly tokenOf: (id: string, scopes?: readonly Scope[]) => Promise<string>;
   readonly get: (path: string, token?: string, headers?: Record<string, string>) => Promise<Answer>;
   readonly post: (path: string, body: unknown, token?: string) => Promise<Answer>;
+  /** Any other method. */
+  readonly send: (method: 'PUT' | 'DELETE', path: string, body: unknown, token?: string) => Promise<Answer>;
   readonly feed: (events: readonly EngineEvent[]) => Promise<void>;
   readonly sample: (samples: readonly MarketSample[]) => Promise<void>;
+  /** The state table's client, for what no endpoint would do. */
+  readonly client: DynamoDBDocumentClient;
   readonly say: (status: EngineStatus) => Promise<void>;
   /** Plays the engine: answers the next command with what `answer` makes of it. */
   readonly answerNext: (answer: (asked: Command) => EngineEvent) => Promise<Command>;
@@ -89,6 +93,7 @@ export async function startTestCloud(): Promise<CloudUnderTest> {
     config,
     clock,
     kinesis,
+    client,
     tokenOf: async (id, scopes = ['read', 'trade']) => (await authority.issue(id, scopes)).token,
     get: (path, token, headers = {}) => request(path, { headers: { ...bearer(token), ...headers } }),
     post: (path, body, token) =>
@@ -96,6 +101,12 @@ export async function startTestCloud(): Promise<CloudUnderTest> {
         method: 'POST',
         headers: { ...bearer(token), ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
         ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      }),
+    send: (method, path, body, token) =>
+      request(path, {
+        method,
+        headers: { ...bearer(token), ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       }),
     feed: async (events) => {
       const before = await cloud.projected(ENGINE);
