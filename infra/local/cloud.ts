@@ -18,10 +18,11 @@ import { tableDefinitions } from '#functions/common/tables.ts';
 import { Tally } from '#functions/common/tally.ts';
 import { createApp } from '#functions/rest/app.ts';
 import { knownMarkets } from '#functions/rest/known-markets.ts';
-import { opportunityOf, priceOf } from '#functions/rest/views.ts';
+import { priceOf } from '#functions/rest/views.ts';
 import { createMarketProjector } from '#functions/stream/market.ts';
 import { createProjector } from '#functions/stream/projector.ts';
 import { Hub } from '#functions/websocket/hub.ts';
+import { newsOf } from '#functions/websocket/news.ts';
 import { startEventSource, type EventSource, type EventSourceOptions } from './event-source.ts';
 import { ensureStreams, ensureTables, startDynamo, startKinesis, type Peer } from './peers.ts';
 import { jwtSecret } from './secrets.ts';
@@ -147,7 +148,7 @@ function startProjections(
     stream: config.streams.market,
     onSamples: (samples) => {
       markets.add(samples);
-      for (const sample of samples) hub.price(priceOf(sample));
+      for (const sample of samples) hub.publish({ channel: 'prices', data: priceOf(sample) });
     },
   });
   const source = (stream: string, handler: EventSourceOptions['handler']): EventSource =>
@@ -220,7 +221,10 @@ function chosenSecret(env: Readonly<Record<string, string | undefined>>): string
 }
 
 function announce(hub: Hub, events: readonly EngineEvent[]): void {
-  for (const event of events) if (event.kind === 'opportunity') hub.opportunity(opportunityOf(event));
+  for (const event of events) {
+    const news = newsOf(event);
+    if (news !== undefined) hub.publish(news);
+  }
 }
 
 /** Configured markets and those that samples came of: as many as the engine has instruments. */

@@ -1,5 +1,5 @@
 import type { StackProps } from 'aws-cdk-lib';
-import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { CfnOutput, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { AttributeType, BillingMode, ProjectionType, Table, TableEncryption } from 'aws-cdk-lib/aws-dynamodb';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
@@ -50,6 +50,7 @@ export class DataStack extends Stack {
     );
     this.stateTable = this.#table('State', { hash: 'pk', range: 'sk' }, settings);
     this.eventsTable = this.#table('Events', { hash: 'engine', range: 'sk' }, settings);
+    new CfnOutput(this, 'StateTableName', { value: this.stateTable.tableName });
     this.streams = {
       events: this.#stream('EventsStream', Duration.days(7), removalPolicy),
       market: this.#stream('MarketStream', Duration.days(1), removalPolicy),
