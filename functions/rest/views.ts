@@ -6,6 +6,9 @@ import type {
   operationData,
   operationView,
   OpportunityView,
+  OrderUpdate,
+  SystemView,
+  TradeView,
   opportunityData,
   orderView,
   positionView,
@@ -134,8 +137,13 @@ export function operationOf({ event, firstAtNs }: Entity<'operation'>): z.infer<
   };
 }
 
-export function orderOf({ event, firstAtNs }: Entity<'order'>): z.infer<typeof orderView> {
-  const { data } = event;
+export const orderOf = ({ event, firstAtNs }: Entity<'order'>): z.infer<typeof orderView> => ({
+  ...orderUpdateOf(event),
+  timestamp: isoFromNs(firstAtNs),
+});
+
+/** An order's state as it changes. */
+export function orderUpdateOf({ data, at }: EventOf<'order'>): OrderUpdate {
   return {
     order_id: data.client_order_id,
     venue_order_id: data.venue_order_id ?? null,
@@ -151,9 +159,25 @@ export function orderOf({ event, firstAtNs }: Entity<'order'>): z.infer<typeof o
     average_price: exactOrNull(data.average_price),
     status: data.status,
     reason: data.reason ?? null,
-    timestamp: isoFromNs(firstAtNs),
-    updated: isoFromNs(event.at),
+    updated: isoFromNs(at),
   };
+}
+
+/** What befalls the engine and its venues. */
+export function systemOf(
+  event: EventOf<'engine-started' | 'engine-stopped' | 'trading-state' | 'venue-status'>,
+): SystemView {
+  const common = { event: event.kind, engine: event.engine, exchange: null, timestamp: isoFromNs(event.at) };
+  switch (event.kind) {
+    case 'engine-started':
+      return { ...common, state: 'started', reason: `${event.data.mode}, version ${event.data.version}` };
+    case 'engine-stopped':
+      return { ...common, state: 'stopped', reason: event.data.reason };
+    case 'trading-state':
+      return { ...common, state: event.data.state, reason: event.data.reason };
+    case 'venue-status':
+      return { ...common, exchange: event.data.venue, state: event.data.status, reason: event.data.reason };
+  }
 }
 
 /** `mid`: the instrument's current mid, where there is one. */
@@ -197,7 +221,18 @@ export const balanceOf = ({ data, at }: EventOf<'balance'>): z.infer<typeof bala
 
 type FillView = z.infer<typeof operationData>['fills'][number];
 
-export function fillOf({ data, at }: EventOf<'fill'>, rates: Readonly<Record<string, string>>): FillView {
+export const fillOf = (event: EventOf<'fill'>, rates: Readonly<Record<string, string>>): FillView => ({
+  ...fillFactsOf(event),
+  contribution: contributionOf(event.data, rates),
+});
+
+/** A fill as it happens. */
+export const tradeOf = (event: EventOf<'fill'>): TradeView => ({
+  ...fillFactsOf(event),
+  operation: event.data.operation,
+});
+
+function fillFactsOf({ data, at }: EventOf<'fill'>): Omit<FillView, 'contribution'> {
   return {
     trade_id: data.trade_id,
     order_id: data.client_order_id,
@@ -209,7 +244,6 @@ export function fillOf({ data, at }: EventOf<'fill'>, rates: Readonly<Record<str
     fee_asset: data.fee_asset,
     liquidity: data.liquidity,
     timestamp: isoFromNs(at),
-    contribution: contributionOf(data, rates),
   };
 }
 

@@ -1,10 +1,10 @@
 import type { Clock, Timer } from '#shared/clock/clock.ts';
-import { socketRequest, type OpportunityView, type PriceView, type SocketRequest } from '#shared/schema/api.ts';
+import { socketRequest, type PriceView, type SocketRequest } from '#shared/schema/api.ts';
 import { demand, type Principal } from '../common/auth.ts';
 import { isoFromMs } from '../common/envelope.ts';
 import { ApplicationError, applicationErrors } from '../common/errors.ts';
 import { Peer, type PeerSocket } from './peer.ts';
-import { CHANNELS, type Channel, type Subscription, type Update } from './subscription.ts';
+import { CHANNELS, type Channel, type News, type Subscription, type Update } from './subscription.ts';
 
 export type HubOptions = {
   readonly clock: Clock;
@@ -29,8 +29,8 @@ const CARE_EVERY_MS = 50;
 /** RFC 6455 §7.4.1: a message that violates policy. */
 const POLICY_VIOLATION = 1008;
 const GOING_AWAY = 1001;
-/** In the contract, built by later parts. */
-const FUTURE_CHANNELS: ReadonlySet<string> = new Set(['orders', 'risk', 'trades', 'system']);
+/** In the contract; the engine publishes nothing yet that it could carry. */
+const FUTURE_CHANNELS: ReadonlySet<string> = new Set(['risk']);
 
 type History = { seq: number; readonly held: Update[] };
 
@@ -44,6 +44,9 @@ export class Hub {
   readonly #histories: Readonly<Record<Channel, History>> = {
     prices: { seq: 0, held: [] },
     opportunities: { seq: 0, held: [] },
+    orders: { seq: 0, held: [] },
+    trades: { seq: 0, held: [] },
+    system: { seq: 0, held: [] },
   };
   readonly #timer: { current: Timer };
 
@@ -76,26 +79,23 @@ export class Hub {
   }
 
   price(data: PriceView): void {
-    this.#publish('prices', (seq) => ({ channel: 'prices', seq, data }));
+    this.publish({ channel: 'prices', data });
   }
 
-  opportunity(data: OpportunityView): void {
-    this.#publish('opportunities', (seq) => ({ channel: 'opportunities', seq, data }));
+  /** Numbers it, holds it for who comes back, and sends it to who wants it. */
+  publish(news: News): void {
+    const history = this.#histories[news.channel];
+    history.seq += 1;
+    const update: Update = { ...news, seq: history.seq };
+    history.held.push(update);
+    if (history.held.length > (this.#options.replayMax ?? REPLAY_MAX)) history.held.shift();
+    for (const peer of this.#peers) peer.offer(update);
   }
 
   close(): void {
     this.#timer.current.cancel();
     for (const peer of this.#peers) peer.close(GOING_AWAY, 'server is stopping');
     this.#peers.clear();
-  }
-
-  #publish(channel: Channel, numbered: (seq: number) => Update): void {
-    const history = this.#histories[channel];
-    history.seq += 1;
-    const update = numbered(history.seq);
-    history.held.push(update);
-    if (history.held.length > (this.#options.replayMax ?? REPLAY_MAX)) history.held.shift();
-    for (const peer of this.#peers) peer.offer(update);
   }
 
   #handle(peer: Peer, request: SocketRequest): void {

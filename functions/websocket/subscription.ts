@@ -1,11 +1,27 @@
-import type { OpportunityView, PriceView } from '#shared/schema/api.ts';
+import type { OpportunityView, OrderUpdate, PriceView, SystemView, TradeView } from '#shared/schema/api.ts';
 
+type Views = {
+  readonly prices: PriceView;
+  readonly opportunities: OpportunityView;
+  readonly orders: OrderUpdate;
+  readonly trades: TradeView;
+  readonly system: SystemView;
+};
+export type Channel = keyof Views;
+/** What happened in a channel. */
+export type News = { [C in Channel]: { readonly channel: C; readonly data: Views[C] } }[Channel];
 /** One update of a channel, numbered within it. */
-export type Update =
-  | { readonly channel: 'prices'; readonly seq: number; readonly data: PriceView }
-  | { readonly channel: 'opportunities'; readonly seq: number; readonly data: OpportunityView };
-export type Channel = Update['channel'];
-export const CHANNELS: readonly Channel[] = ['prices', 'opportunities'];
+export type Update = News & { readonly seq: number };
+
+/** Channel → the type of its updates on the wire. */
+const updateTypes: Readonly<Record<Channel, string>> = {
+  prices: 'price_update',
+  opportunities: 'opportunity_update',
+  orders: 'order_update',
+  trades: 'trade_update',
+  system: 'system_update',
+};
+export const CHANNELS = Object.keys(updateTypes) as readonly Channel[];
 
 /** What one client wants of a channel. Absent: everything. */
 export type Subscription = {
@@ -21,6 +37,8 @@ export function wants({ channel, symbol, exchange, minProfit }: Subscription, up
   if (update.channel !== channel) return false;
   switch (update.channel) {
     case 'prices':
+    case 'orders':
+    case 'trades':
       return (
         (symbol === undefined || symbol === update.data.symbol) &&
         (exchange === undefined || exchange === update.data.exchange)
@@ -31,6 +49,9 @@ export function wants({ channel, symbol, exchange, minProfit }: Subscription, up
         (exchange === undefined || update.data.legs.some((leg) => leg.exchange === exchange)) &&
         (minProfit === undefined || profitOf(update.data) >= minProfit)
       );
+    case 'system':
+      // What concerns the engine concerns every exchange.
+      return exchange === undefined || update.data.exchange === null || exchange === update.data.exchange;
   }
 }
 
@@ -41,14 +62,20 @@ export function subjectOf(update: Update): string {
       return `prices ${update.data.exchange}:${update.data.symbol}`;
     case 'opportunities':
       return `opportunities ${update.data.id}`;
+    case 'orders':
+      return `orders ${update.data.order_id}`;
+    case 'trades':
+      // Each happens once: none is the later state of another.
+      return `trades ${update.data.exchange}:${update.data.symbol} ${update.data.trade_id}`;
+    case 'system':
+      return `system ${update.data.event} ${update.data.exchange ?? ''}`;
   }
 }
 
 /** The update as this subscriber sees it on the wire. */
-export function wireText(update: Update, id: string | undefined): string {
-  const symbol = update.data.symbol;
-  const type = update.channel === 'prices' ? 'price_update' : 'opportunity_update';
-  return JSON.stringify({ type, channel: update.channel, symbol, data: update.data, id, seq: update.seq });
+export function wireText({ channel, data, seq }: Update, id: string | undefined): string {
+  const symbol = 'symbol' in data ? data.symbol : undefined;
+  return JSON.stringify({ type: updateTypes[channel], channel, symbol, data, id, seq });
 }
 
 // Exact amounts are opaque until written out; a filter compares them as floats.

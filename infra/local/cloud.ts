@@ -148,7 +148,7 @@ function startProjections(
     stream: config.streams.market,
     onSamples: (samples) => {
       markets.add(samples);
-      for (const sample of samples) hub.publish({ channel: 'prices', data: priceOf(sample) });
+      for (const sample of samples) hub.price(priceOf(sample));
     },
   });
   const source = (stream: string, handler: EventSourceOptions['handler']): EventSource =>

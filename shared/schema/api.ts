@@ -337,6 +337,8 @@ export const orderView = z.object({
   timestamp: time,
   updated: time,
 });
+/** An order as the WebSocket tells of it: its latest state, without the time of its first. */
+export type OrderUpdate = Omit<z.infer<typeof orderView>, 'timestamp'>;
 export const ordersQuery = pageQuery.extend({
   status: orderStatus.optional(),
   symbol: z.string().max(128).optional(),
@@ -359,6 +361,8 @@ const fillView = z.object({
   /** What this fill did to the operation's profit, in the numeraire at the rates fixed with the plan; null where a rate is missing. */
   contribution: z.object({ base: decimal, quote: decimal, fee: decimal }).nullable(),
 });
+/** A fill as the WebSocket tells of it. */
+export type TradeView = Omit<z.infer<typeof fillView>, 'contribution'> & { readonly operation: string };
 export const operationData = operationView.extend({
   transitions: z.array(z.object({ state: operationState, reason: z.string().nullable(), timestamp: time })),
   orders: z.array(orderView),
@@ -450,6 +454,17 @@ export const statusData = z.object({
   pnl: z.object({ realised: decimal, fees: decimal }),
   publish: z.object({ journalled: z.int(), published: z.int(), lag_records: z.int(), lag_ms: z.number() }),
 });
+
+/** What the WebSocket tells of the engine and its venues. */
+export type SystemView = {
+  readonly event: 'engine-started' | 'engine-stopped' | 'trading-state' | 'venue-status';
+  readonly engine: string;
+  /** Null where the engine as a whole is meant. */
+  readonly exchange: string | null;
+  readonly state: string;
+  readonly reason: string;
+  readonly timestamp: string;
+};
 
 /** What a WebSocket client may say. */
 export const socketRequest = z.discriminatedUnion('type', [

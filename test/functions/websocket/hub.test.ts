@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import type { OpportunityView, PriceView, Scope } from '#shared/schema/api.ts';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
 import { Hub, type Connection } from '#functions/websocket/hub.ts';
+import { newsOf } from '#functions/websocket/news.ts';
 import { opportunityOf, priceOf } from '#functions/rest/views.ts';
-import { eventOf, opportunityData, sampleOf } from '../support/events.ts';
+import { eventOf, fillData, operationData, opportunityData, orderData, sampleOf } from '../support/events.ts';
 import { heardFrom, type Heard } from '../support/json.ts';
 
 /** A client whose network is a switch: what is sent while it is off stays in the buffer. */
@@ -73,7 +74,7 @@ describe('hub', () => {
     hub.price(price('A/B'));
     hub.price(price('C/D'));
     hub.price(price('A/B', '1.20'));
-    hub.opportunity(opportunity('o'));
+    hub.publish({ channel: 'opportunities', data: opportunity('o') });
     expect(client.inbox[0]).toEqual({ type: 'subscribed', channel: 'prices', symbol: 'A/B', id: 'mine', seq: 0 });
     expect(client.updates().map(({ seq, symbol, id, data }) => [seq, symbol, id, data.price])).toEqual([
       [1, 'A/B', 'mine', 1.1],
@@ -88,9 +89,101 @@ describe('hub', () => {
     const { hub } = world();
     const client = new Client(hub);
     client.say({ type: 'subscribe', channel: 'opportunities', min_profit: 7.5 });
-    hub.opportunity(opportunity('small', { notional: '5000' }));
-    hub.opportunity(opportunity('large', { notional: '6000.01' }));
+    hub.publish({ channel: 'opportunities', data: opportunity('small', { notional: '5000' }) });
+    hub.publish({ channel: 'opportunities', data: opportunity('large', { notional: '6000.01' }) });
     expect(client.updates().map(({ data }) => data.id)).toEqual(['large']);
+  });
+
+  it('tells of orders, trades and the system what the events say', () => {
+    const { hub } = world();
+    const client = new Client(hub);
+    for (const channel of ['orders', 'trades', 'system']) client.say({ type: 'subscribe', channel });
+    const started = { mode: 'paper' as const, epoch: 1, version: '0.1.0', config_hash: 'h', venues: [], families: [] };
+    const trading = { state: 'halted' as const, reason: 'lunch', by: 'me' };
+    for (const event of [
+      eventOf('engine-started', 1, { ...started, instruments: 2, routes: 3 }),
+      eventOf('venue-status', 2, { venue: 'binance', status: 'down', reason: 'gap' }),
+      eventOf('trading-state', 3, trading),
+      eventOf('order', 4, orderData('o-1', 'op-1')),
+      eventOf('fill', 5, fillData('t-1', 'op-1')),
+      eventOf('operation', 6, operationData('op-1')),
+      eventOf('engine-stopped', 7, { reason: 'asked' }),
+    ]) {
+      const news = newsOf(event);
+      if (news !== undefined) hub.publish(news);
+    }
+    const told = client.inbox
+      .slice(3)
+      .map(({ type, seq, data }) => ({ type, seq, data: JSON.parse(JSON.stringify(data)) }));
+    const timestamp = (seq: number): string => `2026-11-21T00:00:00.00${seq}Z`;
+    const system = (
+      seq: number,
+      at: number,
+      event: string,
+      exchange: string | null,
+      state: string,
+      reason: string,
+    ) => ({
+      type: 'system_update',
+      seq,
+      data: { event, engine: 'engine-1', exchange, state, reason, timestamp: timestamp(at) },
+    });
+    expect(told).toEqual([
+      system(1, 1, 'engine-started', null, 'started', 'paper, version 0.1.0'),
+      system(2, 2, 'venue-status', 'binance', 'down', 'gap'),
+      system(3, 3, 'trading-state', null, 'halted', 'lunch'),
+      {
+        type: 'order_update',
+        seq: 1,
+        data: expect.objectContaining({ order_id: 'o-1', status: 'submitted', updated: timestamp(4) }) as object,
+      },
+      {
+        type: 'trade_update',
+        seq: 1,
+        data: expect.objectContaining({ trade_id: 't-1', operation: 'op-1', price: 60000.1 }) as object,
+      },
+      system(4, 7, 'engine-stopped', null, 'stopped', 'asked'),
+    ]);
+    client.say({ type: 'resume', channel: 'system', from_seq: 3 });
+    expect(client.inbox.slice(-3).map(({ type, seq }) => `${type} ${seq}`)).toEqual([
+      'system_update 3',
+      'system_update 4',
+      'resumed 4',
+    ]);
+  });
+
+  it('filters orders, trades and the system by symbol and exchange', () => {
+    const { hub } = world({ isKnownVenue: () => true });
+    const client = new Client(hub);
+    client.say({ type: 'subscribe', channel: 'orders', symbol: 'A/B' });
+    client.say({ type: 'subscribe', channel: 'trades', exchange: 'okx' });
+    client.say({ type: 'subscribe', channel: 'system', exchange: 'okx' });
+    for (const instrument of ['binance:A/B', 'okx:C/D']) {
+      hub.publish(newsOf(eventOf('order', 1, orderData(instrument, 'op', { instrument })))!);
+      hub.publish(newsOf(eventOf('fill', 2, fillData(instrument, 'op', { instrument })))!);
+    }
+    for (const venue of ['binance', 'okx']) {
+      hub.publish(newsOf(eventOf('venue-status', 3, { venue, status: 'live', reason: '' }))!);
+    }
+    hub.publish(newsOf(eventOf('trading-state', 4, { state: 'active', reason: '', by: 'me' }))!);
+    const told = client.inbox.slice(3).map(({ type, seq }) => `${type} ${seq}`);
+    expect(told).toEqual(['order_update 1', 'trade_update 2', 'system_update 2', 'system_update 3']);
+  });
+
+  it('keeps every trade for a slow client, and the latest state of an order', () => {
+    const { hub, clock } = world();
+    const client = new Client(hub);
+    client.say({ type: 'subscribe', channel: 'orders' });
+    client.say({ type: 'subscribe', channel: 'trades' });
+    client.buffered = 70_000;
+    for (const step of [1, 2, 3]) {
+      hub.publish(newsOf(eventOf('order', step, orderData('o-1', 'op', { filled_qty: String(step) })))!);
+      hub.publish(newsOf(eventOf('fill', step, fillData(`t-${step}`, 'op')))!);
+    }
+    client.recover();
+    clock.runUntil(60e6);
+    const told = client.inbox.slice(2).map(({ type, seq }) => `${type} ${seq}`);
+    expect(told).toEqual(['trade_update 1', 'trade_update 2', 'order_update 3', 'trade_update 3']);
   });
 
   it('opens with a channel where the address says so', () => {
@@ -122,7 +215,7 @@ describe('hub', () => {
     ['text that is no JSON', '{"type":', 3001],
     ['an unknown type', { type: 'dance' }, 3001],
     ['an unknown channel', { type: 'subscribe', channel: 'gossip' }, 3001],
-    ['a channel that is not served yet', { type: 'subscribe', channel: 'orders' }, 2003],
+    ['a channel that is not served yet', { type: 'subscribe', channel: 'risk' }, 2003],
     ['an unknown symbol', { type: 'subscribe', channel: 'prices', symbol: 'X/Y' }, 2001],
     ['an unknown exchange', { type: 'subscribe', channel: 'prices', exchange: 'nowhere' }, 2002],
   ])('answers %s with its code, and closes after three in a row', (_, message, code) => {
