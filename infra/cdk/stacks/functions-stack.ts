@@ -82,9 +82,9 @@ export class FunctionsStack extends Stack {
     allow(this.projector, [state, eventsTable.tableArn], 'dynamodb:BatchWriteItem');
     allow(this.projector, [state], 'dynamodb:UpdateItem');
     allow(this.projector, [streams.events.streamArn], ...READ_STREAM);
-    allow(this.market, [state], 'dynamodb:BatchWriteItem', 'dynamodb:UpdateItem');
+    allow(this.market, [state], 'dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem');
     allow(this.market, [streams.market.streamArn], ...READ_STREAM);
-    allow(this.rest, [state, `${state}/index/by_list`], 'dynamodb:Query');
+    allow(this.rest, [state, `${state}/index/by_list`, eventsTable.tableArn], 'dynamodb:Query');
     allow(this.rest, [state], 'dynamodb:GetItem', 'dynamodb:UpdateItem');
     allow(this.rest, [jwtSecret.secretArn], 'secretsmanager:GetSecretValue');
     allow(this.rest, [streams.commands.streamArn], 'kinesis:PutRecord');

@@ -110,6 +110,21 @@ describe.each(both)('%s', (_name, { resources, validation }) => {
   });
 });
 
+it('lets each function at the tables that it uses', () => {
+  const reach = ofType(dev.resources, 'IAM::Policy')
+    .filter(({ stack }) => stack === 'functions')
+    .map((policy) => [placeOf(policy).split('/')[1], tablesOf(policy)]);
+  expect(Object.fromEntries(reach)).toEqual({
+    ProjectorRole: { 'dynamodb:BatchWriteItem': ['Events', 'State'], 'dynamodb:UpdateItem': ['State'] },
+    MarketRole: { 'dynamodb:GetItem': ['State'], 'dynamodb:Query': ['State'], 'dynamodb:UpdateItem': ['State'] },
+    RestRole: {
+      'dynamodb:GetItem': ['State'],
+      'dynamodb:Query': ['Events', 'State', 'State index'],
+      'dynamodb:UpdateItem': ['State'],
+    },
+  });
+});
+
 it('puts the engine on a host of its own or beside its like, never both', () => {
   const tenancy = (resources: readonly Resource[]): unknown =>
     (ofType(resources, 'EC2::LaunchTemplate')[0]?.Properties['LaunchTemplateData'] as { Placement?: unknown })
@@ -208,15 +223,19 @@ const READ_STREAM = [
 const LOG = ['logs:CreateLogStream', 'logs:PutLogEvents'];
 const KEY = ['kms:Decrypt', 'kms:GenerateDataKey'];
 const TRACE = ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'];
-const PROJECT = ['dynamodb:BatchWriteItem', 'dynamodb:UpdateItem', ...READ_STREAM, ...KEY, ...LOG];
 const ROLES = {
   'data/Archive/Role': [
     ...['kinesis:DescribeStream', 'kinesis:GetRecords', 'kinesis:GetShardIterator', 'kinesis:ListShards', ...KEY],
     ...['logs:PutLogEvents', 's3:AbortMultipartUpload', 's3:GetBucketLocation', 's3:GetObject', 's3:ListBucket'],
     ...['s3:ListBucketMultipartUploads', 's3:PutObject'],
   ],
-  'functions/ProjectorRole': [...PROJECT, 'sqs:SendMessage', ...TRACE],
-  'functions/MarketRole': [...PROJECT, 'sqs:SendMessage', ...TRACE],
+  'functions/ProjectorRole': [
+    ...['dynamodb:BatchWriteItem', 'dynamodb:UpdateItem', ...READ_STREAM, ...KEY, ...LOG, 'sqs:SendMessage', ...TRACE],
+  ],
+  'functions/MarketRole': [
+    ...['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem', ...READ_STREAM, ...KEY, ...LOG],
+    ...['sqs:SendMessage', ...TRACE],
+  ],
   'functions/RestRole': [
     ...['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem', 'kinesis:PutRecord', ...KEY, ...LOG],
     ...['secretsmanager:GetSecretValue', ...TRACE],
@@ -238,7 +257,7 @@ const ROLES = {
   ],
 };
 
-type Statement = { readonly Action: string | readonly string[] };
+type Statement = { readonly Action: string | readonly string[]; readonly Resource: unknown };
 type Document = { readonly Statement: readonly Statement[] };
 
 /** What each role may do, by its own policies; sorted, each action once. */
@@ -257,4 +276,22 @@ function actionsByRole(resources: readonly Resource[]): Readonly<Record<string, 
       return [placeOf(role), [...new Set(actions)].sort()];
     }),
   );
+}
+
+/** Which tables a policy reaches, action by action. */
+function tablesOf({ Properties }: Resource): Readonly<Record<string, readonly string[]>> {
+  const { Statement } = Properties['PolicyDocument'] as Document;
+  const pairs = Statement.flatMap(({ Action, Resource: reached }) =>
+    [Action].flat().flatMap((action) => [reached].flat().map((one) => [action, tableFrom(asText(one))] as const)),
+  );
+  const wanted = pairs.filter(([action]) => action.startsWith('dynamodb:'));
+  return Object.fromEntries(
+    wanted.map(([action]) => [action, wanted.filter(([other]) => other === action).map(([, table]) => table)]),
+  );
+}
+
+/** `State` of the import of its ARN from the data stack. */
+function tableFrom(imported: string): string {
+  const name = /ExportsOutputFnGetAtt(State|Events)[0-9A-F]{8}Arn/.exec(imported)?.[1] ?? imported;
+  return imported.includes('/index/by_list') ? `${name} index` : name;
 }
