@@ -39,7 +39,7 @@ export async function dailyReport(store: Store, date: string, nowMs: number): Pr
   const fromMs = startOf(date);
   if (first === undefined || date < dateOf(first) || fromMs > nowMs) return undefined;
 
-  const history = await readHistory(store, fromMs, fromMs + DAY_MS);
+  const history = await readHistory(store, { fromMs, toMs: fromMs + DAY_MS });
   const report = JSON.stringify(reportOf(store.engine, date, history, nowMs));
   if (isFinal(date, nowMs)) {
     await store.state.update(at.report(store.engine, date), {

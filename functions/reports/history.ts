@@ -21,11 +21,14 @@ const CONCURRENCY = 16;
 /** An operation that ended within the time may have begun before it: they live for seconds, a manual recovery for hours. */
 const LIFE_MAX_MS = 86_400_000;
 
-/** The operations that ended from `fromMs` (inclusive) to `toMs` (exclusive), with what each market contributed. Reads are bounded. */
-export async function readHistory(store: Store, fromMs: number, toMs: number): Promise<History> {
-  const begun = await store.operationsBegun({ fromMs: fromMs - LIFE_MAX_MS, toMs, max: OPERATIONS_MAX + 1 });
-  const truncated = begun.length > OPERATIONS_MAX;
-  const taken = begun.slice(0, OPERATIONS_MAX);
+/** The operations that ended from `fromMs` (inclusive) to `toMs` (exclusive), with what each market contributed: at most `max` are read. */
+export async function readHistory(
+  store: Store,
+  { fromMs, toMs, max = OPERATIONS_MAX }: { readonly fromMs: number; readonly toMs: number; readonly max?: number },
+): Promise<History> {
+  const begun = await store.operationsBegun({ fromMs: fromMs - LIFE_MAX_MS, toMs, max: max + 1 });
+  const truncated = begun.length > max;
+  const taken = begun.slice(0, max);
   const within = (ms: number): boolean => ms >= fromMs && ms < toMs;
   const ended = taken.filter(({ event }) => isOver(event) && within(msOf(event.at)));
 

@@ -43,7 +43,7 @@ export function mountPerformance(app: App, options: AppOptions, guards: Guards):
     const query = context.req.valid('query');
     const { days, bucketMs } = periods[query.period];
     const toMs = nowMs(options);
-    const history = await readHistory(options.store, toMs - days * DAY_MS, toMs);
+    const history = await readHistory(options.store, { fromMs: toMs - days * DAY_MS, toMs });
     const window = { fromMs: history.knownFromMs, toMs, bucketMs };
     const data = viewOf(query, history, { ...window, performance: performanceOf(history.outcomes, window) });
     return context.json(success(data, toMs), 200);

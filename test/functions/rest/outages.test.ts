@@ -158,3 +158,52 @@ describe('API Gateway', () => {
     }
   });
 });
+
+describe('audit', () => {
+  /** The real table, but for the entries from the given one on. */
+  function appWithoutEntriesFrom(first: number, sent: string[], logged: string[]): App {
+    const real = documentClient(dynamoClient({ endpoint: peer.url }));
+    let entries = 0;
+    const send = (command: Parameters<typeof real.send>[0]): Promise<unknown> => {
+      const { UpdateExpression = '' } = command.input as { readonly UpdateExpression?: string };
+      const isEntry = UpdateExpression.includes('#entry');
+      if (isEntry) entries += 1;
+      return isEntry && entries >= first ? Promise.reject(new Error('connection reset')) : real.send(command);
+    };
+    return createApp({
+      store: new Store({ send } as unknown as typeof real, names, 'engine-1'),
+      authority: createAuthority(SECRET, clock),
+      rateLimit: { perMinute: 1000, burst: 100 },
+      clock,
+      log: { ...silentLog, error: (event) => logged.push(event) },
+      tally: new Tally(),
+      sendCommand: async ({ kind }) => {
+        sent.push(kind);
+        throw new Error('nobody listens');
+      },
+      symbols: [],
+      venues: [],
+      corsOrigins: [],
+      addressOf: () => '127.0.0.1',
+      socketsOpen: () => 0,
+    });
+  }
+  const stop = async (app: App): Promise<number> => {
+    const headers = { authorization: `Bearer ${await token()}` };
+    const response = await app.request('/v1/trading/stop', { method: 'POST', headers });
+    const { code } = JSON.parse(await response.text()).error as { readonly code: number };
+    return code;
+  };
+
+  it('is written before anything is done: what cannot be audited is not done', async () => {
+    const [sent, logged]: [string[], string[]] = [[], []];
+    expect(await stop(appWithoutEntriesFrom(1, sent, logged))).toBe(5001);
+    expect(sent).toEqual([]);
+  });
+
+  it('leaves the answer as it is when the outcome cannot be written, and says so in the log', async () => {
+    const [sent, logged]: [string[], string[]] = [[], []];
+    expect(await stop(appWithoutEntriesFrom(2, sent, logged))).toBe(5002);
+    expect([sent, logged]).toEqual([['stop'], ['audit-incomplete']]);
+  });
+});
