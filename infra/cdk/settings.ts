@@ -24,6 +24,8 @@ const settingsSchema = z.object({
     .string()
     .default('')
     .transform((text) => text.split(',').filter((part) => part !== '')),
+  /** LocalStack-compatible endpoints cannot hold one; a deployment that others can reach must have it. */
+  firewall: z.enum(['on', 'off']).default('on'),
   /** Who is written to when something is wrong; nobody when empty. */
   alertEmail: z.union([z.email(), z.literal('')]).default(''),
   /** `data,functions` is what a LocalStack-compatible endpoint can hold. */
@@ -45,7 +47,11 @@ export function settingsFrom(app: App): Settings {
     }),
   );
   const result = settingsSchema.safeParse(given);
-  if (result.success) return result.data;
+  if (result.success) {
+    if (result.data.firewall === 'off' && isPrecious(result.data))
+      throw new BadInput('context firewall: "off" is for environment "dev" alone');
+    return result.data;
+  }
   const [issue] = result.error.issues;
   throw new BadInput(`context ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`);
 }
