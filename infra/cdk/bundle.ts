@@ -18,8 +18,10 @@ const englishOnly: Plugin = {
 /** The size of a bundle, and what it expects to find where it runs. */
 export type Bundle = { readonly bytes: number; readonly outside: readonly string[] };
 
-/** Makes one file of a Lambda's entry, with its map beside it. The runtime brings the SDK. */
-export async function bundle(entry: string, outDir: string): Promise<Bundle> {
+const SDK = ['@aws-sdk/*', '@smithy/*'];
+
+/** Makes one file of a Lambda's entry, with its map beside it. AWS's own runtime brings the SDK; others want it bundled. */
+export async function bundle(entry: string, outDir: string, sdk: 'of-the-runtime' | 'bundled'): Promise<Bundle> {
   const outfile = join(outDir, 'index.mjs');
   const { metafile } = await build({
     metafile: true,
@@ -34,7 +36,7 @@ export async function bundle(entry: string, outDir: string): Promise<Bundle> {
     mainFields: ['module', 'main'],
     sourcemap: 'linked',
     sourcesContent: false,
-    external: ['@aws-sdk/*', '@smithy/*'],
+    external: sdk === 'of-the-runtime' ? SDK : [],
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
     plugins: [englishOnly],
     logLevel: 'warning',
@@ -44,9 +46,9 @@ export async function bundle(entry: string, outDir: string): Promise<Bundle> {
   return { bytes: statSync(outfile).size, outside };
 }
 
-const [, script = '', entry, outDir] = process.argv;
+const [, script = '', entry, outDir, sdk] = process.argv;
 /** As a process of its own where the caller cannot wait for a promise. */
 if (script === fileURLToPath(import.meta.url) && entry !== undefined && outDir !== undefined) {
-  const { bytes } = await bundle(entry, outDir);
+  const { bytes } = await bundle(entry, outDir, sdk === 'bundled' ? sdk : 'of-the-runtime');
   process.stderr.write(`${relative('.', entry)}: ${bytes} bytes\n`);
 }

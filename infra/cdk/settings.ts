@@ -24,8 +24,8 @@ const settingsSchema = z.object({
     .string()
     .default('')
     .transform((text) => text.split(',').filter((part) => part !== '')),
-  /** LocalStack-compatible endpoints cannot hold one; a deployment that others can reach must have it. */
-  firewall: z.enum(['on', 'off']).default('on'),
+  /** LocalStack-compatible endpoints know no firewall and bring no SDK to the functions; a deployment that others can reach has both. */
+  endpoint: z.enum(['aws', 'emulated']).default('aws'),
   /** Who is written to when something is wrong; nobody when empty. */
   alertEmail: z.union([z.email(), z.literal('')]).default(''),
   /** `data,functions` is what a LocalStack-compatible endpoint can hold. */
@@ -48,8 +48,8 @@ export function settingsFrom(app: App): Settings {
   );
   const result = settingsSchema.safeParse(given);
   if (result.success) {
-    if (result.data.firewall === 'off' && isPrecious(result.data))
-      throw new BadInput('context firewall: "off" is for environment "dev" alone');
+    if (result.data.endpoint === 'emulated' && isPrecious(result.data))
+      throw new BadInput('context endpoint: "emulated" is for environment "dev" alone');
     return result.data;
   }
   const [issue] = result.error.issues;

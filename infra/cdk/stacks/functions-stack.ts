@@ -72,7 +72,7 @@ export class FunctionsStack extends Stack {
     this.#read('EventsToProjector', this.projector, data.streams.events);
     this.#read('SamplesToMarket', this.market, data.streams.market);
     this.api = this.#restApi();
-    if (settings.firewall === 'on') this.#protect(this.api);
+    if (settings.endpoint === 'aws') this.#protect(this.api);
     else acknowledge(this.api.deploymentStage, { 'AwsSolutions-APIG3': 'Of an endpoint on this machine' });
   }
 
@@ -101,7 +101,7 @@ export class FunctionsStack extends Stack {
     });
     const role = new Role(this, `${name}Role`, { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
     const lambda = new Lambda(this, name, {
-      code: bundled(entry),
+      code: bundled(entry, this.#props.settings.endpoint === 'aws' ? 'of-the-runtime' : 'bundled'),
       handler: 'index.handler',
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
@@ -222,16 +222,16 @@ function allow(to: Lambda, resources: readonly string[], ...actions: readonly st
 }
 
 /** The entry as one file. Synthesis cannot wait for a promise, so that another process makes it. */
-function bundled(entry: string): Code {
+function bundled(entry: string, sdk: 'of-the-runtime' | 'bundled'): Code {
   return Code.fromAsset(root, {
     assetHashType: AssetHashType.OUTPUT,
     bundling: {
       image: DockerImage.fromRegistry('never-used'),
       // Never run either: what is alike in words is bundled once, and the functions below are not words.
-      command: [entry],
+      command: [entry, sdk],
       local: {
         tryBundle: (outDir) => {
-          execFileSync(process.execPath, [bundler, join(root, entry), outDir], {
+          execFileSync(process.execPath, [bundler, join(root, entry), outDir, sdk], {
             stdio: ['ignore', 'inherit', 'inherit'],
           });
           return true;

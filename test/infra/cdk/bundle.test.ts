@@ -13,7 +13,7 @@ const OTHERS = 300_000;
 describe('bundles', () => {
   it.each(globSync('functions/**/*.lambda.ts'))('%s is small, and one file with its map', async (entry) => {
     const outDir = join(dir, basename(entry));
-    const { bytes, outside } = await bundle(entry, outDir);
+    const { bytes, outside } = await bundle(entry, outDir, 'of-the-runtime');
     expect(bytes).toBeLessThan(LIMITS[basename(entry)] ?? OTHERS);
     const text = readFileSync(join(outDir, 'index.mjs'), 'utf8');
     expect(text.trimEnd()).toMatch(/\/\/# sourceMappingURL=index[.]mjs[.]map$/);

@@ -26,7 +26,7 @@ describe('settings', () => {
     [{ stacks: 'data,functions,desk' }, /^context stacks[.]2: .*"dashboard"/],
     [{ stacks: '' }, /^context stacks[.]0: /],
     [{ venues: '' }, /^context venues: at least one/],
-    [{ firewall: 'off', environment: 'staging' }, /^context firewall: "off" is for environment "dev"/],
+    [{ endpoint: 'emulated', environment: 'staging' }, /^context endpoint: "emulated" is for environment "dev"/],
   ])('refuse %j by name', (context, message) => {
     expect(() => settings(context)).toThrow(message);
   });
