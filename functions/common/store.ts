@@ -140,6 +140,15 @@ export class Store {
     };
   }
 
+  /** The fills of an operation alone. */
+  async fillsOf(operation: string): Promise<readonly EventOf<'fill'>[]> {
+    const items = await this.state.queryAll(at.operation(this.engine, operation).pk, {
+      KeyConditionExpression: 'pk = :pk AND begins_with(sk, :fill)',
+      ExpressionAttributeValues: { ':fill': at.fill(this.engine, operation, '').sk },
+    });
+    return items.map((item) => eventOf<'fill'>(item));
+  }
+
   async positions(): Promise<readonly EventOf<'position'>[]> {
     const items = await this.state.queryAll(at.position(this.engine, '').pk);
     return items.map((item) => eventOf<'position'>(item));

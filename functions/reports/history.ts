@@ -17,7 +17,7 @@ export type History = {
 
 const OPERATIONS_MAX = 2_000;
 /** Partitions that are read at the same time. */
-const CONCURRENCY = 16;
+const CONCURRENCY = 32;
 /** An operation that ended within the time may have begun before it: they live for seconds, a manual recovery for hours. */
 const LIFE_MAX_MS = 86_400_000;
 
@@ -54,7 +54,7 @@ const isOver = ({ data: { state, pnl } }: EventOf<'operation'>): boolean =>
 
 async function outcomeOf(store: Store, { event, firstAtNs }: Entity<'operation'>): Promise<Outcome> {
   const { id, type, pnl, rates } = event.data;
-  const found = await store.operation(id);
+  const fills = await store.fillsOf(id);
   const valued = decimalsFrom(rates);
   return {
     id,
@@ -63,7 +63,7 @@ async function outcomeOf(store: Store, { event, firstAtNs }: Entity<'operation'>
     endedAtMs: msOf(event.at),
     pnl: decimalFrom(pnl?.realised ?? '0'),
     fees: decimalFrom(pnl?.fees ?? '0'),
-    shares: (found?.fills ?? []).flatMap((fill) => shareOf(fill, valued)),
+    shares: fills.flatMap((fill) => shareOf(fill, valued)),
   };
 }
 

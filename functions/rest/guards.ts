@@ -16,6 +16,8 @@ export type Guards = {
   readonly anyone: MiddlewareHandler<AppEnv>;
 };
 
+/** Methods that change nothing. */
+const READS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 const VERSIONS: ReadonlySet<string> = new Set(['1.0']);
 
 export function createGuards(options: AppOptions, admit: (principal: string) => Promise<Admission>): Guards {
@@ -37,7 +39,7 @@ export function createGuards(options: AppOptions, admit: (principal: string) => 
         demand(principal, wanted);
         context.set('principal', principal);
         for (const [name, value] of Object.entries(headers)) context.header(name, value);
-        await (context.req.method === 'GET' ? next() : audited(context, next));
+        await (READS.has(context.req.method) ? next() : audited(context, next));
       }),
     anyone: createMiddleware<AppEnv>(async (context, next) => {
       const headers = await limited(`address:${options.addressOf(context)}`);

@@ -119,6 +119,7 @@ describe('audit', () => {
     await world.post('/v1/trading/stop', { reason: 'audited' }, admin);
     await asked;
     await world.get('/v1/keys', admin);
+    await fetch(`${world.cloud.apiUrl}/v1/keys`, { method: 'HEAD', headers: { authorization: `Bearer ${admin}` } });
 
     const lines = (await entriesOf()).map(({ action, phase, status, code }) => [action, phase, status, code]);
     expect(lines.reverse()).toEqual([

@@ -95,6 +95,14 @@ describe('outages', () => {
     expect(await ask(appOn({ secret: 'short' }), '/v1/market/prices')).toMatchObject({ status: 500, code: 5003 });
   });
 
+  it('say 404/2003 of a configuration that nobody has stored or started with', async () => {
+    for (const path of ['/v1/config', '/v1/risk/limits']) {
+      expect(await ask(appOn(), path)).toMatchObject({ status: 404, code: 2003 });
+    }
+    const { data } = JSON.parse((await ask(appOn(), '/v1/config/versions')).text) as { data: unknown };
+    expect(data).toEqual({ versions: [], next_cursor: null });
+  });
+
   it('show nothing of a bug to the caller and all of it to the log', async () => {
     const logged: string[] = [];
     const app = appOn({
