@@ -573,13 +573,17 @@ function place(order: OrderTicket, context: AccountContext): Call<Placed> {
   );
 }
 
-const TAKEN: ReadonlySet<string> = new Set(['placed', 'partiallyFilled', 'filled']);
+const IDLE = 'iocWouldNotExecute';
+const TAKEN: ReadonlySet<string> = new Set(['placed', 'partiallyFilled', 'filled', IDLE]);
 
-/** What executed at once is in the answer, without its fees: these come with the fills. */
+/**
+ * What executed at once is in the answer, without its fees: these come with the fills. An immediate order that found nothing is rejected in the venue's words;
+ * to us it has ended by its terms, as the feed says too.
+ */
 function placedOf(order: OrderTicket, sendStatus: z.infer<typeof sent>['sendStatus']): Answer<Placed> {
   const { status, order_id: venueOrderId, receivedTime, orderEvents = [] } = sendStatus;
   // `filled` refuses a cancel, not an order.
-  if (!TAKEN.has(status)) return refusalFrom(status);
+  if (!TAKEN.has(status) || (status === IDLE && venueOrderId === undefined)) return refusalFrom(status);
   if (venueOrderId === undefined) return refused('in-doubt', status, 'an order was taken without an id');
   const executions = orderEvents.filter(({ type }) => type === 'EXECUTION');
   const filled = executions.reduce((sum, { amount }) => sum.plus(amount ?? 0), new Decimal(0));
