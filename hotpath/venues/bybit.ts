@@ -652,8 +652,8 @@ function unified(): Account {
 }
 
 const RECEIVE_WINDOW_MS = '5000';
-/** After so long without the private socket its orders end: the venue takes 3 to 300. */
-const DISCONNECTED_SECONDS = 10;
+/** After so long without the private socket its orders end: the least that the venue takes, of 3 to 300. */
+const DISCONNECTED_SECONDS = 3;
 /** Clocks differ: fills of an order are asked for from a little before it was sent. */
 const SENT_SLACK_MS = 60_000;
 const AUTH_VALID_MS = 10_000;

@@ -296,8 +296,8 @@ describe('bybit keys and money', () => {
   it('are guarded by a switch for contracts and for spot', () => {
     const armed = deadMan.kind === 'disconnect' ? deadMan.arm!(context) : [];
     expect(armed.map((call) => fieldsOf(call))).toEqual([
-      { timeWindow: 10, product: 'DERIVATIVES' },
-      { timeWindow: 10, product: 'SPOT' },
+      { timeWindow: 3, product: 'DERIVATIVES' },
+      { timeWindow: 3, product: 'SPOT' },
     ]);
     expect(events!.subscribe([], context, '').join()).toContain('dcp.spot');
   });
