@@ -48,7 +48,7 @@ const contractListing = (symbol: string, venueSymbol: string, contractSize: stri
 
 /**
  * KuCoin, the unified account: REST on one host for spot and futures (lists and polled books on the older hosts), public pushes without a token, private
- * ones by a token, orders on a socket of their own.
+ * ones by a token, orders on a socket of their own. Of the classic generation spot books alone are here, for clients that know no other.
  * @see https://www.kucoin.com/docs-new
  */
 export const simulated: SimulatedVenue = {
@@ -60,6 +60,7 @@ export const simulated: SimulatedVenue = {
     'x-push-futures.kucoin.com': '/push/FUTURES',
     'wsapi-push.kucoin.com': '/push/UNIFIED',
     'wsapi.kucoin.com': '/trade',
+    'ws-api-spot.kucoin.com': '/classic',
   },
   listings: [
     ...spotListings({
@@ -84,7 +85,7 @@ type TradeType = 'SPOT' | 'FUTURES';
 type PushSocket = {
   readonly client: Client;
   /** UNIFIED: the private one. */
-  readonly product: TradeType | 'UNIFIED';
+  readonly product: TradeType | 'UNIFIED' | 'CLASSIC';
   /** `channel:symbol` of public subscriptions, channels of private ones. */
   readonly topics: Set<string>;
   readonly account: Account | undefined;
@@ -190,7 +191,8 @@ class KuCoin implements VenueDialect {
     const { route, query } = splitPath(path);
     const fields = fieldsOf(query);
     if (route.startsWith('/trade/v1/private')) return this.#tradeSession(client, fields);
-    const product = /^\/push\/(SPOT|FUTURES|UNIFIED)\/?$/.exec(route)?.[1] as PushSocket['product'] | undefined;
+    if (/^\/classic\/?$/.test(route)) return this.#classicConnection(client);
+    const product = /^\/push\/(SPOT|FUTURES|UNIFIED)\/?$/.exec(route)?.[1] as TradeType | 'UNIFIED' | undefined;
     const account = product === 'UNIFIED' ? this.#tokens.get(fields.get('token') ?? '') : undefined;
     if (product === undefined || (product === 'UNIFIED' && account === undefined)) return undefined;
     const socket: PushSocket = { client, product, topics: new Set(), account, spokeMs: this.#exchange.nowMs() };
@@ -209,10 +211,41 @@ class KuCoin implements VenueDialect {
     };
   }
 
+  /** Spot books as they were before: deltas alone, the first state by REST. Texts, and acknowledged by type. */
+  #classicConnection(client: Client): Connection {
+    const socket: PushSocket = {
+      client,
+      product: 'CLASSIC',
+      topics: new Set(),
+      account: undefined,
+      spokeMs: this.#exchange.nowMs(),
+    };
+    this.#pushed.add(socket);
+    client.send(`{"id":"${this.#session()}","type":"welcome"}`);
+    return {
+      markets: ['spot'],
+      message: (text) => {
+        socket.spokeMs = this.#exchange.nowMs();
+        const message = fieldsOfJson(objectOf(text));
+        const [id, type, topic = ''] = ['id', 'type', 'topic'].map((name) => message?.get(name));
+        const symbols = topic.replace(/^\/market\/level2:/, '').split(',');
+        if (type === 'ping') client.send(JSON.stringify({ id, type: 'pong' }));
+        else if (topic.startsWith('/market/level2:') && (type === 'subscribe' || type === 'unsubscribe')) {
+          for (const symbol of symbols) socket.topics[type === 'subscribe' ? 'add' : 'delete'](`obu:${symbol}`);
+          client.send(JSON.stringify({ id, type: 'ack' }));
+        } else client.send(JSON.stringify({ id, type: 'error', code: 404, data: `topic ${topic} is not found` }));
+      },
+      closed: () => {
+        this.#pushed.delete(socket);
+      },
+    };
+  }
+
   request(request: HttpRequest): HttpReply {
     const { route, query } = splitPath(request.path);
     const fields = fieldsOf(query);
     try {
+      if (route === '/api/v1/bullet-public') return reply(classicServer(request.headers['host'] ?? ''));
       const open = this.#public(route, fields);
       if (open !== undefined) return reply(open);
       const account = this.#authorise(request);
@@ -276,16 +309,26 @@ class KuCoin implements VenueDialect {
 
   /** Sends what changed; a gap loses the frame but not its numbers. */
   #flush(listing: Listing): void {
-    const frame = this.#books[listing.index]!.advance(this.#exchange.nowMs());
+    const feed = this.#books[listing.index]!;
+    const nowMs = this.#exchange.nowMs();
+    const frame = feed.advance(nowMs);
     if (frame === undefined) return;
     const listeners = this.#hearing(listing, 'obu');
-    if (listeners.length === 0 || this.#options.faults.take('gap', 'kucoin', listing.market) !== undefined) return;
+    const classic = this.#hearing(listing, 'obu', 'CLASSIC');
+    if (listeners.length + classic.length === 0) return;
+    if (this.#options.faults.take('gap', 'kucoin', listing.market) !== undefined) return;
     const bytes = bytesOf(frame);
     for (const socket of listeners) socket.client.send(bytes);
+    if (classic.length === 0) return;
+    const text = feed.classic(nowMs);
+    for (const socket of classic) socket.client.send(text);
   }
 
-  #hearing(listing: Listing, channel: string): readonly PushSocket[] {
-    const product = tradeTypeOf(listing);
+  #hearing(
+    listing: Listing,
+    channel: string,
+    product: PushSocket['product'] = tradeTypeOf(listing),
+  ): readonly PushSocket[] {
     const topic = `${channel}:${listing.venueSymbol}`;
     return [...this.#pushed].filter((socket) => socket.product === product && socket.topics.has(topic));
   }
@@ -829,6 +872,20 @@ class KuCoin implements VenueDialect {
   }
 }
 
+/** Whoever asked a simulator is led back to it. */
+const classicServer = (host: string): unknown => ({
+  token: 'public',
+  instanceServers: [
+    {
+      endpoint: `${host === '' ? 'wss:/' : `ws://${host}`}/ws-api-spot.kucoin.com/`,
+      encrypt: host === '',
+      protocol: 'websocket',
+      pingInterval: 18_000,
+      pingTimeout: 10_000,
+    },
+  ],
+});
+
 const utf8 = new TextEncoder();
 /** Push sockets send their text in binary frames. */
 const bytesOf = (text: string): Uint8Array => utf8.encode(text);
@@ -991,6 +1048,8 @@ class BookFeed {
   readonly #engine: MatchingEngine;
   readonly #view: DepthView;
   #sequence: number;
+  /** Of the last `advance`. */
+  #first = 0;
 
   constructor(listing: Listing, engine: MatchingEngine) {
     this.listing = listing;
@@ -1007,8 +1066,29 @@ class BookFeed {
     const last = this.#now();
     if (last < first) return undefined;
     this.#sequence = last;
+    this.#first = first;
     const { bidChanges: bids, askChanges: asks } = this.#view;
     return this.#frame('delta', { first, bids, asks }, nowMs);
+  }
+
+  /** What the last `advance` found, in the classic form: each change with its number. */
+  classic(nowMs: number): string {
+    const { venueSymbol: symbol } = this.listing;
+    const changes = (flat: FlatLevels): unknown =>
+      (JSON.parse(levelsText(this.listing, flat)) as string[][]).map((level) => [...level, String(this.#sequence)]);
+    const { bidChanges, askChanges } = this.#view;
+    return JSON.stringify({
+      type: 'message',
+      topic: `/market/level2:${symbol}`,
+      subject: 'trade.l2update',
+      data: {
+        changes: { asks: changes(askChanges), bids: changes(bidChanges) },
+        sequenceEnd: this.#sequence,
+        sequenceStart: this.#first,
+        symbol,
+        time: nowMs,
+      },
+    });
   }
 
   /** At the number that the deltas are at. */
