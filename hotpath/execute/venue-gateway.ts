@@ -57,6 +57,7 @@ const PATIENCE: GatewayPatience = {
   deadManMs: 60_000,
 };
 const CANCEL_ATTEMPTS_MAX = 5;
+const QUERY_ATTEMPTS_MAX = 3;
 const FILL_ATTEMPTS_MAX = 5;
 const CANCEL_ALL_ROUNDS_MAX = 5;
 const CANCEL_ALL_WAIT_MS = 300;
@@ -442,9 +443,10 @@ export class VenueGateway implements OrderGateway {
     if (isAsked) return;
     this.counts.probes += 1;
     const { query } = this.client.setup.account.rest;
-    this.client.ask(
-      (context) => query(refOf(tracked), context),
-      { name: 'query', priority: 'order' },
+    this.client.persist<OrderState>(
+      (told) =>
+        this.client.ask((context) => query(refOf(tracked), context), { name: 'query', priority: 'order' }, told),
+      QUERY_ATTEMPTS_MAX,
       (outcome) => {
         const over = (): 'aloud' | 'silently' | undefined => {
           const wanted = this.#looking.get(clientOrderId);

@@ -549,6 +549,8 @@ function accountOf(id: 'spot' | 'swap', wallet: 'exchange' | 'margin'): Account 
     refuses,
     limits: {
       buckets: { orders: { units: 1_000, windowMs: 300_000 }, requests: { units: 90, windowMs: 60_000 } },
+      // "nonce: small" answers whoever is overtaken.
+      serial: true,
     },
     rest: {
       place,

@@ -1280,6 +1280,8 @@ const account: Account = {
      * @see https://docs.kraken.com/api/docs/guides/spot-ratelimits
      */
     buckets: { rest: { units: 20, windowMs: 40_000 }, trading: { units: 125, windowMs: 53_500 } },
+    // "Invalid nonce" answers whoever is overtaken.
+    serial: true,
   },
   rest: {
     place,

@@ -16,7 +16,7 @@ import { BadInput } from '#shared/assert.ts';
 import type { ClientOrderId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Qty } from '#shared/money/grid.ts';
-import { textOf } from '#shared/money/grid.ts';
+import { lotQty, textOf } from '#shared/money/grid.ts';
 import { AccountSimulation, listedOf } from '#test/support/account-simulation.ts';
 import { CREDENTIALS } from '#test/support/account-rig.ts';
 import { fixturesOf } from '#test/support/venue-fixture.ts';
@@ -364,7 +364,7 @@ describe.each(SIMULATED)('$name on the simulator', ({ venue, account, listed }) 
       'rejected insufficient-funds',
     );
     if (minQty.gt(lot) || minNotional.gt(0)) {
-      const small = minQty.gt(lot) ? minQty.minus(lot) : Decimal.max(minQty, lot);
+      const small = minQty.gt(lot) ? lotQty(minQty.minus(lot), lot) : Decimal.max(minQty, lot);
       if (minQty.gt(lot) || small.times(unit).lt(minNotional)) {
         expect(sim.send(sim.order({ qty: small as Qty })).at(-1)).toBe('rejected below-minimum');
       }

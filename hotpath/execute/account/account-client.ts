@@ -20,6 +20,7 @@ import type {
   Reply,
 } from '../../venues/venue-account.ts';
 import { Redaction } from './redaction.ts';
+import { RequestLine } from './request-line.ts';
 
 /** What I/O needs of the world: all of it is passed in, so that a run can be repeated. */
 export type Outside = {
@@ -40,6 +41,8 @@ export type AccountSetup = {
   readonly via?: string;
   /** The share of every limit that is kept for cancels and hedges. */
   readonly reserved: number;
+  /** Shared by the accounts of one key; one of its own when absent. */
+  readonly line?: RequestLine;
 };
 
 export type AskOptions = {
@@ -94,7 +97,7 @@ export class AccountClient {
   /** Refusals whose code no table has. */
   unlisted = 0;
   #facts: Readonly<Record<string, string>> = {};
-  #nonce = 0;
+  readonly #line: RequestLine;
   /** Venue's clock less ours, milliseconds. */
   #offsetMs = 0;
   #resyncedNs = Number.NEGATIVE_INFINITY;
@@ -103,6 +106,7 @@ export class AccountClient {
   constructor(setup: AccountSetup, { transport, clock, random, logger }: Outside) {
     const { apiKey, secret, passphrase } = setup.credentials;
     this.setup = setup;
+    this.#line = setup.line ?? new RequestLine();
     this.clock = clock;
     this.random = random;
     this.transport = transport;
@@ -133,9 +137,9 @@ export class AccountClient {
   context(): AccountContext {
     const nowMs = this.nowMs();
     // Of our own clock: the estimate of theirs may go back.
-    this.#nonce = Math.max(this.#nonce + 1, Math.floor(this.clock.unixMs(this.clock.now()) * 1_000));
+    const nonce = this.#line.nonce(this.clock.unixMs(this.clock.now()) * 1_000);
     const { credentials, marginMode, leverage } = this.setup;
-    return { credentials, nowMs, nonce: this.#nonce, facts: this.#facts, marginMode, leverage };
+    return { credentials, nowMs, nonce, facts: this.#facts, marginMode, leverage };
   }
 
   /**
@@ -147,7 +151,10 @@ export class AccountClient {
     const admission = this.limiter.submit({
       priority,
       weight: fresh.weight,
-      run: () => this.#send(fresh ?? make(this.context()), options, done),
+      run: () => {
+        if (this.setup.account.limits.serial === true) this.#sendInLine(make, options, done);
+        else this.#send(fresh ?? make(this.context()), options, done);
+      },
       drop: () => done({ kind: 'unsent', why: 'too-late' }),
       ...(withinMs === undefined ? {} : { withinMs }),
     });
@@ -333,7 +340,11 @@ export class AccountClient {
     );
   }
 
-  #send<T>(call: Call<T>, options: AskOptions, done: (outcome: Outcome<T>) => void): void {
+  #sendInLine<T>(make: Made<T>, options: AskOptions, done: (outcome: Outcome<T>) => void): void {
+    this.#line.enter(options.priority, (leave) => this.#send(make(this.context()), options, done, leave));
+  }
+
+  #send<T>(call: Call<T>, options: AskOptions, done: (outcome: Outcome<T>) => void, leave?: () => void): void {
     const { account, via } = this.setup;
     const whole = /^https?:/.test(call.path);
     const request = {
@@ -344,6 +355,7 @@ export class AccountClient {
       ...(call.body === undefined ? {} : { body: call.body }),
     };
     this.transport.request(request, (result) => {
+      leave?.();
       if (result.kind === 'failure') {
         this.logger.warn('account-request-failed', { ...this.name, request: options.name, cause: result.cause });
         done({ kind: 'failed', cause: result.cause });
