@@ -35,6 +35,7 @@ import {
   checked,
   codesOf,
   decimalOrZero,
+  decimalOrZeroOf,
   decimalText,
   frameText,
   hmac,
@@ -896,7 +897,7 @@ const spotOrder = z
     'canceled-at': timeText,
   })
   .transform((order): OrderState => {
-    const filled = decimalOrZero.parse(order['filled-amount'] ?? order['field-amount']);
+    const filled = decimalOrZeroOf(order['filled-amount'] ?? order['field-amount']);
     const times = [order['created-at'], order['finished-at'], order['canceled-at']].filter((time) => time > 0);
     return {
       venueSymbol: order.symbol,
@@ -1370,20 +1371,20 @@ const spotOrderEvent = z
     lastActTime: timeText,
   })
   .transform((order): OrderState => {
-    const qty = decimalOrZero.parse(order.orderSize ?? order.orderValue);
+    const qty = decimalOrZeroOf(order.orderSize ?? order.orderValue);
     const filled =
       order.execAmt !== undefined && order.execAmt !== null
-        ? decimalOrZero.parse(order.execAmt)
+        ? decimalOrZeroOf(order.execAmt)
         : order.remainAmt === undefined || order.remainAmt === null
           ? amountOf(0)
-          : qty.minus(decimalOrZero.parse(order.remainAmt));
+          : qty.minus(decimalOrZeroOf(order.remainAmt));
     const times = [order.lastActTime, order.tradeTime, order.orderCreateTime].filter((time) => time > 0);
     return {
       venueSymbol: order.symbol,
       clientOrderId: order.clientOrderId ?? '',
       venueOrderId: order.orderId,
       ...spotStateOf(order.orderStatus, order.type),
-      ...(order.type.endsWith('-market') ? {} : { price: decimalOrZero.parse(order.orderPrice) }),
+      ...(order.type.endsWith('-market') ? {} : { price: decimalOrZeroOf(order.orderPrice) }),
       qty,
       filled,
       timeMs: times[0] ?? NaN,
@@ -1442,8 +1443,8 @@ function spotBalanceEvents(data: unknown): readonly AccountEvent[] {
   if (typeof currency !== 'string' || typeof balance !== 'string' || typeof available !== 'string') return [];
   const state = {
     asset: currency.toUpperCase(),
-    total: decimalOrZero.parse(balance),
-    available: decimalOrZero.parse(available),
+    total: decimalOrZeroOf(balance),
+    available: decimalOrZeroOf(available),
   };
   return [{ kind: 'balance', balance: state }];
 }

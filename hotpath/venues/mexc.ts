@@ -33,6 +33,7 @@ import {
   checked,
   codesOf,
   decimalOrZero,
+  decimalOrZeroOf,
   decimalText,
   frameText,
   hmac,
@@ -1523,7 +1524,7 @@ const futuresAsset = z
     total:
       equity === undefined || equity === null
         ? availableBalance.plus(frozenBalance).plus(positionMargin)
-        : decimalOrZero.parse(equity).minus(unrealized),
+        : decimalOrZeroOf(equity).minus(unrealized),
     available: availableBalance,
   }));
 
