@@ -885,6 +885,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   126006: 'not-allowed',
   126007: 'not-allowed',
   126009: 'not-allowed',
+  126011: 'not-allowed',
   126013: 'insufficient-funds',
   126015: 'not-allowed',
   126022: 'price-out-of-band',
@@ -1510,6 +1511,7 @@ const pushed = z.object({
   result: z.unknown().optional(),
   code: z.string().optional(),
   msg: z.string().nullish(),
+  reason: z.string().nullish(),
 });
 
 /** By the beginning of a topic: what follows its point is the account type. */
@@ -1522,13 +1524,15 @@ const EVENT_OF: Readonly<Record<string, (body: unknown) => AccountEvent>> = {
 
 function decodeEvents(frame: Uint8Array): readonly AccountEvent[] {
   const text = frameText(frame);
-  const { T: topic = '', d, type, result, code, msg } = checked(pushed, jsonOf(text), 'kucoin private frame');
+  const { T: topic = '', d, type, result, code, msg, reason } = checked(pushed, jsonOf(text), 'kucoin private frame');
   const [channel = ''] = topic.split('.');
   if (Object.hasOwn(EVENT_OF, channel)) return [EVENT_OF[channel]!(d)];
   if (type === 'pong') return [{ kind: 'pong' }];
-  if (result === false || type === 'error' || (code !== undefined && code !== SUCCESS_CODE))
-    return [{ kind: 'error', refusal: refused(meansOf(code ?? '', msg ?? ''), code ?? '', msg ?? text) }];
-  return [];
+  if (result !== false && type !== 'error' && (code === undefined || code === SUCCESS_CODE)) return [];
+  const words = msg ?? reason ?? text;
+  // A subscription that is refused without a code was wrong.
+  const meaning = code === undefined ? 'invalid-order' : meansOf(code, words);
+  return [{ kind: 'error', refusal: refused(meaning, code ?? '', words) }];
 }
 
 /** Orders, fills, balances and positions of both markets. One channel a subscription. */
