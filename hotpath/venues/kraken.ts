@@ -873,8 +873,19 @@ function openOrdersCall<V>(
 }
 
 const CANCEL_BATCH = 50;
-/** The most that one cancellation costs on the order counter: orders younger than five seconds. */
-const CANCEL_WEIGHT = 8;
+/** What a cancellation costs on the order counter, by the order's age: the younger, the dearer. */
+const CANCEL_COSTS: readonly (readonly [belowMs: number, units: number])[] = [
+  [5_000, 8],
+  [10_000, 6],
+  [15_000, 5],
+  [45_000, 4],
+  [90_000, 2],
+  [300_000, 1],
+];
+
+const cancelWeight = (ageMs: number): Weight => ({
+  trading: CANCEL_COSTS.find(([belowMs]) => ageMs < belowMs)?.[1] ?? 0,
+});
 
 /**
  * CancelAll would end the orders of every pair: the open ones of these are listed first, then cancelled by their ids. The value is how many are left to cancel.
@@ -898,7 +909,7 @@ function cancelBatch(ids: readonly string[], context: AccountContext): Call<numb
     path,
     headers: signedHeaders(path, body, 'application/json', context),
     body,
-    weight: { trading: CANCEL_WEIGHT },
+    weight: cancelWeight(0),
     read: (reply) => answerOf(reply, z.object({ count: z.string() }), () => cancelling(ids.slice(CANCEL_BATCH))),
   };
 }
@@ -1068,7 +1079,7 @@ const cancel = (order: OrderRef, context: AccountContext): Call<unknown> =>
     {
       method: 'CancelOrder',
       form: order.venueOrderId === undefined ? { cl_ord_id: order.clientOrderId } : { txid: order.venueOrderId },
-      weight: { trading: CANCEL_WEIGHT },
+      weight: cancelWeight(context.nowMs - order.sentMs),
       result: z.object({ count: z.string() }),
       valueOf: ({ count }) => (count === '0' ? refused('not-open', 'count 0', 'nothing was cancelled') : ok(count)),
     },

@@ -122,6 +122,17 @@ describe('kraken orders', () => {
     expect(answered(rest.cancel(ref(), context()), { count: 0 })).toMatchObject({ meaning: 'not-open' });
   });
 
+  it.each([
+    [0, 8],
+    [4_999, 8],
+    [5_000, 6],
+    [89_999, 2],
+    [300_000, 0],
+  ])('cost to cancel at the age of %d ms: %d', (ageMs, units) => {
+    const sentMs = context().nowMs - ageMs;
+    expect(rest.cancel({ ...ref('OABC'), sentMs }, context()).weight).toEqual({ trading: units });
+  });
+
   it('carry the nonce first, and sign it', () => {
     const [one, two] = [rest.place(ticket(), context(1)), rest.place(ticket(), context(2))];
     expect([one.body, two.body]).toEqual([

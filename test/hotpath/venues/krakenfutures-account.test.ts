@@ -125,7 +125,8 @@ describe('krakenfutures questions', () => {
     ['FULLY_EXECUTED', {}, { status: 'filled' }],
     ['CANCELLED', { updateReason: 'cancelled_by_user' }, { status: 'canceled' }],
     ['CANCELLED', { updateReason: 'PARTIAL_FILL' }, { status: 'expired' }],
-    ['REJECTED', { error: 'postWouldExecute' }, { status: 'rejected', reason: 'would-take' }],
+    ['REJECTED', { error: 'POST_WOULD_EXECUTE' }, { status: 'rejected', reason: 'would-take' }],
+    ['REJECTED', { error: 'SOMETHING_NEW' }, { status: 'rejected', reason: 'unlisted' }],
   ])('reads %s %j as %j', (status, changes, expected) => {
     const answer = answered(rest.query(ref('id-1'), context), cached(status, changes));
     expect(answer).toMatchObject({ kind: 'ok', value: { ...expected, venueSymbol: 'PF_XBTUSD' } });
