@@ -143,6 +143,7 @@ const options: Market = {
   book: { snapshot: snapshotAt('/eapi/v1/depth'), follows: followsByPrevious, depth: Infinity },
   // Most strikes are quiet for minutes.
   idleMs: 300_000,
+  firstBookWithinMs: 300_000,
   streams: {
     kinds: ['reference'],
     wsUrl: 'wss://fstream.binance.com/market/stream',

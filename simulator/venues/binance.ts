@@ -157,6 +157,17 @@ export const simulated: SimulatedVenue = {
       fees: ['0.0002', '0.0005'],
       wallet: 'coinm',
     }),
+    derivativeListing({
+      venue: 'binance',
+      market: 'coinm',
+      symbol: 'BTC/USD:BTC-270326',
+      venueSymbol: 'BTCUSD_270326',
+      contractSize: '100',
+      priceDecimals: 1,
+      lotDecimals: 0,
+      fees: ['0.0002', '0.0005'],
+      wallet: 'coinm',
+    }),
     ...['C', 'P'].map((right) =>
       derivativeListing({
         venue: 'binance',
@@ -1296,9 +1307,9 @@ const spotSymbol = (listing: Listing): unknown => ({
 const futuresSymbol = (listing: Listing): unknown => ({
   symbol: listing.venueSymbol,
   pair: `${listing.base}${listing.quote}`,
-  contractType: 'PERPETUAL',
+  contractType: listing.perpetual ? 'PERPETUAL' : 'CURRENT_QUARTER',
   // The year 2100: how Binance says "never".
-  deliveryDate: 4_133_404_800_000,
+  deliveryDate: listing.expiryMs ?? 4_133_404_800_000,
   onboardDate: 1_569_398_400_000,
   ...(listing.inverse
     ? { contractStatus: 'TRADING', contractSize: listing.contractSize.toNumber() }

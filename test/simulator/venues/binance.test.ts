@@ -117,8 +117,9 @@ describe.each(['spot', 'usdm', 'coinm', 'options'])('market data of %s', (id) =>
     );
     for (const { markPrice, fundingRate, nextFundingTimeMs, markVolatility, delta, instrument } of rig.references) {
       expect(markPrice).toBeGreaterThan(0);
-      const isOption = instruments[instrument]!.kind === 'option';
-      expect([fundingRate, nextFundingTimeMs].map(Number.isNaN)).toEqual([isOption, isOption]);
+      const { kind } = instruments[instrument]!;
+      const [isFunded, isOption] = [kind === 'perpetual', kind === 'option'];
+      expect([fundingRate, nextFundingTimeMs].map(Number.isNaN)).toEqual([!isFunded, !isFunded]);
       expect([markVolatility, delta].map(Number.isNaN)).toEqual([!isOption, !isOption]);
     }
   });
