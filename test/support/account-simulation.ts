@@ -102,6 +102,16 @@ export class AccountSimulation {
     return this.exchange.ordersOf(this.exchange.ledger.byKey(apiKey)!);
   }
 
+  /** Where an order stands at the venue: under our id in its form, or (a label need not be unique) under the number that it acknowledged. */
+  bookedAs({ clientOrderId }: Pick<VenueOrder, 'clientOrderId'>, venueClientId: string): readonly Order[] {
+    const accepted = this.reports.find(
+      (report) => report.kind === 'accepted' && report.clientOrderId === clientOrderId,
+    );
+    const number = accepted?.kind === 'accepted' ? Number(/\d+$/.exec(accepted.venueOrderId)?.[0]) : NaN;
+    const named = this.orders().filter((order) => order.clientOrderId === venueClientId);
+    return named.length > 0 ? named : this.orders().filter(({ id }) => id === number);
+  }
+
   /** Of the instrument's book. */
   best(side: 'bid' | 'ask'): Decimal {
     const half = this.exchange.engine(this.listing)[side === 'bid' ? 'bids' : 'asks'];
