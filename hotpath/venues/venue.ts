@@ -26,7 +26,7 @@ export type Venue = {
 
 export type Market = {
   readonly id: string;
-  /** Base URLs; configuration may replace them (`venues.<id>.urls.<market>.ws|rest`), which is how the simulator is reached. */
+  /** Base URLs; configuration may lead them through another address (`venues.<id>.via`), which is how the simulator is reached. */
   readonly wsUrl: string;
   readonly restUrl: string;
   /** Further host names under which the market's sockets are or were reached: recordings name them. */
