@@ -215,11 +215,11 @@ class Deribit implements VenueDialect {
   /** Asks now and then whether anybody is there, and hangs up when nobody answers. */
   #beat(socket: Socket, nowMs: number): void {
     const { askedMs, heardMs, heartbeatMs } = socket;
-    if (askedMs > heardMs && nowMs - askedMs > ANSWER_WITHIN_MS) {
-      socket.client.close(1000, 'no answer to the heartbeat');
+    if (askedMs > heardMs) {
+      if (nowMs - askedMs > ANSWER_WITHIN_MS) socket.client.close(1000, 'no answer to the heartbeat');
       return;
     }
-    if (nowMs - Math.max(askedMs, heardMs) < heartbeatMs) return;
+    if (nowMs - heardMs < heartbeatMs) return;
     socket.askedMs = nowMs;
     socket.send({ jsonrpc: '2.0', method: 'heartbeat', params: { type: 'test_request' } });
   }
