@@ -1054,26 +1054,19 @@ const textOrEmpty = z
   .nullish()
   .transform((text) => text ?? '');
 
-/** What one order is sent as, by REST and by socket. */
-function orderFields(order: OrderTicket, { marginMode, leverage }: AccountContext): Readonly<Record<string, unknown>> {
-  const { instrument, side, type, timeInForce, postOnly, reduceOnly } = order;
-  const isSpot = instrument.kind === 'spot';
-  return {
-    tradeType: tradeTypeOf(instrument.market),
-    clientOid: order.clientOrderId,
-    symbol: instrument.venueSymbol,
-    side: side.toUpperCase(),
-    orderType: type.toUpperCase(),
-    sizeUnit: SIZE_UNIT[instrument.market]!,
-    size: order.qty,
-    ...(type === 'limit' ? { price: order.price, timeInForce } : {}),
-    ...(postOnly ? { postOnly } : {}),
-    ...(reduceOnly ? { reduceOnly } : {}),
-    ...(isSpot ? {} : { marginMode: marginMode.toUpperCase() }),
-    // The leverage of a cross position is set for the symbol, not by the order.
-    ...(isSpot || marginMode === 'cross' ? {} : { leverage: String(leverage) }),
-  };
-}
+/** What one order is sent as, by REST and by socket. A unified account's margin mode and leverage are set for the symbol, never by an order. */
+const orderFields = (order: OrderTicket): Readonly<Record<string, unknown>> => ({
+  tradeType: tradeTypeOf(order.instrument.market),
+  clientOid: order.clientOrderId,
+  symbol: order.instrument.venueSymbol,
+  side: order.side.toUpperCase(),
+  orderType: order.type.toUpperCase(),
+  sizeUnit: SIZE_UNIT[order.instrument.market]!,
+  size: order.qty,
+  ...(order.type === 'limit' ? { price: order.price, timeInForce: order.timeInForce } : {}),
+  ...(order.postOnly ? { postOnly: true } : {}),
+  ...(order.reduceOnly ? { reduceOnly: true } : {}),
+});
 
 function refuses({ instrument, type, timeInForce, postOnly, reduceOnly }: OrderTicket): string | undefined {
   if (instrument.kind === 'spot' && reduceOnly) return 'a spot order cannot only reduce';
@@ -1274,7 +1267,7 @@ const rest: AccountRest = {
       {
         method: 'POST',
         path: '/api/ua/v1/unified/order/place',
-        body: orderFields(order, context),
+        body: orderFields(order),
         weight: 1,
         read: reader(placedData, ({ orderId }): Placed => ({ venueOrderId: orderId })),
       },
@@ -1622,7 +1615,7 @@ const orders: AccountSocket = {
   subscribe: () => [],
   orders: {
     weight: { [UNIFIED]: 1 },
-    place: (order, context, id) => JSON.stringify({ id, op: 'uta.order', args: orderFields(order, context) }),
+    place: (order, _, id) => JSON.stringify({ id, op: 'uta.order', args: orderFields(order) }),
     cancel: (order, _, id) => JSON.stringify({ id, op: 'uta.cancel', args: namedBy(order) }),
   },
   heartbeat: {

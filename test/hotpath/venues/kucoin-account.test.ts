@@ -20,8 +20,8 @@ const context: AccountContext = {
   nowMs: 1_790_000_000_123.5,
   nonce: 1,
   facts: {},
-  marginMode: 'isolated',
-  leverage: 3,
+  marginMode: 'cross',
+  leverage: 1,
 };
 const ticketOf = (more: Partial<OrderTicket> = {}): OrderTicket => ({
   clientOrderId: 'a0001000001000' as ClientOrderId,
@@ -71,8 +71,6 @@ describe('orders', () => {
       size: '7',
       timeInForce: 'FOK',
       reduceOnly: true,
-      marginMode: 'ISOLATED',
-      leverage: '3',
     });
     expect(bodyOf(ticketOf({ type: 'market', timeInForce: 'IOC' }))).not.toHaveProperty('price');
   });
