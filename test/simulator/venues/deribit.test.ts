@@ -206,7 +206,7 @@ describe('orders on the simulated Deribit', () => {
     [{ qty: '15' }, 'invalid-order'],
     [{ qty: '900000000', price: '90000' }, 'insufficient-funds'],
     [{ price: '99000', postOnly: true }, 'would-take'],
-    [{ side: 'sell', reduceOnly: true, price: '99000' }, 'in-doubt'],
+    [{ side: 'sell', reduceOnly: true, price: '99000' }, 'reduce-only'],
   ] as const)('of %j are %s', (change, meaning) => {
     const { simulator } = start();
     const ticket = ticketOf(perpetual(simulator), change);
