@@ -424,17 +424,17 @@ describe('bybit tape and tickers', () => {
 describe('bybit polls', () => {
   const market = bybit.markets.find(({ id }) => id === 'linear')!;
   const polled = (body: object): readonly MarketUpdate[] => {
-    const told: MarketUpdate[] = [];
+    const updates: MarketUpdate[] = [];
     const sink = new FeedSink({
       instruments: [instrumentOf('bybit', 'linear', 'BTCUSDT')],
       venue: 'bybit',
       market: 'linear',
-      onUpdate: (update) => told.push(structuredClone(update)),
+      onUpdate: (update) => updates.push(structuredClone(update)),
       onControl: () => undefined,
     });
     const bytes = Buffer.from(JSON.stringify(body));
     market.poll!.decode(new Frame().window(bytes, 0, bytes.length), sink, 0 as InstrumentIndex);
-    return told;
+    return updates;
   };
 
   it('read the whole book', () => {

@@ -473,17 +473,17 @@ describe('deribit tape, tickers and combos', () => {
 describe('deribit polls', () => {
   const market = deribit.markets.find(({ id }) => id === 'swap')!;
   const polled = (body: object): readonly MarketUpdate[] => {
-    const told: MarketUpdate[] = [];
+    const updates: MarketUpdate[] = [];
     const sink = new FeedSink({
       instruments: [instrumentOf('deribit', 'swap', 'BTC-PERPETUAL')],
       venue: 'deribit',
       market: 'swap',
-      onUpdate: (update) => told.push(structuredClone(update)),
+      onUpdate: (update) => updates.push(structuredClone(update)),
       onControl: () => undefined,
     });
     const bytes = Buffer.from(JSON.stringify(body));
     market.poll!.decode(new Frame().window(bytes, 0, bytes.length), sink, 0 as InstrumentIndex);
-    return told;
+    return updates;
   };
 
   it('read the whole book', () => {
