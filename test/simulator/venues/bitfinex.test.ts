@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bitfinex, clientNumber } from '#hotpath/venues/bitfinex.ts';
 import type { InstrumentIndex } from '#shared/domain/ids.ts';
@@ -232,4 +233,70 @@ it('tells fees and permissions, and refuses a wrong signature everywhere', () =>
   const stranger = new Desk(run, spotAccount!, 'wrong');
   expect(stranger.meaning((context) => rest.balances(context))).toBe('unauthorised');
   expect(stranger.open()).toMatchObject([{ kind: 'error', refusal: { meaning: 'unauthorised' } }]);
+});
+
+it('answers or ignores foreign input, and never breaks of it', () => {
+  const leaf = fc.oneof(
+    fc.constantFrom(
+      'book',
+      'trades',
+      'status',
+      'tBTCUST',
+      'deriv:tBTCF0:USTF0',
+      'EXCHANGE LIMIT',
+      '4',
+      '-1',
+      'NaN',
+      '1e999',
+    ),
+    fc.integer(),
+    fc.json(),
+    fc.constant(null),
+  );
+  const names = [
+    'event',
+    'channel',
+    'symbol',
+    'key',
+    'chanId',
+    'len',
+    'flags',
+    'type',
+    'amount',
+    'price',
+    'cid',
+    'id',
+    'all',
+  ];
+  const fields = fc.dictionary(fc.constantFrom(...names), fc.oneof(leaf, fc.array(leaf, { maxLength: 2 })), {
+    maxKeys: 7,
+  });
+  const event = fc.tuple(fc.constantFrom('conf', 'subscribe', 'unsubscribe', 'auth', 'ping', 'x'), fields);
+  const text = fc.oneof(
+    event.map(([word, rest]) => JSON.stringify({ ...rest, event: word })),
+    fc
+      .tuple(fc.constantFrom(0, 7, null), fc.constantFrom('on', 'oc', 'oc_multi', 'x'), fields)
+      .map(([channel, word, rest]) => JSON.stringify([channel, word, null, rest])),
+    fc.string(),
+    fc.json(),
+  );
+  fc.assert(
+    fc.property(fc.boolean(), fc.array(text, { maxLength: 8 }), (isKnown, texts) => {
+      const run = virtualRun(61, { venues: ['bitfinex'], symbols: ['BTC/USDT', 'BTC/USDT:USDT'] });
+      const socket = socketTo(run.simulator, '/api.bitfinex.com/ws/2');
+      const desk = new Desk(run, spotAccount!);
+      if (isKnown) for (const login of desk.socket.login(desk.context(), '')) socket.send(login);
+      for (const each of texts) socket.send(each);
+      run.forward(300);
+      expect(socket.frames.length).toBeGreaterThan(0);
+      const { rest } = desk.account;
+      const path = texts.map((each) => encodeURIComponent(each)).join('/');
+      for (const method of ['GET', 'POST']) {
+        const place = `/api.bitfinex.com/v2/${path}`;
+        expect(run.simulator.request({ method, path: place, headers: {}, body: path }).status).toBeLessThan(501);
+      }
+      if (isKnown) expect(desk.meaning((context) => rest.balances(context))).toBe('ok');
+    }),
+    { numRuns: 60 },
+  );
 });
