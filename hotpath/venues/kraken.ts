@@ -29,6 +29,7 @@ import type {
 import {
   answerFrom,
   checked,
+  decimalOrZeroOf,
   decimalText,
   frameText,
   hash,
@@ -776,7 +777,6 @@ const restOrder = z.object({
 });
 type RestOrder = z.infer<typeof restOrder>;
 const restOrders = z.record(z.string(), restOrder);
-const decimal = (text: string): Decimal => decimalText.parse(text);
 
 /** What ended an order that nobody asked to end: its own terms. */
 const TERMS: Readonly<Record<string, Meaning>> = { 'Post only order': 'would-take' };
@@ -801,7 +801,7 @@ function stateOf(id: string, order: RestOrder, { venueSymbol }: Instrument): Ord
     venueOrderId: id,
     side: descr.type,
     ...(ended ?? { status: status === 'closed' ? 'filled' : 'open' }),
-    ...(descr.ordertype === 'limit' ? { price: decimal(descr.price) } : {}),
+    ...(descr.ordertype === 'limit' ? { price: decimalOrZeroOf(descr.price) } : {}),
     qty: order.vol,
     filled: order.vol_exec,
     timeMs: order.closetm ?? order.opentm,
