@@ -1056,12 +1056,14 @@ function spotFills(
   window: { readonly sinceMs: number; readonly from: string | undefined },
   context: AccountContext,
 ): Call<readonly VenueFill[]> {
-  const { sinceMs, from } = window;
-  const endMs = Math.min(context.nowMs, sinceMs + PAGE_MS_MAX);
+  const { from } = window;
+  const sinceMs = Math.floor(window.sinceMs);
+  const nowMs = Math.ceil(context.nowMs);
+  const endMs = Math.min(nowMs, sinceMs + PAGE_MS_MAX);
   const query = {
     symbol: instrument.venueSymbol,
-    'start-time': String(Math.floor(sinceMs)),
-    'end-time': String(Math.ceil(endMs)),
+    'start-time': String(sinceMs),
+    'end-time': String(endMs),
     size: String(FILL_PAGE),
     ...(from === undefined ? {} : { from, direct: 'next' }),
   };
@@ -1071,7 +1073,7 @@ function spotFills(
       const fills = list.map(spotFillFrom);
       const last = list.length >= FILL_PAGE ? list.at(-1) : undefined;
       if (last !== undefined) return okWith(fills, (later) => spotFills(instrument, { sinceMs, from: last.id }, later));
-      if (endMs >= context.nowMs) return ok(fills);
+      if (endMs >= nowMs) return ok(fills);
       return okWith(fills, (later) => spotFills(instrument, { sinceMs: endMs, from: undefined }, later));
     });
   };
