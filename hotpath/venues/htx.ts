@@ -1476,7 +1476,7 @@ const swapIdOf = ({ venueOrderId, clientOrderId }: OrderIds): Fields =>
 
 const orderNumber = z.object({ order_id: z.string() });
 
-/** Leverage is a setting of the contract here, not of an order. @see https://www.htx.com/en-us/opend/newApiPages/?id=8cb89359-77b5-11ed-9966-1957c0d0c5f */
+/** Leverage is a setting of the contract here, not of an order. @see https://www.htx.com/en-us/opend/newApiPages/?id=8cb89359-77b5-11ed-9966-19588768fe7 */
 function placeSwap(order: OrderTicket, context: AccountContext): Call<Placed> {
   const isMarket = order.type === 'market';
   const body = {
