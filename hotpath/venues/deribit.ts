@@ -5,7 +5,7 @@ import type { InstrumentIndex } from '#shared/domain/ids.ts';
 import type { Fees, Instrument, InstrumentKind } from '#shared/domain/instrument.ts';
 import type { LevelBuffer, MarketUpdate } from '#shared/domain/market-event.ts';
 import { DELTA, SNAPSHOT } from '#shared/domain/market-event.ts';
-import { amountOf } from '#shared/money/grid.ts';
+import { amountOf, tickAt } from '#shared/money/grid.ts';
 import type {
   Account,
   AccountContext,
@@ -758,13 +758,11 @@ function refuses({ instrument, type, timeInForce, postOnly, price }: OrderTicket
   if (postOnly && timeInForce !== 'GTC') return `a post-only order cannot be ${timeInForce}`;
   if (type === 'market' && timeInForce === 'FOK') return 'a market order fills what it can: FOK needs a limit';
   if (type === 'market') return undefined;
-  const tick = tickAt(instrument, new Decimal(price));
+  const tick = tickAt(instrument, price);
   return new Decimal(price).mod(tick).isZero() ? undefined : `above its first step the tick is ${tick.toFixed()}`;
 }
 
 /** Options are quoted on a coarser grid where they are dear. */
-const tickAt = ({ tick, tickSteps = [] }: Instrument, price: Decimal): Decimal =>
-  tickSteps.findLast(({ above }) => price.gt(above))?.tick ?? tick;
 
 const placeMethod = ({ side }: OrderTicket): string => `private/${side}`;
 
