@@ -1257,7 +1257,8 @@ function spotControl(message: Readonly<Record<string, unknown>>): readonly Accou
   if (typeof ping === 'string') return [{ kind: 'ping', reply: `{"pong":${Number(ping)}}` }];
   if (action === 'req' && ch === 'auth') {
     if (code === '200') return [{ kind: 'ready' }];
-    return [{ kind: 'error', refusal: spotTrouble(wordOf(code), wordOf(message['message'])) }];
+    // The same number is a wrong parameter elsewhere.
+    return [{ kind: 'error', refusal: refused('unauthorised', wordOf(code), wordOf(message['message'])) }];
   }
   if (action === 'sub' || action === 'unsub')
     return code === '200' ? [] : [{ kind: 'error', refusal: spotTrouble(wordOf(code), wordOf(message['message'])) }];

@@ -242,7 +242,7 @@ describe('sockets', () => {
 
   it('tells a login that failed', () => {
     const refused = orders!.decode(Buffer.from('{"action":"req","code":2002,"ch":"auth","message":"auth.fail"}'));
-    expect(refused).toMatchObject([{ kind: 'error' }]);
+    expect(refused).toMatchObject([{ kind: 'error', refusal: { meaning: 'unauthorised' } }]);
     const swaps = swapAccount!.sockets[0]!.decode(
       Buffer.from('{"op":"auth","type":"api","err-code":2002,"err-msg":"Authentication fail"}'),
     );
