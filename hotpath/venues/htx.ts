@@ -1257,8 +1257,9 @@ function spotControl(message: Readonly<Record<string, unknown>>): readonly Accou
   if (typeof ping === 'string') return [{ kind: 'ping', reply: `{"pong":${Number(ping)}}` }];
   if (action === 'req' && ch === 'auth') {
     if (code === '200') return [{ kind: 'ready' }];
-    // The same number is a wrong parameter elsewhere.
-    return [{ kind: 'error', refusal: refused('unauthorised', wordOf(code), wordOf(message['message'])) }];
+    // 2002 is a wrong parameter elsewhere; 429 and 4000 are too many sockets or requests.
+    const meaning = code === '429' || code === '4000' ? 'rate-limited' : 'unauthorised';
+    return [{ kind: 'error', refusal: refused(meaning, wordOf(code), wordOf(message['message'])) }];
   }
   if (action === 'sub' || action === 'unsub')
     return code === '200' ? [] : [{ kind: 'error', refusal: spotTrouble(wordOf(code), wordOf(message['message'])) }];
