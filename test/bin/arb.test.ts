@@ -44,6 +44,7 @@ describe('bad input gets one clear line and an exit code', () => {
       {},
       /unknown key api\.prot \(allowed: host, port/,
     ],
+    ['unknown venue', ['start', '--venues', 'okx,nowhere'], {}, /unknown venue "nowhere" \(known: binance, okx/],
     ['missing configuration file', ['start', '--config', '/nowhere.toml'], {}, /cannot read \/nowhere\.toml: ENOENT/],
     ['report in no folder', ['start', '--report', '/nowhere/r.json'], {}, /cannot write \/nowhere\/r\.json: ENOENT/],
     ['recording in no folder', ['start', '--record', '/nowhere/r.gz'], {}, /cannot write \/nowhere\/r\.gz: ENOENT/],
