@@ -125,7 +125,7 @@ export class CcxtGateway implements OrderGateway {
     this.#redaction = redaction;
     this.instruments = instruments;
     this.#byId = new Map(instruments.map((instrument) => [instrument.id, instrument]));
-    this.#tracker = new OrderTracker(options.clock, instruments, options.onReport);
+    this.#tracker = new OrderTracker(options.clock, instruments, options.onReport, (tracked) => this.#onRisen(tracked));
   }
 
   /**
@@ -242,6 +242,12 @@ export class CcxtGateway implements OrderGateway {
       return;
     }
     if (!this.#stopped) this.#follow(this.#tracker.get(clientOrderId)!, FOLLOW_MS);
+  }
+
+  /** It was reported as over, and others may be on their way in its stead: it must not work any longer. */
+  #onRisen({ request: { clientOrderId } }: TrackedOrder): void {
+    this.#options.logger.error('account-order-risen', { venue: this.#options.venue, order: clientOrderId });
+    this.cancel(clientOrderId);
   }
 
   #onRefused(tracked: TrackedOrder, request: string, error: CcxtError): void {

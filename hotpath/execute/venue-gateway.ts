@@ -95,7 +95,7 @@ export class VenueGateway implements OrderGateway {
     this.#patience = { ...PATIENCE, ...options.patience };
     this.client = new AccountClient(setup, options);
     this.#byId = new Map(instruments.map((instrument) => [instrument.id, instrument]));
-    this.#tracker = new OrderTracker(clock, instruments, onReport);
+    this.#tracker = new OrderTracker(clock, instruments, onReport, (tracked) => this.#onRisen(tracked));
     this.#resync = new Resync({
       client: this.client,
       tracker: this.#tracker,
@@ -317,6 +317,12 @@ export class VenueGateway implements OrderGateway {
     this.#tracker.accept(tracked, venueOrderId);
     for (const fill of fills ?? []) this.#onFill({ ...fill, clientOrderId: tracked.venueClientId });
     if (order !== undefined) this.#learn(tracked, order);
+  }
+
+  /** It was reported as over, and others may be on their way in its stead: it must not work any longer. */
+  #onRisen({ request: { clientOrderId } }: TrackedOrder): void {
+    this.client.logger.error('account-order-risen', { ...this.client.name, order: clientOrderId });
+    this.cancel(clientOrderId);
   }
 
   #doubt(tracked: TrackedOrder, cause: 'timeout' | 'disconnect' | 'server-error'): void {

@@ -340,8 +340,17 @@ export class AccountClient {
     );
   }
 
+  /** What waits in the line may become too late there too: what stands before it may take seconds to be answered. */
   #sendInLine<T>(make: Made<T>, options: AskOptions, done: (outcome: Outcome<T>) => void): void {
-    this.#line.enter(options.priority, (leave) => this.#send(make(this.context()), options, done, leave));
+    const { priority, withinMs = Infinity } = options;
+    const enteredNs = this.clock.now();
+    this.#line.enter(priority, (leave) => {
+      if ((this.clock.now() - enteredNs) / 1e6 <= withinMs) this.#send(make(this.context()), options, done, leave);
+      else {
+        leave();
+        done({ kind: 'unsent', why: 'too-late' });
+      }
+    });
   }
 
   #send<T>(call: Call<T>, options: AskOptions, done: (outcome: Outcome<T>) => void, leave?: () => void): void {

@@ -73,6 +73,24 @@ describe('AccountClient', () => {
     expect(rig.venue.names().indexOf('urgent')).toBe(1);
   });
 
+  it('does not send what became too late in the line', () => {
+    const plain = scriptedAccount();
+    const { client, venue, forward, keep, outcomes } = clientRig({
+      ...plain,
+      limits: { ...plain.limits, serial: true },
+    });
+    venue.override('balances', { delayMs: Infinity });
+    client.ask(client.setup.account.rest.balances, options, () => undefined);
+    client.ask(() => call('order', () => ok(1)), { name: 'o', priority: 'order', withinMs: 500 }, keep);
+    client.ask(() => call('later', () => ok(2)), { name: 'l', priority: 'order' }, keep);
+    forward(30_000);
+    expect(outcomes).toEqual([
+      { kind: 'unsent', why: 'too-late' },
+      { kind: 'ok', value: 2 },
+    ]);
+    expect(venue.names()).not.toContain('order');
+  });
+
   it('puts what it was told before into every request', () => {
     const { client, venue, forward, keep } = clientRig();
     client.start(() => undefined);

@@ -180,6 +180,58 @@ describe('orders', () => {
     expect(venue.names()).not.toContain('place');
   });
 
+  it('ends an order that was refused and works all the same', () => {
+    const { gateway, venue, forward, of, words, log } = started();
+    venue.isTalking = false;
+    venue.override('place', { text: '{"code":"poor"}', does: true });
+    gateway.submit([orderOf({ clientOrderId: id('r'), timeInForce: 'GTC' })]);
+    forward(100);
+    expect(words('r')).toEqual(['rejected insufficient-funds']);
+    venue.isTalking = true;
+    venue.tell({ kind: 'order', ...of('r') });
+    forward(1_000);
+    expect(of('r').status).toBe('canceled');
+    expect(words('r')).toEqual(['rejected insufficient-funds', 'canceled']);
+    expect(log.lines.filter((line) => line.includes('account-order-risen'))).toHaveLength(1);
+  });
+
+  it('reports what fills of an order that was refused, and ends its rest', () => {
+    const { gateway, venue, forward, of, words } = started();
+    venue.isTalking = false;
+    venue.override('place', { text: '{"code":"poor"}', does: true });
+    gateway.submit([orderOf({ clientOrderId: id('r'), timeInForce: 'GTC' })]);
+    forward(100);
+    venue.isTalking = true;
+    venue.trade(of('r'), '0.5');
+    forward(1_000);
+    expect(of('r').status).toBe('canceled');
+    expect(words('r').slice(1)).toEqual(['fill t2 0.5 0.01 BNB', 'canceled']);
+  });
+
+  it('hears the end of a refused order without a word, and ends nothing', () => {
+    const { gateway, venue, forward, of, words } = started();
+    venue.isTalking = false;
+    venue.override('place', { text: '{"code":"poor"}', does: true });
+    gateway.submit([orderOf({ clientOrderId: id('r'), timeInForce: 'GTC' })]);
+    forward(100);
+    venue.isTalking = true;
+    venue.end(of('r'), 'expired');
+    forward(1_000);
+    expect(words('r')).toEqual(['rejected insufficient-funds']);
+    expect(venue.names()).not.toContain('cancel');
+  });
+
+  it('does not believe the refusal of an order that the stream has told', () => {
+    const { gateway, venue, forward, words } = started();
+    venue.override('place', { text: '{"code":"twice"}', does: true, delayMs: 50 });
+    gateway.submit([orderOf({ clientOrderId: id('d'), timeInForce: 'GTC' })]);
+    forward(200);
+    expect(words('d')).toEqual(['accepted v1', 'unknown server-error']);
+    gateway.probe(id('d'));
+    forward(1_000);
+    expect(words('d').at(-1)).toBe('accepted v1');
+  });
+
   it('falls back to REST while the order socket is down', () => {
     const { gateway, venue, forward, words } = started(scriptedAccount({ sockets: [scriptedOrderSocket()] }));
     expect(gateway.status.socket).toBe(true);
