@@ -1147,12 +1147,16 @@ const TO: Readonly<Record<string, 'place' | 'cancel'>> = { add_order: 'place', c
 
 /** An answer to an order or a cancel; refusals of anything else are errors of the socket. */
 function eventsOfAnswer(message: unknown): readonly AccountEvent[] {
-  const { method = '', req_id: request, error, result } = checked(socketAnswer, message, 'kraken answer');
+  const { method = '', req_id: request, success, error, result } = checked(socketAnswer, message, 'kraken answer');
   if (method === 'pong') return [{ kind: 'pong' }];
   const to = TO[method];
   if (to === undefined) return error === undefined ? [] : [{ kind: 'error', refusal: refusalFrom(error) }];
   const answer: Answer<Placed> =
-    error === undefined ? ok({ venueOrderId: result?.order_id ?? '' }) : refusalFrom(error);
+    error !== undefined
+      ? refusalFrom(error)
+      : success === true
+        ? ok({ venueOrderId: result?.order_id ?? '' })
+        : refused('in-doubt', '', 'neither taken nor refused');
   return [{ kind: 'answer', ...(request === undefined ? {} : { request }), to, answer }];
 }
 

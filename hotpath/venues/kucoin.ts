@@ -1394,24 +1394,18 @@ const feesOf = (market: string, symbols: readonly string[], context: AccountCont
     context,
   );
 
-/** Named only where the venue takes so many; otherwise all of the product is meant. */
-const DEAD_MAN_SYMBOLS_MAX = 50;
-
+/** All of the product, as no symbol is named: there is one countdown, and what the last request leaves out is not covered any more. */
 const deadMan: DeadMan = {
   kind: 'timer',
   minMs: 5_000,
   maxMs: 86_400_000,
   arm: (timeoutMs, instruments, context) =>
-    askedOf(instruments).map(({ tradeType, symbols }) =>
+    askedOf(instruments).map(({ tradeType }) =>
       signed(
         {
           method: 'POST',
           path: '/api/ua/v1/dcp/set',
-          body: {
-            tradeType,
-            timeout: timeoutMs === 0 ? -1 : Math.ceil(timeoutMs / 1_000),
-            ...(symbols.size > DEAD_MAN_SYMBOLS_MAX ? {} : { symbols: [...symbols].join(',') }),
-          },
+          body: { tradeType, timeout: timeoutMs === 0 ? -1 : Math.ceil(timeoutMs / 1_000) },
           weight: 2,
           read: done,
         },

@@ -192,7 +192,13 @@ describe('what became of an order', () => {
     expect(byNumber).not.toHaveProperty('elsewhere');
     const contract = contracts.query(refOf({ instrument: swap }), context).read(unknown);
     if (contract.kind !== 'refused') throw new Error('known');
-    expect(contract.elsewhere!(context).path).toContain('/futures/usdt/orders_timerange?contract=BTC_USDT&from=');
+    const past = contract.elsewhere!(context);
+    expect(past.path).toContain('/futures/usdt/orders_timerange?contract=BTC_USDT&from=');
+    const other = { id: '1', contract: 'BTC_USDT', size: 1, left: 0, price: '1', tif: 'ioc', status: 'finished' };
+    const [full, last] = [100, 99].map((length) => past.read(replyOf(Array.from({ length }, () => other))));
+    if (full?.kind !== 'refused') throw new Error('found');
+    expect(full.elsewhere!(context).path).toContain('&offset=100');
+    expect(last).toEqual({ kind: 'refused', meaning: 'not-found', code: 'ORDER_NOT_FOUND', text: expect.any(String) });
   });
 
   it('is definite only by label, never of a server that fails', () => {
@@ -300,19 +306,25 @@ describe('lists', () => {
     expect(may([others])).toEqual({ trade: true, withdraw: undefined });
   });
 
-  it('of the countdown name few symbols and mean all of many', () => {
+  it('of fills take either name of a trade', () => {
+    const fill = { contract: 'BTC_USDT', order_id: '9', size: '-2', price: '5', role: 'taker', create_time: '1' };
+    const read = (more: object): unknown =>
+      contracts.fillsSince([swap], 0, context)[0]!.read(replyOf([{ ...fill, ...more }]));
+    for (const name of ['id', 'trade_id']) {
+      expect(read({ [name]: '7' })).toMatchObject({ kind: 'ok', value: [{ tradeId: '7', side: 'sell' }] });
+    }
+    expect(read({})).toMatchObject({ kind: 'refused', meaning: 'in-doubt' });
+  });
+
+  it('of the countdown name each contract, however many', () => {
     const { deadMan } = usdtAccount!;
     if (deadMan.kind !== 'timer') throw new Error('no timer');
     const bodies = (instruments: readonly Instrument[], ms: number): unknown[] =>
       deadMan.arm(ms, instruments, context).map(({ body }) => JSON.parse(body!) as unknown);
     expect(bodies([swap], 5_001)).toEqual([{ timeout: 6, contract: 'BTC_USDT' }]);
     expect(bodies([swap], 0)).toEqual([{ timeout: 0, contract: 'BTC_USDT' }]);
-    expect(
-      bodies(
-        Array.from({ length: 11 }, () => swap),
-        30_000,
-      ),
-    ).toEqual([{ timeout: 30 }]);
+    const many = Array.from({ length: 11 }, () => swap);
+    expect(bodies(many, 30_000)).toEqual(many.map(() => ({ timeout: 30, contract: 'BTC_USDT' })));
   });
 });
 

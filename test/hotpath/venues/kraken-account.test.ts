@@ -331,6 +331,9 @@ describe('kraken events', () => {
     expect(read({ method: 'add_order', req_id: 12, ...refusal })).toMatchObject([
       { kind: 'answer', request: '12', to: 'place', answer: { meaning: 'insufficient-funds' } },
     ]);
+    expect(read({ method: 'add_order', req_id: 13, success: false })).toMatchObject([
+      { kind: 'answer', request: '13', to: 'place', answer: { meaning: 'in-doubt' } },
+    ]);
     expect(read({ method: 'subscribe', success: false, error: 'ESession:Invalid session' })).toMatchObject([
       { kind: 'error', refusal: { meaning: 'unauthorised' } },
     ]);
