@@ -620,6 +620,8 @@ function swapInstrument(entry: z.infer<typeof swapListing>, fees: Fees): readonl
 // Accounts. Spot by its REST of 2013, `/ws/trade` for orders and `/ws/v2` for events; USDT swaps by V5 of 2026.
 
 const PAGE_MS_MAX = 48 * 3_600_000;
+/** Clocks differ: what became of an order is asked for from a little before it was sent. */
+const SENT_SLACK_MS = 60_000;
 
 function spotAccount(): Account {
   return {
@@ -965,7 +967,7 @@ function queried(reply: Reply): Answer<OrderState> {
 }
 
 function historyCall({ instrument, clientOrderId, sentMs }: OrderRef, context: AccountContext): Call<OrderState> {
-  const startMs = Math.max(sentMs - 60_000, context.nowMs - PAGE_MS_MAX);
+  const startMs = Math.max(sentMs - SENT_SLACK_MS, context.nowMs - PAGE_MS_MAX);
   const query = { symbol: instrument.venueSymbol, 'start-time': String(Math.floor(startMs)), size: '1000' };
   const read = (reply: Reply): Answer<OrderState> => {
     const answer = spotAnswer(reply, spotBody(z.array(spotOrder)), ({ data }) => data);
@@ -1083,7 +1085,8 @@ function spotFills(
 /** Fills name the order's number alone: while that is unknown, all of the symbol since the order was sent. */
 function spotFillsOf(order: OrderRef, context: AccountContext): Call<readonly VenueFill[]> {
   const { instrument, venueOrderId, sentMs } = order;
-  if (venueOrderId === undefined) return spotFills(instrument, { sinceMs: sentMs, from: undefined }, context);
+  if (venueOrderId === undefined)
+    return spotFills(instrument, { sinceMs: sentMs - SENT_SLACK_MS, from: undefined }, context);
   const path = `/v1/order/orders/${venueOrderId}/matchresults`;
   const read = (reply: Reply): Answer<readonly VenueFill[]> =>
     spotAnswer(reply, spotBody(z.array(spotFill)), ({ data }) => data.map(spotFillFrom));

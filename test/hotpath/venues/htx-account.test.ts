@@ -179,6 +179,11 @@ describe('answers', () => {
     expect(answer.kind === 'ok' && answer.value[0]!.fee.toFixed()).toBe('0.1');
   });
 
+  it('looks for fills of an order from a little before it was sent', () => {
+    const { path } = spotAccount!.rest.fillsOf!(ref, context);
+    expect(path).toContain(`&start-time=${Math.floor(context.nowMs - 60_000)}`);
+  });
+
   it('believes that a swap order is filled when its volume is', () => {
     const order = {
       id: '1',

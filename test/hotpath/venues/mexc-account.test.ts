@@ -33,6 +33,13 @@ const refOf = (venueOrderId?: string): OrderRef => ({ ...ticket(), venueOrderId,
 const reply = (value: unknown, status = 200) => ({ status, headers: {}, text: JSON.stringify(value) });
 const queryOf = (path: string): URLSearchParams => new URLSearchParams(path.split('?')[1]);
 
+it('looks for fills of an order from a little before it was sent', () => {
+  const sent = { ...refOf(), sentMs: 100_000.5 };
+  expect(queryOf(spotAccount!.rest.fillsOf!(sent, context).path).get('startTime')).toBe('40000');
+  const future = { ...sent, instrument: swap };
+  expect(queryOf(futuresAccount!.rest.fillsOf!(future, context).path).get('start_time')).toBe('40000');
+});
+
 describe('orders', () => {
   it.each([
     [{}, 'LIMIT'],
