@@ -70,6 +70,8 @@ const PAGES_MAX = 50;
 const RETRY = { minMs: 250, maxMs: 5_000 } as const;
 /** Of what the account needs before it can start. */
 const ATTEMPTS_MAX = 6;
+/** An answer that took longer does not move a clock that was read before. */
+const ROUND_TRIP_MS_MAX = 1_000;
 /** The clocks are not compared more often than this when requests are refused for their time. */
 const RESYNC_NS = 10e9;
 /** Banned without a word for how long: Binance answers 418 once an address is banned, at least for two minutes. */
@@ -100,6 +102,8 @@ export class AccountClient {
   readonly #line: RequestLine;
   /** Venue's clock less ours, milliseconds. */
   #offsetMs = 0;
+  /** Whether that was ever read from an answer that came soon. */
+  #isSynced = false;
   #resyncedNs = Number.NEGATIVE_INFINITY;
   #stopped = false;
 
@@ -248,8 +252,11 @@ export class AccountClient {
     this.ask(make, { name: 'time', priority: 'order' }, (outcome) => {
       if (outcome.kind === 'ok') {
         const nowNs = this.clock.now();
-        // Read half-way between question and answer, as far as anybody can tell.
-        this.#offsetMs = outcome.value - (this.clock.unixMs(sentNs) + this.clock.unixMs(nowNs)) / 2;
+        const isClose = (nowNs - sentNs) / 1e6 <= ROUND_TRIP_MS_MAX;
+        // Read half-way between question and answer, as far as anybody can tell: of a slow answer nobody can, and an offset that is seconds off refuses orders.
+        if (isClose || !this.#isSynced)
+          this.#offsetMs = outcome.value - (this.clock.unixMs(sentNs) + this.clock.unixMs(nowNs)) / 2;
+        this.#isSynced ||= isClose;
       }
       done(outcome);
     });

@@ -203,7 +203,7 @@ export class OrderTracker {
 
   /** An answer's definite no. Not believed of an order that was heard of, nor the last word: see `onRisen`. */
   reject(tracked: TrackedOrder, reason: RejectReason, text: string): void {
-    if (tracked.isOver) return;
+    if (tracked.isOver || tracked.end !== undefined) return;
     if (tracked.venueOrderId !== undefined) {
       this.doubt(tracked, 'server-error');
       return;

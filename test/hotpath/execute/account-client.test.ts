@@ -73,6 +73,20 @@ describe('AccountClient', () => {
     expect(rig.venue.names().indexOf('urgent')).toBe(1);
   });
 
+  it('does not move its clock by an answer that took long', () => {
+    const { client, venue, forward } = clientRig();
+    client.syncClock();
+    forward(1_000);
+    venue.aheadMs = 20_000;
+    venue.override('time', { delayMs: 8_000 });
+    client.syncClock();
+    forward(9_000);
+    expect(Math.abs(client.venueOffsetMs)).toBeLessThan(20);
+    client.syncClock();
+    forward(1_000);
+    expect(Math.abs(client.venueOffsetMs - 20_000)).toBeLessThan(20);
+  });
+
   it('does not send what became too late in the line', () => {
     const plain = scriptedAccount();
     const { client, venue, forward, keep, outcomes } = clientRig({

@@ -221,6 +221,15 @@ describe('orders', () => {
     expect(venue.names()).not.toContain('cancel');
   });
 
+  it('leaves the last word to an end that the stream told before the refusal', () => {
+    const { gateway, venue, forward, words } = started();
+    venue.onPlace = (order) => venue.end(order, 'expired');
+    venue.override('place', { text: '{"code":"poor"}', does: true, delayMs: 50 });
+    gateway.submit([orderOf({ clientOrderId: id('e') })]);
+    forward(2_000);
+    expect(words('e')).toEqual(['accepted v1', 'expired']);
+  });
+
   it('does not believe the refusal of an order that the stream has told', () => {
     const { gateway, venue, forward, words } = started();
     venue.override('place', { text: '{"code":"twice"}', does: true, delayMs: 50 });
