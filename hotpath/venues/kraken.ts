@@ -1202,7 +1202,9 @@ function eventsOfExecution(report: Execution): readonly AccountEvent[] {
   if (symbol !== undefined && side !== undefined && qty !== undefined) {
     const isPriced = report.order_type === 'limit' && price !== undefined;
     const described = { ...told, venueSymbol: symbol, side, qty, ...(isPriced ? { price } : {}) };
-    return [...fill, { kind: 'order', order: { ...described, ...ending, filled: filled ?? new Decimal(0) } }];
+    // A full order that does not say how much is full all the same.
+    const unsaid = ending.status === 'filled' ? qty : new Decimal(0);
+    return [...fill, { kind: 'order', order: { ...described, ...ending, filled: filled ?? unsaid } }];
   }
   const { status: ended } = ending;
   if (ended === 'open') return fill;

@@ -310,6 +310,12 @@ describe('kraken events', () => {
     ]);
   });
 
+  it('take a full order for full, said or not how much', () => {
+    const [, told] = execution({ ...trade, order_status: 'filled', order_qty: 0.1, last_qty: 0.1, last_price: 5 });
+    if (told?.kind !== 'order') throw new Error('no order');
+    expect(told.order.filled.toFixed()).toBe('0.1');
+  });
+
   it('end an order of which no more is said than which it was', () => {
     const ended = { order_id: 'O1', exec_type: 'canceled', order_status: 'canceled', cum_qty: 0.25, symbol: 'BTC/USD' };
     expect(execution({ ...ended, reason: 'User requested' })).toMatchObject([
