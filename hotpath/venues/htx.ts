@@ -6,9 +6,8 @@ import type { Fees, Instrument } from '#shared/domain/instrument.ts';
 import type { MarketUpdate } from '#shared/domain/market-event.ts';
 import { DELTA, SNAPSHOT } from '#shared/domain/market-event.ts';
 import { amountOf } from '#shared/money/grid.ts';
-import { unpackerOf } from '../runtime/inflate.ts';
 import type { BookRules, Continuity, Frame, Market, MarketSink, StreamRules, Venue } from './venue.ts';
-import { asset, batchesOf, bodyFrom, bytesOf, END, idOf, keyCode, venueId } from './venue.ts';
+import { asset, batchesOf, bodyFrom, bytesOf, END, idOf, keyCode, venueId, unpackerOf } from './venue.ts';
 import type {
   Account,
   AccountContext,

@@ -9,6 +9,7 @@ import type { Account } from './venue-account.ts';
 
 export type { Frame };
 export { END, keyCode, roomFor } from '../runtime/frame.ts';
+export { unpackerOf } from '../runtime/inflate.ts';
 
 /**
  * A venue is a value: data and pure functions, one file. The engine owns sockets, books, clocks and money; a venue only says what
