@@ -201,11 +201,17 @@ const inventedAsset = (at: number): string => `ZC${String(at).padStart(3, '0')}`
 
 /** The pattern's rules for another asset, spelled the same way. */
 function likewise(pattern: ListingSpec, asset: string): ListingSpec {
-  const { base, symbol, venueSymbol } = pattern;
+  const { base, settle, symbol, venueSymbol } = pattern;
   const spelled = venueSymbol.replace(new RegExp(base === 'BTC' ? 'BTC|XBT' : base, 'i'), (found) =>
     found === found.toLowerCase() ? asset.toLowerCase() : asset,
   );
-  return { ...pattern, base: asset, symbol: symbol.replace(base, asset), venueSymbol: spelled };
+  return {
+    ...pattern,
+    base: asset,
+    settle: settle === base ? asset : settle,
+    symbol: symbol.replaceAll(base, asset),
+    venueSymbol: spelled,
+  };
 }
 
 export const tickOf = (listing: Listing): Decimal => scaled(1, listing.priceDecimals);

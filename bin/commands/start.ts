@@ -2,9 +2,11 @@ import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { BadInput } from '#shared/assert.ts';
 import { loadConfig } from '#shared/config/load.ts';
+import { venues } from '#hotpath/venues/index.ts';
 import { checkOutputs } from '#local/run-options.ts';
 import { runProcesses } from '#local/run-processes.ts';
 import { runVirtually } from '#local/run-virtually.ts';
+import { demandSimulated } from '#local/simulated.ts';
 import { configDir } from './config.ts';
 
 type Flags = {
@@ -80,14 +82,25 @@ recovers from it. Settings: arb config --schema.`,
         live: flags.live === true,
         table: flags.table && process.stdout.isTTY,
       };
+      checkVenues(config.engine.venues, options.live);
       checkOutputs(options);
       process.exitCode = flags.virtual === true ? await runVirtually(options) : await runProcesses(options);
     });
 }
 
-function overridesOf({ symbols, venues, data }: Flags): Record<string, unknown> {
+/** Before anything runs. @throws BadInput naming the venue that nobody has described, or that is not simulated */
+function checkVenues(ids: readonly string[], live: boolean): void {
+  const unknown = ids.find((id) => !venues.some((venue) => venue.id === id));
+  if (unknown !== undefined)
+    throw new BadInput(
+      `unknown venue "${unknown}" (known: ${venues.map(({ id }) => id).join(', ')}; arb venues says more)`,
+    );
+  if (!live) demandSimulated(ids);
+}
+
+function overridesOf({ symbols, venues: wanted, data }: Flags): Record<string, unknown> {
   return {
-    engine: { ...(symbols === undefined ? {} : { symbols }), ...(venues === undefined ? {} : { venues }) },
+    engine: { ...(symbols === undefined ? {} : { symbols }), ...(wanted === undefined ? {} : { venues: wanted }) },
     system: data === undefined ? {} : { data_dir: data },
   };
 }

@@ -2,17 +2,31 @@ import type { Instrument } from '#shared/domain/instrument.ts';
 import type { LevelBuffer, MarketUpdate } from '#shared/domain/market-event.ts';
 import type { Book } from './book.ts';
 import type { Tick } from './ring-book.ts';
-import { ringBook, WINDOW } from './ring-book.ts';
+import { ringBook } from './ring-book.ts';
 import { sortedBook } from './sorted-book.ts';
 
 /** Fewer levels a side than this are found as fast in a sorted array, which is smaller. */
 const DENSE_LEVELS = 16;
+/** Ticks of a ring's window. The largest takes a quarter of a megabyte a book. */
+const WINDOW_MIN = 2_048;
+const WINDOW_MAX = 16_384;
+/** Above the least window, no more ticks than this for each level: memory is for books that are deep. */
+const TICKS_PER_LEVEL = 64;
+/** A window that has this share of the levels within reach is large enough; with less than the other, a sorted array is better. */
+const SHARE_WANTED = 7 / 8;
+const SHARE_LEAST = 1 / 2;
 
-/** The layout that suits an instrument, judged by its first snapshot: the ring where the tick is known and half the levels lie within reach. */
-export function bookFor(instrument: Instrument, snapshot: MarketUpdate): Book {
+/** The layout that suits an instrument, judged by its first snapshot: the ring where the tick is known and a window reaches half the levels. */
+export function bookFor(instrument: Instrument, { bids, asks }: MarketUpdate): Book {
   const tick = tickOf(instrument);
-  const dense = tick !== undefined && isDense(snapshot.bids, tick) && isDense(snapshot.asks, tick);
-  return dense ? ringBook(tick) : sortedBook();
+  const levels = Math.min(bids.count, asks.count);
+  if (tick === undefined || levels < DENSE_LEVELS) return sortedBook();
+  const reached = (window: number): number =>
+    Math.min(shareReached(bids, tick, window), shareReached(asks, tick, window));
+  const largest = Math.min(WINDOW_MAX, TICKS_PER_LEVEL * levels);
+  let window = WINDOW_MIN;
+  while (2 * window <= largest && reached(window) < SHARE_WANTED) window *= 2;
+  return reached(window) < SHARE_LEAST ? sortedBook() : ringBook(tick, window);
 }
 
 /** Undefined where the tick is not known (replay without metadata) or too fine for exact integers. */
@@ -23,11 +37,10 @@ function tickOf({ tick }: Instrument): Tick | undefined {
   return Number.isSafeInteger(units) ? { units, scale } : undefined;
 }
 
-function isDense(levels: LevelBuffer, { units, scale }: Tick): boolean {
-  const best = levels.prices[0];
-  if (best === undefined || levels.count < DENSE_LEVELS) return false;
-  const reach = ((WINDOW / 2) * units) / scale;
+/** The share of the levels that stay inside the window while the best moves about in it. */
+function shareReached({ prices, count }: LevelBuffer, { units, scale }: Tick, window: number): number {
+  const reach = ((window / 2) * units) / scale;
   let near = 0;
-  for (let at = 0; at < levels.count; at += 1) if (Math.abs(levels.prices[at]! - best) < reach) near += 1;
-  return near >= Math.min(levels.count / 2, WINDOW / 16);
+  for (let at = 0; at < count; at += 1) if (Math.abs(prices[at]! - prices[0]!) < reach) near += 1;
+  return near / count;
 }

@@ -5,17 +5,19 @@ import { SortedSide } from './sorted-book.ts';
 /** A tick as an exact fraction: `units / scale` (0.25 is 25 / 100), so that a price is rebuilt to the same double that was read. */
 export type Tick = { readonly units: number; readonly scale: number };
 
-/** Ticks a side's window spans; a power of two. */
-export const WINDOW = 2_048;
+/**
+ * For dense books of a known tick: quantities in a ring indexed by tick, with the few levels far away or off the grid kept sorted aside. The ring spans
+ * `window` ticks, a power of two of at least 1,024.
+ */
+export const ringBook = (tick: Tick, window: number): Book => ({
+  bids: new RingSide(1, tick, window),
+  asks: new RingSide(-1, tick, window),
+});
 
-/** For dense books of a known tick: quantities in a ring indexed by tick, with the few levels far away or off the grid in a sorted array. */
-export const ringBook = (tick: Tick): Book => ({ bids: new RingSide(1, tick), asks: new RingSide(-1, tick) });
-
-const MASK = WINDOW - 1;
-/** Of a moved window, this much is left free above the best. */
-const HEADROOM = WINDOW / 4;
-/** A best level that has sunk this near to the window's worse end makes the window follow. */
-const FLOOR = WINDOW / 8;
+/** Of a moved window, this share is left free above the best. */
+const HEADROOM = 1 / 4;
+/** A best level that has sunk this near to the window's worse end, as a share of it, makes the window follow. */
+const FLOOR = 1 / 8;
 /** Ticks beyond this do not fit the window's integers; such prices are kept aside. */
 const TICKS_MAX = 2 ** 30;
 /** The position of a price that has none: off the grid, or too many ticks high. */
@@ -29,22 +31,30 @@ export class RingSide implements BookSide {
   readonly #direction: Direction;
   readonly #units: number;
   readonly #scale: number;
-  readonly #qtys = new Float64Array(WINDOW);
+  readonly #window: number;
+  readonly #mask: number;
+  readonly #qtys: Float64Array;
   /** One bit a slot, and one bit a word of those. */
-  readonly #words = new Int32Array(WINDOW / 32);
-  readonly #summary = new Int32Array(WINDOW / 1_024);
+  readonly #words: Int32Array;
+  readonly #summary: Int32Array;
   readonly #aside: SortedSide;
-  /** The window is [low, low + WINDOW). */
+  /** The window is [low, low + window). */
   #low = 0;
   /** Best position inside; meaningless while the ring is empty. */
   #best = 0;
   #inside = 0;
 
-  constructor(direction: Direction, { units, scale }: Tick) {
+  constructor(direction: Direction, { units, scale }: Tick, window: number) {
     assert(units > 0 && scale > 0, 'a ring needs a tick');
+    assert(window >= 1_024 && Number.isInteger(Math.log2(window)), 'a window is a power of two');
     this.#direction = direction;
     this.#units = units;
     this.#scale = scale;
+    this.#window = window;
+    this.#mask = window - 1;
+    this.#qtys = new Float64Array(window);
+    this.#words = new Int32Array(window / 32);
+    this.#summary = new Int32Array(window / 1_024);
     this.#aside = new SortedSide(direction);
   }
 
@@ -58,7 +68,7 @@ export class RingSide implements BookSide {
       aside.best(prices, qtys, at);
     } else {
       prices[at] = this.#keyOf(this.#best) * this.#direction + 0;
-      qtys[at] = this.#qtys[this.#best & MASK]!;
+      qtys[at] = this.#qtys[this.#best & this.#mask]!;
     }
   }
 
@@ -83,9 +93,12 @@ export class RingSide implements BookSide {
   }
 
   clear(): void {
-    this.#qtys.fill(0);
-    this.#words.fill(0);
-    this.#summary.fill(0);
+    // A ring without levels is clean already; what was never written takes no memory.
+    if (this.#inside > 0) {
+      this.#qtys.fill(0);
+      this.#words.fill(0);
+      this.#summary.fill(0);
+    }
     this.#aside.clear();
     this.#inside = 0;
   }
@@ -94,21 +107,21 @@ export class RingSide implements BookSide {
     const limit = Number.isNaN(beyond) ? Infinity : beyond * this.#direction;
     let left = this.#inside;
     let position = this.#best;
-    let rank = 0;
+    let place = this.#aside.bestPlace();
     let to = at;
-    while (to < prices.length && (left > 0 || rank < this.#aside.count)) {
+    while (to < prices.length && (left > 0 || place >= 0)) {
       const inside = left > 0 ? this.#keyOf(position) : -Infinity;
-      const aside = this.#aside.keyAt(rank);
+      const aside = this.#aside.keyAt(place);
       const key = Math.max(inside, aside);
       if (key < limit) {
         prices[to] = key * this.#direction + 0;
-        qtys[to] = inside > aside ? this.#qtys[position & MASK]! : this.#aside.qtyAt(rank);
+        qtys[to] = inside > aside ? this.#qtys[position & this.#mask]! : this.#aside.qtyAt(place);
         to += 1;
       }
       if (inside > aside) {
         left -= 1;
         if (left > 0) position = this.#highestBelow(position);
-      } else rank += 1;
+      } else place = this.#aside.placeBelow(place);
     }
     return to;
   }
@@ -126,7 +139,7 @@ export class RingSide implements BookSide {
 
   #holds(position: number): boolean {
     const offset = position - this.#low;
-    return offset >= 0 && offset < WINDOW;
+    return offset >= 0 && offset < this.#window;
   }
 
   /** Whether a level outside must come inside: it is better than the window, or there is nothing better elsewhere. */
@@ -136,7 +149,7 @@ export class RingSide implements BookSide {
   }
 
   #setInside(position: number, qtys: Float64Array, at: number): void {
-    const slot = position & MASK;
+    const slot = position & this.#mask;
     const was = this.#qtys[slot] !== 0;
     const is = qtys[at] !== 0;
     this.#qtys[slot] = qtys[at]!;
@@ -156,7 +169,7 @@ export class RingSide implements BookSide {
     if (this.#inside > 0) this.#best = this.#highestBelow(this.#best);
     if (this.#aside.count === 0) return;
     if (this.#inside > 0) {
-      if (this.#best - this.#low < FLOOR) this.#moveTo(this.#best);
+      if (this.#best - this.#low < FLOOR * this.#window) this.#moveTo(this.#best);
     } else {
       const next = this.#positionOf(this.#aside.bestKey() * this.#direction);
       if (next !== OFF_GRID) this.#moveTo(next);
@@ -165,17 +178,17 @@ export class RingSide implements BookSide {
 
   /** Puts the window around `position`: what falls out of it goes aside, what now belongs inside comes in. */
   #moveTo(position: number): void {
-    const low = position + HEADROOM - WINDOW;
+    const low = position - (1 - HEADROOM) * this.#window;
     const price = new Float64Array(1);
     const quantity = new Float64Array(1);
     while (this.#inside > 0) {
       const worst = this.#lowestFrom(this.#low);
       if (worst >= low) break;
       price[0] = this.#keyOf(worst) * this.#direction;
-      quantity[0] = this.#qtys[worst & MASK]!;
+      quantity[0] = this.#qtys[worst & this.#mask]!;
       this.#aside.set(price, quantity, 0);
-      this.#qtys[worst & MASK] = 0;
-      this.#unmark(worst & MASK);
+      this.#qtys[worst & this.#mask] = 0;
+      this.#unmark(worst & this.#mask);
       this.#inside -= 1;
     }
     this.#low = low;
@@ -202,18 +215,18 @@ export class RingSide implements BookSide {
 
   /** The next occupied position below; there is one. */
   #highestBelow(position: number): number {
-    const from = (position - 1) & MASK;
+    const from = (position - 1) & this.#mask;
     let found = this.#highestSlot(from);
-    if (found < 0) found = this.#highestSlot(MASK);
-    return position - 1 - ((from - found) & MASK);
+    if (found < 0) found = this.#highestSlot(this.#mask);
+    return position - 1 - ((from - found) & this.#mask);
   }
 
   /** The first occupied position at or above; there is one. */
   #lowestFrom(position: number): number {
-    const from = position & MASK;
+    const from = position & this.#mask;
     let found = this.#lowestSlot(from);
     if (found < 0) found = this.#lowestSlot(0);
-    return position + ((found - from) & MASK);
+    return position + ((found - from) & this.#mask);
   }
 
   /** The highest occupied slot at or below `slot`, -1 if none. */

@@ -1,6 +1,6 @@
 import type { Asset, InstrumentIndex, RouteId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
-import type { FamilyId, Route, Side } from '#shared/domain/route.ts';
+import type { FamilyId, Route, RouteLeg } from '#shared/domain/route.ts';
 
 export type { CompileOptions, Route, RouteFamily } from '#shared/domain/route.ts';
 
@@ -8,7 +8,7 @@ export type { CompileOptions, Route, RouteFamily } from '#shared/domain/route.ts
 export type Listed = { readonly at: InstrumentIndex; readonly instrument: Instrument };
 
 /** One way through an instrument: what is given, what is received. */
-export type Step = Listed & { readonly side: Side; readonly from: Asset; readonly to: Asset };
+export type Step = Listed & { readonly leg: RouteLeg; readonly from: Asset; readonly to: Asset };
 
 /** The instruments that trade spot now, in registry order. */
 export function spotOf(instruments: readonly Instrument[]): readonly Listed[] {
@@ -21,8 +21,8 @@ export function spotOf(instruments: readonly Instrument[]): readonly Listed[] {
 export function stepsOf({ at, instrument }: Listed): readonly [buy: Step, sell: Step] {
   const { base, quote } = instrument;
   return [
-    { at, instrument, side: 'buy', from: quote, to: base },
-    { at, instrument, side: 'sell', from: base, to: quote },
+    { at, instrument, leg: { instrument: at, side: 'buy', ratio: 1 }, from: quote, to: base },
+    { at, instrument, leg: { instrument: at, side: 'sell', ratio: 1 }, from: base, to: quote },
   ];
 }
 
@@ -32,7 +32,7 @@ export function productRoute(family: FamilyId, steps: readonly Step[], start: As
     id: `${family}:${steps.map(({ instrument }) => instrument.id).join('>')}` as RouteId,
     family,
     evaluator: 'product',
-    legs: steps.map(({ at, side }) => ({ instrument: at, side, ratio: 1 })),
+    legs: steps.map(({ leg }) => leg),
     start,
     carry: 0,
   };

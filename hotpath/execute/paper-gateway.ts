@@ -5,7 +5,7 @@ import type { Depths } from '#shared/domain/capital.ts';
 import type { ClientOrderId, InstrumentId, InstrumentIndex, TradeId, VenueOrderId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { OrderGateway, OrderReport, OrderRequest, RejectReason } from '#shared/domain/order.ts';
-import { ZERO } from '#shared/money/grid.ts';
+import { tickAt, ZERO } from '#shared/money/grid.ts';
 import type { Random } from '#shared/random.ts';
 import type { BookSide } from './consumption.ts';
 import { Consumption } from './consumption.ts';
@@ -167,7 +167,7 @@ export class PaperGateway implements OrderGateway {
   #refusal({ instrument: id, price, qty }: OrderRequest): { reason: RejectReason; text: string } | undefined {
     const { instrument, index } = this.#options.instrumentOf(id);
     if (this.#options.depths.status(index) !== 'live') return { reason: 'venue-down', text: 'book is not live' };
-    if (!qty.mod(instrument.lot).isZero() || !price.mod(instrument.tick).isZero()) {
+    if (!qty.mod(instrument.lot).isZero() || !price.mod(tickAt(instrument, price)).isZero()) {
       return { reason: 'invalid-order', text: 'price or quantity is off the grid' };
     }
     const tooSmall = qty.lt(instrument.minQty) || price.times(qty).lt(instrument.minNotional);

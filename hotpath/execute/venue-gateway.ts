@@ -57,6 +57,7 @@ const PATIENCE: GatewayPatience = {
   deadManMs: 60_000,
 };
 const CANCEL_ATTEMPTS_MAX = 5;
+const QUERY_ATTEMPTS_MAX = 3;
 const FILL_ATTEMPTS_MAX = 5;
 const CANCEL_ALL_ROUNDS_MAX = 5;
 const CANCEL_ALL_WAIT_MS = 300;
@@ -94,7 +95,7 @@ export class VenueGateway implements OrderGateway {
     this.#patience = { ...PATIENCE, ...options.patience };
     this.client = new AccountClient(setup, options);
     this.#byId = new Map(instruments.map((instrument) => [instrument.id, instrument]));
-    this.#tracker = new OrderTracker(clock, instruments, onReport);
+    this.#tracker = new OrderTracker(clock, instruments, onReport, (tracked) => this.#onRisen(tracked));
     this.#resync = new Resync({
       client: this.client,
       tracker: this.#tracker,
@@ -318,6 +319,12 @@ export class VenueGateway implements OrderGateway {
     if (order !== undefined) this.#learn(tracked, order);
   }
 
+  /** It was reported as over, and others may be on their way in its stead: it must not work any longer. */
+  #onRisen({ request: { clientOrderId } }: TrackedOrder): void {
+    this.client.logger.error('account-order-risen', { ...this.client.name, order: clientOrderId });
+    this.cancel(clientOrderId);
+  }
+
   #doubt(tracked: TrackedOrder, cause: 'timeout' | 'disconnect' | 'server-error'): void {
     this.counts.inDoubt += 1;
     this.#tracker.doubt(tracked, cause);
@@ -442,9 +449,10 @@ export class VenueGateway implements OrderGateway {
     if (isAsked) return;
     this.counts.probes += 1;
     const { query } = this.client.setup.account.rest;
-    this.client.ask(
-      (context) => query(refOf(tracked), context),
-      { name: 'query', priority: 'order' },
+    this.client.persist<OrderState>(
+      (told) =>
+        this.client.ask((context) => query(refOf(tracked), context), { name: 'query', priority: 'order' }, told),
+      QUERY_ATTEMPTS_MAX,
       (outcome) => {
         const over = (): 'aloud' | 'silently' | undefined => {
           const wanted = this.#looking.get(clientOrderId);

@@ -17,8 +17,8 @@ export type Endpoint = {
 };
 
 /**
- * The markets that the configuration asks for. A venue with configured URLs is reached through those alone: a market without one is left
- * out, so that a run against a stand-in never strays to the real venue.
+ * The markets that the configuration asks for. A venue with a `via` is reached through that alone, so that a run against a stand-in never strays to the
+ * real venue.
  * @throws BadInput on a venue or market that nobody has described.
  */
 export function endpointsFrom(config: Config, venues: readonly Venue[]): readonly Endpoint[] {
@@ -34,26 +34,22 @@ function endpointsOf(venue: Venue, config: Config): readonly Endpoint[] {
   const settings = config.venues[venue.id];
   if (settings?.enabled === false) return [];
   const known = venue.markets.map(({ id }) => id);
-  const unknown = [...(settings?.markets ?? []), ...Object.keys(settings?.urls ?? {})].find(
-    (id) => !known.includes(id),
-  );
+  const unknown = settings?.markets?.find((id) => !known.includes(id));
   if (unknown !== undefined) {
     throw new BadInput(`venue "${venue.id}" has no market "${unknown}" (known: ${known.join(', ')})`);
   }
   return venue.markets.flatMap((market) => {
     if (settings?.markets !== undefined && !settings.markets.includes(market.id)) return [];
-    const urls = settings?.urls?.[market.id];
-    if (settings?.urls !== undefined && urls === undefined) return [];
     const { maker, taker, currency } = market.defaultFees;
     return {
       venue,
       market,
-      wsUrl: rerouted(urls?.ws ?? market.wsUrl, settings?.via),
+      wsUrl: rerouted(market.wsUrl, settings?.via),
       streams: streamsOf(market).map((rules) => ({
         rules,
-        url: rerouted(urls?.ws ?? rules.wsUrl ?? market.wsUrl, settings?.via),
+        url: rerouted(rules.wsUrl ?? market.wsUrl, settings?.via),
       })),
-      restUrl: rerouted(urls?.rest ?? market.restUrl, settings?.via),
+      restUrl: rerouted(market.restUrl, settings?.via),
       fees: {
         maker: settings?.maker_fee === undefined ? maker : decimalFrom(settings.maker_fee),
         taker: settings?.taker_fee === undefined ? taker : decimalFrom(settings.taker_fee),

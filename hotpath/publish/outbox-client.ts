@@ -17,6 +17,8 @@ export type OutboxClientOptions = {
   readonly onCrash: (error: Error) => void;
 };
 
+/** It ships what is on the disk: it needs no large heap, and the young space that the engine's flags ask for would cost as much again. */
+const WORKER_LIMITS = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 256 } as const;
 const RESTART_MS = 1_000;
 
 /** The main thread's side of the publish worker: starts it, feeds it once a second, knows how far it is. */
@@ -32,7 +34,10 @@ export class OutboxClient {
   }
 
   start(): void {
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: this.#options.worker });
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+      workerData: this.#options.worker,
+      resourceLimits: WORKER_LIMITS,
+    });
     this.#worker = worker;
     worker.on('message', (message: FromWorker) => this.#hear(message));
     worker.on('error', (error) => {

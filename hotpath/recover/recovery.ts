@@ -4,7 +4,7 @@ import type { Instrument } from '#shared/domain/instrument.ts';
 import type { LegView, OperationView, Recovery, RecoveryOrder } from '#shared/domain/recovery.ts';
 import type { Side } from '#shared/domain/route.ts';
 import { opposite } from '#shared/domain/route.ts';
-import { lotQty, textOf, ZERO } from '#shared/money/grid.ts';
+import { lotQty, textOf, tickAt, ZERO } from '#shared/money/grid.ts';
 import type { Level, Walk } from './book-walk.ts';
 import { limitBeyond, walkBase, walkQuote } from './book-walk.ts';
 
@@ -144,7 +144,7 @@ function correct(
     : walkQuote(levels, quoteToTrade(instrument, side, amount.abs()));
 
   const qty = lotQty(walk.qty, instrument.lot);
-  const price = limitBeyond(walk.worst, slack, side, instrument.tick);
+  const price = limitBeyond(walk.worst, slack, side, tickAt(instrument, walk.worst));
   if (qty.isZero() || qty.lt(instrument.minQty) || qty.times(price).lt(instrument.minNotional))
     return { ...NOTHING, isWhole: walk.isWhole };
   const order: RecoveryOrder = { leg: at, purpose: isForward ? 'complete' : 'unwind', side, qty, price };

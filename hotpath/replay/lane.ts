@@ -6,22 +6,29 @@ export type Lane = { readonly venue: Venue; readonly market: Market };
 
 /**
  * The markets that a recorded URL may belong to: those with its host and path, else those on its host (several share one where a venue splits by
- * symbol or has changed its protocol), else those whose venue is named in its path, as stand-ins on one host do. Empty when nobody knows it.
+ * symbol or has changed its protocol); a URL that led through another address (runtime/reroute.ts) has that host at the start of its path. Empty when nobody
+ * knows it.
  */
 export function lanesOfUrl(url: string, venues: readonly Venue[]): readonly Lane[] {
   if (!URL.canParse(url)) return [];
-  const { hostname, pathname, protocol } = new URL(url);
+  const direct = lanesAt(new URL(url), venues);
+  const [, protocol, place] = REROUTED.exec(url) ?? [];
+  return direct.length > 0 || place === undefined || !URL.canParse(`${protocol!}s://${place}`)
+    ? direct
+    : lanesAt(new URL(`${protocol!}s://${place}`), venues);
+}
+
+/** `ws://127.0.0.1:8091/ws.okx.com:8443/ws/v5/public`: protocol, and everything behind the address. */
+const REROUTED = /^(ws|http)s?:[/]{2}[^/]+[/](.+)$/;
+
+function lanesAt({ hostname, pathname, protocol }: URL, venues: readonly Venue[]): readonly Lane[] {
   const lanes = lanesOf(venues);
   const own = ({ market }: Lane): URL => new URL(protocol.startsWith('ws') ? market.wsUrl : market.restUrl);
   const onHost = lanes.filter(
     (lane) => own(lane).hostname === hostname || lane.market.hosts?.includes(hostname) === true,
   );
   const onPath = onHost.filter((lane) => withoutSlash(own(lane).pathname) === withoutSlash(pathname));
-  if (onHost.length > 0) return onPath.length > 0 ? onPath : onHost;
-  const segments = pathname.split('/');
-  const inPath = lanes.filter(({ venue }) => segments.includes(venue.id));
-  const exact = inPath.filter(({ market }) => segments.includes(market.id));
-  return exact.length > 0 ? exact : inPath;
+  return onPath.length > 0 ? onPath : onHost;
 }
 
 /** Reads `binance:spot`, or `kraken` for a venue's first market. @throws BadInput naming what there is. */

@@ -3,7 +3,7 @@ import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Side } from '#shared/domain/route.ts';
 import type { SizeRefusal } from '#shared/domain/trade.ts';
 import type { Price, Qty } from '#shared/money/grid.ts';
-import { limitPrice, lotQty } from '#shared/money/grid.ts';
+import { limitPrice, lotQty, tickAt } from '#shared/money/grid.ts';
 import type { TakerFee } from '#shared/quant/taker-fee.ts';
 
 /** What the walk found for one leg, and the grid it must stand on. */
@@ -92,9 +92,10 @@ function limitOf(wanted: readonly WantedLeg[], at: number, bearable: number): Pr
   const { instrument, side, worstPrice } = wanted[at]!;
   const yielding = Number(wanted[0]!.side === 'buy') + Number(wanted.at(-1)!.side === 'sell');
   const yields = (at === 0 && side === 'buy') || (at === wanted.length - 1 && side === 'sell');
-  if (!yields) return limitPrice(worstPrice, instrument.tick, side);
+  if (!yields) return limitPrice(worstPrice, tickAt(instrument, worstPrice), side);
   const slack = Math.max(1, bearable) ** (1 / yielding);
-  return limitPrice(side === 'buy' ? worstPrice * slack : worstPrice / slack, instrument.tick, side);
+  const price = side === 'buy' ? worstPrice * slack : worstPrice / slack;
+  return limitPrice(price, tickAt(instrument, price), side);
 }
 
 /** No leg takes in more than the one before it brings. */

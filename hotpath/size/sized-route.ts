@@ -1,8 +1,8 @@
 import { assert } from '#shared/assert.ts';
 import type { Tops } from '#shared/domain/capital.ts';
-import type { Asset } from '#shared/domain/ids.ts';
+import type { Asset, InstrumentIndex } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
-import type { Route } from '#shared/domain/route.ts';
+import type { Route, RouteLeg, Side } from '#shared/domain/route.ts';
 import type { TakerFee } from '#shared/quant/taker-fee.ts';
 import { takerFeeOf } from '#shared/quant/taker-fee.ts';
 import type { WalkLeg } from './depth-walk.ts';
@@ -18,24 +18,35 @@ export type SizedLeg = WalkLeg & {
 
 export type SizedRoute = { readonly route: Route; readonly legs: readonly SizedLeg[] };
 
-/** @throws Bug on a sum route: its legs do not feed each other, and no family makes one yet. */
-export function sizedRouteOf(route: Route, instruments: readonly Instrument[]): SizedRoute {
-  assert(route.evaluator === 'product', `only product routes are sized: ${route.id}`);
-  const legs = route.legs.map(({ instrument, side }) => {
-    const listing = instruments[instrument];
-    assert(listing !== undefined, `a leg is not in the registry: ${route.id}`);
-    const fee = takerFeeOf(listing, side);
-    return {
-      instrument,
-      side,
-      paid: fee.paid.toNumber(),
-      kept: fee.kept.toNumber(),
-      listing,
-      fee,
-      input: side === 'buy' ? listing.quote : listing.base,
-    };
+/** Routes share their legs: there are many routes, and two ways through an instrument. @throws Bug on a sum route: no family makes one yet. */
+export function sizedRoutesOf(routes: readonly Route[], instruments: readonly Instrument[]): readonly SizedRoute[] {
+  const legs = { buy: new Map<InstrumentIndex, SizedLeg>(), sell: new Map<InstrumentIndex, SizedLeg>() };
+  const legOf = ({ instrument, side }: RouteLeg): SizedLeg => {
+    const known = legs[side].get(instrument);
+    if (known !== undefined) return known;
+    const leg = sizedLegOf(instrument, side, instruments);
+    legs[side].set(instrument, leg);
+    return leg;
+  };
+  return routes.map((route) => {
+    assert(route.evaluator === 'product', `only product routes are sized: ${route.id}`);
+    return { route, legs: route.legs.map(legOf) };
   });
-  return { route, legs };
+}
+
+function sizedLegOf(instrument: InstrumentIndex, side: Side, instruments: readonly Instrument[]): SizedLeg {
+  const listing = instruments[instrument];
+  assert(listing !== undefined, 'a leg is not in the registry');
+  const fee = takerFeeOf(listing, side);
+  return {
+    instrument,
+    side,
+    paid: fee.paid.toNumber(),
+    kept: fee.kept.toNumber(),
+    listing,
+    fee,
+    input: side === 'buy' ? listing.quote : listing.base,
+  };
 }
 
 /** Edge at best prices as a fraction; NaN while a leg has no price. */

@@ -14,7 +14,7 @@ import { atExactSize, opportunityFrom } from './opportunity.ts';
 import type { Rates } from './plan.ts';
 import { expectedValueOf, planLegOf, ratesOf, worthOf } from './plan.ts';
 import type { SizedLeg, SizedRoute } from './sized-route.ts';
-import { netEdgeAtBest, sizedRouteOf } from './sized-route.ts';
+import { netEdgeAtBest, sizedRoutesOf } from './sized-route.ts';
 
 export type SizerOptions = {
   readonly instruments: readonly Instrument[];
@@ -57,7 +57,7 @@ export class Sizer {
   constructor(options: SizerOptions) {
     const { instruments, routes, engine } = options;
     this.#options = options;
-    this.#routes = routes.map((route) => sizedRouteOf(route, instruments));
+    this.#routes = sizedRoutesOf(routes, instruments);
     this.#coolDown = new CoolDown(routes.length, engine.route_cooldown_ms);
     this.#sightings = new Uint32Array(routes.length);
     this.#edgeMin = engine.min_edge_bps / 1e4;

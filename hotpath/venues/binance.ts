@@ -143,6 +143,7 @@ const options: Market = {
   book: { snapshot: snapshotAt('/eapi/v1/depth'), follows: followsByPrevious, depth: Infinity },
   // Most strikes are quiet for minutes.
   idleMs: 300_000,
+  firstBookWithinMs: 300_000,
   streams: {
     kinds: ['reference'],
     wsUrl: 'wss://fstream.binance.com/market/stream',
@@ -949,8 +950,8 @@ function accountOf(api: Api): Account {
         instruments.map(({ venueSymbol }) => fillsFrom(api, venueSymbol, { startTime: Math.floor(sinceMs) }, context)),
       fillsOf: ({ instrument: { venueSymbol: symbol }, venueOrderId, sentMs }, context) =>
         venueOrderId === undefined
-          ? fillsFrom(api, symbol, { startTime: Math.floor(sentMs) }, context)
-          : signed(context, api.fillsOfOrder, { symbol, orderId: venueOrderId }, (reply) =>
+          ? fillsFrom(api, symbol, { startTime: Math.floor(sentMs) - SENT_SLACK_MS }, context)
+          : signed(context, api.fillsOfOrder, { symbol, orderId: venueOrderId, limit: FILLS_MAX }, (reply) =>
               answerOf(reply, z.array(fillRow), (rows) => rows.map(fillOf)),
             ),
       balances: api.balances,
@@ -1084,7 +1085,10 @@ const refFields = ({ instrument, clientOrderId }: OrderRef): Fields => ({
   origClientOrderId: clientOrderId,
 });
 
+/** Unsaid, half as many are told. */
 const FILLS_MAX = 1_000;
+/** Clocks differ: fills of an order are asked for from a little before it was sent. */
+const SENT_SLACK_MS = 60_000;
 /** Futures answer for this long from a start time on, spot for ever: asked in such steps, nothing is missed on either. */
 const FILLS_WINDOW_MS = 7 * 86_400_000;
 

@@ -508,7 +508,7 @@ function parseInstruments(id: 'spot' | 'swap', bodies: readonly string[], fees: 
         ...{ base: asset(base!), quote: asset(quote!), settle: asset(quote!) },
         contractSize: amountOf(1),
         inverse: false,
-        tick: amountOf(10).pow(amountOf(last).e - SIGNIFICANT_DIGITS + 1),
+        ...ticksAt(amountOf(last).e),
         lot: LOT,
         minQty: typeof minimum === 'string' && Number(minimum) > 0 ? decimalFrom(minimum) : LOT,
         minNotional: amountOf(0),
@@ -518,6 +518,13 @@ function parseInstruments(id: 'spot' | 'swap', bodies: readonly string[], fees: 
     ];
   });
 }
+
+/** Five digits at a price of `10^exponent` and more; with every further digit before the point the tick is ten times as large. */
+const ticksAt = (exponent: number): Pick<Instrument, 'tick' | 'tickSteps'> => {
+  const tick = amountOf(10).pow(exponent - SIGNIFICANT_DIGITS + 1);
+  const tickSteps = [1, 2].map((more) => ({ above: amountOf(10).pow(exponent + more), tick: tick.times(10 ** more) }));
+  return { tick, tickSteps };
+};
 
 /** `BTCUSD`, `1INCH:USD`, `BTCF0:USTF0` without the mark of a perpetual. */
 function assetsOf(pair: string): readonly [string, string] {
@@ -549,6 +556,8 @@ function accountOf(id: 'spot' | 'swap', wallet: 'exchange' | 'margin'): Account 
     refuses,
     limits: {
       buckets: { orders: { units: 1_000, windowMs: 300_000 }, requests: { units: 90, windowMs: 60_000 } },
+      // "nonce: small" answers whoever is overtaken.
+      serial: true,
     },
     rest: {
       place,
@@ -593,7 +602,8 @@ function refuses(order: OrderTicket): string | undefined {
   }
   if (order.type === 'market' && order.timeInForce === 'FOK') return 'a market order cannot be fill-or-kill';
   if (order.reduceOnly && order.instrument.kind === 'spot') return 'spot has no reduce-only orders';
-  return undefined;
+  const isTooFine = order.type === 'limit' && new Decimal(order.price).precision() > SIGNIFICANT_DIGITS;
+  return isTooFine ? `a price has ${SIGNIFICANT_DIGITS} significant digits` : undefined;
 }
 
 /** Everything is a POST, signed over path, nonce and body: hex HMAC-SHA384. */

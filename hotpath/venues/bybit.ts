@@ -652,8 +652,8 @@ function unified(): Account {
 }
 
 const RECEIVE_WINDOW_MS = '5000';
-/** After so long without the private socket its orders end: the venue takes 3 to 300. */
-const DISCONNECTED_SECONDS = 10;
+/** After so long without the private socket its orders end: the least that the venue takes, of 3 to 300. */
+const DISCONNECTED_SECONDS = 3;
 /** Clocks differ: fills of an order are asked for from a little before it was sent. */
 const SENT_SLACK_MS = 60_000;
 const AUTH_VALID_MS = 10_000;
@@ -1259,14 +1259,14 @@ const CODES = codesOf({
   'venue-down': '10019 110063 110066 110071 170031 170151',
   'not-allowed':
     '10020 10024 10027 10028 10029 100028 110009 110011 110016 110018 110020 110021 110040 110067 110068 110069 110070 ' +
-    '170036 170037 170157 170159 170201 170209 170210 170224 170227 170241',
+    '170036 170037 170157 170159 170201 170209 170210 170217 170224 170227 170241',
   'insufficient-funds':
     '110004 110006 110007 110012 110014 110044 110045 110051 110052 110053 130021 131001 170033 170034 170131 170223 170226',
   'price-out-of-band': '110003 170132 170133 170192 170193 170194 170195 170196 170197 170198 170371 170372',
   'below-minimum': '110094 170136 170140 -1140',
   'duplicate-id': '110072 170141 12141 20006',
   'reduce-only': '110017 110023 110034 110042',
-  'would-take': '170217 170218',
+  'would-take': '170218',
   'not-found': '110001 170143 170213 -2013',
   'not-open': '110008 110010 170139 170142 170145 170190',
 });

@@ -5,7 +5,7 @@ import type { InstrumentIndex } from '#shared/domain/ids.ts';
 import type { Fees, Instrument, InstrumentKind } from '#shared/domain/instrument.ts';
 import type { LevelBuffer, MarketUpdate } from '#shared/domain/market-event.ts';
 import { DELTA, SNAPSHOT } from '#shared/domain/market-event.ts';
-import { amountOf } from '#shared/money/grid.ts';
+import { amountOf, tickAt } from '#shared/money/grid.ts';
 import type {
   Account,
   AccountContext,
@@ -147,6 +147,7 @@ const KEY = {
   amount: keyCode('amount'),
   direction: keyCode('direction'),
   greeks: keyCode('greeks'),
+  blockTrade: keyCode('block_trade_id'),
 } as const;
 const SUBSCRIPTION = bytesOf('subscription');
 const HEARTBEAT = bytesOf('heartbeat');
@@ -331,12 +332,14 @@ function requireNext(frame: Frame): void {
   if (!frame.nextElement()) throw new BadInput('deribit: a level is too short');
 }
 
-/** `[{"timestamp":…,"price":…,"amount":…,"direction":"buy"|"sell",…},…]`: each trade is published as it is read. */
+/**
+ * `[{"timestamp":…,"price":…,"amount":…,"direction":"buy"|"sell",…},…]`: each trade is published as it is read. Block trades, which alone have a
+ * `block_trade_id`, are made beside the book: no prints.
+ */
 function readTrades(frame: Frame, sink: MarketSink): void {
   if (!frame.firstElement()) return;
   do {
-    readTrade(frame, sink);
-    sink.publishPrint();
+    if (readTrade(frame, sink)) sink.publishPrint();
   } while (frame.nextElement());
 }
 
@@ -347,9 +350,11 @@ const TRADE_AMOUNT = 4;
 const TRADE_DIRECTION = 8;
 const WHOLE_TRADE = TRADE_TIME | TRADE_PRICE | TRADE_AMOUNT | TRADE_DIRECTION;
 
-function readTrade(frame: Frame, sink: MarketSink): void {
+/** Whether it is to be published. */
+function readTrade(frame: Frame, sink: MarketSink): boolean {
   const { print, update } = sink;
   let seen = 0;
+  let isBlock = false;
   print.instrument = update.instrument;
   for (let key = frame.firstKey(); key !== END; key = frame.nextKey()) {
     if (key === KEY.time) {
@@ -367,10 +372,14 @@ function readTrade(frame: Frame, sink: MarketSink): void {
     } else if (key === KEY.direction) {
       print.taker = readDirection(frame);
       seen |= TRADE_DIRECTION;
-    } else frame.skip();
+    } else {
+      if (key === KEY.blockTrade) isBlock = true;
+      frame.skip();
+    }
   }
   if (seen !== WHOLE_TRADE || Number.isNaN(print.price))
     throw new BadInput(`deribit: not a trade: ${frame.text().slice(0, 120)}`);
+  return !isBlock;
 }
 
 function readDirection(frame: Frame): 1 | -1 {
@@ -719,8 +728,13 @@ const rpcError = z.object({
 });
 const errorBody = z.object({ error: rpcError });
 
+/** What is rare shares one code, `other_reject`, and says in its message what it is. */
 const refusalOf = ({ code, message, data }: z.infer<typeof rpcError>, codes = CODES): Refusal =>
-  refused(meaningOf(codes, code), code, [message, data?.param, data?.reason].filter(Boolean).join(' '));
+  refused(
+    message.includes('reduce_only') ? 'reduce-only' : meaningOf(codes, code),
+    code,
+    [message, data?.param, data?.reason].filter(Boolean).join(' '),
+  );
 
 /** Reads `result`, or the refusal in `error`, which comes with status 400. */
 function read<R, V>(reply: Reply, result: z.ZodType<R>, valueOf: (result: R) => V, codes = CODES): Answer<V> {
@@ -744,13 +758,11 @@ function refuses({ instrument, type, timeInForce, postOnly, price }: OrderTicket
   if (postOnly && timeInForce !== 'GTC') return `a post-only order cannot be ${timeInForce}`;
   if (type === 'market' && timeInForce === 'FOK') return 'a market order fills what it can: FOK needs a limit';
   if (type === 'market') return undefined;
-  const tick = tickAt(instrument, new Decimal(price));
+  const tick = tickAt(instrument, price);
   return new Decimal(price).mod(tick).isZero() ? undefined : `above its first step the tick is ${tick.toFixed()}`;
 }
 
 /** Options are quoted on a coarser grid where they are dear. */
-const tickAt = ({ tick, tickSteps = [] }: Instrument, price: Decimal): Decimal =>
-  tickSteps.findLast(({ above }) => price.gt(above))?.tick ?? tick;
 
 const placeMethod = ({ side }: OrderTicket): string => `private/${side}`;
 
@@ -1257,18 +1269,19 @@ function replyEvents({ id, result, error }: z.infer<typeof rpcReply>): readonly 
  * @see https://docs.deribit.com/#rpc-error-codes
  */
 const CODES = codesOf({
-  'in-doubt': '10001 11030 11031 11094 13008 13888 -32603',
+  'in-doubt': '10001 11031 11094 13008 13028 13666 13888 -32603',
   'invalid-order':
-    '10020 10021 10022 10023 10024 10025 10026 10027 10031 10033 10034 10035 10036 10043 10044 10048 11029 11036 ' +
-    '11037 11038 11039 11041 11043 11046 11047 11048 11049 11050 13010 13011 13016 13020 -32600 -32601 -32602 -32700 -32000',
+    '10020 10021 10022 10023 10024 10025 10026 10027 10031 10033 10034 10035 10036 10043 10044 10048 11029 11036 11037 11038 ' +
+    '11039 11041 11043 11046 11047 11048 11049 11050 11055 13010 13011 13016 13020 13032 -32600 -32601 -32602 -32700 -32000',
   'below-minimum': '10002 10032',
   'price-out-of-band': '10005 10006 10007 10008 10011',
-  'insufficient-funds': '10009',
+  'insufficient-funds': '10009 10039',
   'self-trade': '10003',
-  'would-take': '11054',
+  'would-take': '11021 11054',
   'rate-limited': '10028 10047 10066 11035',
-  'venue-down': '10012 10040 10041 11051 13019 13025 13028',
-  'not-allowed': '10013 10014 10015 10016 10017 10018 10019 10030 11042 12005 13002 13012 13021',
+  'venue-down': '10012 10040 10041 10049 11051 11056 13019 13025 13036 13503',
+  'not-allowed':
+    '10013 10014 10015 10016 10017 10018 10019 10030 10037 10038 10072 11030 11042 11098 12005 13002 13012 13021 13030 13031 13037',
   unauthorised: '9999 10000 13000 13001 13003 13004 13005 13006 13007 13009',
   'not-found': '10004 10029',
   'not-open': '10010 11008 11044',

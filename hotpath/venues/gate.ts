@@ -883,7 +883,9 @@ const spotFill = z
 
 const contractFill = z
   .object({
-    id: z.string().min(1),
+    id: z.string().min(1).optional(),
+    /** What a list by time calls it. */
+    trade_id: z.string().min(1).optional(),
     contract: z.string().min(1),
     order_id: z.string().min(1),
     text: z.string().nullish(),
@@ -895,18 +897,25 @@ const contractFill = z
     create_time: secondsText,
     create_time_ms: timeText,
   })
-  .transform((fill): VenueFill => ({
-    venueSymbol: fill.contract,
-    clientOrderId: clientIdOf(fill.text),
-    venueOrderId: fill.order_id,
-    tradeId: fill.id,
-    side: sideOf(fill.size.isNegative()),
-    price: fill.price,
-    qty: fill.size.abs(),
-    ...(fill.point_fee.isZero() ? { fee: fill.fee, feeAsset: 'USDT' } : { fee: fill.point_fee, feeAsset: 'POINT' }),
-    liquidity: fill.role,
-    timeMs: wholeMs(fill.create_time_ms, fill.create_time),
-  }));
+  .transform((fill, context): VenueFill => {
+    const tradeId = fill.id ?? fill.trade_id;
+    if (tradeId === undefined) {
+      context.addIssue({ code: 'custom', message: 'a fill without its id' });
+      return z.NEVER;
+    }
+    return {
+      venueSymbol: fill.contract,
+      clientOrderId: clientIdOf(fill.text),
+      venueOrderId: fill.order_id,
+      tradeId,
+      side: sideOf(fill.size.isNegative()),
+      price: fill.price,
+      qty: fill.size.abs(),
+      ...(fill.point_fee.isZero() ? { fee: fill.fee, feeAsset: 'USDT' } : { fee: fill.point_fee, feeAsset: 'POINT' }),
+      liquidity: fill.role,
+      timeMs: wholeMs(fill.create_time_ms, fill.create_time),
+    };
+  });
 
 const spotBalances = z.array(z.object({ currency: z.string().min(1), available: decimalText, locked: decimalText }));
 const contractBalance = z.object({ currency: z.string().min(1), total: decimalText, available: decimalText });
@@ -1124,11 +1133,15 @@ function queried(segment: Segment, order: OrderRef, context: AccountContext): Ca
 /** Clocks differ: it may have been registered a little before we say that we sent it. */
 const BEFORE_S = 60;
 
-function endedOrder(segment: Segment, order: OrderRef, context: AccountContext): Call<OrderState> {
+/** Page by page: what is not on the first of many has not been looked for. */
+function endedOrder(segment: Segment, order: OrderRef, context: AccountContext, offset = 0): Call<OrderState> {
   const { path, symbolField, scope } = segment;
   const name = `${PREFIX}${order.clientOrderId}`;
   const isSpot = symbolField === 'currency_pair';
-  const read = reader(z.array(segment.order), (orders) => orders.find(({ clientOrderId }) => clientOrderId === name));
+  const read = reader(z.array(segment.order), (orders) => ({
+    found: orders.find(({ clientOrderId }) => clientOrderId === name),
+    isFull: orders.length === PAGE,
+  }));
   return signed(
     {
       method: 'GET',
@@ -1139,13 +1152,17 @@ function endedOrder(segment: Segment, order: OrderRef, context: AccountContext):
         ...(isSpot ? { status: 'finished' } : {}),
         from: Math.floor(order.sentMs / 1_000) - BEFORE_S,
         limit: PAGE,
+        ...(offset === 0 ? {} : isSpot ? { page: offset / PAGE + 1 } : { offset }),
       },
       read: (reply): Answer<OrderState> => {
         const answer = read(reply);
         if (answer.kind === 'refused') return refused(answer.meaning, answer.code, answer.text);
-        return answer.value === undefined
-          ? refused('not-found', 'ORDER_NOT_FOUND', 'not among the ended orders')
-          : ok(answer.value);
+        const { found, isFull } = answer.value;
+        if (found !== undefined) return ok(found);
+        const missing = refused('not-found', 'ORDER_NOT_FOUND', 'not among the ended orders');
+        return isFull
+          ? { ...missing, elsewhere: (later) => endedOrder(segment, order, later, offset + PAGE) }
+          : missing;
       },
     },
     context,
@@ -1304,22 +1321,18 @@ const usdtRest: AccountRest = {
   ],
 };
 
-/** Named only where they are few; otherwise everything of the account is meant. */
-const DEAD_MAN_SYMBOLS_MAX = 10;
-
-const deadManOf = ({ path, symbolField }: Segment): DeadMan => ({
+/** Each has a countdown of its own: one for everything besides would run out while these are armed again. */
+const deadManOf = ({ path: root, symbolField }: Segment): DeadMan => ({
   kind: 'timer',
   minMs: 5_000,
   maxMs: 86_400_000,
   arm: (timeoutMs, instruments, context) => {
     const timeout = Math.ceil(timeoutMs / 1_000);
-    const bodies =
-      instruments.length > DEAD_MAN_SYMBOLS_MAX
-        ? [{ timeout }]
-        : instruments.map(({ venueSymbol }) => ({ timeout, [symbolField]: venueSymbol }));
-    return bodies.map((body) =>
-      signed({ method: 'POST', path: `${path}/countdown_cancel_all`, body, bucket: 'cancels', read: done }, context),
-    );
+    return instruments.map(({ venueSymbol }) => {
+      const body = { timeout, [symbolField]: venueSymbol };
+      const path = `${root}/countdown_cancel_all`;
+      return signed({ method: 'POST', path, body, bucket: 'cancels', read: done }, context);
+    });
   },
 });
 

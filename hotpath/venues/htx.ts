@@ -6,9 +6,8 @@ import type { Fees, Instrument } from '#shared/domain/instrument.ts';
 import type { MarketUpdate } from '#shared/domain/market-event.ts';
 import { DELTA, SNAPSHOT } from '#shared/domain/market-event.ts';
 import { amountOf } from '#shared/money/grid.ts';
-import { unpackerOf } from '../runtime/inflate.ts';
 import type { BookRules, Continuity, Frame, Market, MarketSink, StreamRules, Venue } from './venue.ts';
-import { asset, batchesOf, bodyFrom, bytesOf, END, idOf, keyCode, venueId } from './venue.ts';
+import { asset, batchesOf, bodyFrom, bytesOf, END, idOf, keyCode, venueId, unpackerOf } from './venue.ts';
 import type {
   Account,
   AccountContext,
@@ -35,6 +34,7 @@ import {
   checked,
   codesOf,
   decimalOrZero,
+  decimalOrZeroOf,
   decimalText,
   frameText,
   hmac,
@@ -619,6 +619,8 @@ function swapInstrument(entry: z.infer<typeof swapListing>, fees: Fees): readonl
 // Accounts. Spot by its REST of 2013, `/ws/trade` for orders and `/ws/v2` for events; USDT swaps by V5 of 2026.
 
 const PAGE_MS_MAX = 48 * 3_600_000;
+/** Clocks differ: what became of an order is asked for from a little before it was sent. */
+const SENT_SLACK_MS = 60_000;
 
 function spotAccount(): Account {
   return {
@@ -896,7 +898,7 @@ const spotOrder = z
     'canceled-at': timeText,
   })
   .transform((order): OrderState => {
-    const filled = decimalOrZero.parse(order['filled-amount'] ?? order['field-amount']);
+    const filled = decimalOrZeroOf(order['filled-amount'] ?? order['field-amount']);
     const times = [order['created-at'], order['finished-at'], order['canceled-at']].filter((time) => time > 0);
     return {
       venueSymbol: order.symbol,
@@ -964,7 +966,7 @@ function queried(reply: Reply): Answer<OrderState> {
 }
 
 function historyCall({ instrument, clientOrderId, sentMs }: OrderRef, context: AccountContext): Call<OrderState> {
-  const startMs = Math.max(sentMs - 60_000, context.nowMs - PAGE_MS_MAX);
+  const startMs = Math.max(sentMs - SENT_SLACK_MS, context.nowMs - PAGE_MS_MAX);
   const query = { symbol: instrument.venueSymbol, 'start-time': String(Math.floor(startMs)), size: '1000' };
   const read = (reply: Reply): Answer<OrderState> => {
     const answer = spotAnswer(reply, spotBody(z.array(spotOrder)), ({ data }) => data);
@@ -1055,12 +1057,14 @@ function spotFills(
   window: { readonly sinceMs: number; readonly from: string | undefined },
   context: AccountContext,
 ): Call<readonly VenueFill[]> {
-  const { sinceMs, from } = window;
-  const endMs = Math.min(context.nowMs, sinceMs + PAGE_MS_MAX);
+  const { from } = window;
+  const sinceMs = Math.floor(window.sinceMs);
+  const nowMs = Math.ceil(context.nowMs);
+  const endMs = Math.min(nowMs, sinceMs + PAGE_MS_MAX);
   const query = {
     symbol: instrument.venueSymbol,
-    'start-time': String(Math.floor(sinceMs)),
-    'end-time': String(Math.ceil(endMs)),
+    'start-time': String(sinceMs),
+    'end-time': String(endMs),
     size: String(FILL_PAGE),
     ...(from === undefined ? {} : { from, direct: 'next' }),
   };
@@ -1070,7 +1074,7 @@ function spotFills(
       const fills = list.map(spotFillFrom);
       const last = list.length >= FILL_PAGE ? list.at(-1) : undefined;
       if (last !== undefined) return okWith(fills, (later) => spotFills(instrument, { sinceMs, from: last.id }, later));
-      if (endMs >= context.nowMs) return ok(fills);
+      if (endMs >= nowMs) return ok(fills);
       return okWith(fills, (later) => spotFills(instrument, { sinceMs: endMs, from: undefined }, later));
     });
   };
@@ -1080,7 +1084,8 @@ function spotFills(
 /** Fills name the order's number alone: while that is unknown, all of the symbol since the order was sent. */
 function spotFillsOf(order: OrderRef, context: AccountContext): Call<readonly VenueFill[]> {
   const { instrument, venueOrderId, sentMs } = order;
-  if (venueOrderId === undefined) return spotFills(instrument, { sinceMs: sentMs, from: undefined }, context);
+  if (venueOrderId === undefined)
+    return spotFills(instrument, { sinceMs: sentMs - SENT_SLACK_MS, from: undefined }, context);
   const path = `/v1/order/orders/${venueOrderId}/matchresults`;
   const read = (reply: Reply): Answer<readonly VenueFill[]> =>
     spotAnswer(reply, spotBody(z.array(spotFill)), ({ data }) => data.map(spotFillFrom));
@@ -1254,7 +1259,9 @@ function spotControl(message: Readonly<Record<string, unknown>>): readonly Accou
   if (typeof ping === 'string') return [{ kind: 'ping', reply: `{"pong":${Number(ping)}}` }];
   if (action === 'req' && ch === 'auth') {
     if (code === '200') return [{ kind: 'ready' }];
-    return [{ kind: 'error', refusal: spotTrouble(wordOf(code), wordOf(message['message'])) }];
+    // 2002 is a wrong parameter elsewhere; 429 and 4000 are too many sockets or requests.
+    const meaning = code === '429' || code === '4000' ? 'rate-limited' : 'unauthorised';
+    return [{ kind: 'error', refusal: refused(meaning, wordOf(code), wordOf(message['message'])) }];
   }
   if (action === 'sub' || action === 'unsub')
     return code === '200' ? [] : [{ kind: 'error', refusal: spotTrouble(wordOf(code), wordOf(message['message'])) }];
@@ -1370,20 +1377,20 @@ const spotOrderEvent = z
     lastActTime: timeText,
   })
   .transform((order): OrderState => {
-    const qty = decimalOrZero.parse(order.orderSize ?? order.orderValue);
+    const qty = decimalOrZeroOf(order.orderSize ?? order.orderValue);
     const filled =
       order.execAmt !== undefined && order.execAmt !== null
-        ? decimalOrZero.parse(order.execAmt)
+        ? decimalOrZeroOf(order.execAmt)
         : order.remainAmt === undefined || order.remainAmt === null
           ? amountOf(0)
-          : qty.minus(decimalOrZero.parse(order.remainAmt));
+          : qty.minus(decimalOrZeroOf(order.remainAmt));
     const times = [order.lastActTime, order.tradeTime, order.orderCreateTime].filter((time) => time > 0);
     return {
       venueSymbol: order.symbol,
       clientOrderId: order.clientOrderId ?? '',
       venueOrderId: order.orderId,
       ...spotStateOf(order.orderStatus, order.type),
-      ...(order.type.endsWith('-market') ? {} : { price: decimalOrZero.parse(order.orderPrice) }),
+      ...(order.type.endsWith('-market') ? {} : { price: decimalOrZeroOf(order.orderPrice) }),
       qty,
       filled,
       timeMs: times[0] ?? NaN,
@@ -1442,8 +1449,8 @@ function spotBalanceEvents(data: unknown): readonly AccountEvent[] {
   if (typeof currency !== 'string' || typeof balance !== 'string' || typeof available !== 'string') return [];
   const state = {
     asset: currency.toUpperCase(),
-    total: decimalOrZero.parse(balance),
-    available: decimalOrZero.parse(available),
+    total: decimalOrZeroOf(balance),
+    available: decimalOrZeroOf(available),
   };
   return [{ kind: 'balance', balance: state }];
 }
@@ -1473,7 +1480,7 @@ const swapIdOf = ({ venueOrderId, clientOrderId }: OrderIds): Fields =>
 
 const orderNumber = z.object({ order_id: z.string() });
 
-/** Leverage is a setting of the contract here, not of an order. @see https://www.htx.com/en-us/opend/newApiPages/?id=8cb89359-77b5-11ed-9966-1957c0d0c5f */
+/** Leverage is a setting of the contract here, not of an order. @see https://www.htx.com/en-us/opend/newApiPages/?id=8cb89359-77b5-11ed-9966-19588768fe7 */
 function placeSwap(order: OrderTicket, context: AccountContext): Call<Placed> {
   const isMarket = order.type === 'market';
   const body = {

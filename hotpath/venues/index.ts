@@ -1,5 +1,6 @@
 import { binance } from './binance.ts';
 import { bitfinex } from './bitfinex.ts';
+import { bitget } from './bitget.ts';
 import { bybit } from './bybit.ts';
 import { deribit } from './deribit.ts';
 import { gate } from './gate.ts';
@@ -24,4 +25,5 @@ export const venues: readonly Venue[] = [
   htx,
   bitfinex,
   deribit,
+  bitget,
 ];

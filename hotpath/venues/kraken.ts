@@ -29,6 +29,7 @@ import type {
 import {
   answerFrom,
   checked,
+  decimalOrZeroOf,
   decimalText,
   frameText,
   hash,
@@ -776,7 +777,6 @@ const restOrder = z.object({
 });
 type RestOrder = z.infer<typeof restOrder>;
 const restOrders = z.record(z.string(), restOrder);
-const decimal = (text: string): Decimal => decimalText.parse(text);
 
 /** What ended an order that nobody asked to end: its own terms. */
 const TERMS: Readonly<Record<string, Meaning>> = { 'Post only order': 'would-take' };
@@ -801,7 +801,7 @@ function stateOf(id: string, order: RestOrder, { venueSymbol }: Instrument): Ord
     venueOrderId: id,
     side: descr.type,
     ...(ended ?? { status: status === 'closed' ? 'filled' : 'open' }),
-    ...(descr.ordertype === 'limit' ? { price: decimal(descr.price) } : {}),
+    ...(descr.ordertype === 'limit' ? { price: decimalOrZeroOf(descr.price) } : {}),
     qty: order.vol,
     filled: order.vol_exec,
     timeMs: order.closetm ?? order.opentm,
@@ -873,8 +873,19 @@ function openOrdersCall<V>(
 }
 
 const CANCEL_BATCH = 50;
-/** The most that one cancellation costs on the order counter: orders younger than five seconds. */
-const CANCEL_WEIGHT = 8;
+/** What a cancellation costs on the order counter, by the order's age: the younger, the dearer. */
+const CANCEL_COSTS: readonly (readonly [belowMs: number, units: number])[] = [
+  [5_000, 8],
+  [10_000, 6],
+  [15_000, 5],
+  [45_000, 4],
+  [90_000, 2],
+  [300_000, 1],
+];
+
+const cancelWeight = (ageMs: number): Weight => ({
+  trading: CANCEL_COSTS.find(([belowMs]) => ageMs < belowMs)?.[1] ?? 0,
+});
 
 /**
  * CancelAll would end the orders of every pair: the open ones of these are listed first, then cancelled by their ids. The value is how many are left to cancel.
@@ -898,7 +909,7 @@ function cancelBatch(ids: readonly string[], context: AccountContext): Call<numb
     path,
     headers: signedHeaders(path, body, 'application/json', context),
     body,
-    weight: { trading: CANCEL_WEIGHT },
+    weight: cancelWeight(0),
     read: (reply) => answerOf(reply, z.object({ count: z.string() }), () => cancelling(ids.slice(CANCEL_BATCH))),
   };
 }
@@ -1068,7 +1079,7 @@ const cancel = (order: OrderRef, context: AccountContext): Call<unknown> =>
     {
       method: 'CancelOrder',
       form: order.venueOrderId === undefined ? { cl_ord_id: order.clientOrderId } : { txid: order.venueOrderId },
-      weight: { trading: CANCEL_WEIGHT },
+      weight: cancelWeight(context.nowMs - order.sentMs),
       result: z.object({ count: z.string() }),
       valueOf: ({ count }) => (count === '0' ? refused('not-open', 'count 0', 'nothing was cancelled') : ok(count)),
     },
@@ -1136,12 +1147,16 @@ const TO: Readonly<Record<string, 'place' | 'cancel'>> = { add_order: 'place', c
 
 /** An answer to an order or a cancel; refusals of anything else are errors of the socket. */
 function eventsOfAnswer(message: unknown): readonly AccountEvent[] {
-  const { method = '', req_id: request, error, result } = checked(socketAnswer, message, 'kraken answer');
+  const { method = '', req_id: request, success, error, result } = checked(socketAnswer, message, 'kraken answer');
   if (method === 'pong') return [{ kind: 'pong' }];
   const to = TO[method];
   if (to === undefined) return error === undefined ? [] : [{ kind: 'error', refusal: refusalFrom(error) }];
   const answer: Answer<Placed> =
-    error === undefined ? ok({ venueOrderId: result?.order_id ?? '' }) : refusalFrom(error);
+    error !== undefined
+      ? refusalFrom(error)
+      : success === true
+        ? ok({ venueOrderId: result?.order_id ?? '' })
+        : refused('in-doubt', '', 'neither taken nor refused');
   return [{ kind: 'answer', ...(request === undefined ? {} : { request }), to, answer }];
 }
 
@@ -1187,7 +1202,9 @@ function eventsOfExecution(report: Execution): readonly AccountEvent[] {
   if (symbol !== undefined && side !== undefined && qty !== undefined) {
     const isPriced = report.order_type === 'limit' && price !== undefined;
     const described = { ...told, venueSymbol: symbol, side, qty, ...(isPriced ? { price } : {}) };
-    return [...fill, { kind: 'order', order: { ...described, ...ending, filled: filled ?? new Decimal(0) } }];
+    // A full order that does not say how much is full all the same.
+    const unsaid = ending.status === 'filled' ? qty : new Decimal(0);
+    return [...fill, { kind: 'order', order: { ...described, ...ending, filled: filled ?? unsaid } }];
   }
   const { status: ended } = ending;
   if (ended === 'open') return fill;
@@ -1280,6 +1297,8 @@ const account: Account = {
      * @see https://docs.kraken.com/api/docs/guides/spot-ratelimits
      */
     buckets: { rest: { units: 20, windowMs: 40_000 }, trading: { units: 125, windowMs: 53_500 } },
+    // "Invalid nonce" answers whoever is overtaken.
+    serial: true,
   },
   rest: {
     place,

@@ -119,12 +119,10 @@ const TRADE = 4;
 const TICKER = 5;
 type Feed =
   typeof NO_FEED | typeof OTHER_FEED | typeof BOOK_DELTA | typeof BOOK_SNAPSHOT | typeof TRADE | typeof TICKER;
-const FEEDS: readonly (readonly [name: Uint8Array, feed: Feed])[] = [
-  [bytesOf('book'), BOOK_DELTA],
-  [bytesOf('book_snapshot'), BOOK_SNAPSHOT],
-  [bytesOf('trade'), TRADE],
-  [bytesOf('ticker'), TICKER],
-];
+const NAME_DELTA = bytesOf('book');
+const NAME_SNAPSHOT = bytesOf('book_snapshot');
+const NAME_TRADE = bytesOf('trade');
+const NAME_TICKER = bytesOf('ticker');
 
 const PRODUCT = 1;
 const SEQUENCE = 2;
@@ -185,9 +183,12 @@ function decode(frame: Frame, sink: MarketSink): void {
   else if (feed === TICKER) publishReference(frame, sink, seen, instrument);
 }
 
+/** The feed that the text read last names. */
 function feedOf(frame: Frame): Feed {
-  for (const [name, feed] of FEEDS) if (frame.textIs(name)) return feed;
-  return OTHER_FEED;
+  if (frame.textIs(NAME_DELTA)) return BOOK_DELTA;
+  if (frame.textIs(NAME_TICKER)) return TICKER;
+  if (frame.textIs(NAME_TRADE)) return TRADE;
+  return frame.textIs(NAME_SNAPSHOT) ? BOOK_SNAPSHOT : OTHER_FEED;
 }
 
 /** Reads the value under `key`; answers which field it was, 0 for none of ours. */
@@ -470,6 +471,22 @@ const ERRORS: Readonly<Record<string, Meaning>> = {
   wouldCauseLiquidation: 'insufficient-funds',
   wouldNotReducePosition: 'reduce-only',
   wouldProcessAfterSpecifiedTime: 'clock-skew',
+  // The same of the matching engine, which the status and the history of an order repeat.
+  CLIENT_ORDER_ID_IN_USE: 'duplicate-id',
+  INVALID_PRICE: 'invalid-order',
+  INVALID_QUANTITY: 'invalid-order',
+  IOC_WOULD_NOT_EXECUTE: 'not-filled',
+  MARKET_INACTIVE: 'not-allowed',
+  MARKET_IS_POST_ONLY: 'not-allowed',
+  MARKET_SUSPENDED: 'not-allowed',
+  MAX_POSITION_EXCEEDED: 'not-allowed',
+  POST_WOULD_EXECUTE: 'would-take',
+  PRICE_COLLAR: 'price-out-of-band',
+  PRICE_DISLOCATION: 'price-out-of-band',
+  SMALL_ORDER_LIMIT_EXCEEDED: 'not-allowed',
+  WOULD_CAUSE_LIQUIDATION: 'insufficient-funds',
+  WOULD_EXECUTE_SELF: 'self-trade',
+  WOULD_NOT_REDUCE_POSITION: 'reduce-only',
 };
 
 /** `invalidArgument: limitPrice` means what it means without its detail. */
@@ -573,13 +590,17 @@ function place(order: OrderTicket, context: AccountContext): Call<Placed> {
   );
 }
 
-const TAKEN: ReadonlySet<string> = new Set(['placed', 'partiallyFilled', 'filled']);
+const IDLE = 'iocWouldNotExecute';
+const TAKEN: ReadonlySet<string> = new Set(['placed', 'partiallyFilled', 'filled', IDLE]);
 
-/** What executed at once is in the answer, without its fees: these come with the fills. */
+/**
+ * What executed at once is in the answer, without its fees: these come with the fills. An immediate order that found nothing is rejected in the venue's words;
+ * to us it has ended by its terms, as the feed says too.
+ */
 function placedOf(order: OrderTicket, sendStatus: z.infer<typeof sent>['sendStatus']): Answer<Placed> {
   const { status, order_id: venueOrderId, receivedTime, orderEvents = [] } = sendStatus;
   // `filled` refuses a cancel, not an order.
-  if (!TAKEN.has(status)) return refusalFrom(status);
+  if (!TAKEN.has(status) || (status === IDLE && venueOrderId === undefined)) return refusalFrom(status);
   if (venueOrderId === undefined) return refused('in-doubt', status, 'an order was taken without an id');
   const executions = orderEvents.filter(({ type }) => type === 'EXECUTION');
   const filled = executions.reduce((sum, { amount }) => sum.plus(amount ?? 0), new Decimal(0));

@@ -885,6 +885,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   126006: 'not-allowed',
   126007: 'not-allowed',
   126009: 'not-allowed',
+  126011: 'not-allowed',
   126013: 'insufficient-funds',
   126015: 'not-allowed',
   126022: 'price-out-of-band',
@@ -1053,26 +1054,19 @@ const textOrEmpty = z
   .nullish()
   .transform((text) => text ?? '');
 
-/** What one order is sent as, by REST and by socket. */
-function orderFields(order: OrderTicket, { marginMode, leverage }: AccountContext): Readonly<Record<string, unknown>> {
-  const { instrument, side, type, timeInForce, postOnly, reduceOnly } = order;
-  const isSpot = instrument.kind === 'spot';
-  return {
-    tradeType: tradeTypeOf(instrument.market),
-    clientOid: order.clientOrderId,
-    symbol: instrument.venueSymbol,
-    side: side.toUpperCase(),
-    orderType: type.toUpperCase(),
-    sizeUnit: SIZE_UNIT[instrument.market]!,
-    size: order.qty,
-    ...(type === 'limit' ? { price: order.price, timeInForce } : {}),
-    ...(postOnly ? { postOnly } : {}),
-    ...(reduceOnly ? { reduceOnly } : {}),
-    ...(isSpot ? {} : { marginMode: marginMode.toUpperCase() }),
-    // The leverage of a cross position is set for the symbol, not by the order.
-    ...(isSpot || marginMode === 'cross' ? {} : { leverage: String(leverage) }),
-  };
-}
+/** What one order is sent as, by REST and by socket. A unified account's margin mode and leverage are set for the symbol, never by an order. */
+const orderFields = (order: OrderTicket): Readonly<Record<string, unknown>> => ({
+  tradeType: tradeTypeOf(order.instrument.market),
+  clientOid: order.clientOrderId,
+  symbol: order.instrument.venueSymbol,
+  side: order.side.toUpperCase(),
+  orderType: order.type.toUpperCase(),
+  sizeUnit: SIZE_UNIT[order.instrument.market]!,
+  size: order.qty,
+  ...(order.type === 'limit' ? { price: order.price, timeInForce: order.timeInForce } : {}),
+  ...(order.postOnly ? { postOnly: true } : {}),
+  ...(order.reduceOnly ? { reduceOnly: true } : {}),
+});
 
 function refuses({ instrument, type, timeInForce, postOnly, reduceOnly }: OrderTicket): string | undefined {
   if (instrument.kind === 'spot' && reduceOnly) return 'a spot order cannot only reduce';
@@ -1273,7 +1267,7 @@ const rest: AccountRest = {
       {
         method: 'POST',
         path: '/api/ua/v1/unified/order/place',
-        body: orderFields(order, context),
+        body: orderFields(order),
         weight: 1,
         read: reader(placedData, ({ orderId }): Placed => ({ venueOrderId: orderId })),
       },
@@ -1400,24 +1394,18 @@ const feesOf = (market: string, symbols: readonly string[], context: AccountCont
     context,
   );
 
-/** Named only where the venue takes so many; otherwise all of the product is meant. */
-const DEAD_MAN_SYMBOLS_MAX = 50;
-
+/** All of the product, as no symbol is named: there is one countdown, and what the last request leaves out is not covered any more. */
 const deadMan: DeadMan = {
   kind: 'timer',
   minMs: 5_000,
   maxMs: 86_400_000,
   arm: (timeoutMs, instruments, context) =>
-    askedOf(instruments).map(({ tradeType, symbols }) =>
+    askedOf(instruments).map(({ tradeType }) =>
       signed(
         {
           method: 'POST',
           path: '/api/ua/v1/dcp/set',
-          body: {
-            tradeType,
-            timeout: timeoutMs === 0 ? -1 : Math.ceil(timeoutMs / 1_000),
-            ...(symbols.size > DEAD_MAN_SYMBOLS_MAX ? {} : { symbols: [...symbols].join(',') }),
-          },
+          body: { tradeType, timeout: timeoutMs === 0 ? -1 : Math.ceil(timeoutMs / 1_000) },
           weight: 2,
           read: done,
         },
@@ -1510,6 +1498,7 @@ const pushed = z.object({
   result: z.unknown().optional(),
   code: z.string().optional(),
   msg: z.string().nullish(),
+  reason: z.string().nullish(),
 });
 
 /** By the beginning of a topic: what follows its point is the account type. */
@@ -1522,13 +1511,15 @@ const EVENT_OF: Readonly<Record<string, (body: unknown) => AccountEvent>> = {
 
 function decodeEvents(frame: Uint8Array): readonly AccountEvent[] {
   const text = frameText(frame);
-  const { T: topic = '', d, type, result, code, msg } = checked(pushed, jsonOf(text), 'kucoin private frame');
+  const { T: topic = '', d, type, result, code, msg, reason } = checked(pushed, jsonOf(text), 'kucoin private frame');
   const [channel = ''] = topic.split('.');
   if (Object.hasOwn(EVENT_OF, channel)) return [EVENT_OF[channel]!(d)];
   if (type === 'pong') return [{ kind: 'pong' }];
-  if (result === false || type === 'error' || (code !== undefined && code !== SUCCESS_CODE))
-    return [{ kind: 'error', refusal: refused(meansOf(code ?? '', msg ?? ''), code ?? '', msg ?? text) }];
-  return [];
+  if (result !== false && type !== 'error' && (code === undefined || code === SUCCESS_CODE)) return [];
+  const words = msg ?? reason ?? text;
+  // A subscription that is refused without a code was wrong.
+  const meaning = code === undefined ? 'invalid-order' : meansOf(code, words);
+  return [{ kind: 'error', refusal: refused(meaning, code ?? '', words) }];
 }
 
 /** Orders, fills, balances and positions of both markets. One channel a subscription. */
@@ -1618,7 +1609,7 @@ const orders: AccountSocket = {
   subscribe: () => [],
   orders: {
     weight: { [UNIFIED]: 1 },
-    place: (order, context, id) => JSON.stringify({ id, op: 'uta.order', args: orderFields(order, context) }),
+    place: (order, _, id) => JSON.stringify({ id, op: 'uta.order', args: orderFields(order) }),
     cancel: (order, _, id) => JSON.stringify({ id, op: 'uta.cancel', args: namedBy(order) }),
   },
   heartbeat: {

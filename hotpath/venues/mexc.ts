@@ -33,6 +33,7 @@ import {
   checked,
   codesOf,
   decimalOrZero,
+  decimalOrZeroOf,
   decimalText,
   frameText,
   hmac,
@@ -744,6 +745,9 @@ function contractFrom(entry: z.infer<typeof contract>, fees: Fees): Instrument {
 
 // Accounts. Spot signs its query like Binance, futures sign key, time and content; neither takes orders over a socket.
 
+/** Clocks differ: fills of an order are asked for from a little before it was sent. */
+const SENT_SLACK_MS = 60_000;
+
 /** @see https://www.mexc.com/api-docs/spot-v3/spot-account-trade */
 function spotAccount(): Account {
   return {
@@ -792,14 +796,7 @@ function spotAccount(): Account {
         instruments.map(({ venueSymbol: symbol }) =>
           spotFills({ symbol, startTime: String(Math.floor(sinceMs)) }, context),
         ),
-      fillsOf: ({ instrument, venueOrderId, sentMs }, context) =>
-        spotFills(
-          {
-            symbol: instrument.venueSymbol,
-            ...(venueOrderId === undefined ? { startTime: String(Math.floor(sentMs)) } : { orderId: venueOrderId }),
-          },
-          context,
-        ),
+      fillsOf: spotFillsOf,
       balances: (context) => accountCall(context, ({ balances }) => balances),
       fees: (instruments, context) => instruments.map((each) => spotFee(each, context)),
       // `canWithdraw` is the account's, not the key's: what the key may do is not said.
@@ -864,7 +861,7 @@ function futuresAccount(): Account {
         instruments.map((each) => futuresFills(each, { sinceMs, page: 1 }, context)),
       fillsOf: ({ instrument, venueOrderId, sentMs }, context) =>
         venueOrderId === undefined
-          ? futuresFills(instrument, { sinceMs: sentMs, page: 1 }, context)
+          ? futuresFills(instrument, { sinceMs: sentMs - SENT_SLACK_MS, page: 1 }, context)
           : get(`/api/v1/private/order/deal_details/${venueOrderId}`, {}, context, (reply) =>
               futuresAnswer(reply, z.array(futuresFill).nullish(), (list) => list ?? []),
             ),
@@ -1049,6 +1046,14 @@ function spotFills(fields: Query, context: AccountContext): Call<readonly VenueF
       },
     ),
   );
+}
+
+function spotFillsOf(
+  { instrument: { venueSymbol: symbol }, venueOrderId, sentMs }: OrderRef,
+  context: AccountContext,
+): Call<readonly VenueFill[]> {
+  const startTime = String(Math.floor(sentMs) - SENT_SLACK_MS);
+  return spotFills({ symbol, ...(venueOrderId === undefined ? { startTime } : { orderId: venueOrderId }) }, context);
 }
 
 const spotAccountInfo = z.object({
@@ -1523,7 +1528,7 @@ const futuresAsset = z
     total:
       equity === undefined || equity === null
         ? availableBalance.plus(frozenBalance).plus(positionMargin)
-        : decimalOrZero.parse(equity).minus(unrealized),
+        : decimalOrZeroOf(equity).minus(unrealized),
     available: availableBalance,
   }));
 

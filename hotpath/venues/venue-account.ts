@@ -125,6 +125,8 @@ export type AccountLimits = {
   readonly buckets: Readonly<Record<string, { readonly units: number; readonly windowMs: number }>>;
   /** What the venue says is used of a bucket in its present window, from response headers in lower case. */
   readonly used?: (headers: Readonly<Record<string, string>>) => Weight;
+  /** REST requests of one key must arrive in the order of their nonces: they go one at a time. */
+  readonly serial?: true;
 };
 
 export type AccountRest = {

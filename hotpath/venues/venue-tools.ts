@@ -32,6 +32,13 @@ export const decimalOrZero = z
   .transform((text) => (text === undefined || text === null || text === '' ? '0' : text))
   .pipe(decimalText);
 
+/** One text by `decimalOrZero`, for use after a schema has been read. @throws BadInput */
+export function decimalOrZeroOf(text: string | null | undefined): Decimal {
+  const result = decimalOrZero.safeParse(text);
+  if (result.success) return result.data;
+  throw new BadInput(result.error.issues[0]?.message ?? 'not a decimal');
+}
+
 /** Unix milliseconds from text; NaN when absent. */
 export const timeText = z
   .string()
@@ -110,12 +117,12 @@ export function answerFrom<T, V>(
     const meaning = reply.status === 401 || reply.status === 403 ? 'unauthorised' : 'in-doubt';
     return refused(meaning, status, reply.text);
   }
-  const parsed = schema.safeParse(body);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    return refused('in-doubt', status, `not understood: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`);
-  }
   try {
+    const parsed = schema.safeParse(body);
+    if (!parsed.success) {
+      const [issue] = parsed.error.issues;
+      return refused('in-doubt', status, `not understood: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`);
+    }
     return ok(rules.valueOf(parsed.data));
   } catch (error) {
     if (error instanceof BadInput) return refused('in-doubt', status, error.message);

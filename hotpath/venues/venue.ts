@@ -9,6 +9,7 @@ import type { Account } from './venue-account.ts';
 
 export type { Frame };
 export { END, keyCode, roomFor } from '../runtime/frame.ts';
+export { unpackerOf } from '../runtime/inflate.ts';
 
 /**
  * A venue is a value: data and pure functions, one file. The engine owns sockets, books, clocks and money; a venue only says what
@@ -26,7 +27,7 @@ export type Venue = {
 
 export type Market = {
   readonly id: string;
-  /** Base URLs; configuration may replace them (`venues.<id>.urls.<market>.ws|rest`), which is how the simulator is reached. */
+  /** Base URLs; configuration may lead them through another address (`venues.<id>.via`), which is how the simulator is reached. */
   readonly wsUrl: string;
   readonly restUrl: string;
   /** Further host names under which the market's sockets are or were reached: recordings name them. */

@@ -13,6 +13,8 @@ import { Child } from './supervisor.ts';
 
 /** How the engine runs: garbage is collected on its own thread, in a young space that is cleared rarely and fast. */
 export const ENGINE_NODE_OPTIONS = ['--single-threaded-gc', '--min-semi-space-size=16', '--max-semi-space-size=16'];
+/** The C library keeps a heap for each of many threads otherwise, and gives little back. */
+export const ENGINE_ENV = { MALLOC_ARENA_MAX: '2' } as const;
 const READY_WITHIN_MS = 60_000;
 const ENGINE_STOP_MS = 35_000;
 const PROJECT_WITHIN_MS = 30_000;
@@ -237,6 +239,7 @@ function runEngine({
     name: 'the engine',
     entry: 'hotpath/main.ts',
     nodeOptions: ENGINE_NODE_OPTIONS,
+    env: ENGINE_ENV,
     args: [
       JSON.stringify({
         config: simulated === undefined ? config : { ...config, venues: simulated },

@@ -3,16 +3,19 @@ import type { Config } from '#shared/schema/config.ts';
 import { simulatedVenues } from '#simulator/simulated-venues.ts';
 import type { SimulatorConfig } from '#simulator/simulator.ts';
 
-/** What the simulator plays for this run: the engine's venues. @throws BadInput when one of them is not simulated. */
+/** @throws BadInput naming a venue that is not simulated. */
+export function demandSimulated(venues: readonly string[]): void {
+  const unknown = venues.find((venue) => !simulatedVenues.has(venue));
+  if (unknown === undefined) return;
+  const known = [...simulatedVenues.keys()].join(', ');
+  throw new BadInput(`venue "${unknown}" is not simulated (simulated: ${known}); --live follows its public feed`);
+}
+
+/** What the simulator plays for this run: the engine's venues. */
 export function simulatorConfigOf({
   engine,
   simulator,
 }: Config): Omit<SimulatorConfig, 'venues'> & { readonly venues: readonly string[] } {
-  const unknown = engine.venues.find((venue) => !simulatedVenues.has(venue));
-  if (unknown !== undefined) {
-    const known = [...simulatedVenues.keys()].join(', ');
-    throw new BadInput(`venue "${unknown}" is not simulated (simulated: ${known}); --live follows its public feed`);
-  }
   return { ...simulator, venues: engine.venues };
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'smol-toml';
 import { z } from 'zod';
@@ -36,7 +36,7 @@ const SHORT_FORMS: Readonly<Record<string, readonly string[]>> = {
 export function loadConfig({ dir, env, file, overrides }: ConfigSources): Config {
   let tree = readToml(join(dir, 'default.toml'));
   const environment = env['ARB_SYSTEM__ENVIRONMENT'] ?? stringAt(tree, 'system', 'environment') ?? 'local';
-  for (const path of [join(dir, `${environment}.toml`), ...venueFiles(dir, tree)]) {
+  for (const path of [join(dir, `${environment}.toml`), ...venueFiles(dir)]) {
     if (existsSync(path)) tree = merge(tree, readToml(path));
   }
   if (file !== undefined) tree = merge(tree, readToml(file));
@@ -48,13 +48,6 @@ export function loadConfig({ dir, env, file, overrides }: ConfigSources): Config
 function checked(tree: Tree): Config {
   const result = configSchema.safeParse(tree);
   if (!result.success) throw new BadInput(result.error.issues.map(describe).join('\n'));
-  const { engine, venues } = result.data;
-  const missing = engine.venues.find((id) => venues[id] === undefined);
-  if (missing !== undefined) {
-    throw new BadInput(
-      `configuration: engine.venues names "${missing}", which has no [venues.${missing}] (there are: ${Object.keys(venues).join(', ')})`,
-    );
-  }
   return result.data;
 }
 
@@ -68,8 +61,15 @@ function describe(issue: z.core.$ZodIssue): string {
   return `configuration: ${path}: ${issue.message}`;
 }
 
-const venueFiles = (dir: string, tree: Tree): string[] =>
-  Object.keys(isTree(tree['venues']) ? tree['venues'] : {}).map((id) => join(dir, 'venues', `${id}.toml`));
+/** Whatever stands in venues/, in the order of the names. */
+function venueFiles(dir: string): string[] {
+  const folder = join(dir, 'venues');
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.toml'))
+    .sort()
+    .map((name) => join(folder, name));
+}
 
 function readToml(path: string): Tree {
   let text: string;

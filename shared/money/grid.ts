@@ -1,6 +1,7 @@
 import { Decimal } from 'decimal.js';
 import { BadInput } from '../assert.ts';
 import type { Branded } from '../domain/ids.ts';
+import type { Instrument } from '../domain/instrument.ts';
 import type { Side } from '../domain/route.ts';
 
 // 40 digits: a product of an 18-digit price and an 18-digit quantity is exact; division is never used where exactness is owed.
@@ -28,6 +29,12 @@ export function decimalFrom(text: string): Decimal {
   }
   return value;
 }
+
+/** The tick on which a price lies: some venues' ticks grow with the price. */
+export const tickAt = (
+  { tick, tickSteps = [] }: Pick<Instrument, 'tick' | 'tickSteps'>,
+  price: Decimal.Value,
+): Decimal => tickSteps.findLast(({ above }) => above.lt(price))?.tick ?? tick;
 
 /** Puts a detected price on the grid so that we never pay more or take less than was decided. */
 export function limitPrice(found: Decimal.Value, tick: Decimal, side: Side): Price {

@@ -42,7 +42,6 @@ const venue = z.strictObject({
   markets: z.array(z.string()).optional(),
   /** Every URL of the venue is reached through this address, which finds the venue's host as the first part of the path. */
   via: z.url({ protocol: /^https?$/ }).optional(),
-  urls: z.record(z.string(), z.strictObject({ ws: z.url(), rest: z.url() })).optional(),
   maker_fee: decimal.optional(),
   taker_fee: decimal.optional(),
 });

@@ -3,14 +3,14 @@ import type { Timer } from '#shared/clock/clock.ts';
 import { assert, BadInput } from '#shared/assert.ts';
 import type { Account } from '../accounts.ts';
 import { entryPrice, signedSize } from '../accounts.ts';
-import { DepthView, flatLevels } from '../depth-view.ts';
+import { DepthView } from '../depth-view.ts';
 import type { FlatLevels } from '../depth-view.ts';
 import type { Exchange, Order, OrderChange, OrderDraft, Print, Refusal, Trade } from '../exchange.ts';
 import { averageOf, limitOf } from '../exchange.ts';
 import { fixedText, integerFrom, scaled } from '../grid-text.ts';
 import type { Listing } from '../listings.ts';
 import { derivativeListing, lotOf, spotListings, tickOf, valueOf } from '../listings.ts';
-import type { BookHalf, MatchingEngine } from '../matching-engine.ts';
+import type { MatchingEngine } from '../matching-engine.ts';
 import { optionReferenceOf, referenceOf } from '../reference.ts';
 import type {
   Client,
@@ -157,6 +157,17 @@ export const simulated: SimulatedVenue = {
       fees: ['0.0002', '0.0005'],
       wallet: 'coinm',
     }),
+    derivativeListing({
+      venue: 'binance',
+      market: 'coinm',
+      symbol: 'BTC/USD:BTC-270326',
+      venueSymbol: 'BTCUSD_270326',
+      contractSize: '100',
+      priceDecimals: 1,
+      lotDecimals: 0,
+      fees: ['0.0002', '0.0005'],
+      wallet: 'coinm',
+    }),
     ...['C', 'P'].map((right) =>
       derivativeListing({
         venue: 'binance',
@@ -281,7 +292,7 @@ class Binance implements VenueDialect {
       const { listing } = feed;
       if (nowMs - this.#flushedMs[listing.index]! < this.#options.batchMs || this.#stale(listing)) continue;
       this.#flushedMs[listing.index] = nowMs;
-      feed.flush(nowMs, () => this.#options.faults.take('gap', 'binance', listing.market) !== undefined);
+      feed.flush(nowMs, () => this.#loses(listing));
     }
     this.#sayMarks(nowMs);
     this.#endListenKeys(nowMs);
@@ -292,8 +303,19 @@ class Binance implements VenueDialect {
     const feed = this.#feeds[listing.index]!;
     const nowMs = this.#exchange.nowMs();
     feed.quote(nowMs);
-    if (this.#options.batchMs === 0)
-      feed.flush(nowMs, () => this.#options.faults.take('gap', 'binance', listing.market) !== undefined);
+    if (this.#options.batchMs === 0) feed.flush(nowMs, () => this.#loses(listing));
+  }
+
+  #snapshot(listing: Listing, limit: number): unknown {
+    const feed = this.#feeds[listing.index]!;
+    const nowMs = this.#exchange.nowMs();
+    if (!this.#stale(listing)) feed.catchUp(nowMs, () => this.#loses(listing));
+    return feed.snapshot(limit, nowMs);
+  }
+
+  /** Whether the next depth frame is ordered to be lost. */
+  #loses(listing: Listing): boolean {
+    return this.#options.faults.take('gap', 'binance', listing.market) !== undefined;
   }
 
   #stale(listing: Listing): boolean {
@@ -538,7 +560,7 @@ class Binance implements VenueDialect {
       'GET depth': open(5, (call) => {
         const limit = Number(call.fields.get('limit') ?? 100);
         if (!(limit > 0)) throw new BinanceError(-1100, "Illegal characters found in parameter 'limit'.");
-        return this.#feeds[this.#listing(call).index]!.snapshot(Math.min(5_000, limit), this.#exchange.nowMs());
+        return this.#snapshot(this.#listing(call), Math.min(5_000, limit));
       }),
       'GET ticker/bookTicker': open(2, (call) => tickers(call, (ticker) => ticker)),
       'GET ticker/price': open(2, (call) => tickers(call, ({ symbol, bidPrice }) => ({ symbol, price: bidPrice }))),
@@ -976,10 +998,7 @@ class BinanceFeed {
   subscribe(name: string, socket: StreamSocket): boolean {
     const kind = kindOf(name);
     if (kind === undefined) return false;
-    if (kind === 'depth' && this.#streams.depth.size === 0) {
-      this.#view.advance();
-      this.#toldId = this.#id();
-    }
+    if (kind === 'depth' && this.#streams.depth.size === 0) this.#forget();
     const there = this.#streams[kind].get(name);
     if (there === undefined) this.#streams[kind].set(name, new Set([socket]));
     else there.add(socket);
@@ -994,20 +1013,32 @@ class BinanceFeed {
     if (there?.size === 0) this.#streams[kind].delete(name);
   }
 
-  /** The REST snapshot. */
+  /**
+   * The REST snapshot. It is what subscribers have been told by then: a level that came and went between two frames, and stood in a snapshot, would
+   * never be taken back.
+   */
   snapshot(limit: number, nowMs: number): Record<string, unknown> {
     // Rule 5 of the futures documentation wants U <= lastUpdateId <= u: true there because the shared counter has moved on meanwhile.
-    if (this.#isDerivative()) this.#foreignIds += 1;
-    const levels = (half: BookHalf): unknown => pairsOf(this.listing, flatLevels(half, limit));
-    const book = { lastUpdateId: this.#id(), bids: levels(this.#engine.bids), asks: levels(this.#engine.asks) };
+    const lastUpdateId = this.#isDerivative() ? this.#toldId + 1 : this.#toldId;
+    const levels = (flat: FlatLevels): unknown => pairsOf(this.listing, flat.slice(0, 2 * limit));
+    const book = { lastUpdateId, bids: levels(this.#view.bids), asks: levels(this.#view.asks) };
     if (!this.#isDerivative()) return book;
     if (this.listing.kind === 'option') return { ...book, T: nowMs };
-    return {
-      ...book,
-      E: nowMs,
-      T: nowMs,
-      ...(this.listing.inverse ? { symbol: this.listing.venueSymbol, pair: this.#pair() } : {}),
-    };
+    const names = this.listing.inverse ? { symbol: this.listing.venueSymbol, pair: this.#pair() } : {};
+    return { ...book, E: nowMs, T: nowMs, ...names };
+  }
+
+  /** Brings what subscribers know up to now, whenever the next frame is due. */
+  catchUp(nowMs: number, drop: () => boolean): void {
+    if (this.#streams.depth.size > 0) this.flush(nowMs, drop);
+    else this.#forget();
+    if (this.#isDerivative()) this.#foreignIds += 1;
+  }
+
+  /** Nobody has to be told of what has changed. */
+  #forget(): void {
+    this.#view.advance();
+    this.#toldId = this.#id();
   }
 
   /** Sends what changed since the last depth frame; `drop` loses the frame but not its ids. */
@@ -1276,9 +1307,9 @@ const spotSymbol = (listing: Listing): unknown => ({
 const futuresSymbol = (listing: Listing): unknown => ({
   symbol: listing.venueSymbol,
   pair: `${listing.base}${listing.quote}`,
-  contractType: 'PERPETUAL',
+  contractType: listing.perpetual ? 'PERPETUAL' : 'CURRENT_QUARTER',
   // The year 2100: how Binance says "never".
-  deliveryDate: 4_133_404_800_000,
+  deliveryDate: listing.expiryMs ?? 4_133_404_800_000,
   onboardDate: 1_569_398_400_000,
   ...(listing.inverse
     ? { contractStatus: 'TRADING', contractSize: listing.contractSize.toNumber() }

@@ -215,7 +215,9 @@ function oursOf(
 
 /** As fine as the prices of a book are written. */
 const tickOf = ({ bids, asks }: BookEvent): string =>
-  String(10 ** -Math.max(0, ...[...bids, ...asks].map(([price]) => price.split('.')[1]?.length ?? 0)));
+  String(
+    10 ** -Math.max(0, ...[...bids, ...asks].map(([price]) => price.split('.')[1]?.replace(/0+$/, '').length ?? 0)),
+  );
 
 type Side = readonly (readonly [price: number, qty: number])[];
 type PeerBook = { bids: Side; asks: Side; limit: () => void; reset: (snapshot: object) => void };

@@ -59,7 +59,12 @@ describe('bad input gets one clear line and an exit code', () => {
       { ARB_API__HOST: '192.0.2.1', ARB_API__PORT: '0', ARB_SIMULATOR__PORT: '0' },
       /192\.0\.2\.1 cannot be listened on: EADDRNOTAVAIL/,
     ],
-    ['unknown venue', ['start', '--venues', 'atlantis', '--for', '1s'], {}, /engine\.venues names "atlantis"/],
+    [
+      'unknown venue',
+      ['start', '--venues', 'atlantis', '--for', '1s'],
+      {},
+      /unknown venue "atlantis" \(known: binance, okx/,
+    ],
     ['missing recording', ['replay', '/nowhere.jsonl.gz'], {}, /\/nowhere\.jsonl\.gz/],
     ['damaged recording', ['replay', file('torn.frames.jsonl.gz', half)], {}, /torn\.frames\.jsonl\.gz/],
     ['recording that is none', ['replay', file('text.frames.jsonl', 'hello\n')], {}, /text\.frames\.jsonl/],

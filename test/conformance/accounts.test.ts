@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { Decimal } from 'decimal.js';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { VenueOrder } from '#hotpath/execute/venue-gateway.ts';
 import { venues } from '#hotpath/venues/index.ts';
 import type {
   Account,
@@ -16,7 +17,8 @@ import { BadInput } from '#shared/assert.ts';
 import type { ClientOrderId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Qty } from '#shared/money/grid.ts';
-import { textOf } from '#shared/money/grid.ts';
+import { lotQty, textOf } from '#shared/money/grid.ts';
+import { randomFrom } from '#shared/random.ts';
 import { AccountSimulation, listedOf } from '#test/support/account-simulation.ts';
 import { CREDENTIALS } from '#test/support/account-rig.ts';
 import { fixturesOf } from '#test/support/venue-fixture.ts';
@@ -364,7 +366,7 @@ describe.each(SIMULATED)('$name on the simulator', ({ venue, account, listed }) 
       'rejected insufficient-funds',
     );
     if (minQty.gt(lot) || minNotional.gt(0)) {
-      const small = minQty.gt(lot) ? minQty.minus(lot) : Decimal.max(minQty, lot);
+      const small = minQty.gt(lot) ? lotQty(minQty.minus(lot), lot) : Decimal.max(minQty, lot);
       if (minQty.gt(lot) || small.times(unit).lt(minNotional)) {
         expect(sim.send(sim.order({ qty: small as Qty })).at(-1)).toBe('rejected below-minimum');
       }
@@ -419,6 +421,51 @@ describe.each(SIMULATED)('$name on the simulator', ({ venue, account, listed }) 
     expect(sim.words(gone).at(-1)).toMatch(ENDED);
     expect(sim.gateway.trouble.malformed).toBe(0);
     expect(sim.gateway.trouble.unlisted).toBe(0);
+  });
+
+  it('ends with what is true at the venue, whatever goes wrong on the way', () => {
+    const sim = rig(600_000);
+    const random = randomFrom(43);
+    const faults = [
+      { kind: 'lost-ack' },
+      { kind: 'slow-ack', ms: 900 },
+      { kind: 'slow-ack', ms: 3_000 },
+      { kind: 'server-error' },
+      { kind: 'rate-limited', ms: 1_000 },
+      { kind: 'partial-fill', ratio: 0.3 },
+      { kind: 'reject' },
+      { kind: 'disconnect', duration_ms: 2_000 },
+    ] as const;
+    const sent: VenueOrder[] = [];
+    for (let round = 0; round < 24; round += 1) {
+      if (random.next() < 0.5) sim.fault(faults[random.integer(faults.length)]!);
+      const side = random.next() < 0.6 ? 'buy' : 'sell';
+      const rests = random.next() < 0.3;
+      const price = random.next() < 0.7 ? sim.crossing(side) : sim.resting(side);
+      const order = sim.order({ side, price, timeInForce: rests ? 'GTC' : 'IOC', qty: sim.qty(2 + random.integer(5)) });
+      sent.push(order);
+      sim.gateway.submit([order]);
+      sim.forward(random.next() * 1_500);
+      if (random.next() < 0.3) sim.gateway.cancel(sent[random.integer(sent.length)]!.clientOrderId);
+      if (random.next() < 0.2) sim.gateway.probe(sent[random.integer(sent.length)]!.clientOrderId);
+    }
+    sim.forward(120_000);
+    for (const { clientOrderId } of [...sent, ...sent]) {
+      sim.gateway.probe(clientOrderId);
+      sim.forward(2_500);
+    }
+    const { ours, venues: theirs } = sim.ledgers();
+    expect(ours, sim.log.lines.slice(-20).join('\n')).toEqual(theirs);
+    for (const order of sent) {
+      const there = sim.bookedAs(order, account.clientOrderId(order.clientOrderId));
+      const message = `${order.clientOrderId}: ${sim.words(order).join(', ')}`;
+      expect(there.length, `${message}: sent once`).toBeLessThanOrEqual(1);
+      const last = sim.words(order).at(-1)!;
+      if (there[0] === undefined) expect(last, message).toMatch(/^(not-found|rejected .*)$/);
+      else if (there[0].status === 'open') expect(last, message).toBe('accepted');
+      else if (there[0].status === 'filled') expect(sim.filled(order).toFixed(), message).toBe(order.qty.toFixed());
+      else expect(last, message).toMatch(/^(expired|canceled|not-found|rejected .*)$/);
+    }
   });
 
   it('leaves nothing open after cancel-all', () => {

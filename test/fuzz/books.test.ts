@@ -9,5 +9,5 @@ it.each(all)('$name: survives what may happen to frames, and never believes a wr
   expect(faults).toEqual([]);
   expect(mutations).toBeGreaterThanOrEqual(5_000 / all.length);
   expect(tally.snapshots).toBeGreaterThan(0);
-  if (stream.frames.length > 100) expect(Math.min(tally.liveChecks, tally.refused, tally.broken)).toBeGreaterThan(20);
+  if (stream.frames.length > 100) expect(Math.min(tally.liveChecks, tally.refused, tally.broken)).toBeGreaterThan(10);
 });

@@ -13,6 +13,7 @@ import { okx } from '#hotpath/venues/okx.ts';
 import type { Market, Venue } from '#hotpath/venues/venue.ts';
 import { hasRecorded, recordedLines } from '#test/support/recorded.ts';
 import { fixturesOf } from '#test/support/venue-fixture.ts';
+import { tellOptions } from './binance.ts';
 import * as bitfinexBooks from './bitfinex.ts';
 import * as deribitBooks from './deribit.ts';
 import type { Dialect, Traffic } from './dialect.ts';
@@ -53,7 +54,7 @@ const OPENING_LEVELS = 150;
 /** Recorded traffic where there is some, else the fixtures. Snapshots by REST are cut to `openingLevels` a side. */
 export function streams({ openingLevels = OPENING_LEVELS, framesMax = FRAMES_MAX } = {}): readonly Stream[] {
   const streamOf = streamsCutAt(openingLevels);
-  const [spot, usdm, coinm] = binance.markets;
+  const [spot, usdm, coinm, options] = binance.markets;
   if (!hasRecorded) {
     return [binance, okx, kraken, bybit, gate, krakenfutures, kucoin, mexc, htx, bitfinex, deribit].flatMap((venue) =>
       fixturesOf(venue).map(({ market, steps }) =>
@@ -102,6 +103,7 @@ export function streams({ openingLevels = OPENING_LEVELS, framesMax = FRAMES_MAX
     recorded('hftbacktest/spot_btcusdt_20240808', binance, spot!),
     recorded('cryptofeed/binance_futures', binance, usdm!),
     recorded('hftbacktest/cm_btcusd_perp_20240808', binance, coinm!),
+    streamOf('binance options of recorded changes', binance, options!, retold(kucoinSpot, tellOptions)),
     recorded('cryptofeed/okx', okx, okx.markets[0]!),
     recorded('derived/okx_books_seqid_2026form', okx, okx.markets[1]!),
     recorded('derived/kraken_v2_from_v1', kraken, kraken.markets[0]!),

@@ -38,8 +38,8 @@ function expectWhole({ report, data }: { readonly report: RunReport; readonly da
 
 it('repeats a virtual run to the byte, and another seed decides otherwise', async () => {
   const [one, two, other] = [
-    await started(['--virtual', '--for', '9s', '--seed', '7']),
-    await started(['--virtual', '--for', '9s', '--seed', '7']),
+    await started(['--virtual', '--for', '9s', '--seed', '13']),
+    await started(['--virtual', '--for', '9s', '--seed', '13']),
     await started(['--virtual', '--for', '9s', '--seed', '8']),
   ];
   expect(two.text).toBe(one.text);

@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
 import { randomFrom } from '#shared/random.ts';
 import type { Exchange } from '#simulator/exchange.ts';
+import { priceOf, qtyOf } from '#simulator/listings.ts';
 import type { Simulator, SimulatorConfig } from '#simulator/simulator.ts';
 import { createSimulator } from '#simulator/simulator.ts';
 
@@ -101,9 +102,6 @@ export function truth(
   const side = (name: 'bids' | 'asks'): number[][] =>
     [...engine[name].bestFirst()]
       .slice(0, depth)
-      .map(({ price, qty }) => [
-        Number((price / 10 ** listing.priceDecimals).toFixed(listing.priceDecimals)),
-        Number((qty / 10 ** listing.lotDecimals).toFixed(listing.lotDecimals)),
-      ]);
+      .map(({ price, qty }) => [priceOf(listing, price).toNumber(), qtyOf(listing, qty).toNumber()]);
   return { bids: side('bids'), asks: side('asks') };
 }

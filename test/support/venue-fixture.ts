@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { BookStore } from '#hotpath/book/book-store.ts';
 import { FeedSink } from '#hotpath/feed/sink.ts';
 import { Frame } from '#hotpath/runtime/frame.ts';
@@ -19,14 +19,18 @@ export type MarketFixture = {
   readonly steps: readonly Step[];
   /** Frames of the channels beside the books. */
   readonly streams: readonly Step[];
+  /** What all of it is to be read as; undefined while nobody has looked at it. */
+  readonly gives: unknown;
 };
 
 type Row = { readonly market?: string; readonly provenance?: string; readonly instruments?: string } & Partial<
   Record<'frame' | 'snapshot' | 'symbol' | 'stream', string>
-> & { readonly encoding?: BufferEncoding };
+> & { readonly encoding?: BufferEncoding; readonly gives?: unknown };
+
+const fileOf = (venue: string): string => `test/fixtures/venues/${venue}.jsonl`;
 
 const rowsOf = (venue: string): readonly Row[] =>
-  readFileSync(`test/fixtures/venues/${venue}.jsonl`, 'utf8')
+  readFileSync(fileOf(venue), 'utf8')
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as Row);
@@ -43,11 +47,30 @@ export const fixturesOf = (venue: Venue): readonly MarketFixture[] =>
         if (snapshot !== undefined) return [{ symbol: symbol!, snapshot }];
         return frame === undefined ? [] : [{ frame, ...(encoding === undefined ? {} : { encoding }) }];
       }),
+      gives: rows.findLast(({ gives }) => gives !== undefined)?.gives,
       streams: rows.flatMap(({ stream: frame, encoding }) =>
         frame === undefined ? [] : [{ frame, ...(encoding === undefined ? {} : { encoding }) }],
       ),
     };
   });
+
+/** JSON has no NaN. */
+export const plainOf = (value: unknown): unknown =>
+  JSON.parse(JSON.stringify(value, (_key, each: unknown) => (Number.isNaN(each) ? 'NaN' : each)));
+
+/** `UPDATE_FIXTURES=1` writes what the decoders make of the frames into the fixtures, to be read before it is committed. */
+export const updatesFixtures = process.env['UPDATE_FIXTURES'] === '1';
+
+export function writeExpectation(venue: string, market: string, gives: unknown): void {
+  const kept = readFileSync(fileOf(venue), 'utf8')
+    .trim()
+    .split('\n')
+    .filter((line) => {
+      const row = JSON.parse(line) as Row;
+      return row.market !== market || row.gives === undefined;
+    });
+  writeFileSync(fileOf(venue), `${[...kept, JSON.stringify({ market, gives })].join('\n')}\n`);
+}
 
 export const bytesOfStep = (step: Step): Buffer =>
   'frame' in step ? Buffer.from(step.frame, step.encoding) : Buffer.from(step.snapshot);

@@ -20,6 +20,7 @@ import type {
   Reply,
 } from '../../venues/venue-account.ts';
 import { Redaction } from './redaction.ts';
+import { RequestLine } from './request-line.ts';
 
 /** What I/O needs of the world: all of it is passed in, so that a run can be repeated. */
 export type Outside = {
@@ -40,6 +41,8 @@ export type AccountSetup = {
   readonly via?: string;
   /** The share of every limit that is kept for cancels and hedges. */
   readonly reserved: number;
+  /** Shared by the accounts of one key; one of its own when absent. */
+  readonly line?: RequestLine;
 };
 
 export type AskOptions = {
@@ -67,6 +70,8 @@ const PAGES_MAX = 50;
 const RETRY = { minMs: 250, maxMs: 5_000 } as const;
 /** Of what the account needs before it can start. */
 const ATTEMPTS_MAX = 6;
+/** An answer that took longer does not move a clock that was read before. */
+const ROUND_TRIP_MS_MAX = 1_000;
 /** The clocks are not compared more often than this when requests are refused for their time. */
 const RESYNC_NS = 10e9;
 /** Banned without a word for how long: Binance answers 418 once an address is banned, at least for two minutes. */
@@ -94,15 +99,18 @@ export class AccountClient {
   /** Refusals whose code no table has. */
   unlisted = 0;
   #facts: Readonly<Record<string, string>> = {};
-  #nonce = 0;
+  readonly #line: RequestLine;
   /** Venue's clock less ours, milliseconds. */
   #offsetMs = 0;
+  /** Whether that was ever read from an answer that came soon. */
+  #isSynced = false;
   #resyncedNs = Number.NEGATIVE_INFINITY;
   #stopped = false;
 
   constructor(setup: AccountSetup, { transport, clock, random, logger }: Outside) {
     const { apiKey, secret, passphrase } = setup.credentials;
     this.setup = setup;
+    this.#line = setup.line ?? new RequestLine();
     this.clock = clock;
     this.random = random;
     this.transport = transport;
@@ -133,9 +141,9 @@ export class AccountClient {
   context(): AccountContext {
     const nowMs = this.nowMs();
     // Of our own clock: the estimate of theirs may go back.
-    this.#nonce = Math.max(this.#nonce + 1, Math.floor(this.clock.unixMs(this.clock.now()) * 1_000));
+    const nonce = this.#line.nonce(this.clock.unixMs(this.clock.now()) * 1_000);
     const { credentials, marginMode, leverage } = this.setup;
-    return { credentials, nowMs, nonce: this.#nonce, facts: this.#facts, marginMode, leverage };
+    return { credentials, nowMs, nonce, facts: this.#facts, marginMode, leverage };
   }
 
   /**
@@ -147,7 +155,10 @@ export class AccountClient {
     const admission = this.limiter.submit({
       priority,
       weight: fresh.weight,
-      run: () => this.#send(fresh ?? make(this.context()), options, done),
+      run: () => {
+        if (this.setup.account.limits.serial === true) this.#sendInLine(make, options, done);
+        else this.#send(fresh ?? make(this.context()), options, done);
+      },
       drop: () => done({ kind: 'unsent', why: 'too-late' }),
       ...(withinMs === undefined ? {} : { withinMs }),
     });
@@ -241,8 +252,11 @@ export class AccountClient {
     this.ask(make, { name: 'time', priority: 'order' }, (outcome) => {
       if (outcome.kind === 'ok') {
         const nowNs = this.clock.now();
-        // Read half-way between question and answer, as far as anybody can tell.
-        this.#offsetMs = outcome.value - (this.clock.unixMs(sentNs) + this.clock.unixMs(nowNs)) / 2;
+        const isClose = (nowNs - sentNs) / 1e6 <= ROUND_TRIP_MS_MAX;
+        // Read half-way between question and answer, as far as anybody can tell: of a slow answer nobody can, and an offset that is seconds off refuses orders.
+        if (isClose || !this.#isSynced)
+          this.#offsetMs = outcome.value - (this.clock.unixMs(sentNs) + this.clock.unixMs(nowNs)) / 2;
+        this.#isSynced ||= isClose;
       }
       done(outcome);
     });
@@ -333,7 +347,20 @@ export class AccountClient {
     );
   }
 
-  #send<T>(call: Call<T>, options: AskOptions, done: (outcome: Outcome<T>) => void): void {
+  /** What waits in the line may become too late there too: what stands before it may take seconds to be answered. */
+  #sendInLine<T>(make: Made<T>, options: AskOptions, done: (outcome: Outcome<T>) => void): void {
+    const { priority, withinMs = Infinity } = options;
+    const enteredNs = this.clock.now();
+    this.#line.enter(priority, (leave) => {
+      if ((this.clock.now() - enteredNs) / 1e6 <= withinMs) this.#send(make(this.context()), options, done, leave);
+      else {
+        leave();
+        done({ kind: 'unsent', why: 'too-late' });
+      }
+    });
+  }
+
+  #send<T>(call: Call<T>, options: AskOptions, done: (outcome: Outcome<T>) => void, leave?: () => void): void {
     const { account, via } = this.setup;
     const whole = /^https?:/.test(call.path);
     const request = {
@@ -344,6 +371,7 @@ export class AccountClient {
       ...(call.body === undefined ? {} : { body: call.body }),
     };
     this.transport.request(request, (result) => {
+      leave?.();
       if (result.kind === 'failure') {
         this.logger.warn('account-request-failed', { ...this.name, request: options.name, cause: result.cause });
         done({ kind: 'failed', cause: result.cause });

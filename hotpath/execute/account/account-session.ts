@@ -207,7 +207,8 @@ export class AccountSession {
     this.#beat();
     this.#renewLater();
     const login = socket.login(client.context(), this.#pass);
-    if (login.length === 0) this.#onReady();
+    // Where the venue challenges first there may be nothing to say yet.
+    if (login.length === 0 && socket.prove === undefined) this.#onReady();
     else this.#sendAll(login);
   }
 

@@ -24,6 +24,8 @@ export type TrackedOrder = {
   fillsAsked: boolean;
   /** Nothing of it works any more, and all of that was reported. */
   isOver: boolean;
+  /** Over because an answer refused it, or found none; not because the venue told of its end. */
+  givenUp: boolean;
   /** Answers that there is no such order. */
   notFound: number;
   /** When anything was last heard of it, Unix milliseconds. */
@@ -55,6 +57,7 @@ export class OrderTracker {
   repeated = 0;
   readonly #clock: Clock;
   readonly #onReport: (report: OrderReport) => void;
+  readonly #onRisen: (tracked: TrackedOrder) => void;
   /** Of every instrument of the account, so that ids that are only unique by symbol are not mistaken. */
   readonly #symbols: ReadonlySet<string>;
   readonly #orders = new Map<ClientOrderId, TrackedOrder>();
@@ -63,9 +66,16 @@ export class OrderTracker {
   readonly #trades = new Set<string>();
   readonly #strangers = new Map<string, VenueFill>();
 
-  constructor(clock: Clock, instruments: readonly Instrument[], onReport: (report: OrderReport) => void) {
+  /** `onRisen`: an order that was given up works after all. Whoever sent it counts on its end. */
+  constructor(
+    clock: Clock,
+    instruments: readonly Instrument[],
+    onReport: (report: OrderReport) => void,
+    onRisen: (tracked: TrackedOrder) => void = () => undefined,
+  ) {
     this.#clock = clock;
     this.#onReport = onReport;
+    this.#onRisen = onRisen;
     this.#symbols = new Set(instruments.map(({ venueSymbol }) => venueSymbol));
   }
 
@@ -92,6 +102,7 @@ export class OrderTracker {
       end: undefined,
       fillsAsked: false,
       isOver: false,
+      givenUp: false,
       notFound: 0,
       heardMs: order.sentMs,
     };
@@ -114,7 +125,7 @@ export class OrderTracker {
     );
   }
 
-  /** The venue has it, under this id. Reported with the first word of it. */
+  /** The venue has it, under this id. Reported with the first word of it, unless it has ended by then. */
   accept(tracked: TrackedOrder, venueOrderId: string): void {
     this.#hear(tracked);
     if (tracked.venueOrderId !== undefined || venueOrderId === '') return;
@@ -122,7 +133,7 @@ export class OrderTracker {
     const there = this.#byVenueOrderId.get(venueOrderId);
     if (there === undefined) this.#byVenueOrderId.set(venueOrderId, [tracked]);
     else there.push(tracked);
-    this.#report(tracked, { kind: 'accepted', venueOrderId: venueOrderId as VenueOrderId });
+    if (!tracked.isOver) this.#report(tracked, { kind: 'accepted', venueOrderId: venueOrderId as VenueOrderId });
     this.#welcomeStrangers();
   }
 
@@ -146,23 +157,25 @@ export class OrderTracker {
     if (isFull) tracked.isOver = true;
     this.#report(tracked, { kind: 'fill', fill: fillFrom(fill, tracked) });
     if (!isFull && tracked.end !== undefined) this.tell(tracked);
+    else this.#rise(tracked);
     return tracked;
   }
 
   /** How an order stands. Returns whether that is news; `tell` reports it once no fills are missing. */
   learn(tracked: TrackedOrder, state: OrderState): boolean {
     if (state.status === 'rejected' && state.filled.isZero()) {
-      this.reject(tracked, rejectReasonOf(state.reason), state.reason ?? '');
+      this.#reject(tracked, rejectReasonOf(state.reason), state.reason ?? '');
       return false;
     }
     this.accept(tracked, state.venueOrderId);
+    if (state.status === 'open') this.#rise(tracked);
     return this.#note(tracked, state.status, state.filled);
   }
 
   /** As `learn`, from a frame that only names the order. */
   learnEnd(tracked: TrackedOrder, { status, filled, reason, venueOrderId }: Ended): boolean {
     if (status === 'rejected' && (filled === undefined ? tracked.filled : filled).isZero()) {
-      this.reject(tracked, rejectReasonOf(reason), reason ?? '');
+      this.#reject(tracked, rejectReasonOf(reason), reason ?? '');
       return false;
     }
     this.accept(tracked, venueOrderId);
@@ -188,12 +201,15 @@ export class OrderTracker {
     this.#report(tracked, { kind: tracked.end === 'canceled' ? 'canceled' : 'expired' });
   }
 
-  /** A definite no. Of an order that was already heard of it says nothing. */
+  /** An answer's definite no. Not believed of an order that was heard of, nor the last word: see `onRisen`. */
   reject(tracked: TrackedOrder, reason: RejectReason, text: string): void {
-    this.#hear(tracked);
-    if (tracked.isOver || tracked.filled.gt(0)) return;
-    tracked.isOver = true;
-    this.#report(tracked, { kind: 'rejected', reason, text });
+    if (tracked.isOver || tracked.end !== undefined) return;
+    if (tracked.venueOrderId !== undefined) {
+      this.doubt(tracked, 'server-error');
+      return;
+    }
+    this.#reject(tracked, reason, text);
+    tracked.givenUp = true;
   }
 
   doubt(tracked: TrackedOrder, cause: 'timeout' | 'disconnect' | 'server-error'): void {
@@ -203,8 +219,27 @@ export class OrderTracker {
   /** The venue was asked, fills included, and has no such order. */
   missing(tracked: TrackedOrder): void {
     tracked.notFound += 1;
-    if (tracked.notFound >= NOT_FOUND_ENOUGH) tracked.isOver = true;
+    if (tracked.notFound >= NOT_FOUND_ENOUGH && !tracked.isOver) {
+      tracked.isOver = true;
+      tracked.givenUp = true;
+    }
     this.#report(tracked, { kind: 'not-found' });
+  }
+
+  #reject(tracked: TrackedOrder, reason: RejectReason, text: string): void {
+    this.#hear(tracked);
+    tracked.givenUp = false;
+    if (tracked.isOver || tracked.filled.gt(0)) return;
+    tracked.isOver = true;
+    this.#report(tracked, { kind: 'rejected', reason, text });
+  }
+
+  /** What works is not over, whatever an answer said. */
+  #rise(tracked: TrackedOrder): void {
+    if (!tracked.givenUp || tracked.filled.gte(tracked.request.qty)) return;
+    tracked.isOver = false;
+    tracked.givenUp = false;
+    this.#onRisen(tracked);
   }
 
   #note(tracked: TrackedOrder, status: OrderState['status'], filled: Decimal | undefined): boolean {

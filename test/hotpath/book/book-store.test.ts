@@ -222,6 +222,55 @@ describe('crossing', () => {
     expect(bench.say(DELTA, { first: 103, last: 103, bids: [[90, 2]] })).toBe(BROKEN);
     expect(bench.status).toBe('gap');
   });
+
+  it('gives it up too when only quotes say so', () => {
+    const bench = live();
+    bench.say(QUOTE, { last: 101, bids: [[101, 1]], asks: [[101, 2]] });
+    expect(bench.status).toBe('crossed');
+    bench.pass(2_001);
+    expect(bench.say(QUOTE, { last: 102, bids: [[101.5, 1]], asks: [[101, 2]] })).toBe(BROKEN);
+    expect([bench.status, ...bench.top]).toEqual(['gap', ...NOTHING]);
+  });
+});
+
+describe('a book that is not believed', () => {
+  it('while suspect keeps up with its venue, and is as it stands when it is believed again', () => {
+    const bench = live();
+    bench.store.suspect(BTC, true);
+    expect([bench.status, ...bench.top]).toEqual(['suspect', ...NOTHING]);
+    bench.say(DELTA, { first: 101, last: 101, bids: [[99.5, 1]] });
+    expect([bench.status, ...bench.top]).toEqual(['suspect', ...NOTHING]);
+    const [prices, qtys] = [new Float64Array(2), new Float64Array(2)];
+    bench.store.best(BTC, prices, qtys);
+    expect([...prices, ...qtys]).toEqual([99.5, 101, 1, 3]);
+    bench.say(DELTA, { first: 102, last: 102, bids: [[101, 1]] });
+    expect(bench.status).toBe('crossed');
+    bench.store.suspect(BTC, false);
+    expect(bench.status).toBe('crossed');
+    bench.say(DELTA, { first: 103, last: 103, bids: [[101, 0]] });
+    expect([bench.status, ...bench.top]).toEqual(['live', 99.5, 1, 101, 3]);
+  });
+
+  it('stays suspect over a new snapshot: only the other venues can clear it', () => {
+    const bench = live();
+    bench.store.suspect(BTC, true);
+    bench.store.distrust(BTC);
+    expect(bench.status).toBe('syncing');
+    bench.say(SNAPSHOT, snapshot(200));
+    expect(bench.status).toBe('suspect');
+  });
+
+  it('while polled has levels to look at and no top, until it is followed again', () => {
+    const bench = new Bench(rulesOf('binance'));
+    bench.store.markPolled(BTC);
+    bench.say(SNAPSHOT, snapshot(100));
+    expect([bench.status, ...bench.top]).toEqual(['polled', ...NOTHING]);
+    expect(bench.depth.bids).toHaveLength(2);
+    bench.store.distrust(BTC);
+    expect(bench.depth.bids).toEqual([]);
+    bench.say(SNAPSHOT, snapshot(101));
+    expect(bench.status).toBe('live');
+  });
 });
 
 describe('quotes', () => {
@@ -356,6 +405,24 @@ describe('age', () => {
     expect(bench.status).toBe('stale');
     bench.store.heard(300, bench.clock.now());
     expect([age(), bench.status]).toEqual([0, 'live']);
+  });
+
+  it('is vouched for by its connection for five minutes, not for ever', () => {
+    const bench = new Bench(pushed, { staleAfterMs: 500 });
+    bench.store.assign(BTC, 1);
+    bench.say(SNAPSHOT, snapshot(NaN));
+    const hear = (ms: number) => {
+      bench.pass(ms);
+      bench.store.heard(1, bench.clock.now());
+    };
+    hear(300_000);
+    expect([bench.status, bench.store.isQuiet(BTC)]).toEqual(['live', false]);
+    hear(501);
+    expect([bench.status, bench.store.isQuiet(BTC)]).toEqual(['stale', true]);
+    // One word of its own, even one that changes nothing.
+    bench.say(DELTA, {});
+    hear(1_000);
+    expect([bench.status, bench.store.isQuiet(BTC)]).toEqual(['live', false]);
   });
 
   it('includes how late the last update came, on the venue’s own clock', () => {

@@ -1,8 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { BookSide, Direction } from '#hotpath/book/book.ts';
-import { RingSide, WINDOW } from '#hotpath/book/ring-book.ts';
+import { bookFor } from '#hotpath/book/layout.ts';
+import { RingSide } from '#hotpath/book/ring-book.ts';
 import { SortedSide } from '#hotpath/book/sorted-book.ts';
+import { newMarketUpdate } from '#hotpath/feed/sink.ts';
+import { newLevelBuffer } from '#hotpath/runtime/frame.ts';
+import type { LevelBuffer } from '#shared/domain/market-event.ts';
+import { SNAPSHOT } from '#shared/domain/market-event.ts';
+import { instrumentOf } from '#test/support/instruments.ts';
 
 /** The layout nobody can get wrong: a Map, sorted when asked. */
 class MapSide implements BookSide {
@@ -65,12 +71,16 @@ type Operation =
   | { readonly kind: 'read'; readonly room: number; readonly beyond: number }
   | { readonly kind: 'clear' };
 
+const WINDOWS = [1_024, 8_192, 32_768] as const;
 const CENTRE = 60_000;
 const nearTicks = fc.integer({ min: CENTRE - 40, max: CENTRE + 40 });
 /** Inside and around the window, far outliers on both sides, and prices between two ticks. */
 const price = fc.oneof(
   { weight: 10, arbitrary: nearTicks.map(priceOf) },
-  { weight: 4, arbitrary: fc.integer({ min: CENTRE - 2 * WINDOW, max: CENTRE + 2 * WINDOW }).map(priceOf) },
+  ...WINDOWS.map((window) => ({
+    weight: 2,
+    arbitrary: fc.integer({ min: Math.max(1, CENTRE - 2 * window), max: CENTRE + 2 * window }).map(priceOf),
+  })),
   { weight: 2, arbitrary: fc.integer({ min: 1, max: 1e9 }).map(priceOf) },
   { weight: 2, arbitrary: nearTicks.map((ticks) => priceOf(ticks) + 0.0125) },
   { weight: 1, arbitrary: fc.constantFrom(1e-9, 0.01, 123_456_789_012.34, 2 ** 52) },
@@ -151,7 +161,10 @@ function agree(side: BookSide, model: MapSide, steps: readonly Operation[]): voi
 }
 
 describe.each([
-  ['ring', (direction: Direction): BookSide => new RingSide(direction, TICK)],
+  ...WINDOWS.map(
+    (window) =>
+      [`ring of ${window} ticks`, (direction: Direction): BookSide => new RingSide(direction, TICK, window)] as const,
+  ),
   ['sorted', (direction: Direction): BookSide => new SortedSide(direction)],
 ] as const)('the %s layout', (_name, make) => {
   it('answers as a Map would, over 10,000 random histories', () => {
@@ -201,5 +214,34 @@ describe.each([
     setLevel(side, priceOf(1e8), 0);
     setLevel(side, 0.013, 0);
     expect([side.count, ...bestOf(side)]).toEqual([0, NaN, 0]);
+  });
+});
+
+/** `count` levels, `step` ticks of 0.01 apart. */
+const levelsApart = (count: number, step: number): LevelBuffer => ({
+  ...newLevelBuffer(),
+  prices: Float64Array.from({ length: count }, (_none, at) => (6_000_000 + at * step) / 100),
+  qtys: new Float64Array(count).fill(1),
+  count,
+});
+
+describe('the layout of a book', () => {
+  it.each([
+    ['dense and shallow', { levels: 20, step: 1, tick: '0.01' }, RingSide],
+    ['too few levels to gain', { levels: 10, step: 1, tick: '0.01' }, SortedSide],
+    ['an unknown tick', { levels: 500, step: 1, tick: '0' }, SortedSide],
+    ['sparse, and deep enough for a large window', { levels: 1_000, step: 15, tick: '0.01' }, RingSide],
+    ['sparse, and too shallow for one', { levels: 100, step: 150, tick: '0.01' }, SortedSide],
+    ['too sparse for the largest window', { levels: 1_000, step: 50, tick: '0.01' }, SortedSide],
+  ] as const)('suits a snapshot: %s', (_name, { levels, step, tick }, layout) => {
+    const side = levelsApart(levels, step);
+    const book = bookFor(instrumentOf('binance', 'spot', 'BTCUSDT', tick), {
+      ...newMarketUpdate(),
+      kind: SNAPSHOT,
+      bids: side,
+      asks: side,
+    });
+    expect(book.bids).toBeInstanceOf(layout);
+    expect(book.asks).toBeInstanceOf(layout);
   });
 });

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Outcome } from '#hotpath/execute/account/account-client.ts';
 import { AccountClient, textOfOutcome } from '#hotpath/execute/account/account-client.ts';
 import { feesFrom } from '#hotpath/execute/account/account-fees.ts';
+import { RequestLine } from '#hotpath/execute/account/request-line.ts';
 import { VenueGateway } from '#hotpath/execute/venue-gateway.ts';
 import type { Account, Call } from '#hotpath/venues/venue-account.ts';
 import { ok, refused } from '#hotpath/venues/venue-tools.ts';
@@ -47,6 +48,61 @@ describe('AccountClient', () => {
     expect(new Set(nonces).size).toBe(nonces.length);
     for (const { nonce, atMs } of venue.asked.filter(({ name }) => name === 'balances'))
       expect(Math.abs(nonce / 1_000 - (atMs - venue.aheadMs)), 'signed when sent').toBeLessThan(50);
+  });
+
+  it('sends one at a time where nonces must come in their order, the most urgent next, over all accounts of a key', () => {
+    const plain = scriptedAccount();
+    const serial: Account = { ...plain, limits: { ...plain.limits, serial: true } };
+    const line = new RequestLine();
+    const rig = accountRig(serial, { line });
+    const clients = [new AccountClient(rig.setup, rig.outside), new AccountClient(rig.setup, rig.outside)] as const;
+    for (let at = 0; at < 12; at += 1) {
+      const client = clients[at % 2]!;
+      client.ask(client.setup.account.rest.balances, { name: 'q', priority: 'query' }, () => undefined);
+    }
+    rig.venue.override('balances', { delayMs: Infinity });
+    clients[0].ask(
+      ({ nonce }) => ({ ...call('urgent', () => ok(1)), body: JSON.stringify({ nonce }) }),
+      { name: 'c', priority: 'cancel' },
+      () => undefined,
+    );
+    rig.forward(20_000);
+    const nonces = rig.venue.asked.map(({ nonce }) => nonce);
+    expect(nonces).toHaveLength(13);
+    expect(nonces).toEqual(nonces.toSorted((a, b) => a - b));
+    expect(rig.venue.names().indexOf('urgent')).toBe(1);
+  });
+
+  it('does not move its clock by an answer that took long', () => {
+    const { client, venue, forward } = clientRig();
+    client.syncClock();
+    forward(1_000);
+    venue.aheadMs = 20_000;
+    venue.override('time', { delayMs: 8_000 });
+    client.syncClock();
+    forward(9_000);
+    expect(Math.abs(client.venueOffsetMs)).toBeLessThan(20);
+    client.syncClock();
+    forward(1_000);
+    expect(Math.abs(client.venueOffsetMs - 20_000)).toBeLessThan(20);
+  });
+
+  it('does not send what became too late in the line', () => {
+    const plain = scriptedAccount();
+    const { client, venue, forward, keep, outcomes } = clientRig({
+      ...plain,
+      limits: { ...plain.limits, serial: true },
+    });
+    venue.override('balances', { delayMs: Infinity });
+    client.ask(client.setup.account.rest.balances, options, () => undefined);
+    client.ask(() => call('order', () => ok(1)), { name: 'o', priority: 'order', withinMs: 500 }, keep);
+    client.ask(() => call('later', () => ok(2)), { name: 'l', priority: 'order' }, keep);
+    forward(30_000);
+    expect(outcomes).toEqual([
+      { kind: 'unsent', why: 'too-late' },
+      { kind: 'ok', value: 2 },
+    ]);
+    expect(venue.names()).not.toContain('order');
   });
 
   it('puts what it was told before into every request', () => {

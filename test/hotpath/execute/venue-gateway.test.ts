@@ -1,14 +1,16 @@
 import { Decimal } from 'decimal.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { tradeKey } from '#hotpath/execute/ledger.ts';
+import { Executor, PATIENCE } from '#hotpath/execute/executor.ts';
+import { Ledger, tradeKey } from '#hotpath/execute/ledger.ts';
 import type { VenueGatewayOptions } from '#hotpath/execute/venue-gateway.ts';
 import { VenueGateway } from '#hotpath/execute/venue-gateway.ts';
 import type { Account } from '#hotpath/venues/venue-account.ts';
 import { BadInput } from '#shared/assert.ts';
-import type { ClientOrderId } from '#shared/domain/ids.ts';
+import type { ClientOrderId, VenueId } from '#shared/domain/ids.ts';
 import type { Fees } from '#shared/domain/instrument.ts';
 import { accountRig, BTC, ETH, orderOf, told } from '#test/support/account-rig.ts';
+import { MemoryJournal, planOf } from './trading.ts';
 import type { BookedOrder } from '#test/support/account-venue.ts';
 import { scriptedAccount, scriptedOrderSocket } from '#test/support/account-venue.ts';
 
@@ -176,6 +178,67 @@ describe('orders', () => {
     forward(1);
     expect(reports).toMatchObject([{ kind: 'rejected', reason: 'not-allowed', text: 'no fill-or-kill here' }]);
     expect(venue.names()).not.toContain('place');
+  });
+
+  it('ends an order that was refused and works all the same', () => {
+    const { gateway, venue, forward, of, words, log } = started();
+    venue.isTalking = false;
+    venue.override('place', { text: '{"code":"poor"}', does: true });
+    gateway.submit([orderOf({ clientOrderId: id('r'), timeInForce: 'GTC' })]);
+    forward(100);
+    expect(words('r')).toEqual(['rejected insufficient-funds']);
+    venue.isTalking = true;
+    venue.tell({ kind: 'order', ...of('r') });
+    forward(1_000);
+    expect(of('r').status).toBe('canceled');
+    expect(words('r')).toEqual(['rejected insufficient-funds', 'canceled']);
+    expect(log.lines.filter((line) => line.includes('account-order-risen'))).toHaveLength(1);
+  });
+
+  it('reports what fills of an order that was refused, and ends its rest', () => {
+    const { gateway, venue, forward, of, words } = started();
+    venue.isTalking = false;
+    venue.override('place', { text: '{"code":"poor"}', does: true });
+    gateway.submit([orderOf({ clientOrderId: id('r'), timeInForce: 'GTC' })]);
+    forward(100);
+    venue.isTalking = true;
+    venue.trade(of('r'), '0.5');
+    forward(1_000);
+    expect(of('r').status).toBe('canceled');
+    expect(words('r').slice(1)).toEqual(['fill t2 0.5 0.01 BNB', 'canceled']);
+  });
+
+  it('hears the end of a refused order without a word, and ends nothing', () => {
+    const { gateway, venue, forward, of, words } = started();
+    venue.isTalking = false;
+    venue.override('place', { text: '{"code":"poor"}', does: true });
+    gateway.submit([orderOf({ clientOrderId: id('r'), timeInForce: 'GTC' })]);
+    forward(100);
+    venue.isTalking = true;
+    venue.end(of('r'), 'expired');
+    forward(1_000);
+    expect(words('r')).toEqual(['rejected insufficient-funds']);
+    expect(venue.names()).not.toContain('cancel');
+  });
+
+  it('leaves the last word to an end that the stream told before the refusal', () => {
+    const { gateway, venue, forward, words } = started();
+    venue.onPlace = (order) => venue.end(order, 'expired');
+    venue.override('place', { text: '{"code":"poor"}', does: true, delayMs: 50 });
+    gateway.submit([orderOf({ clientOrderId: id('e') })]);
+    forward(2_000);
+    expect(words('e')).toEqual(['accepted v1', 'expired']);
+  });
+
+  it('does not believe the refusal of an order that the stream has told', () => {
+    const { gateway, venue, forward, words } = started();
+    venue.override('place', { text: '{"code":"twice"}', does: true, delayMs: 50 });
+    gateway.submit([orderOf({ clientOrderId: id('d'), timeInForce: 'GTC' })]);
+    forward(200);
+    expect(words('d')).toEqual(['accepted v1', 'unknown server-error']);
+    gateway.probe(id('d'));
+    forward(1_000);
+    expect(words('d').at(-1)).toBe('accepted v1');
   });
 
   it('falls back to REST while the order socket is down', () => {
@@ -488,5 +551,82 @@ describe('the dead-man switch', () => {
     gateway.submit([orderOf({ timeInForce: 'GTC' })]);
     forward(1_500);
     expect(timeouts(venue.asked)).toEqual([30_000, 30_000]);
+  });
+});
+
+describe('the executor over this gateway', () => {
+  it("ends every operation with the venue's fills in its ledger, whatever is lost", () => {
+    const mishap = fc.constantFrom('none', 'none', 'lost', 'never-came', 'busy', 'broken', 'mute');
+    const leg = fc.record({ mishap, filled: fc.constantFrom('0', '0.3', '1') });
+    fc.assert(
+      fc.property(fc.array(fc.tuple(leg, leg), { minLength: 1, maxLength: 4 }), fc.boolean(), (plans, overSocket) => {
+        const rig = accountRig(overSocket ? scriptedAccount({ sockets: [scriptedOrderSocket()] }) : scriptedAccount());
+        const { clock, venue, forward } = rig;
+        const byId = new Map([BTC, ETH].map((instrument) => [instrument.id, instrument]));
+        const ledger = new Ledger(clock);
+        for (const asset of ['USDT', 'BTC', 'ETH'])
+          ledger.deposit('scripted' as VenueId, asset, new Decimal(1_000_000));
+        const gateway = new VenueGateway({ ...rig.options, onReport: (report) => executor.onReport(report) });
+        const executor: Executor = new Executor({
+          clock,
+          gateway,
+          ledger,
+          recorder: new MemoryJournal(clock),
+          instrumentOf: (each) => byId.get(each),
+          decide: () => ({ kind: 'complete' }),
+          opportunityOf: (seen) => seen,
+          epoch: 1,
+          patience: PATIENCE,
+        });
+        gateway.start(() => undefined);
+        forward(2_000);
+        for (const [at, legs] of plans.entries()) {
+          const place = overSocket ? 'ws-place' : 'place';
+          const shares = legs.map(({ filled }) => filled);
+          venue.onPlace = (order) => {
+            const share = shares.shift() ?? '0';
+            if (share !== '0')
+              venue.trade(order, new Decimal(order.qty).times(share).toFixed(), { fee: '0.01', asset: 'USDT' });
+            if (order.status === 'open') venue.end(order, 'expired');
+          };
+          for (const { mishap: kind } of legs) {
+            if (kind === 'lost') venue.override(place, { delayMs: Infinity, does: true });
+            else if (kind === 'never-came') venue.override(place, { delayMs: Infinity, does: false, text: '' });
+            else if (kind === 'busy') venue.override(place, { status: 503, text: '{"code":"doubt"}', does: true });
+            else venue.override(place, {});
+          }
+          venue.isTalking = legs.every(({ mishap: kind }) => kind !== 'mute');
+          executor.submit(
+            planOf(`op-${at}`, [
+              [BTC.id, 'buy', '2', '100'],
+              [ETH.id, 'sell', '3', '50'],
+            ]),
+          );
+          if (legs.some(({ mishap: kind }) => kind === 'broken')) venue.disconnect();
+          forward(4_000);
+        }
+        venue.isTalking = true;
+        forward(120_000);
+        expect(executor.counts).toMatchObject({ open: 0, failed: 0, completed: plans.length });
+        expect(executor.anomalies).toBe(0);
+        expect(venue.orders.length).toBeLessThanOrEqual(plans.length * 2);
+        const sum = (side: string): Decimal =>
+          venue.fills.filter((fill) => fill.side === side).reduce((total, { qty }) => total.plus(qty), new Decimal(0));
+        expect(
+          ledger
+            .totalOf('scripted' as VenueId, 'BTC')
+            .minus(1_000_000)
+            .toFixed(),
+        ).toBe(sum('buy').toFixed());
+        expect(
+          ledger
+            .totalOf('scripted' as VenueId, 'ETH')
+            .minus(1_000_000)
+            .toFixed(),
+        ).toBe(sum('sell').negated().toFixed());
+        gateway.stop();
+      }),
+      { numRuns: 60 },
+    );
   });
 });

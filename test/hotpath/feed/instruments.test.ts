@@ -31,13 +31,6 @@ describe('endpoints', () => {
     ]);
   });
 
-  it('never lead to the real venue once a stand-in is configured', () => {
-    const urls = { spot: { ws: 'ws://127.0.0.1:1/binance/spot', rest: 'http://127.0.0.1:1/binance/spot' } };
-    const endpoints = endpointsFrom(configWith({ ...config.venues, binance: { enabled: true, urls } }), venues);
-    expect(namesOf(endpoints).filter((name) => name.startsWith('binance'))).toEqual(['binance:spot']);
-    expect(endpoints[0]).toMatchObject({ wsUrl: urls.spot.ws, restUrl: urls.spot.rest });
-  });
-
   it('are reached through another address, each of them', () => {
     const through = { ...config.venues, okx: { enabled: true, via: 'http://127.0.0.1:8091' } };
     const reached = endpointsFrom(configWith(through), venues).filter(({ venue }) => venue.id === 'okx');
@@ -60,7 +53,6 @@ describe('endpoints', () => {
   it.each([
     [{ engine: { ...config.engine, venues: ['nowhere'] } }, 'unknown venue "nowhere" (known: binance, okx, kraken, '],
     [{ venues: { okx: { enabled: true, markets: ['moon'] } } }, 'venue "okx" has no market "moon"'],
-    [{ venues: { okx: { enabled: true, urls: { moon: { ws: 'ws://a', rest: 'http://a' } } } } }, '"moon"'],
   ])('refuse what nobody has described: %#', (changed, message) => {
     expect(() => endpointsFrom({ ...config, ...changed }, venues)).toThrow(message);
   });

@@ -73,7 +73,7 @@ function pushFeed(changes: { idleMs?: number; firstBookWithinMs?: number } = {},
 }
 
 function restFeed(over: Transport = transport) {
-  const urls = { ws: `ws://${base}/binance/spot`, rest: `http://${base}` };
+  const urls = { ws: `ws://${base}/stream.binance.com:9443/stream`, rest: `http://${base}/api.binance.com` };
   const wired = feedOver(endpointOf(binance, 'spot', { urls }), ['BTCUSDT'], { clock, transport: over });
   wired.feed.start();
   stops.push(() => wired.feed.stop());
@@ -165,7 +165,7 @@ it('records what passes, and replay finds the same book', async () => {
   feed.stop();
   await recorder.close();
 
-  // The URL names venue and market in its path, as stand-ins do; saying it gives the same.
+  // The URL leads through another address; saying venue and market gives the same.
   for (const lane of [{}, { lane: laneFrom('binance:spot', [binance]) }]) {
     const report = await reportBooks(path, { venues: [binance], ...lane });
     expect(report).toMatchObject({ gaps: 0, crossed: 0, malformed: 1 });

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { BookStore } from '#hotpath/book/book-store.ts';
+import { ReferenceStore } from '#hotpath/book/reference-store.ts';
 import { endpointsFrom } from '#hotpath/feed/endpoint.ts';
 import { Feed } from '#hotpath/feed/feed.ts';
 import { loadInstruments } from '#hotpath/feed/instruments.ts';
@@ -9,13 +10,16 @@ import { inProcessTransport } from '#local/in-process-transport.ts';
 import { simulatorConfigOf, throughSimulator } from '#local/simulated.ts';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
 import { loadConfig } from '#shared/config/load.ts';
+import type { InstrumentId } from '#shared/domain/ids.ts';
 import { BROKEN } from '#shared/domain/market-event.ts';
 import { randomFrom } from '#shared/random.ts';
 import { createSimulator } from '#simulator/simulator.ts';
+import { simulatedVenues } from '#simulator/simulated-venues.ts';
 
 /** Every configured market of every venue, spoken by the simulator, on a clock of the test. */
-async function simulated(seed: number) {
-  const config = loadConfig({ dir: 'config', env: {} });
+async function simulated(seed: number, named?: readonly string[]) {
+  const defaults = loadConfig({ dir: 'config', env: {} });
+  const config = { ...defaults, engine: { ...defaults.engine, venues: [...(named ?? defaults.engine.venues)] } };
   const clock = new VirtualClock(1_700_000_000_000_000_000n);
   const random = randomFrom(seed);
   const simulator = createSimulator({ clock, random: random.fork('market'), config: simulatorConfigOf(config) });
@@ -42,11 +46,16 @@ async function simulated(seed: number) {
     clock,
     staleAfterMs: 5_000,
   });
+  const references = new ReferenceStore(instruments.length);
+  const prints = new Set<InstrumentId>();
   const feed: Feed = new Feed({
     ...outside,
     endpoints,
     instruments,
     books,
+    streams: named === undefined ? [] : ['trades', 'reference'],
+    onPrint: ({ instrument }) => void prints.add(instruments[instrument]!.id),
+    onReference: (reference) => references.apply(reference),
     onUpdate: (update) => {
       if (books.apply(update) === BROKEN) feed.resync(update.instrument);
     },
@@ -54,7 +63,7 @@ async function simulated(seed: number) {
   feed.start();
   const run = (seconds: number) => clock.runUntil(clock.now() + seconds * 1e9);
   const statusOf = (venue: string) => feed.status().find(({ id }) => id === venue)!;
-  return { feed, simulator, run, statusOf };
+  return { feed, simulator, run, statusOf, instruments, references, prints };
 }
 
 it('every market is live in seconds and stays so, the same way with the same seed', async () => {
@@ -66,6 +75,20 @@ it('every market is live in seconds and stays so, the same way with the same see
     expect(status.messages).toBeGreaterThan(500);
   }
   expect(first.feed.status()).toEqual(again.feed.status());
+});
+
+it.each([...simulatedVenues.keys()])('%s tells of trades and reference prices beside its books', async (id) => {
+  const { run, statusOf, instruments, references, prints } = await simulated(7, [id]);
+  run(30);
+  const { status, live_books, books, reconnects, malformed } = statusOf(id);
+  expect([status, live_books, reconnects, malformed]).toEqual(['live', books, 0, 0]);
+  expect(prints.size).toBeGreaterThan(0);
+  const unmarked = instruments.filter(({ kind }, at) => kind !== 'spot' && Number.isNaN(references.markPrice[at]));
+  expect(unmarked.map((instrument) => instrument.id)).toEqual([]);
+  const unfunded = instruments.filter(
+    ({ kind }, at) => kind === 'perpetual' && Number.isNaN(references.fundingRate[at]),
+  );
+  expect(unfunded.map((instrument) => instrument.id)).toEqual([]);
 });
 
 it.each([

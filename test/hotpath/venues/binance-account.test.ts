@@ -254,8 +254,8 @@ describe('fills by pages', () => {
 
   it('asks for an order by its number, or since it was sent', () => {
     const { fillsOf } = accountOf('spot').rest;
-    expect(sent(fillsOf!(ref('spot', '28'), context))).toMatchObject({ orderId: '28' });
-    expect(sent(fillsOf!(ref('spot'), context))).toMatchObject({ startTime: '1795219100000' });
+    expect(sent(fillsOf!(ref('spot', '28'), context))).toMatchObject({ orderId: '28', limit: '1000' });
+    expect(sent(fillsOf!(ref('spot'), context))).toMatchObject({ startTime: '1795219040000' });
   });
 });
 

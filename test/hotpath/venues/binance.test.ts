@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { binance } from '#hotpath/venues/binance.ts';
 import { APPLIED, BROKEN, DELTA, HELD, IGNORED, QUOTE } from '#shared/domain/market-event.ts';
@@ -134,5 +135,242 @@ describe('futures continuity', () => {
 
   it('holds deltas of an instrument whose snapshot has not come', () => {
     expect(rigOf('coinm').take(depth({ U: 1, u: 2, pu: 0 }))?.outcome).toBe(HELD);
+  });
+});
+
+/** An object's fields in any order, bare or in the envelope. */
+const framed = (event: object) =>
+  fc
+    .tuple(fc.shuffledSubarray(Object.entries(event), { minLength: Object.keys(event).length }), fc.boolean())
+    .map(([entries, isBare]) => {
+      const text = JSON.stringify(Object.fromEntries(entries));
+      return isBare ? text : `{"stream":"x@y","data":${text}}`;
+    });
+const decimal = fc.integer({ min: 1, max: 10 ** 12 }).map((value) => (value / 1e4).toFixed(4));
+
+describe('the tape', () => {
+  const trade = {
+    e: 'aggTrade',
+    E: 1_790_000_000_005,
+    s: 'BTCUSDT',
+    a: 1,
+    p: '62000.10',
+    q: '0.5',
+    f: 1,
+    l: 1,
+    T: 1_790_000_000_004,
+    m: true,
+  };
+  const printsOf = (id: string, event: object) => {
+    const rig = rigOf(id);
+    expect(rig.take({ frame: JSON.stringify(event) })).toBeUndefined();
+    return rig.prints;
+  };
+
+  it('is read in whatever order its fields come', () => {
+    const trades = fc
+      .record({ p: decimal, q: decimal, m: fc.boolean(), e: fc.constantFrom('trade', 'aggTrade') })
+      .chain((fields) =>
+        framed({ ...trade, ...fields, b: 88, a: 50, X: 'MARKET' }).map((frame) => ({ frame, fields })),
+      );
+    fc.assert(
+      fc.property(trades, ({ frame, fields: { p, q, m } }) => {
+        const rig = rigOf('usdm');
+        expect(rig.take({ frame })).toBeUndefined();
+        expect(rig.prints).toMatchObject([
+          { price: Number(p), qty: Number(q), taker: m ? -1 : 1, venueTimeMs: 1_790_000_000_004 },
+        ]);
+      }),
+    );
+  });
+
+  it.each([
+    ['microseconds', { T: 1_790_000_000_004_500 }, 1_790_000_000_004.5],
+    ['milliseconds', {}, 1_790_000_000_004],
+  ])('tells its time in %s', (_name, fields, timeMs) => {
+    expect(printsOf('spot', { ...trade, ...fields })).toMatchObject([{ venueTimeMs: timeMs }]);
+  });
+
+  it.each([
+    ['a trade of nothing', 'usdm', { p: '0', q: '0' }],
+    ['a block trade', 'options', { e: 'trade', X: 'BLOCK' }],
+    ['a trade of the insurance fund', 'usdm', { e: 'trade', X: 'INSURANCE_FUND' }],
+    ['a trade of COIN-M among those of USD-M', 'usdm', { st: 2 }],
+    ['a trade of USD-M among those of COIN-M', 'coinm', { st: 1 }],
+    ['a symbol that is not followed', 'spot', { s: 'ETHUSDT' }],
+  ])('has no print of %s', (_name, id, fields) => {
+    expect(printsOf(id, { ...trade, ...fields })).toEqual([]);
+  });
+
+  it.each(['s', 'p', 'q', 'm'])('refuses a trade without %s', (field) => {
+    const rest = Object.fromEntries(Object.entries(trade).filter(([key]) => key !== field));
+    expect(refusalOf(() => rigOf('spot').take({ frame: JSON.stringify(rest) }))).toMatch(/not a trade/);
+  });
+});
+
+describe('marks', () => {
+  const mark = { e: 'markPriceUpdate', E: 9, s: 'BTCUSDT', p: '62000.5', i: '62001', P: '62001', r: '0.0001', T: 20 };
+
+  it('are read in whatever order their fields come, with their sign', () => {
+    const marks = fc
+      .record({ p: decimal, i: decimal, r: fc.integer({ min: -300, max: 300 }).map((bps) => (bps / 1e4).toFixed(8)) })
+      .chain((fields) => framed({ ...mark, ...fields, st: 1 }).map((frame) => ({ frame, fields })));
+    fc.assert(
+      fc.property(marks, ({ frame, fields: { p, i, r } }) => {
+        const rig = rigOf('usdm');
+        expect(rig.take({ frame })).toBeUndefined();
+        expect(rig.references).toHaveLength(1);
+        const [{ markPrice, indexPrice, fundingRate, nextFundingTimeMs, venueTimeMs, delta }] = rig.references as [
+          never,
+        ];
+        expect([markPrice, indexPrice, Number(fundingRate) + 0]).toEqual([Number(p), Number(i), Number(r) + 0]);
+        expect([nextFundingTimeMs, venueTimeMs, delta]).toEqual([20, 9, NaN]);
+      }),
+    );
+  });
+
+  it('of a contract that is delivered have no funding', () => {
+    const rig = rigOf('coinm');
+    rig.take({ frame: JSON.stringify({ ...mark, r: '', T: 0 }) });
+    expect(rig.references).toMatchObject([{ markPrice: 62_000.5, fundingRate: NaN, nextFundingTimeMs: NaN }]);
+  });
+
+  it('of all symbols come in a list, and other lists say nothing', () => {
+    const rig = rigOf('usdm');
+    const list = [
+      mark,
+      { ...mark, st: 2 },
+      { ...mark, s: 'ETHUSDT' },
+      { e: '24hrTicker', s: 'BTCUSDT', p: 'x' },
+      7,
+      { ...mark, p: '1' },
+    ];
+    for (const frame of [
+      JSON.stringify(list),
+      `{"stream":"!markPrice@arr","data":${JSON.stringify(list)}}`,
+      '[]',
+      '[1,[2]]',
+    ])
+      expect(rig.take({ frame })).toBeUndefined();
+    expect(rig.references.map(({ markPrice }) => markPrice)).toEqual([62_000.5, 1, 62_000.5, 1]);
+  });
+
+  it('of options have volatilities and Greeks, and none where there is no quote', () => {
+    const rig = rigOf('options');
+    const option = {
+      s: 'BTCUSDT',
+      mp: '770.5',
+      E: 9,
+      e: 'markPrice',
+      i: '62000',
+      b: '-1.0',
+      a: '0.98',
+      vo: '0.94',
+      rf: '0.01',
+      d: '-0.11',
+      t: '-164.2',
+      g: '0.00001',
+      v: '30.6',
+    };
+    rig.take({ frame: `{"stream":"btcusdt@optionMarkPrice","data":${JSON.stringify([option])}}` });
+    expect(rig.references).toMatchObject([
+      {
+        markPrice: 770.5,
+        indexPrice: 62_000,
+        underlyingPrice: 62_000,
+        bidVolatility: NaN,
+        askVolatility: 0.98,
+        markVolatility: 0.94,
+        delta: -0.11,
+        theta: -164.2,
+        gamma: 0.00001,
+        vega: 30.6,
+        interestRate: 0.01,
+        fundingRate: NaN,
+      },
+    ]);
+  });
+});
+
+it('survives whatever becomes of a frame beside the books, and prints nothing that is no trade', () => {
+  const frames = [
+    '{"stream":"s","data":{"e":"aggTrade","E":1,"s":"BTCUSDT","a":1,"p":"1.5","q":"2","f":1,"l":1,"T":1,"m":true,"st":1}}',
+    '{"e":"markPriceUpdate","E":9,"s":"BTCUSDT","p":"1.5","i":"2","P":"2","r":"-0.0001","T":20}',
+    '{"data":[{"s":"BTCUSDT","mp":"7.5","E":9,"e":"markPrice","i":"6","b":"-1.0","a":"0.98","vo":"0.94"}]}',
+  ];
+  const harm = fc.record({
+    frame: fc.constantFrom(...frames),
+    at: fc.nat(130),
+    cut: fc.nat(12),
+    put: fc.string({ maxLength: 6 }),
+  });
+  fc.assert(
+    fc.property(harm, fc.constantFrom('spot', 'usdm', 'coinm', 'options'), ({ frame, at, cut, put }, id) => {
+      const rig = rigOf(id);
+      refusalOf(() => rig.take({ frame: frame.slice(0, at) + put + frame.slice(at + cut) }));
+      for (const { price, qty, taker } of rig.prints)
+        expect([price > 0, qty > 0, Math.abs(taker)]).toEqual([true, true, 1]);
+    }),
+    { numRuns: 3_000 },
+  );
+});
+
+describe('options', () => {
+  const market = binance.markets.find(({ id }) => id === 'options')!;
+  const listed = (more: object) =>
+    market.instruments.parse(
+      [
+        JSON.stringify({
+          optionContracts: [{ baseAsset: 'BTC', quoteAsset: 'USDT', underlying: 'BTCUSDT', settleAsset: 'USDT' }],
+          optionSymbols: [
+            {
+              symbol: 'BTC-261225-60000-C',
+              side: 'CALL',
+              strikePrice: '60000.00000000',
+              underlying: 'BTCUSDT',
+              unit: 1,
+              expiryDate: Date.UTC(2026, 11, 25, 8),
+              filters: [
+                { filterType: 'PRICE_FILTER', tickSize: '5' },
+                { filterType: 'LOT_SIZE', minQty: '0.01', stepSize: '0.01' },
+              ],
+              ...more,
+            },
+          ],
+        }),
+      ],
+      market.defaultFees,
+    );
+
+  it('are named as everywhere', () => {
+    expect(listed({})).toMatchObject([
+      { symbol: 'BTC/USDT:USDT-261225-60000-C', right: 'call', kind: 'option', status: 'trading' },
+    ]);
+    expect(listed({ side: 'PUT', strikePrice: '0.50', status: 'BREAK' })).toMatchObject([
+      { symbol: 'BTC/USDT:USDT-261225-0.5-P', right: 'put', status: 'halted' },
+    ]);
+  });
+
+  it.each([{ underlying: 'ETHUSDT' }, { filters: [] }, { strikePrice: '0' }, { expiryDate: 0 }, { unit: '0' }])(
+    'are left out where they cannot be expressed: %j',
+    (more) => {
+      expect(listed(more)).toEqual([]);
+    },
+  );
+
+  it('ask once for the marks of an underlying', () => {
+    const symbols = ['BTC-261225-60000-C', 'BTC-261225-60000-P', 'ETH-261225-3000-C'];
+    const [frame, ...more] = market.streams!.subscribe(['reference'], symbols, 3);
+    expect([JSON.parse(frame!), more]).toEqual([
+      { method: 'SUBSCRIBE', params: ['btcusdt@optionMarkPrice', 'ethusdt@optionMarkPrice'], id: 300 },
+      [],
+    ]);
+  });
+
+  it('read a REST book by either name of its number', () => {
+    const rig = rigOf('options');
+    const book = { bids: [['99', '1']], asks: [['101', '2']], T: 1 };
+    for (const number of [{ u: 8 }, { lastUpdateId: 8 }])
+      expect(rig.snapshot('BTCUSDT', Buffer.from(JSON.stringify({ ...book, ...number })))?.update.lastSequence).toBe(8);
   });
 });

@@ -107,6 +107,8 @@ describe('orders', () => {
     { postOnly: true, type: 'market' },
     { type: 'market', timeInForce: 'FOK' },
     { reduceOnly: true },
+    { price: '100005' },
+    { price: '62000.5' },
   ] as const)('%j are refused, not bent', (fields) => {
     expect(spotAccount!.refuses(ticket(fields))).toMatch(/\w+ \w+/);
   });
@@ -121,6 +123,17 @@ describe('orders', () => {
     expect(body(ref())).toEqual({ cid: clientNumber(ID), cid_date: '2026-09-21' });
     expect(body(ref({ venueOrderId: '33950998275' }))).toEqual({ id: 33_950_998_275 });
   });
+});
+
+it('has coarser ticks from the next digit on', () => {
+  const [market] = bitfinex.markets;
+  const bodies = ['[[["BTCUSD",[null,null,null,"0.00004"]]]]', '[[]]', '[["tBTCUSD",1,1,1,1,1,0,99990,1,1,1]]'];
+  const [{ tick, tickSteps }] = market!.instruments.parse(bodies, market!.defaultFees) as [Instrument];
+  expect(tick.toFixed()).toBe('1');
+  expect(tickSteps!.map(({ above, tick: coarser }) => [above.toFixed(), coarser.toFixed()])).toEqual([
+    ['100000', '10'],
+    ['1000000', '100'],
+  ]);
 });
 
 describe('answers', () => {

@@ -1,10 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { FeedSink } from '#hotpath/feed/sink.ts';
+import { Frame } from '#hotpath/runtime/frame.ts';
 import { bybit } from '#hotpath/venues/bybit.ts';
 import type { AccountContext, Answer, Call, OrderRef, OrderTicket } from '#hotpath/venues/venue-account.ts';
 import { hmac } from '#hotpath/venues/venue-tools.ts';
-import type { ClientOrderId } from '#shared/domain/ids.ts';
+import type { ClientOrderId, InstrumentIndex } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
+import type { MarketUpdate } from '#shared/domain/market-event.ts';
+import { SNAPSHOT } from '#shared/domain/market-event.ts';
 import { asset } from '#hotpath/venues/venue.ts';
 import { instrumentOf } from '#test/support/instruments.ts';
 import { MarketRig, refusalOf } from '#test/support/venue-fixture.ts';
@@ -296,8 +300,8 @@ describe('bybit keys and money', () => {
   it('are guarded by a switch for contracts and for spot', () => {
     const armed = deadMan.kind === 'disconnect' ? deadMan.arm!(context) : [];
     expect(armed.map((call) => fieldsOf(call))).toEqual([
-      { timeWindow: 10, product: 'DERIVATIVES' },
-      { timeWindow: 10, product: 'SPOT' },
+      { timeWindow: 3, product: 'DERIVATIVES' },
+      { timeWindow: 3, product: 'SPOT' },
     ]);
     expect(events!.subscribe([], context, '').join()).toContain('dcp.spot');
   });
@@ -414,5 +418,43 @@ describe('bybit tape and tickers', () => {
       1,
     );
     expect((JSON.parse(frame!) as { readonly args: unknown }).args).toEqual(['publicTrade.BTC', 'publicTrade.ETH']);
+  });
+});
+
+describe('bybit polls', () => {
+  const market = bybit.markets.find(({ id }) => id === 'linear')!;
+  const polled = (body: object): readonly MarketUpdate[] => {
+    const updates: MarketUpdate[] = [];
+    const sink = new FeedSink({
+      instruments: [instrumentOf('bybit', 'linear', 'BTCUSDT')],
+      venue: 'bybit',
+      market: 'linear',
+      onUpdate: (update) => updates.push(structuredClone(update)),
+      onControl: () => undefined,
+    });
+    const bytes = Buffer.from(JSON.stringify(body));
+    market.poll!.decode(new Frame().window(bytes, 0, bytes.length), sink, 0 as InstrumentIndex);
+    return updates;
+  };
+
+  it('read the whole book', () => {
+    const [update, ...others] = polled({
+      retCode: 0,
+      retMsg: 'OK',
+      result: { s: 'BTCUSDT', b: [['62000.1', '1.5']], a: [['62000.2', '2']], ts: 5, u: 9 },
+    });
+    expect(others).toEqual([]);
+    expect(update).toMatchObject({ kind: SNAPSHOT, instrument: 0, lastSequence: 9, venueTimeMs: 5 });
+    expect([update!.bids.prices[0], update!.bids.qtys[0], update!.asks.prices[0], update!.asks.count]).toEqual([
+      62_000.1, 1.5, 62_000.2, 1,
+    ]);
+  });
+
+  it.each([
+    { retCode: 10001, retMsg: 'no', result: {} },
+    { retCode: 0, result: { s: 'BTCUSDT', b: [], u: 9 } },
+    { retCode: 0 },
+  ])('refuse %j', (body) => {
+    expect(refusalOf(() => polled(body))).toBeTypeOf('string');
   });
 });

@@ -1,12 +1,16 @@
 import { Decimal } from 'decimal.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { FeedSink } from '#hotpath/feed/sink.ts';
+import { Frame } from '#hotpath/runtime/frame.ts';
 import { deribit } from '#hotpath/venues/deribit.ts';
 import type { AccountContext, Answer, Call, OrderRef, OrderTicket } from '#hotpath/venues/venue-account.ts';
 import { hmac, numbersAsText } from '#hotpath/venues/venue-tools.ts';
 import { asset } from '#hotpath/venues/venue.ts';
-import type { ClientOrderId } from '#shared/domain/ids.ts';
+import type { ClientOrderId, InstrumentIndex } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
+import type { MarketUpdate } from '#shared/domain/market-event.ts';
+import { SNAPSHOT } from '#shared/domain/market-event.ts';
 import { amountOf } from '#shared/money/grid.ts';
 import { instrumentOf } from '#test/support/instruments.ts';
 import { MarketRig, refusalOf } from '#test/support/venue-fixture.ts';
@@ -411,10 +415,16 @@ describe('deribit tape, tickers and combos', () => {
     ).toBeTypeOf('string');
   });
 
-  it('print combos below zero, and refuse what is no trade', () => {
+  it('print combos below zero, no block trades, and refuse what is no trade', () => {
     const rig = rigOf('combos', combo);
     const trade = { timestamp: 5, price: -2.5, amount: 10, direction: 'sell' };
-    rig.take(frameOf(`trades.${combo}.100ms`, [trade, { ...trade, direction: 'buy' }]));
+    rig.take(
+      frameOf(`trades.${combo}.100ms`, [
+        trade,
+        { ...trade, block_trade_id: 'BLOCK-1' },
+        { ...trade, direction: 'buy' },
+      ]),
+    );
     expect(rig.prints.map(({ price, qty, taker }) => [price, qty, taker])).toEqual([
       [-2.5, 10, -1],
       [-2.5, 10, 1],
@@ -457,5 +467,42 @@ describe('deribit tape, tickers and combos', () => {
     expect(rig.references).toMatchObject([
       { fundingRate: -0.000005, fundingIntervalMs: 28_800_000, nextFundingTimeMs: NaN },
     ]);
+  });
+});
+
+describe('deribit polls', () => {
+  const market = deribit.markets.find(({ id }) => id === 'swap')!;
+  const polled = (body: object): readonly MarketUpdate[] => {
+    const updates: MarketUpdate[] = [];
+    const sink = new FeedSink({
+      instruments: [instrumentOf('deribit', 'swap', 'BTC-PERPETUAL')],
+      venue: 'deribit',
+      market: 'swap',
+      onUpdate: (update) => updates.push(structuredClone(update)),
+      onControl: () => undefined,
+    });
+    const bytes = Buffer.from(JSON.stringify(body));
+    market.poll!.decode(new Frame().window(bytes, 0, bytes.length), sink, 0 as InstrumentIndex);
+    return updates;
+  };
+
+  it('read the whole book', () => {
+    const [update, ...others] = polled({
+      jsonrpc: '2.0',
+      result: { timestamp: 5, change_id: 9, bids: [[62000.1, 1.5]], asks: [[62000.2, 2]] },
+    });
+    expect(others).toEqual([]);
+    expect(update).toMatchObject({ kind: SNAPSHOT, instrument: 0, lastSequence: 9, venueTimeMs: 5 });
+    expect([update!.bids.prices[0], update!.bids.qtys[0], update!.asks.prices[0], update!.asks.count]).toEqual([
+      62_000.1, 1.5, 62_000.2, 1,
+    ]);
+  });
+
+  it.each([
+    { jsonrpc: '2.0', error: { code: 13020, message: 'not_found' } },
+    { result: { change_id: 9, bids: [] } },
+    { result: { bids: [[1]], asks: [], change_id: 9 } },
+  ])('refuse %j', (body) => {
+    expect(refusalOf(() => polled(body))).toBeTypeOf('string');
   });
 });

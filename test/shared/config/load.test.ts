@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -54,7 +54,6 @@ describe('loadConfig', () => {
       /ARB_RISK__MAX_DAILY_LOS_USD names no setting \(allowed in risk: max_position/,
     ],
     ['a variable with a bad value', { ARB_API__PORT: 'eighty' }, '', /api\.port: .*expected number/],
-    ['a venue without a table', { ARB_ENGINE__VENUES: 'binance,nowhere' }, '', /engine\.venues names "nowhere"/],
   ])('refuses %s, naming path and what is allowed', (_what, env, text, message) => {
     const attempt = () => load(env, {}, fileWith(text));
     expect(attempt).toThrow(BadInput);
@@ -68,4 +67,12 @@ describe('loadConfig', () => {
   it('leaves secrets alone', () => {
     expect(() => load({ ARB_JWT_SECRET: 'hush' })).not.toThrow();
   });
+});
+
+it('reads a file for each venue that has one, whatever the defaults say of it', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'arb-layers-'));
+  cpSync('config', dir, { recursive: true });
+  mkdirSync(join(dir, 'venues'));
+  writeFileSync(join(dir, 'venues', 'gate.toml'), '[venues.gate]\ntaker_fee = "0.0009"\n');
+  expect(loadConfig({ dir, env: {} }).venues['gate']?.taker_fee).toBe('0.0009');
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BadInput } from '#shared/assert.ts';
-import { decimalFrom, limitPrice, lotQty, textOf } from '#shared/money/grid.ts';
+import { decimalFrom, limitPrice, lotQty, textOf, tickAt } from '#shared/money/grid.ts';
 
 describe('decimalFrom', () => {
   it('reads decimal text exactly', () => {
@@ -23,6 +23,17 @@ describe('decimalFrom', () => {
 });
 
 describe('grids', () => {
+  it('grow coarser where a venue says so, from just above the step', () => {
+    const steps = [
+      { above: decimalFrom('0.005'), tick: decimalFrom('0.0005') },
+      { above: decimalFrom('1'), tick: decimalFrom('0.05') },
+    ];
+    const instrument = { tick: decimalFrom('0.0001'), tickSteps: steps };
+    const found = ['0.0049', '0.005', '0.0051', '1', '1.01'].map((price) => textOf(tickAt(instrument, price)));
+    expect(found).toEqual(['0.0001', '0.0001', '0.0005', '0.0005', '0.05']);
+    expect(textOf(tickAt({ tick: decimalFrom('0.5') }, 100))).toBe('0.5');
+  });
+
   const cents = fc.integer({ min: 1, max: 1_000_000 });
   it('never pay more, never take less, never trade more than was decided', () => {
     fc.assert(

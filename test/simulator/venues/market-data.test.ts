@@ -239,7 +239,7 @@ describe('Kraken market data', () => {
   };
 
   it.each([10, 25, 100])('depth %i: every checksum is right and the truncated book is the true one', (depth) => {
-    const { simulator, forward } = virtualRun(9);
+    const { simulator, forward } = virtualRun(9, { venues: ['kraken'] });
     const symbols = ['BTC/USD', 'XRP/BTC', 'ADA/USDT'];
     for (const symbol of symbols) {
       const socket = socketTo(simulator, '/kraken/v2');

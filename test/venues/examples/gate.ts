@@ -1,7 +1,7 @@
 import { FeedSink } from '#hotpath/feed/sink.ts';
 import { Frame } from '#hotpath/runtime/frame.ts';
 import { gate } from '#hotpath/venues/gate.ts';
-import type { AccountContext, Call, OrderRef, OrderTicket } from '#hotpath/venues/venue-account.ts';
+import type { AccountContext, AccountRest, Call, OrderRef, OrderTicket } from '#hotpath/venues/venue-account.ts';
 import type { Market } from '#hotpath/venues/venue.ts';
 import type { ClientOrderId, InstrumentIndex } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
@@ -58,6 +58,14 @@ function by(call: Call<unknown> | undefined) {
 const armed = (account: typeof spotAccount, instrument: Instrument) =>
   account?.deadMan.kind === 'timer' ? account.deadMan.arm(30_000, [instrument], context)[0] : undefined;
 
+/** An order that is not known by its name any more, found in the list of ended ones. */
+function ended({ query }: AccountRest, order: OrderRef, name: string) {
+  const ours: OrderRef = { ...order, clientOrderId: name as ClientOrderId, venueOrderId: undefined };
+  const unknown = '{"label":"ORDER_NOT_FOUND","message":"Order not found"}';
+  const answer = query(ours, context).read({ status: 404, headers: {}, text: unknown });
+  return by(answer.kind === 'refused' ? answer.elsewhere?.(context) : undefined);
+}
+
 /** The frames that came in, `< ` and `= `; a pushed one may span lines. */
 const framesOf = (text: string): readonly string[] =>
   text
@@ -108,6 +116,7 @@ export const examples: ExampleTable = {
     'Spot/Trading/CancelAllOders.txt': by(rest.cancelAll([spot], context)[0]),
     'Spot/Trading/CancelOrdersAfter.txt': by(armed(spotAccount, spot)),
     'Spot/Trading/GetOrder.txt': by(rest.query(refOf(spot), context)),
+    'Spot/Trading/GetOrders.txt': ended(rest, refOf(spot), 'abc123'),
     'Spot/Trading/GetOpenOrders.txt': by(rest.openOrders([cross], context)[0]),
     'Spot/Trading/GetUserTrades.txt': by(rest.fillsSince([spot], context.nowMs, context)[0]),
     'PerpetualFutures/Account/GetAccount.txt': by(contracts.balances(context)),
@@ -120,6 +129,7 @@ export const examples: ExampleTable = {
     'PerpetualFutures/Trading/CancelOrdersAfter.txt': by(armed(usdtAccount, swap)),
     'PerpetualFutures/Trading/GetOrder.txt': by(contracts.query(refOf(swap), context)),
     'PerpetualFutures/Trading/GetOrders.txt': by(contracts.openOrders([swap], context)[0]),
+    'PerpetualFutures/Trading/GetOrdersByTime.txt': ended(contracts, refOf(swap), 'my-custom-id'),
     'PerpetualFutures/Trading/GetPositions.txt': by(contracts.positions!(context)),
     'PerpetualFutures/Trading/GetUserTradesByTimestamp.txt': by(
       contracts.fillsSince([swap], context.nowMs, context)[0],
@@ -145,10 +155,6 @@ export const examples: ExampleTable = {
     [/Endpoints\/Spot\/Account\//, 'deposits, withdrawals, ledgers and settings are not used'],
     [/PerpetualFutures\/Account\//, 'ledgers and settings are not used'],
     [/Trading\/(PlaceMultiple\w*|CancelOrders)[.]txt/, 'orders are sent and cancelled one by one'],
-    [
-      /Spot\/Trading\/GetOrders[.]txt|PerpetualFutures\/Trading\/GetOrdersByTime[.]txt/,
-      'asked by what an ended order is called; tested with the account',
-    ],
     [/PerpetualFutures\/Trading\/GetUserTrades[.]txt/, 'asked by time instead'],
     [
       /PerpetualFutures\/Trading\/(GetAuto|GetLiquidation|GetPositionClose|UpdatePosition)\w*[.]txt/,

@@ -114,9 +114,9 @@ export const signing: SigningTable = {
       reason: 'plain orders are what the venue cancels where nothing is said',
     },
     {
-      call: /swap[.]cancelAllOrdersAfter/,
-      fields: ['symbol', 'X-BAPI-SIGN'],
-      reason: 'the switch is for all contracts; the venue knows no symbol here',
+      call: /cancelAllOrdersAfter/,
+      fields: ['timeWindow', 'symbol', 'X-BAPI-SIGN'],
+      reason: 'our switch is the fastest that there is, for all contracts: the venue knows no symbol here',
     },
     {
       call: /fetchOpenOrders/,

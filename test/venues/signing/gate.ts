@@ -121,11 +121,6 @@ export const signing: SigningTable = {
       reason: 'a time in force is always named, never left to a default',
     },
     {
-      call: /createOrder|cancelOrder|cancelAllOrders/,
-      fields: ['SIGN'],
-      reason: 'the same fields in another order',
-    },
-    {
       call: /fetchOpenOrders/,
       fields: ['account', 'currency_pair', 'status', 'page', 'limit', 'SIGN'],
       reason: 'pages of a known size are asked for, of all pairs in one request',

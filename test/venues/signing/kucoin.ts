@@ -100,11 +100,10 @@ export const signing: SigningTable = {
   ours,
   differences: [
     {
-      call: /createOrder/,
-      fields: ['timeInForce', 'marginMode', 'KC-API-SIGN'],
-      reason: 'a time in force and a margin mode are always named, never left to a default',
+      call: /createOrder[.]limit/,
+      fields: ['timeInForce', 'KC-API-SIGN'],
+      reason: 'a time in force is always named, never left to a default',
     },
-    { call: /cancelAllOrders|cancelOrder/, fields: ['KC-API-SIGN'], reason: 'the same fields in another order' },
     {
       call: /fetchBalance/,
       fields: ['path', 'accountType', 'KC-API-SIGN'],
