@@ -119,9 +119,6 @@ export class ConfigVersions {
 function configFrom(input: unknown): Config {
   const result = configSchema.safeParse(input);
   if (!result.success) throw new BadInput(detailOf(result.error.issues));
-  const { engine, venues } = result.data;
-  const missing = engine.venues.find((id) => venues[id] === undefined);
-  if (missing !== undefined) throw new BadInput(`engine.venues: "${missing}" is not in venues`);
   for (const [path, value] of leavesOf(result.data)) {
     const url = URL.parse(String(JSON.parse(value)));
     if (url !== null && (url.username !== '' || url.password !== '')) {

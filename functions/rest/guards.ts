@@ -18,6 +18,8 @@ export type Guards = {
 
 /** Methods that change nothing. */
 const READS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
+/** What must work when the database does not: who may stop is in the token. */
+const STOPS: ReadonlySet<string> = new Set(['/v1/trading/stop', '/v1/trading/emergency-stop']);
 const VERSIONS: ReadonlySet<string> = new Set(['1.0']);
 
 export function createGuards(options: AppOptions, admit: (principal: string) => Promise<Admission>): Guards {
@@ -31,10 +33,9 @@ export function createGuards(options: AppOptions, admit: (principal: string) => 
     scope: (wanted) =>
       createMiddleware<AppEnv>(async (context, next) => {
         const principal = await options.authority.verify(bearerToken(context.req.header('authorization')));
-        const [headers, closed] = await Promise.all([
-          limited(`key:${principal.id}`),
-          isClosed(options.store.state, principal.id, nowMs(options)),
-        ]);
+        const [headers, closed] = await unlessStop(context, options, [{}, false], () =>
+          Promise.all([limited(`key:${principal.id}`), isClosed(options.store.state, principal.id, nowMs(options))]),
+        );
         if (closed) throw new ApplicationError(1001, 'the key of this token was revoked or is over');
         demand(principal, wanted);
         context.set('principal', principal);
@@ -47,6 +48,23 @@ export function createGuards(options: AppOptions, admit: (principal: string) => 
       await next();
     }),
   };
+}
+
+/** A stop is not held up by a database that is away: it goes on with `instead`, and the log says without what. */
+async function unlessStop<T>(
+  context: Context<AppEnv>,
+  { log }: AppOptions,
+  instead: T,
+  check: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await check();
+  } catch (thrown) {
+    const isAway = thrown instanceof ApplicationError && (thrown.code === 5001 || thrown.code === 5003);
+    if (!isAway || !STOPS.has(context.req.path)) throw thrown;
+    log.error('stop-unguarded', { request: context.get('requestId'), cause: thrown.message });
+    return instead;
+  }
 }
 
 /**
@@ -70,7 +88,7 @@ function auditedBy(options: AppOptions): (context: Context<AppEnv>, next: () => 
     });
     const body = await req.text();
     const body_sha256 = body === '' ? null : createHash('sha256').update(body).digest('hex');
-    await trail.append(fact({ phase: 'requested', body_sha256 }));
+    await unlessStop(context, options, undefined, () => trail.append(fact({ phase: 'requested', body_sha256 })));
     await next();
     const { error } = context;
     const code = error instanceof ApplicationError ? error.code : null;

@@ -17,6 +17,8 @@ const PING_EVERY_MS = 30_000;
 const paths: ReadonlyMap<string, Channel | undefined> = new Map([
   ['/v1/ws', undefined],
   ['/v1/market-data', 'prices' as const],
+  ['/v1/trades', 'trades' as const],
+  ['/v1/system', 'system' as const],
 ]);
 
 /** Serves the hub on the API's own port. Who has no valid token is turned away before the upgrade. */

@@ -49,7 +49,12 @@ export function mountTrading(app: App, options: AppOptions, guards: Guards): voi
         options.log.warn('command-not-sent', { command: command.id, cause: String(error) });
         throw new ApplicationError(5002, 'the command stream does not answer');
       });
-      const answer = await answerTo(command.id, options.store, options.clock);
+      const answer = await answerTo(command.id, options.store, options.clock).catch((error: unknown) => {
+        // It is on its way whether or not we can look for the answer.
+        if (!(error instanceof ApplicationError)) throw error;
+        options.log.warn('command-answer-unread', { command: command.id, cause: error.message });
+        return undefined;
+      });
       if (answer === undefined) {
         return context.json(success({ state: 'pending' as const, command_id: command.id }, nowMs(options)), 202);
       }

@@ -274,7 +274,6 @@ describe('configuration', () => {
       { venues: { okx: { via: 'http://me:hunter2hunter2@peer.test' } } },
       'venues.okx.via',
     ],
-    ['a venue that is not described', { engine: { venues: ['hunter2'] } }, 'engine.venues'],
   ])('refuses %s by its path, and keeps nothing of the value', async (_, over, path) => {
     const { config, version } = await current();
     const merged = Object.fromEntries(
