@@ -70,7 +70,8 @@ export class InstrumentBook {
   bids: BookSide = NO_BOOK.bids;
   asks: BookSide = NO_BOOK.asks;
   readonly #instrument: Instrument;
-  #held: MarketUpdate[] = [];
+  /** Packed: hundreds of books may wait for a slow snapshot with thousands of frames. */
+  #held: Float64Array[] = [];
   #heldLevels = 0;
   readonly #checksumView = {
     bids: (prices, qtys) => this.bids.read(prices, qtys, 0, NaN),
@@ -102,7 +103,7 @@ export class InstrumentBook {
   hold(update: MarketUpdate): boolean {
     const levels = update.bids.count + update.asks.count;
     if (this.#held.length === HELD_FRAMES_MAX || this.#heldLevels + levels > HELD_LEVELS_MAX) return false;
-    this.#held.push({ ...update, bids: copyOf(update.bids), asks: copyOf(update.asks) });
+    this.#held.push(packed(update));
     this.#heldLevels += levels;
     return true;
   }
@@ -139,11 +140,12 @@ export class InstrumentBook {
    */
   replayHeld(): boolean {
     const held = this.#held;
-    for (const [at, update] of held.entries()) {
+    for (const [at, numbers] of held.entries()) {
+      const update = unpacked(numbers);
       const continuity = this.rules.follows(this, update);
       if (continuity === 'gap') {
         this.#held = held.slice(at);
-        this.#heldLevels = this.#held.reduce((sum, { bids, asks }) => sum + bids.count + asks.count, 0);
+        this.#heldLevels = this.#held.reduce((sum, { length }) => sum + (length - HEAD) / 2, 0);
         this.following = false;
         this.status = 'syncing';
         this.statistics.snapshotsTooOld += 1;
@@ -198,11 +200,57 @@ function setBackwards(side: BookSide, { prices, qtys, count }: LevelBuffer): voi
   for (let at = count - 1; at >= 0; at -= 1) side.set(prices, qtys, at);
 }
 
-const copyOf = (levels: LevelBuffer): LevelBuffer => ({
-  ...levels,
-  prices: levels.prices.slice(0, levels.count),
-  qtys: levels.qtys.slice(0, levels.count),
-});
+/** Numbers before the levels: the update's own, then count and decimals of each side. */
+const HEAD = 14;
+
+function packed(update: MarketUpdate): Float64Array {
+  const { bids, asks } = update;
+  const numbers = new Float64Array(HEAD + 2 * (bids.count + asks.count));
+  numbers.set([
+    update.kind,
+    update.instrument,
+    update.firstSequence,
+    update.lastSequence,
+    update.previousSequence,
+    update.checksum,
+    update.venueTimeMs,
+    update.receivedTimeNs,
+    ...[bids, asks].flatMap(({ count, priceDecimals, qtyDecimals }) => [count, priceDecimals, qtyDecimals]),
+  ]);
+  let at = HEAD;
+  for (const { prices, qtys, count } of [bids, asks]) {
+    numbers.set(prices.subarray(0, count), at);
+    numbers.set(qtys.subarray(0, count), at + count);
+    at += 2 * count;
+  }
+  return numbers;
+}
+
+function unpacked(numbers: Float64Array): MarketUpdate {
+  const bidCount = numbers[8]!;
+  const side = (head: number, at: number): LevelBuffer => {
+    const count = numbers[head]!;
+    return {
+      prices: numbers.subarray(at, at + count),
+      qtys: numbers.subarray(at + count, at + 2 * count),
+      count,
+      priceDecimals: numbers[head + 1]!,
+      qtyDecimals: numbers[head + 2]!,
+    };
+  };
+  return {
+    kind: numbers[0] as MarketUpdate['kind'],
+    instrument: numbers[1] as MarketUpdate['instrument'],
+    firstSequence: numbers[2]!,
+    lastSequence: numbers[3]!,
+    previousSequence: numbers[4]!,
+    checksum: numbers[5]!,
+    venueTimeMs: numbers[6]!,
+    receivedTimeNs: numbers[7] as MarketUpdate['receivedTimeNs'],
+    bids: side(8, HEAD),
+    asks: side(11, HEAD + 2 * bidCount),
+  };
+}
 
 /** Stands in before the first snapshot: always empty. */
 const NO_BOOK = sortedBook();
