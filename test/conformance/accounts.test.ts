@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { Decimal } from 'decimal.js';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { VenueOrder } from '#hotpath/execute/venue-gateway.ts';
@@ -263,11 +263,8 @@ const SIMULATED = ACCOUNTS.flatMap(({ venue, account }) =>
 );
 const MISSING = ACCOUNTS.filter(({ venue, account }) => listedOf(venue, account).length === 0);
 
-describe.each(MISSING)('$name on the simulator', ({ venue, account }) => {
-  const why = existsSync(`simulator/venues/${venue.id}.ts`)
-    ? `the simulated venue lists none of ${account.markets.join(', ')}`
-    : 'there is no simulated venue yet';
-  it.skip(`is not tried: ${why}`, () => undefined);
+it('simulates a market of every account', () => {
+  expect(MISSING.map(({ venue, account }) => `${venue.id} ${account.id}`)).toEqual([]);
 });
 
 describe.each(SIMULATED)('$name on the simulator', ({ venue, account, listed }) => {
