@@ -6,6 +6,8 @@ RUN npm ci --omit=dev --ignore-scripts && npm cache clean --force
 
 FROM node:24-slim AS base
 ENV NODE_ENV=production
+# As npm start runs it: the C library keeps many heaps otherwise, and gives little back.
+ENV MALLOC_ARENA_MAX=2
 WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY package.json ./
