@@ -104,7 +104,7 @@ export class Engine {
     this.#indices = new Map(instruments.map(({ id }, index) => [id, index as InstrumentIndex]));
     this.epoch = state.epoch + 1;
     this.#trading = state.trading ?? { state: 'active', reason: 'first start' };
-    const { routes, truncated } = compileRoutes(instruments, config.engine);
+    const { routes, truncated } = compileRoutes(instruments, config.engine, clock.unixMs(clock.now()));
     this.#routes = routes;
     if (truncated.length > 0) {
       options.logger.warn('routes-truncated', { families: truncated, maxRoutes: config.engine.max_routes });

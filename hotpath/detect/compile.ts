@@ -17,7 +17,11 @@ export type Compilation = {
  * Compiles the configured families, in the order in which the configuration names them: what comes first is never crowded out.
  * The instruments must be the registry of the run, in its order.
  */
-export function compileRoutes(instruments: readonly Instrument[], engine: Config['engine']): Compilation {
+export function compileRoutes(
+  instruments: readonly Instrument[],
+  engine: Config['engine'],
+  nowMs: number,
+): Compilation {
   const routes: Route[] = [];
   const byFamily: Record<FamilyId, number> = {};
   const truncated: FamilyId[] = [];
@@ -29,6 +33,10 @@ export function compileRoutes(instruments: readonly Instrument[], engine: Config
       crossVenue: engine.cross_venue_cycles,
       maxRoutes: room + 1,
       startAssets: engine.start_assets as Asset[],
+      stableAssets: (engine.families.includes('stablecoin') ? engine.stable_assets : []) as Asset[],
+      equalAssets: new Map(Object.entries(engine.equal_assets)) as Map<Asset, Asset>,
+      nowMs,
+      minTenorMs: engine.carry.min_tenor_minutes * 60_000,
     });
     if (offered.length > room) truncated.push(id);
     byFamily[id] = Math.min(offered.length, room);

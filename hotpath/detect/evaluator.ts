@@ -50,7 +50,7 @@ export class Evaluator {
     this.#tables = routeTables(instruments, routes);
     this.#threshold = 1 + minEdge - THRESHOLD_SLACK;
     this.#sumThreshold = minEdge - THRESHOLD_SLACK;
-    this.#carries = Float64Array.from(routes, ({ carry }) => carry);
+    this.#carries = new Float64Array(routes.length);
     this.#rates = new Float64Array(instruments.length * 2).fill(NaN);
     this.#best = new Float64Array(this.#tables.slotsOfEdge.starts.length - 1);
     for (let at = 0; at < instruments.length; at += 1) this.#reprice(at);

@@ -1,8 +1,8 @@
 import type { Asset, InstrumentIndex, RouteId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
-import type { FamilyId, Route, RouteLeg } from '#shared/domain/route.ts';
+import type { FamilyId, ProductRoute, RouteLeg } from '#shared/domain/route.ts';
 
-export type { CompileOptions, Route, RouteFamily } from '#shared/domain/route.ts';
+export type { CompileOptions, Route, RouteFamily, SumRoute, Terms } from '#shared/domain/route.ts';
 
 /** An instrument together with its place in the registry: what families arrange. */
 export type Listed = { readonly at: InstrumentIndex; readonly instrument: Instrument };
@@ -27,13 +27,12 @@ export function stepsOf({ at, instrument }: Listed): readonly [buy: Step, sell: 
 }
 
 /** The route that takes these steps in order and ends where the first began. */
-export function productRoute(family: FamilyId, steps: readonly Step[], start: Asset): Route {
+export function productRoute(family: FamilyId, steps: readonly Step[], start: Asset): ProductRoute {
   return {
     id: `${family}:${steps.map(({ instrument }) => instrument.id).join('>')}` as RouteId,
     family,
     evaluator: 'product',
     legs: steps.map(({ leg }) => leg),
     start,
-    carry: 0,
   };
 }

@@ -104,7 +104,14 @@ const basisRoute = (id: string, bought: InstrumentIndex, sold: InstrumentIndex):
     { instrument: sold, side: 'sell', ratio: 1 },
   ],
   start: asset('USDT'),
-  carry: 0,
+  terms: {
+    certainty: 'converging',
+    notional: { leg: 0 },
+    payoffs: [],
+    closings: [],
+    deliveries: [],
+    endsMs: undefined,
+  },
 });
 
 type Counts = {

@@ -58,6 +58,8 @@ export function opportunityFrom({ id, sized, walk, tops, depths, engine, nowNs }
     expectedValue: fillProbability * profit - (1 - fillProbability) * unwindCost,
     oldestBookAgeMs: Math.max(...ages),
     detectedTimeNs: nowNs,
+    capital: walk.input,
+    impact: 0,
   };
   return { opportunity, unwindable };
 }
@@ -83,6 +85,7 @@ export function atExactSize(
       qty: qty.toNumber(),
     })),
     notional: size,
+    capital: size,
     netEdge: net,
     fees: found.fees * share,
     slippage: size * found.grossEdge - found.fees * share - profit,

@@ -3,6 +3,7 @@ import type { OperationId, OpportunityId, TimeNs } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Route } from '#shared/domain/route.ts';
 import type { Opportunity, Plan, SizeRefusal } from '#shared/domain/trade.ts';
+import { ZERO } from '#shared/money/grid.ts';
 import type { Config } from '#shared/schema/config.ts';
 import type { Sized } from '../pipeline.ts';
 import { CoolDown } from './cool-down.ts';
@@ -140,6 +141,7 @@ export class Sizer {
       oldestBookAgeMs: opportunity.oldestBookAgeMs,
       rates,
       plannedTimeNs: opportunity.detectedTimeNs,
+      expectedCarry: ZERO,
     };
     return { kind: 'plan', opportunity, plan };
   }

@@ -30,3 +30,18 @@ export type Depths = {
   /** Age of the book's news on the clock-corrected venue time where there is one, else since receipt; milliseconds. */
   readonly ageMs: (instrument: InstrumentIndex, nowNs: TimeNs) => number;
 };
+
+/**
+ * What venues say of instruments beside their books, in columns by InstrumentIndex; NaN while unknown. Rates are fractions for one interval, times Unix ms,
+ * prices in the quote.
+ */
+export type References = {
+  readonly markPrice: Float64Array;
+  readonly indexPrice: Float64Array;
+  /** The forward or index that the venue prices an option on. */
+  readonly underlyingPrice: Float64Array;
+  readonly fundingRate: Float64Array;
+  readonly nextFundingTimeMs: Float64Array;
+  readonly fundingIntervalMs: Float64Array;
+  readonly markVolatility: Float64Array;
+};

@@ -11,6 +11,10 @@ export type Fees = {
   readonly maker: Decimal;
   readonly taker: Decimal;
   readonly currency: FeeCurrency;
+  /** Options: maker and taker are fractions of the underlying, and a fee is at most this share of the premium. No cap where absent. */
+  readonly premiumShareMax?: Decimal;
+  /** What the settlement at expiry costs: a fraction of the settled value (futures) or of the underlying (options). None where absent. */
+  readonly delivery?: Decimal;
 };
 
 /** Everything the engine knows of a tradable thing. Sizes are in the venue's unit (contracts where it trades contracts). */
@@ -43,5 +47,7 @@ export type Instrument = {
   readonly expiryMs?: number;
   readonly strike?: Decimal;
   readonly right?: 'call' | 'put';
+  /** A structure that the venue trades as one: what one unit of it buys (positive) and sells (negative), by venue symbol. */
+  readonly combo?: readonly { readonly venueSymbol: string; readonly ratio: Decimal }[];
   readonly status: 'trading' | 'halted';
 };

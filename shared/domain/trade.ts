@@ -1,7 +1,7 @@
 import type { Decimal } from 'decimal.js';
 import type { Amount, Price, Qty } from '../money/grid.ts';
 import type { Asset, Branded, InstrumentId, OperationId, OpportunityId, RouteId, TimeNs } from './ids.ts';
-import type { FamilyId, Side } from './route.ts';
+import type { FamilyId, Side, Terms } from './route.ts';
 
 /** A mispricing seen, nothing promised. Amounts are in `asset`, the route's start asset. */
 export type Opportunity = {
@@ -25,6 +25,29 @@ export type Opportunity = {
   readonly expectedValue: number;
   readonly oldestBookAgeMs: number;
   readonly detectedTimeNs: TimeNs;
+  /** What must lie idle or as margin until the end, in `asset`: what EV is ranked by. The notional for routes that end at once. */
+  readonly capital: number;
+  /** Estimated cost of our own footprint beyond the displayed levels, in `asset`; part of `expectedValue`. */
+  readonly impact: number;
+  /** Routes that hold. */
+  readonly holding?: Holding;
+};
+
+/** What the time until the end brings and costs at `notional`, in the opportunity's asset: costs are positive, funding is what is received. */
+export type Holding = {
+  readonly certainty: Terms['certainty'];
+  /** Until the last settlement, or the configured horizon. */
+  readonly hours: number;
+  readonly payoff: number;
+  readonly closing: number;
+  readonly delivery: number;
+  readonly funding: number;
+  readonly borrow: number;
+  readonly capitalCost: number;
+  /** Net edge a year, simple: netEdge × year / hours. */
+  readonly annualised: number;
+  /** Hours after which funding has paid for everything else; Infinity when it never does, 0 when nothing is left to pay for. */
+  readonly breakEvenHours: number;
 };
 
 export type OpportunityLeg = {
@@ -54,6 +77,21 @@ export type Plan = {
   /** Value of one unit of each asset the plan touches, in the numeraire, fixed now so that profit can be recomputed from fills. */
   readonly rates: Readonly<Record<string, Decimal>>;
   readonly plannedTimeNs: TimeNs;
+  /** In the numeraire: what of `expectedProfit` comes after the fills (payoffs, funding) less what is still to be paid (closing, delivery, borrow, capital). 0 for product routes. */
+  readonly expectedCarry: Amount;
+  /** Sum routes: how the legs hang together, for recovery and for what is held afterwards. */
+  readonly bond?: Bond;
+};
+
+/** Legs of a sum plan agree when filled quantity / `perUnit` is the same for all of them. */
+export type Bond = {
+  /** Units of the route that the plan takes. */
+  readonly units: Decimal;
+  /** By leg: quantity in the venue's unit per unit of the route, as planned. */
+  readonly perUnit: readonly Decimal[];
+  /** `enter` opens what is held until `endsMs` (or until it is closed by trading where that is absent); `exit` closes it. */
+  readonly intent: 'enter' | 'exit';
+  readonly endsMs?: number;
 };
 
 export type PlanLeg = {
@@ -82,6 +120,18 @@ export type SizeRefusal =
   | 'BELOW_MIN_NOTIONAL'
   | 'BALANCE_INSUFFICIENT'
   | 'RATE_UNKNOWN'
+  /** Funding, index or another word of the venue that the route is reckoned with is missing. */
+  | 'REFERENCE_UNKNOWN'
+  /** Better than what is believed: a wrong price is likelier than a gift. */
+  | 'EDGE_ABNORMAL'
+  /** A level that carries the size has stood for too short a time. */
+  | 'LEVEL_TOO_YOUNG'
+  /** The opportunity itself has not lasted long enough. */
+  | 'LIFETIME_TOO_SHORT'
+  /** The books' times cannot be told apart well enough to say that they were true at once. */
+  | 'CLOCKS_UNCERTAIN'
+  /** A better opportunity has taken the money that both would need. */
+  | 'CAPITAL_ALLOCATED'
   | 'ROUTE_COOLING_DOWN';
 
 /** Denied is ours, rejected is the venue's: never one word for both. */

@@ -10,9 +10,41 @@ const system = z.strictObject({
   data_dir: z.string().min(1),
 });
 
+export const FAMILY_IDS = [
+  'spatial',
+  'cycle',
+  'stablecoin',
+  'basis',
+  'funding',
+  'calendar',
+  'parity',
+  'box',
+  'synthetic-forward',
+  'jelly-roll',
+  'surface',
+] as const;
+
+/** How routes that hold are reckoned; docs/net-edge.md has the terms. */
+const carry = z.strictObject({
+  /** Routes that end by trading are reckoned to be held so long. */
+  horizon_hours: z.number().positive(),
+  /** The share of a funding rate that its next interval is expected to keep. */
+  funding_persistence: fraction,
+  /** What money costs, a year, as a fraction. */
+  capital_rate: z.number().min(0),
+  /** Margin of a future, or of a sold option's underlying, as a fraction of its value. */
+  margin_fraction: fraction,
+  /** What a trade to come loses to the spread. */
+  closing_slippage_bps: z.number().min(0),
+  /** What a coin sold short costs, a year; `default` stands for every asset without its own. */
+  borrow_rates: z.record(z.string(), z.number().min(0)),
+  /** What expires sooner makes no route. */
+  min_tenor_minutes: z.number().min(0),
+});
+
 const engine = z.strictObject({
   name: z.string().regex(/^[a-z0-9-]{1,32}$/),
-  families: z.array(z.enum(['spatial', 'cycle'])).min(1),
+  families: z.array(z.enum(FAMILY_IDS)).min(1),
   venues: z.array(z.string()).min(1),
   /** Unified symbols to follow on every enabled venue that lists them. */
   symbols: z.array(z.string()).min(1),
@@ -24,6 +56,11 @@ const engine = z.strictObject({
   numeraire: z.string(),
   /** Value in the numeraire of assets for which no book gives one. An explicit decision, not a default: USD is not USDT. */
   pegs: assetAmounts,
+  /** Assets that promise the same; the family `stablecoin` trades what they are apart. */
+  stable_assets: z.array(z.string()),
+  /** Quotes that count as another one, by explicit decision: { USD = "USDT" } lets a coin-margined future meet a USDT spot market. */
+  equal_assets: z.record(z.string(), z.string()),
+  carry,
   min_edge_bps: z.number(),
   min_expected_value: z.number(),
   max_legs: z.int().min(2).max(6),

@@ -172,7 +172,7 @@ export function detectCase(
   settings: Partial<typeof engine>,
   [messages, rounds]: readonly [number, number],
 ): Row {
-  const { routes } = compileRoutes(instruments, { ...engine, ...settings });
+  const { routes } = compileRoutes(instruments, { ...engine, ...settings }, 0);
   const random = randomFrom(7);
   const changed = Int32Array.from({ length: messages }, () => random.integer(instruments.length));
   const shifts = Float64Array.from({ length: messages }, () => 1 + random.normal() * 0.0006);
@@ -233,7 +233,7 @@ const HEAP_PASSES = 3;
 /** Frame → decision: speed, ratio, how the slowest frames fare, and what a frame leaves on the heap. */
 export function wholePathCases(market: BenchMarket, rounds: number): readonly Row[] {
   const { instruments, snapshots, frames } = market;
-  const { routes } = compileRoutes(instruments, engine);
+  const { routes } = compileRoutes(instruments, engine, 0);
   const opened = <Engine extends FastEngine | PlainEngine>(started: Engine): Engine => {
     for (const frame of snapshots) started.take(frame);
     return started;

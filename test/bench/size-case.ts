@@ -31,7 +31,7 @@ export function sizeCase(plans: number, rounds: number): Row {
       ]);
     books.set(at, { bids: side(-1), asks: side(1) });
   }
-  const { routes } = compileRoutes(instruments, engine);
+  const { routes } = compileRoutes(instruments, engine, 0);
   const route = routes.findIndex(({ id }) => id === 'cycle:a:BTC/USDT>a:ETH/BTC>a:ETH/USDT');
   const hash = new ResultHash();
   const { size, risk, publish } = decisionStages(instruments, routes, books, hash);

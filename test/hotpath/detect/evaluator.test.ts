@@ -17,31 +17,31 @@ const instruments = [
   ...symbols.map((symbol) => spot(`b:${symbol}`, { fee: '0.0016', feeCurrency: 'quote' })),
   ...symbols.slice(0, 4).map((symbol) => spot(`c:${symbol}`, { fee: '0' })),
 ];
-const { routes } = compileRoutes(instruments, engine);
+const { routes } = compileRoutes(instruments, engine, 0);
 const fair: Readonly<Record<string, number>> = { BTC: 30_000, ETH: 2_000, SOL: 100, USDC: 1, USDT: 1 };
 
 describe('compilation', () => {
   it('counts by family, in the order of the configuration', () => {
-    const { byFamily, truncated } = compileRoutes(instruments, { ...engine, families: ['cycle', 'spatial'] });
+    const { byFamily, truncated } = compileRoutes(instruments, { ...engine, families: ['cycle', 'spatial'] }, 0);
     expect(byFamily).toEqual({ cycle: routes.filter(({ family }) => family === 'cycle').length, spatial: 22 });
     expect(truncated).toEqual([]);
   });
 
   it('says which family did not fit, and only when one did not', () => {
-    const full = compileRoutes(instruments, { ...engine, max_routes: routes.length });
+    const full = compileRoutes(instruments, { ...engine, max_routes: routes.length }, 0);
     expect(full.truncated).toEqual([]);
     expect(full.routes).toHaveLength(routes.length);
-    const cut = compileRoutes(instruments, { ...engine, max_routes: 24 });
+    const cut = compileRoutes(instruments, { ...engine, max_routes: 24 }, 0);
     expect(cut.truncated).toEqual(['cycle']);
     expect(cut.byFamily).toEqual({ spatial: 22, cycle: 2 });
-    expect(compileRoutes(instruments, { ...engine, max_routes: 22 }).truncated).toEqual(['cycle']);
+    expect(compileRoutes(instruments, { ...engine, max_routes: 22 }, 0).truncated).toEqual(['cycle']);
   });
 });
 
 describe('product routes', () => {
   it('finds the known triangle: 30000 × 0.3 / 2000 = 4.5', () => {
     const known = [spot('a:BTC/USDT'), spot('a:ETH/BTC'), spot('a:ETH/USDT')];
-    const compiled = compileRoutes(known, engine);
+    const compiled = compileRoutes(known, engine, 0);
     const books = new Books(3);
     const evaluator = new Evaluator(known, compiled.routes, { tops: books.tops, minEdge: 0 });
     for (const [index, price] of [30_000, 0.3, 2_000].entries()) evaluator.screen(books.flat(index, price));
@@ -84,7 +84,7 @@ describe('product routes', () => {
   it('never finds a route through a book that died without a word', () => {
     const books = new Books(2);
     const pair = [spot('a:BTC/USDT'), spot('b:BTC/USDT')];
-    const evaluator = new Evaluator(pair, compileRoutes(pair, engine).routes, { tops: books.tops, minEdge: 0 });
+    const evaluator = new Evaluator(pair, compileRoutes(pair, engine, 0).routes, { tops: books.tops, minEdge: 0 });
     evaluator.screen(books.flat(0, 100));
     expect(evaluator.screen(books.flat(1, 101))).toBe(1);
     books.set(0, { bids: [], asks: [] });
@@ -98,7 +98,7 @@ describe('product routes', () => {
       spot('a:BTC/USDT', { fee: '0.001', feeCurrency: 'received' }),
       spot('b:BTC/USDT', { fee: '0.002', feeCurrency: 'quote' }),
     ];
-    const evaluator = new Evaluator(pair, compileRoutes(pair, engine).routes, { tops: books.tops, minEdge: 0 });
+    const evaluator = new Evaluator(pair, compileRoutes(pair, engine, 0).routes, { tops: books.tops, minEdge: 0 });
     books.flat(0, 100);
     books.flat(1, 110);
     expect(evaluator.grossEdge(0)).toBeCloseTo(0.1, 15);
@@ -110,7 +110,7 @@ describe('product routes', () => {
 
   it('keeps the best routes when more pass than it can hand on, and counts the rest', () => {
     const venues = Array.from({ length: 300 }, (_none, venue) => spot(`v${venue}:BTC/USDT`));
-    const compiled = compileRoutes(venues, { ...engine, max_routes: 200_000 });
+    const compiled = compileRoutes(venues, { ...engine, max_routes: 200_000 }, 0);
     const books = new Books(venues.length);
     for (let venue = 0; venue < venues.length; venue += 1) books.flat(venue, 100 + ((venue * 7) % 299));
     const evaluator = new Evaluator(venues, compiled.routes, { tops: books.tops, minEdge: 0 });
@@ -123,7 +123,7 @@ describe('product routes', () => {
 });
 
 describe('sum routes', () => {
-  const basis = (buy: number, sell: number, carry = 0): Route => ({
+  const basis = (buy: number, sell: number): Route => ({
     id: `basis:${buy}>${sell}` as RouteId,
     family: 'basis',
     evaluator: 'sum',
@@ -132,7 +132,14 @@ describe('sum routes', () => {
       { instrument: at(sell), side: 'sell', ratio: 1 },
     ],
     start: instruments[0]!.quote,
-    carry,
+    terms: {
+      certainty: 'converging',
+      notional: { leg: 0 },
+      payoffs: [],
+      closings: [],
+      deliveries: [],
+      endsMs: undefined,
+    },
   });
 
   it('is (bid − ask) / ask to the bit when nothing is charged', () => {
@@ -153,17 +160,17 @@ describe('sum routes', () => {
     );
   });
 
-  it('adds fees and carry, and is screened from either leg', () => {
+  it('adds fees, and is screened from either leg', () => {
     const pair = [
       spot('a:BTC/USDT', { fee: '0.001', feeCurrency: 'quote' }),
       spot('a:BTC/USDT', { fee: '0.0005', feeCurrency: 'quote', kind: 'perpetual' }),
     ];
     const books = new Books(2);
-    const evaluator = new Evaluator(pair, [basis(0, 1, 0.25)], { tops: books.tops, minEdge: 0.0009 });
+    const evaluator = new Evaluator(pair, [basis(0, 1)], { tops: books.tops, minEdge: 0.0009 });
     books.flat(0, 100);
-    books.flat(1, 100.05);
+    books.flat(1, 100.3);
     const paid = new Decimal(100).times('1.001');
-    const edge = new Decimal('100.05').times('0.9995').minus(paid).plus('0.25').div(paid).toNumber();
+    const edge = new Decimal('100.3').times('0.9995').minus(paid).div(paid).toNumber();
     expect(evaluator.netEdge(0)).toBeCloseTo(edge, 14);
     expect(evaluator.screen(at(0))).toBe(1);
     expect(evaluator.screen(at(1))).toBe(1);

@@ -14,6 +14,10 @@ const options: CompileOptions = {
   crossVenue: true,
   maxRoutes: 100_000,
   startAssets: assets('USDT', 'USDC', 'BTC'),
+  stableAssets: [],
+  equalAssets: new Map(),
+  nowMs: 0,
+  minTenorMs: 0,
 };
 const ids = (routes: readonly Route[]): string[] => routes.map(({ id }) => id);
 
@@ -42,7 +46,6 @@ describe('spatial', () => {
         { instrument: 1, side: 'sell', ratio: 1 },
       ],
       start: 'USDT',
-      carry: 0,
     });
     expect(second!.id).toBe('spatial:b:BTC/USDT>a:BTC/USDT');
   });

@@ -84,6 +84,7 @@ export function planOf(operation: string, shapes: readonly LegShape[]): Approved
     oldestBookAgeMs: 1,
     rates,
     plannedTimeNs: 0 as TimeNs,
+    expectedCarry: amountOf(0),
   };
   return plan as Approved<Plan>;
 }

@@ -42,6 +42,8 @@ function seen(id: string, netEdge = 0.001, price = 50_000.1): Opportunity {
     expectedValue: -0.5,
     oldestBookAgeMs: 12,
     detectedTimeNs: 0 as TimeNs,
+    capital: 1_000,
+    impact: 0,
   };
 }
 const refused = (id: string, reason: SizeRefusal = 'BELOW_MIN_QTY', netEdge?: number): Sized => ({

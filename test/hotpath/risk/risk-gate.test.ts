@@ -59,6 +59,7 @@ const plan: Plan = {
   oldestBookAgeMs: 10,
   rates: { BTC: new Decimal(100), USDT: new Decimal(1) },
   plannedTimeNs: now,
+  expectedCarry: amountOf(0),
 };
 const gate = (sources: Partial<RiskSources> = {}) => riskGate(limits, instruments, { ...calm, ...sources });
 

@@ -34,7 +34,7 @@ type Scene = {
 /** A sizer over books in memory; `size` looks the route up by its id. */
 function stage({ instruments, books: shown, engine: changed = {}, available, rates }: Scene) {
   const settings = { ...engine, ...changed };
-  const { routes } = compileRoutes(instruments, settings);
+  const { routes } = compileRoutes(instruments, settings, 0);
   const books = new Books(instruments.length);
   for (const [at, book] of shown.entries()) books.set(at, book);
   const value = valuationOf(instruments, books.tops, { numeraire: 'USDT' as never, pegs: {} });

@@ -1,0 +1,149 @@
+import type { References, Tops } from '../domain/capital.ts';
+import type { InstrumentIndex } from '../domain/ids.ts';
+import type { Instrument } from '../domain/instrument.ts';
+import type { RouteLeg, SumRoute, Unit } from '../domain/route.ts';
+import { unitValue } from './leg-value.ts';
+
+/** How routes that hold are reckoned; see `[engine.carry]` in the configuration. */
+export type CarrySettings = {
+  /** Routes that end by trading are reckoned to be held so long. */
+  readonly horizonMs: number;
+  /** The share of a funding rate that its next interval is expected to keep. 0: only the transmitted one counts. */
+  readonly fundingPersistence: number;
+  /** What money costs, a year. */
+  readonly capitalRate: number;
+  /** Of the value of a future, or of the underlying of a sold option. */
+  readonly marginFraction: number;
+  /** Lost to the spread by a trade to come, as a fraction. */
+  readonly closingSlippage: number;
+  /** What a coin that was sold short costs, a year, by asset. */
+  readonly borrowRateOf: (asset: string) => number;
+};
+
+/**
+ * What the time until the end of a route brings and costs per unit, in the start asset, beside the cash of its entry. Costs are positive; funding is what is
+ * expected to be received (negative: paid). `net` = payoff + funding − closing − delivery − borrow − capitalCost. Every figure is NaN while a price or
+ * a word of a venue that it needs is missing.
+ */
+export type Carry = {
+  readonly net: number;
+  readonly payoff: number;
+  readonly closing: number;
+  readonly delivery: number;
+  readonly funding: number;
+  readonly borrow: number;
+  readonly capitalCost: number;
+  /** What must lie idle or as margin. */
+  readonly capital: number;
+  readonly holdMs: number;
+};
+
+export type CarryMarket = {
+  readonly instruments: readonly Instrument[];
+  readonly tops: Pick<Tops, 'bid' | 'ask'>;
+  readonly references: References;
+  readonly nowMs: number;
+};
+
+const YEAR_MS = 365 * 86_400_000;
+/** Fundings counted at most: what comes later is worth nothing at any persistence below 1. */
+const FUNDINGS_MAX = 1_000;
+
+/** @see docs/net-edge.md for each term. */
+export function carryOf(route: SumRoute, market: CarryMarket, settings: CarrySettings): Carry {
+  const { legs, terms } = route;
+  const holdMs = terms.endsMs === undefined ? settings.horizonMs : Math.max(0, terms.endsMs - market.nowMs);
+  const years = holdMs / YEAR_MS;
+  let closing = 0;
+  let delivery = 0;
+  let funding = 0;
+  let borrow = 0;
+  let capital = 0;
+  for (const end of terms.closings) {
+    const fee = market.instruments[end.instrument]!.fees.taker.toNumber();
+    closing += end.ratio * valueAtMid(end, market) * (fee + settings.closingSlippage);
+  }
+  for (const end of terms.deliveries) {
+    const { fees, kind } = market.instruments[end.instrument]!;
+    const settled = kind === 'option' ? underlyingOf(end.instrument, market) : valueAtMid(end, market);
+    const rate = fees.delivery?.toNumber() ?? 0;
+    if (rate > 0) delivery += end.ratio * settled * rate;
+  }
+  for (const leg of legs) {
+    const { kind, base } = market.instruments[leg.instrument]!;
+    capital += leg.ratio * tiedUp(leg, market, settings);
+    if (kind === 'perpetual') {
+      const paid = leg.ratio * valueAtMid(leg, market) * expectedFunding(leg.instrument, market, holdMs, settings);
+      funding += leg.side === 'buy' ? -paid : paid;
+    }
+    if (kind === 'spot' && leg.side === 'sell') {
+      borrow += leg.ratio * valueAtMid(leg, market) * settings.borrowRateOf(base) * years;
+    }
+  }
+  const payoff = terms.payoffs.reduce((sum, { amount }) => sum + amount, 0);
+  const capitalCost = capital * settings.capitalRate * years;
+  const net = payoff + funding - closing - delivery - borrow - capitalCost;
+  return { net, payoff, closing, delivery, funding, borrow, capitalCost, capital, holdMs };
+}
+
+/** The notional of one unit, in the start asset: what its edge is a fraction of. */
+export function notionalPerUnit(
+  { legs, terms: { notional } }: SumRoute,
+  { bid, ask }: Pick<Tops, 'bid' | 'ask'>,
+): number {
+  if ('amount' in notional) return notional.amount;
+  const { instrument, side, unit, ratio } = legs[notional.leg]!;
+  return ratio * unitValue(unit, (side === 'buy' ? ask : bid)[instrument]!);
+}
+
+/** What an option's fees are a fraction of, in the currency of its premium: one coin, or the index that its venue says. NaN while nobody has said. */
+export function underlyingOf(
+  instrument: InstrumentIndex,
+  { instruments, references }: Pick<CarryMarket, 'instruments' | 'references'>,
+): number {
+  const { base, quote } = instruments[instrument]!;
+  if (base === quote) return 1;
+  const index = references.indexPrice[instrument]!;
+  return Number.isNaN(index) ? references.underlyingPrice[instrument]! : index;
+}
+
+/**
+ * What a long pays over the time, as a fraction of its value: the transmitted rate at the transmitted time, then what persists of it every interval.
+ * NaN while the venue has not said all three.
+ */
+export function expectedFunding(
+  instrument: InstrumentIndex,
+  { references, nowMs }: Pick<CarryMarket, 'references' | 'nowMs'>,
+  holdMs: number,
+  { fundingPersistence }: Pick<CarrySettings, 'fundingPersistence'>,
+): number {
+  const rate = references.fundingRate[instrument]!;
+  const nextMs = references.nextFundingTimeMs[instrument]!;
+  const intervalMs = references.fundingIntervalMs[instrument]!;
+  if (Number.isNaN(rate + nextMs + intervalMs)) return NaN;
+  // A time that has passed was paid: the next one is a whole number of intervals later.
+  const firstMs = nextMs > nowMs ? nextMs : nextMs + Math.ceil((nowMs - nextMs + 1) / intervalMs) * intervalMs;
+  const count = Math.min(FUNDINGS_MAX, Math.floor((nowMs + holdMs - firstMs) / intervalMs) + 1);
+  let expected = 0;
+  let share = 1;
+  for (let at = 0; at < count; at += 1) {
+    expected += rate * share;
+    share *= fundingPersistence;
+  }
+  return expected;
+}
+
+/** Per unit of a leg: coins bought or given away whole, a premium paid, the margin of everything else. */
+function tiedUp({ instrument, side, unit }: RouteLeg, market: CarryMarket, { marginFraction }: CarrySettings): number {
+  const { kind } = market.instruments[instrument]!;
+  if (kind === 'spot' || (kind === 'option' && side === 'buy')) return valueAtMid({ instrument, unit }, market);
+  const value = kind === 'option' ? underlyingOf(instrument, market) : valueAtMid({ instrument, unit }, market);
+  return marginFraction * value;
+}
+
+function valueAtMid(
+  { instrument, unit }: { readonly instrument: InstrumentIndex; readonly unit?: Unit | undefined },
+  { tops }: Pick<CarryMarket, 'tops'>,
+): number {
+  return unitValue(unit, (tops.bid[instrument]! + tops.ask[instrument]!) / 2);
+}
