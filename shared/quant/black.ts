@@ -1,10 +1,12 @@
 import { assert } from '../assert.ts';
+import { loadForward, loadSpot } from './legs.ts';
 import {
   cell,
   DENSITY,
   evaluateWing,
   FAR,
   FORWARD,
+  INTRINSIC,
   MEAN,
   MONEYNESS,
   NEAR,
@@ -111,48 +113,6 @@ export function black76Into(options: ForwardColumns, out: ValuationColumns): voi
   }
 }
 
-/** Discounts both legs of row `at` and takes ln(F/K) into the cell. */
-export function loadSpot(options: Omit<SpotColumns, 'volatility'>, at: number): void {
-  const years = options.years[at]!;
-  const rate = options.rate[at]!;
-  const yielded = options.yield[at]!;
-  loadLogarithm(options, at);
-  cell[MONEYNESS] = cell[MONEYNESS]! + (rate - yielded) * years;
-  loadLegs(options, at, options.yield);
-}
-
-/** As {@link loadSpot}, for an underlying that is a forward: both legs are paid at expiry. */
-export function loadForward(options: Omit<ForwardColumns, 'volatility'>, at: number): void {
-  loadLogarithm(options, at);
-  loadLegs(options, at, options.rate);
-}
-
-/** Forward less strike of the row in the cell, without its sign, both discounted: K·(e^x − 1) near the middle, where subtracting would leave the rounding. */
-export function intrinsicOfCell(): number {
-  const strike = cell[STRIKE]!;
-  const moneyness = cell[MONEYNESS]!;
-  return Math.abs(Math.abs(moneyness) > 0.5 ? cell[FORWARD]! - strike : strike * Math.expm1(moneyness));
-}
-
-/** ln(S/K). A quotient near one has lost digits that the difference still has: minutes to expiry, the wings live on them. */
-function loadLogarithm(options: Omit<ForwardColumns, 'volatility'>, at: number): void {
-  const underlying = options.underlying[at]!;
-  const strike = options.strike[at]!;
-  const ratio = underlying / strike;
-  cell[MONEYNESS] = ratio > 0.5 && ratio < 2 ? Math.log1p((underlying - strike) / strike) : Math.log(ratio);
-}
-
-function loadLegs(options: Omit<ForwardColumns, 'volatility'>, at: number, yields: Float64Array): void {
-  const years = options.years[at]!;
-  const forward = options.underlying[at]! * Math.exp(-yields[at]! * years);
-  const strike = options.strike[at]! * Math.exp(-options.rate[at]! * years);
-  cell[FORWARD] = forward;
-  cell[STRIKE] = strike;
-  cell[UNDER] = cell[MONEYNESS]! > 0 ? strike : forward;
-  cell[MEAN] = Math.sqrt(forward * strike);
-  cell[Y] = years >= 0 ? Math.abs(cell[MONEYNESS]!) : Number.NaN;
-}
-
 function loadWing(options: ForwardColumns, at: number): void {
   const volatility = options.volatility[at]!;
   cell[S] = volatility >= 0 ? volatility * Math.sqrt(options.years[at]!) : Number.NaN;
@@ -179,7 +139,8 @@ function store(options: ForwardColumns, yields: Float64Array, out: ValuationColu
   const second = above ? small : large;
 
   const decay = s > 0 ? (peak * options.volatility[at]!) / (2 * Math.sqrt(options.years[at]!)) : 0;
-  out.price[at] = outside ? cell[VALUE]! : intrinsicOfCell() + cell[VALUE]!;
+  // The intrinsic value in two parts: the last place of the price is then the only thing that rounds.
+  out.price[at] = outside ? cell[VALUE]! : cell[INTRINSIC]! + (cell[INTRINSIC + 1]! + cell[VALUE]!);
   out.delta[at] = (sign * first * forward) / underlying;
   out.gamma[at] = peak > 0 ? peak / (underlying * underlying * s) : peak;
   out.vega[at] = peak * Math.sqrt(options.years[at]!);

@@ -2,6 +2,7 @@ import type { References, Tops } from '../domain/capital.ts';
 import type { InstrumentIndex } from '../domain/ids.ts';
 import type { Instrument } from '../domain/instrument.ts';
 import type { RouteLeg, SumRoute, Unit } from '../domain/route.ts';
+import type { Config } from '../schema/config.ts';
 import { unitValue } from './leg-value.ts';
 
 /** How routes that hold are reckoned; see `[engine.carry]` in the configuration. */
@@ -44,6 +45,19 @@ export type CarryMarket = {
   readonly references: References;
   readonly nowMs: number;
 };
+
+/** The settings as the configuration states them. */
+export function carrySettingsOf(carry: Config['engine']['carry']): CarrySettings {
+  const { borrow_rates: borrowRates } = carry;
+  return {
+    horizonMs: carry.horizon_hours * 3_600_000,
+    fundingPersistence: carry.funding_persistence,
+    capitalRate: carry.capital_rate,
+    marginFraction: carry.margin_fraction,
+    closingSlippage: carry.closing_slippage_bps / 1e4,
+    borrowRateOf: (asset) => borrowRates[asset] ?? borrowRates['default'] ?? 0,
+  };
+}
 
 const YEAR_MS = 365 * 86_400_000;
 /** Fundings counted at most: what comes later is worth nothing at any persistence below 1. */

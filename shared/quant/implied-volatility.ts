@@ -1,6 +1,6 @@
 import { assert } from '../assert.ts';
-import { intrinsicOfCell, loadForward, loadSpot } from './black.ts';
 import type { ForwardColumns, ForwardOption, SpotColumns, SpotOption } from './black.ts';
+import { loadForward, loadSpot } from './legs.ts';
 import { INVERSE_SQRT_TWO_PI } from './normal.ts';
 import {
   cell,
@@ -9,6 +9,7 @@ import {
   FAR,
   FORWARD,
   GAP,
+  INTRINSIC,
   MEAN,
   MONEYNESS,
   NEAR,
@@ -20,8 +21,8 @@ import {
 } from './wing.ts';
 
 /**
- * Why a price has no volatility: outside the no-arbitrage bounds; nothing left to expiry; the price is so near a bound that its own rounding moves
- * the volatility by more than 1e-9 of itself; or an input that is no number.
+ * Why a price has no volatility: outside the no-arbitrage bounds; nothing left to expiry; the price lies on a bound to its last place, or so near that
+ * its rounding moves the volatility by more than 1e-9 of itself while vega is below 1e-8; or an input that is no number.
  */
 export const REFUSALS = [
   'below-intrinsic',
@@ -34,7 +35,13 @@ export const REFUSALS = [
 export type ImpliedRefusal = (typeof REFUSALS)[number];
 
 export type Implied =
-  | { readonly kind: 'volatility'; readonly volatility: number; readonly evaluations: number }
+  | {
+      readonly kind: 'volatility';
+      readonly volatility: number;
+      /** How far half a unit in the last place of the price moves the volatility, relative. Above 1e-9 the price hardly holds it: far in the money. */
+      readonly uncertainty: number;
+      readonly evaluations: number;
+    }
   | { readonly kind: 'refused'; readonly reason: ImpliedRefusal };
 
 export type QuotedColumns<Columns extends ForwardColumns> = Omit<Columns, 'volatility'> & {
@@ -44,6 +51,7 @@ export type QuotedColumns<Columns extends ForwardColumns> = Omit<Columns, 'volat
 /** `refusal` is 0 where there is a volatility, otherwise 1 + the place in {@link REFUSALS}, and the volatility is NaN. */
 export type ImpliedColumns = {
   readonly volatility: Float64Array;
+  readonly uncertainty: Float64Array;
   readonly refusal: Uint8Array;
   /** How often Black's formula was evaluated. */
   readonly evaluations: Uint8Array;
@@ -92,10 +100,11 @@ function invert(options: QuotedColumns<ForwardColumns>, out: ImpliedColumns, at:
   const isCall = options.calls[at] === 1;
   const outside = isCall !== moneyness > 0;
   const scale = cell[MEAN]!;
-  const value = outside ? price : price - intrinsicOfCell();
-  const room = (isCall ? forward : strike) - price;
-  const noise = NOISE * (outside ? price : price + Math.abs(forward - strike));
+  const value = outside ? price : price - cell[INTRINSIC]! - cell[INTRINSIC + 1]!;
+  const room = isCall ? forward - price + cell[FORWARD + 1]! : strike - price + cell[STRIKE + 1]!;
+  const noise = HALF_PLACE * price;
   out.volatility[at] = Number.NaN;
+  out.uncertainty[at] = Number.NaN;
   out.evaluations[at] = 0;
   out.refusal[at] = 0;
   if (!(
@@ -107,8 +116,8 @@ function invert(options: QuotedColumns<ForwardColumns>, out: ImpliedColumns, at:
   )) {
     out.refusal[at] = NOT_A_NUMBER;
   } else if (years <= 0) out.refusal[at] = EXPIRED;
-  else if (value < -noise || price < 0) out.refusal[at] = BELOW_INTRINSIC;
-  else if (value <= noise * 0.5 && !(outside && value > 0)) out.refusal[at] = VEGA_VANISHING;
+  else if (value < -4 * noise || price < 0) out.refusal[at] = BELOW_INTRINSIC;
+  else if (price <= (outside ? 0 : cell[INTRINSIC]! + cell[INTRINSIC + 1]!)) out.refusal[at] = VEGA_VANISHING;
   else if (room < 0) out.refusal[at] = ABOVE_BOUND;
   else if (room <= noise) out.refusal[at] = VEGA_VANISHING;
   if (out.refusal[at] !== 0) return;
@@ -119,9 +128,14 @@ function invert(options: QuotedColumns<ForwardColumns>, out: ImpliedColumns, at:
   cell[MEAN] = 1;
   out.evaluations[at] = solve();
   const s = cell[S]!;
+  const slope = cell[DENSITY]! * scale;
+  const uncertainty = noise / (s * slope);
   if (out.evaluations[at] > EVALUATIONS_MAX) out.refusal[at] = UNSETTLED;
-  else if (!(noise <= RESOLUTION * s * cell[DENSITY]! * scale)) out.refusal[at] = VEGA_VANISHING;
-  else out.volatility[at] = s / Math.sqrt(years);
+  else if (!(uncertainty <= RESOLUTION || slope * Math.sqrt(years) > VEGA_LEAST)) out.refusal[at] = VEGA_VANISHING;
+  else {
+    out.volatility[at] = s / Math.sqrt(years);
+    out.uncertainty[at] = uncertainty;
+  }
 }
 
 /**
@@ -240,7 +254,12 @@ function fillRow(option: Omit<ForwardOption, 'volatility'> & { readonly price: n
 function impliedOfRow(): Implied {
   const refusal = rowImplied.refusal[0]!;
   if (refusal !== 0) return { kind: 'refused', reason: REFUSALS[refusal - 1]! };
-  return { kind: 'volatility', volatility: rowImplied.volatility[0]!, evaluations: rowImplied.evaluations[0]! };
+  return {
+    kind: 'volatility',
+    volatility: rowImplied.volatility[0]!,
+    uncertainty: rowImplied.uncertainty[0]!,
+    evaluations: rowImplied.evaluations[0]!,
+  };
 }
 
 const codeOf = (reason: ImpliedRefusal): number => 1 + REFUSALS.indexOf(reason);
@@ -251,10 +270,11 @@ const VEGA_VANISHING = codeOf('vega-vanishing');
 const NOT_A_NUMBER = codeOf('not-a-number');
 const UNSETTLED = codeOf('unsettled');
 
-/** Rounding of a price, and again of what it is compared with, relative: two half units of the last place each. */
-const NOISE = 2 * 2 ** -53;
-/** A volatility that the price's rounding moves by more than this is refused. */
+/** Half a unit in the last place of a double, relative, at most: what rounding takes from a price. */
+const HALF_PLACE = 2 ** -53;
+/** A volatility that the price's rounding moves by more than this, relative, is refused where vega is below its least. */
 const RESOLUTION = 1e-9;
+const VEGA_LEAST = 1e-8;
 /** A third-order step of this size leaves an error below the last place. */
 const SETTLED = 1e-6;
 const EVALUATIONS_MAX = 24;
@@ -279,6 +299,7 @@ const row = {
 
 const rowImplied = {
   volatility: new Float64Array(1),
+  uncertainty: new Float64Array(1),
   refusal: new Uint8Array(1),
   evaluations: new Uint8Array(1),
 } satisfies ImpliedColumns;

@@ -1,10 +1,11 @@
+import { applyExp } from './exponential.ts';
 import { applyMills, INVERSE_SQRT_TWO_PI } from './normal.ts';
 
 /**
  * The one cell through which numbers reach {@link evaluateWing} and come back: doubles that cross a call that V8 does not inline are boxed, those in
  * a typed array are not. Nothing lives here between two calls.
  */
-export const cell = new Float64Array(15);
+export const cell = new Float64Array(20);
 
 /** In: y = |ln(F/K)|. */
 export const Y = 0;
@@ -26,13 +27,16 @@ export const FAR = 7;
 export const GAP = 8;
 /** Out: z − t; the smaller leg's probability is Φ(t − z). */
 export const OFFSET = 9;
-/** The discounted forward, the discounted strike and ln(F/K): the caller's, kept beside. */
-export const FORWARD = 10;
-export const STRIKE = 11;
-export const MONEYNESS = 12;
-/** y/s, later Mills' ratio of it, and s/2: between the functions of this file. */
-const Z = 13;
-const T = 14;
+/** ln(F/K), the discounted forward and the discounted strike, each of the two followed by what a double has no place for: the caller's, kept beside. */
+export const MONEYNESS = 10;
+export const FORWARD = 11;
+export const STRIKE = 13;
+/** |forward − strike|, both discounted, in two doubles: the caller's as well. */
+export const INTRINSIC = 18;
+/** Two free places: of whoever needs them, between two calls. */
+export const SCRATCH = 15;
+/** y/s, later Mills' ratio of it: between the functions of this file. */
+const Z = 17;
 
 /**
  * Black's formula for the out-of-the-money side, stable from the middle to the last double of the wings. With z = y/s, t = s/2 and Mills' ratio M:
@@ -49,9 +53,11 @@ export function evaluateWing(): void {
   const z = y === 0 ? 0 : y / s;
   const t = 0.5 * s;
   const offset = z - t;
-  const density = INVERSE_SQRT_TWO_PI * Math.exp(-0.5 * (z * z + t * t));
+  cell[SCRATCH] = -0.5 * (z * z + t * t);
+  cell[SCRATCH + 1] = 0;
+  applyExp(cell, SCRATCH);
+  const density = INVERSE_SQRT_TWO_PI * (cell[SCRATCH] + cell[SCRATCH + 1]!);
   cell[Z] = z;
-  cell[T] = t;
   cell[DENSITY] = density;
   cell[NEAR] = Math.abs(offset);
   applyMills(cell, NEAR);
@@ -73,7 +79,7 @@ export function evaluateWing(): void {
 /** I_(k+1) = k·I_(k−1) − z·I_k, forwards: it loses digits as z^k, in terms that shrink as t^k. */
 function fillGapClose(): void {
   const z = cell[Z]!;
-  const t = cell[T]!;
+  const t = 0.5 * cell[S]!;
   applyMills(cell, Z);
   const i0 = cell[Z]!;
   const i1 = 1 - z * i0;
@@ -93,7 +99,7 @@ function fillGapClose(): void {
  */
 function fillGapFar(): void {
   const z = cell[Z]!;
-  const t = cell[T]!;
+  const t = 0.5 * cell[S]!;
   const w = t * t;
   let below = 0.5 * (z + Math.sqrt(z * z + 4 * (DEPTH + 1)));
   let series = 1;

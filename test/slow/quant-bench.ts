@@ -24,7 +24,12 @@ for (let at = 0; at < ROWS; at += 1) {
   options.strike[at] = 60_000 * Math.exp((6 * random.next() - 3) * deviation);
 }
 const out = { price: column(), delta: column(), gamma: column(), vega: column(), theta: column(), rho: column() };
-const implied = { volatility: column(), refusal: new Uint8Array(ROWS), evaluations: new Uint8Array(ROWS) };
+const implied = {
+  volatility: column(),
+  uncertainty: column(),
+  refusal: new Uint8Array(ROWS),
+  evaluations: new Uint8Array(ROWS),
+};
 const quoted = { ...options, price: out.price };
 
 measure('black-scholes, 5 greeks', () => blackScholesInto(options, out));

@@ -2,7 +2,21 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { black76, black76Into, blackScholes, blackScholesInto } from '#shared/quant/black.ts';
 import type { SpotOption } from '#shared/quant/black.ts';
+import { applyExp } from '#shared/quant/exponential.ts';
 import { normalCdf } from '#shared/quant/normal.ts';
+
+const EXPONENTIALS = [
+  [1e-9, 1.000000001, -8.224037093664211e-17],
+  [-0.0107, 0.989357041371165, -2.0805695166015437e-17],
+  [0.25, 1.2840254166877414, 8.968972781793724e-17],
+  [-0.7, 0.4965853037914095, 9.827550225511106e-18],
+  [1.0, 2.718281828459045, 1.4456468917292502e-16],
+  [-4.5, 0.011108996538242306, 4.1424253318674305e-19],
+  [17.3, 32605775.72099587, -1.5242208879847258e-9],
+  [-300.25, 4.009422364622857e-131, -9.421845746665655e-148],
+  [699.9, 9.177151136957067e303, -2.1250360650809388e287],
+  [-699.9, 1.0896627777796162e-304, 3.02e-321],
+] as const;
 
 const between = (min: number, max: number) => fc.double({ min, max, noNaN: true });
 const anyOption = fc.record({
@@ -47,6 +61,34 @@ describe('the normal law', () => {
         expect(normalCdf(x + step)).toBeGreaterThanOrEqual(normalCdf(x));
       }),
     );
+  });
+});
+
+describe('the exponential', () => {
+  it('has more digits than a double', () => {
+    const pair = new Float64Array(2);
+    // mpmath: e^x in two doubles; the reduced arguments of the table are multiples of ln 2/64.
+    for (const [x, high, low] of EXPONENTIALS) {
+      pair[0] = x;
+      pair[1] = 0;
+      applyExp(pair, 0);
+      const [first = NaN, second = NaN] = pair;
+      expect(Math.abs(first - high + (second - low)) / high).toBeLessThan(2.5e-18);
+    }
+  });
+
+  it('takes what a double cannot reduce, and no number', () => {
+    const of = (x: number): number => {
+      const pair = Float64Array.of(x, 0);
+      applyExp(pair, 0);
+      return pair[0]! + pair[1]!;
+    };
+    expect(of(0)).toBe(1);
+    expect(of(-745.5)).toBe(0);
+    expect(of(-Infinity)).toBe(0);
+    expect(of(709.5)).toBe(Math.exp(709.5));
+    expect(of(710)).toBe(Infinity);
+    expect(of(Number.NaN)).toBeNaN();
   });
 });
 

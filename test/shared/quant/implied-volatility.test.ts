@@ -47,6 +47,25 @@ describe('implied volatility', () => {
     );
   });
 
+  it('solves prices far in the money as far as their last place allows, and says how far that is', () => {
+    fc.assert(
+      fc.property(between(-9, -2), between(0.05, 1.5), between(-0.1, 0.2), (depth, volatility, rate) => {
+        const option = { right: 'call' as const, underlying: 60_000, years: 0.5, rate, yield: 0.01 };
+        const strike = 60_000 * Math.exp(depth * volatility * Math.sqrt(0.5));
+        const { price, vega } = blackScholes({ ...option, strike, volatility });
+        const limit = (price * 2 ** -53) / (vega * volatility);
+        fc.pre(vega > 1e-8 && limit < 1e-3);
+        const implied = impliedBlackScholes({ ...option, strike, price });
+        if (implied.kind === 'refused') throw new Error(`${implied.reason} at depth ${depth}`);
+        expect(Math.abs(implied.volatility / volatility - 1)).toBeLessThan(1.1 * limit + 1e-13);
+        expect(implied.uncertainty / limit).toBeCloseTo(1, 1);
+        const again = blackScholes({ ...option, strike, volatility: implied.volatility }).price;
+        expect(Math.abs(again / price - 1)).toBeLessThan(1e-15);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
   it('names why a price has none', () => {
     const call = { right: 'call' as const, underlying: 100, strike: 90, years: 0.5, rate: 0 };
     const reasonOf = (change: object) => {
