@@ -1,16 +1,14 @@
 import type { Asset } from '#shared/domain/ids.ts';
-import type { CompileOptions, Listed, Route, RouteFamily, Step } from '../route.ts';
-import { productRoute, spotOf, stepsOf } from '../route.ts';
+import type { CompileOptions, Conversions, Route, RouteFamily } from '../route.ts';
+import { acrossVenues, conversionsOf, insideVenues, productRoute, spotOf } from '../route.ts';
 
 const LEGS_MIN = 3;
-
-/** asset → asset → every step that turns the first into the second, in registry order. */
-type Conversions = ReadonlyMap<Asset, ReadonlyMap<Asset, readonly Step[]>>;
 
 /**
  * Conversions that lead back to the asset they began with: triangles and longer, inside one venue, or across venues where the assets in
  * between are held on each. No asset is met twice, so a cycle never hides a shorter one (two legs are spatial). Each cycle stands
  * once, turned so that it begins with the first start asset it meets; short ones come first, and those inside a venue before those across.
+ * Triangles through two stable assets are the family `stablecoin`'s, while that is on.
  */
 export const cycle: RouteFamily = {
   id: 'cycle',
@@ -19,7 +17,7 @@ export const cycle: RouteFamily = {
     const routes: Route[] = [];
     for (let legs = LEGS_MIN; legs <= options.maxLegs; legs += 1) {
       for (const across of options.crossVenue ? [false, true] : [false]) {
-        for (const route of cyclesOf(conversions, options.startAssets, legs, across)) {
+        for (const route of cyclesOf(conversions, options, legs, across)) {
           if (routes.length >= options.maxRoutes) return routes;
           routes.push(route);
         }
@@ -31,7 +29,7 @@ export const cycle: RouteFamily = {
 
 function* cyclesOf(
   conversions: Conversions,
-  startAssets: CompileOptions['startAssets'],
+  { startAssets, stableAssets }: CompileOptions,
   legs: number,
   across: boolean,
 ): Generator<Route> {
@@ -40,6 +38,7 @@ function* cyclesOf(
     const closed = new Set(startAssets.slice(0, rank));
     if (closed.has(start)) continue;
     for (const assets of assetCycles(conversions, [start], legs, closed)) {
+      if (legs === 3 && assets.filter((asset) => stableAssets.includes(asset)).length === 2) continue;
       const choices = assets.map((from, leg) => conversions.get(from)!.get(assets[(leg + 1) % legs]!)!);
       for (const steps of across ? acrossVenues(choices) : insideVenues(choices)) {
         yield productRoute('cycle', steps, start);
@@ -64,39 +63,4 @@ function* assetCycles(
   for (const next of reachable.keys()) {
     if (!closed.has(next) && !path.includes(next)) yield* assetCycles(conversions, [...path, next], legs, closed);
   }
-}
-
-function* insideVenues(choices: readonly (readonly Step[])[]): Generator<readonly Step[]> {
-  for (const venue of new Set(choices[0]!.map(({ instrument }) => instrument.venue))) {
-    const here = choices.map((steps) => steps.filter(({ instrument }) => instrument.venue === venue));
-    yield* combinations(here);
-  }
-}
-
-function* acrossVenues(choices: readonly (readonly Step[])[]): Generator<readonly Step[]> {
-  for (const steps of combinations(choices)) {
-    if (steps.some(({ instrument }) => instrument.venue !== steps[0]!.instrument.venue)) yield steps;
-  }
-}
-
-function* combinations(
-  choices: readonly (readonly Step[])[],
-  chosen: readonly Step[] = [],
-): Generator<readonly Step[]> {
-  const [next, ...rest] = choices;
-  if (next === undefined) {
-    yield chosen;
-    return;
-  }
-  for (const step of next) yield* combinations(rest, [...chosen, step]);
-}
-
-function conversionsOf(listed: readonly Listed[]): Conversions {
-  const conversions = new Map<Asset, Map<Asset, Step[]>>();
-  for (const step of listed.flatMap(stepsOf)) {
-    const reachable = conversions.get(step.from) ?? new Map<Asset, Step[]>();
-    conversions.set(step.from, reachable);
-    reachable.set(step.to, [...(reachable.get(step.to) ?? []), step]);
-  }
-  return conversions;
 }
