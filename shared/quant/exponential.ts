@@ -10,9 +10,10 @@ export function applyExp(cells: Float64Array, at: number): void {
     cells[at + 1] = 0;
     return;
   }
-  const n = Math.round(x * STEPS_OF_ONE);
+  const n = x * STEPS_OF_ONE + TO_INTEGER - TO_INTEGER;
   const r = x - n * STEP_HIGH - n * STEP_LOW + cells[at + 1]!;
-  const beyond = r + r * r * (0.5 + r * (1 / 6 + r * (1 / 24 + r * (1 / 120 + r * (1 / 720)))));
+  const rr = r * r;
+  const beyond = r + rr * (0.5 + r * (1 / 6) + rr * (1 / 24 + r * (1 / 120) + rr * (1 / 720)));
   const m = n & 63;
   const power = POWERS[(n >> 6) + POWER_MOST]!;
   const root = ROOTS[2 * m]!;
@@ -42,6 +43,8 @@ export function applyProduct(cells: Float64Array, at: number): void {
 const STEPS_OF_ONE = 92.33248261689366;
 const STEP_HIGH = 0.01083042469326756;
 const STEP_LOW = 2.9815858269852933e-12;
+/** Added to a double, it leaves no place for a fraction. */
+const TO_INTEGER = 1.5 * 2 ** 52;
 const SPLITTER = 2 ** 27 + 1;
 
 /** 2^k, from −POWER_MOST on. */

@@ -4,9 +4,10 @@ import { black76 } from '#shared/quant/black.ts';
 import { discountFactor, rateBetween, yearsBetween } from '#shared/quant/discount.ts';
 import { forwardFromFutures, forwardFromParity } from '#shared/quant/forward.ts';
 import type { StrikeQuote } from '#shared/quant/forward.ts';
+import { forwardCurve } from '#shared/quant/forward-curve.ts';
 import { inversePayoff, inversePrice } from '#shared/quant/inverse.ts';
-import { optionFee } from '#shared/quant/option-fee.ts';
-import { parityEdges } from '#shared/quant/parity.ts';
+import { optionFee, settlementFee } from '#shared/quant/option-fee.ts';
+import { parityEdges, parityEdgesInto } from '#shared/quant/parity.ts';
 
 const DAY_MS = 86_400_000;
 const between = (min: number, max: number) => fc.double({ min, max, noNaN: true });
@@ -104,6 +105,79 @@ describe('the forward from parity', () => {
   });
 });
 
+describe('the forward curve', () => {
+  const quotesAround = (forward: number, strikes: readonly number[]) =>
+    strikes.map((strike) => quoteOf(forward, strike, 0.05));
+  const market = {
+    spot: 100,
+    nowMs: 0,
+    futures: [
+      { expiryMs: 0, price: 99 },
+      { expiryMs: 30 * DAY_MS, price: 101 },
+      { expiryMs: 90 * DAY_MS, price: 104 },
+    ],
+    options: [
+      { expiryMs: 120 * DAY_MS, quotes: quotesAround(105, [100]) },
+      { expiryMs: 60 * DAY_MS, quotes: quotesAround(102, [90, 100, 110]) },
+      { expiryMs: 30 * DAY_MS, quotes: quotesAround(110, [90, 100, 110]) },
+      { expiryMs: 10 * DAY_MS, quotes: [] },
+      { expiryMs: 0, quotes: [] },
+    ],
+    settlement: 'linear' as const,
+    rate: 0,
+    minStrikes: 3,
+  };
+  const { points, missing } = forwardCurve(market);
+
+  it('takes futures first, parity next, a constant carry between them, and nothing beyond', () => {
+    expect(points.map(({ expiryMs, source }) => [expiryMs / DAY_MS, source])).toEqual([
+      [10, 'interpolated'],
+      [30, 'future'],
+      [60, 'parity'],
+      [90, 'future'],
+    ]);
+    expect(missing).toEqual([0, 120 * DAY_MS]);
+    const [early, near, middle, far] = points.map(({ forward }) => forward);
+    expect(early).toBeCloseTo(100 * Math.exp(Math.log(1.01) / 3), 10);
+    expect([near, far]).toEqual([101, 104]);
+    expect(middle).toBeCloseTo(102, 8);
+  });
+
+  it('says the rate of each tenor and of each step, which multiply to the forward', () => {
+    let grown = 100;
+    let from = 0;
+    for (const { forward, years, carry, stepCarry } of points) {
+      grown *= Math.exp(stepCarry * (years - from));
+      from = years;
+      expect(grown).toBeCloseTo(forward, 10);
+      expect(100 * Math.exp(carry * years)).toBeCloseTo(forward, 10);
+    }
+    expect(points[0]!.carry).toBeCloseTo(points[1]!.carry, 12);
+  });
+
+  it('discounts in the currency of the premium', () => {
+    const { points: discounted } = forwardCurve({ ...market, options: [], rate: 0.05 });
+    for (const { discount, years } of discounted) expect(discount).toBeCloseTo(Math.exp(-0.05 * years), 14);
+  });
+
+  it('finds the inverse forward again at any rate of the coin', () => {
+    fc.assert(
+      fc.property(between(-0.05, 0.1), between(90, 110), (rate, forward) => {
+        const quotes = [90, 100, 110].map((strike) => {
+          const option = { underlying: forward, strike, years: 73 / 365, volatility: 0.6, rate };
+          const call = inversePrice({ right: 'call', ...option });
+          const put = inversePrice({ right: 'put', ...option });
+          return { strike, callBid: call, callAsk: call + 1e-9, putBid: put, putAsk: put + 1e-9 };
+        });
+        const options = [{ expiryMs: 73 * DAY_MS, quotes }];
+        const found = forwardCurve({ ...market, futures: [], options, settlement: 'inverse', rate });
+        expect(found.points).toHaveLength(1);
+        expect(found.points[0]!.forward).toBeCloseTo(forward, 5);
+      }),
+    );
+  });
+});
+
 describe('coin-settled options', () => {
   it('pay in coin what the linear one pays in quote', () => {
     fc.assert(
@@ -138,6 +212,49 @@ describe('parity edges', () => {
     const planted = parityEdges({ ...quote, callBid: quote.callBid + 1, callAsk: quote.callAsk + 1 }, market);
     expect(planted.conversion - sound.conversion).toBeCloseTo(1, 12);
     expect(planted.reversal - sound.reversal).toBeCloseTo(-1, 12);
+  });
+});
+
+it('gives parity edges by columns as one by one', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.record({ strike: between(50, 200), call: between(0, 9), put: between(0, 9) }), { maxLength: 6 }),
+      fc.constantFrom('linear' as const, 'inverse' as const),
+      (rows, settlement) => {
+        const quotes = rows.map(({ strike, call, put }) => ({
+          strike,
+          callBid: call,
+          callAsk: call + 0.1,
+          putBid: put,
+          putAsk: put + 0.1,
+        }));
+        const column = (pick: (quote: StrikeQuote) => number) => Float64Array.from(quotes, pick);
+        const columns = {
+          strike: column(({ strike }) => strike),
+          callBid: column(({ callBid }) => callBid),
+          callAsk: column(({ callAsk }) => callAsk),
+          putBid: column(({ putBid }) => putBid),
+          putAsk: column(({ putAsk }) => putAsk),
+        };
+        const forward = { bid: 99.5, ask: 100.5, discount: 0.98, settlement };
+        const out = { conversion: new Float64Array(6), reversal: new Float64Array(6) };
+        parityEdgesInto(columns, forward, out);
+        for (const [at, quote] of quotes.entries())
+          expect({ conversion: out.conversion[at], reversal: out.reversal[at] }).toEqual(parityEdges(quote, forward));
+      },
+    ),
+  );
+});
+
+describe('the settlement fee', () => {
+  it("is the venues' own examples", () => {
+    // Binance: 3 calls of strike 2,000 settled at 2,200.
+    expect(3 * settlementFee({ ofUnderlying: 0.00015, capOfValue: 0.1 }, 2_200, 200)).toBeCloseTo(0.99, 12);
+    // Deribit, in coin: capped where the option ends barely in the money, nothing where it ends worthless.
+    const inCoin = { ofUnderlying: 0.00015, capOfValue: 0.125 };
+    expect(settlementFee(inCoin, 1, inversePayoff('call', 60_000, 66_000))).toBe(0.00015);
+    expect(settlementFee(inCoin, 1, 0.0008)).toBeCloseTo(0.0001, 15);
+    expect(settlementFee(inCoin, 1, 0)).toBe(0);
   });
 });
 
