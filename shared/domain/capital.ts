@@ -1,5 +1,6 @@
 import type { Asset, InstrumentIndex, TimeNs, VenueId } from './ids.ts';
 import type { BookStatus } from './market-event.ts';
+import type { Side } from './route.ts';
 
 /** What sizing and risk may ask about money. Numbers are floats for finding; the ledger behind it is decimal. */
 export type CapitalView = {
@@ -44,4 +45,16 @@ export type References = {
   readonly nextFundingTimeMs: Float64Array;
   readonly fundingIntervalMs: Float64Array;
   readonly markVolatility: Float64Array;
+};
+
+/** How fast prices and venues are: what sizing asks about the time until an order has arrived. */
+export type Pace = {
+  /** Of the middle of the book, as a fraction per square root of a second. */
+  readonly volatilityOf: (instrument: InstrumentIndex) => number;
+  /** From an order's leaving to the venue's answer, milliseconds. */
+  readonly roundTripMsOf: (instrument: InstrumentIndex) => number;
+  /** How much the travel time of the venue's messages varies, milliseconds; NaN while nobody knows. */
+  readonly clockJitterMsOf: (instrument: InstrumentIndex) => number;
+  /** Share of what is displayed at a price to a taker of `side` that has stood for `engine.filters.min_level_age_ms`; 1 where that is not watched. */
+  readonly standingShareOf: (instrument: InstrumentIndex, side: Side, price: number, nowNs: TimeNs) => number;
 };

@@ -56,6 +56,19 @@ export type OpportunityLeg = {
   /** Average price of the walk and base quantity, as found: floats, for people and screens. */
   readonly price: number;
   readonly qty: number;
+  readonly fill?: FillFacts;
+};
+
+/** What the chance that a leg fills is reckoned from; docs/calibration.md. */
+export type FillFacts = {
+  readonly ageMs: number;
+  readonly roundTripMs: number;
+  /** Fraction per square root of a second. */
+  readonly volatility: number;
+  /** The leg's quantity as a share of what is displayed within its limit. */
+  readonly share: number;
+  /** How far the limit stands beyond the worst level that is needed, as a fraction of the price. */
+  readonly cushion: number;
 };
 
 /** Exact legs, checked for all of them before the first order. */

@@ -42,6 +42,46 @@ const carry = z.strictObject({
   min_tenor_minutes: z.number().min(0),
 });
 
+/** The chance that an order fills, and what it does to the market. The first five make the hazard of hotpath/size/fill-model.ts. */
+const fill = z.strictObject({
+  intercept: z.number(),
+  /** Of ln((book age + half a round trip) / 100 ms). */
+  time: z.number(),
+  /** Of ln(volatility / 1e-4). */
+  volatility: z.number(),
+  /** Of the share taken of what is displayed within the limit. */
+  share: z.number(),
+  /** Of the room between limit and need, against the expected move. */
+  cushion: z.number(),
+  /** 1 where legs miss independently, less where they miss together. */
+  correlation: z.number().positive(),
+  /** Until a venue has answered its first order. */
+  round_trip_ms: z.number().min(0),
+  /** A fraction per square root of a second, until an instrument's own is known. */
+  default_volatility: z.number().positive(),
+  /** What is older than this counts half as much, in the volatility. */
+  volatility_half_life_s: z.number().positive(),
+  /** Y of the square-root law; 0 leaves impact out. */
+  impact_factor: z.number().min(0),
+  /** In how many seconds as much is traded as is displayed. */
+  turnover_seconds: z.number().positive(),
+});
+
+/** What is held back although it would pay; 0 switches a filter off. */
+const filters = z.strictObject({
+  /** A better edge is likelier a wrong price than a gift. */
+  max_edge_bps: z.number().min(0),
+  max_edge_bps_by_family: z.partialRecord(z.enum(FAMILY_IDS), z.number().min(0)),
+  /** What carries the size must have been displayed for so long. */
+  min_level_age_ms: z.number().min(0),
+  /** So long must the route have paid. */
+  min_lifetime_ms: z.number().min(0),
+  /** Most that the travel time of a venue's messages may vary. */
+  max_clock_uncertainty_ms: z.number().min(0),
+  /** Most that the ages of the legs' books may differ. */
+  max_skew_ms: z.number().min(0),
+});
+
 const engine = z.strictObject({
   name: z.string().regex(/^[a-z0-9-]{1,32}$/),
   families: z.array(z.enum(FAMILY_IDS)).min(1),
@@ -72,6 +112,8 @@ const engine = z.strictObject({
   /** Per-leg probability that displayed liquidity is still there on arrival, at age 0 and per second of book age. */
   fill_probability: fraction,
   fill_decay_per_second: z.number().min(0),
+  fill,
+  filters,
 });
 
 const venue = z.strictObject({
