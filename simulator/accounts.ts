@@ -2,7 +2,7 @@ import { Decimal } from 'decimal.js';
 import { assert } from '#shared/assert.ts';
 import type { Side } from '#shared/domain/route.ts';
 import type { Listing } from './listings.ts';
-import { qtyOf, valueOf } from './listings.ts';
+import { payoffOf, qtyOf, underlyingWorth, valueAt, valueOf } from './listings.ts';
 
 /** Who may trade, and with what. The same keys work on every simulated venue, each venue with its own balances. */
 export type AccountSpec = {
@@ -36,10 +36,10 @@ export const DEFAULT_ACCOUNT: AccountSpec = {
 
 export type Balance = { total: Decimal; held: Decimal };
 
-/** A perpetual's position. `cost` is what the open lots were worth when opened, in the settlement asset's unit of value. */
+/** A derivative's position. `cost` is what the open lots were worth when opened, in the settlement asset's unit of value. */
 export type Position = { lots: number; cost: Decimal; realised: Decimal };
 
-/** Margin asked for a perpetual position: a tenth of its value. Losses not yet realised and funding are left out. */
+/** Margin asked for a position: a tenth of its value, of an option sold a tenth of its underlying. Losses not yet realised are left out. */
 const MARGIN_SHARE = new Decimal('0.1');
 
 export class Account {
@@ -83,7 +83,7 @@ export class Account {
     const { total, held } = this.balance(wallet, asset);
     return this.positions()
       .filter(({ listing }) => listing.settle === asset && listing.wallet === wallet)
-      .reduce((left, { position }) => left.minus(position.cost.times(MARGIN_SHARE)), total.minus(held));
+      .reduce((left, { listing, position }) => left.minus(boundBy(listing, position)), total.minus(held));
   }
 }
 
@@ -121,7 +121,10 @@ export class Ledger {
     target.total = target.total.plus(money.amount);
   }
 
-  /** Opens, adds to, reduces or turns a position; the profit of what is closed moves against the house. Returns that profit. */
+  /**
+   * Opens, adds to, reduces or turns a position; the profit of what is closed moves against the house, of an option the premium of every trade.
+   * Returns that profit.
+   */
   trade(
     account: Account,
     listing: Listing,
@@ -138,10 +141,57 @@ export class Ledger {
       position.cost = position.cost.plus(valueOf(listing, fill.price, opening));
     }
     position.realised = position.realised.plus(profit);
-    if (account !== this.house)
-      this.move({ wallet: listing.wallet, asset: listing.settle, amount: profit }, this.house, account);
+    const given = side === 'buy' ? -fill.lots : fill.lots;
+    this.pay(account, listing, listing.kind === 'option' ? valueOf(listing, fill.price, given) : profit);
     return profit;
   }
+
+  /** Ends a position at the settlement price of its listing. The fee is no more than the payoff's share where an option is. */
+  settle(account: Account, listing: Listing, price: Decimal): Delivery {
+    const position = account.position(listing);
+    const { lots, cost } = position;
+    const [size, isLong] = [Math.abs(lots), lots > 0];
+    const worth = listing.kind === 'option' ? payoffOf(listing, price, size) : valueAt(listing, price, size);
+    const grown = worth.minus(cost);
+    const profit = isLong === listing.inverse ? grown.negated() : grown;
+    const amount = listing.kind !== 'option' ? profit : isLong ? worth : worth.negated();
+    position.lots = 0;
+    position.cost = new Decimal(0);
+    position.realised = position.realised.plus(profit);
+    const fee = deliveryFeeOf(listing, price, size);
+    this.pay(account, listing, amount);
+    if (account !== this.house)
+      this.move({ wallet: listing.wallet, asset: listing.settle, amount: fee }, account, this.fees);
+    return { lots, price, amount, profit, fee };
+  }
+
+  /** Moves what a position earns from the house to its account. */
+  pay(account: Account, { wallet, settle }: Listing, amount: Decimal): void {
+    if (account !== this.house) this.move({ wallet, asset: settle, amount }, this.house, account);
+  }
+}
+
+/** What settlement did to one position, in the settlement asset; `lots` are those before it. */
+export type Delivery = {
+  readonly lots: number;
+  readonly price: Decimal;
+  /** Paid to the account: the payoff of an option, the profit of a future. */
+  readonly amount: Decimal;
+  /** Against the price of entry, before the fee. */
+  readonly profit: Decimal;
+  readonly fee: Decimal;
+};
+
+function deliveryFeeOf(listing: Listing, price: Decimal, lots: number): Decimal {
+  const { deliveryFee, feeCap, kind } = listing;
+  const fee =
+    kind === 'option'
+      ? Decimal.min(
+          underlyingWorth(listing, price, lots).times(deliveryFee),
+          payoffOf(listing, price, lots).times(feeCap),
+        )
+      : valueAt(listing, price, lots).times(deliveryFee);
+  return fee.toDecimalPlaces(8, Decimal.ROUND_HALF_UP);
 }
 
 /** Average price at which the open lots were opened, as text; `0` when flat. */
@@ -154,8 +204,19 @@ export function entryPrice(listing: Listing, { lots, cost }: Position): string {
 /** Size of a position in the venue's unit, negative when short, as text. */
 export const signedSize = (listing: Listing, { lots }: Position): string => qtyOf(listing, lots).toFixed();
 
-/** Margin that opening `value` asks for. */
-export const marginFor = (value: Decimal): Decimal => value.times(MARGIN_SHARE);
+/** What opening so many lots worth `value` asks for: margin, or the whole premium of an option bought. */
+export function neededFor(listing: Listing, side: Side, lots: number, value: Decimal): Decimal {
+  if (listing.kind !== 'option') return value.times(MARGIN_SHARE);
+  return side === 'buy' ? value : shortMargin(listing, lots);
+}
+
+function boundBy(listing: Listing, { lots, cost }: Position): Decimal {
+  if (listing.kind !== 'option') return cost.times(MARGIN_SHARE);
+  return lots < 0 ? shortMargin(listing, -lots) : new Decimal(0);
+}
+
+const shortMargin = (listing: Listing, lots: number): Decimal =>
+  underlyingWorth(listing, listing.strike ?? new Decimal(0), lots).times(MARGIN_SHARE);
 
 type Money = { readonly wallet: string; readonly asset: string; readonly amount: Decimal };
 

@@ -4,13 +4,13 @@ import type { Clock } from '#shared/clock/clock.ts';
 import { opposite } from '#shared/domain/route.ts';
 import type { Side } from '#shared/domain/route.ts';
 import { decimalFrom } from '#shared/money/grid.ts';
-import type { Account, AccountSpec } from './accounts.ts';
-import { Ledger, marginFor } from './accounts.ts';
+import type { Account, AccountSpec, Delivery } from './accounts.ts';
+import { Ledger, neededFor } from './accounts.ts';
 import type { FaultBoard } from './faults.ts';
 import { integerFrom } from './grid-text.ts';
 import type { Listing } from './listings.ts';
-import { priceOf, qtyOf, valueOf } from './listings.ts';
-import type { Fill, Incoming, Resting } from './matching-engine.ts';
+import { isCoinSettled, priceOf, qtyOf, sizeOf, underlyingWorth, valueAt, valueOf } from './listings.ts';
+import type { BookHalf, Fill, Incoming, Resting } from './matching-engine.ts';
 import { HOUSE, MatchingEngine } from './matching-engine.ts';
 
 export type OrderStatus = 'open' | 'filled' | 'canceled' | 'expired';
@@ -89,6 +89,7 @@ export type Refusal =
   | 'no-liquidity'
   | 'too-many-orders'
   | 'reduce-only'
+  | 'expired'
   | 'told-to';
 
 export type Placed =
@@ -104,7 +105,30 @@ export type ExchangeListener = {
   readonly booked: (listing: Listing) => void;
   readonly printed: (listing: Listing, print: Print) => void;
   readonly ordered: (order: Order, change: OrderChange) => void;
+  /** An expiry or a funding moved money of this account; its position shows the state after it. */
+  readonly paid?: (account: Account, listing: Listing, payment: Payment) => void;
+  /** The listing has expired: its book is empty and takes no orders any more. */
+  readonly closed?: (listing: Listing, settlement: Settlement) => void;
 };
+
+/** Money that a position brought without a trade. */
+export type Payment =
+  { readonly kind: 'delivery'; readonly delivery: Delivery } | { readonly kind: 'funding'; readonly amount: Decimal };
+
+/** How a listing ended. Price in dollars (quote units) for one of the underlying. */
+export type Settlement = { readonly price: Decimal; readonly timeMs: number };
+
+/** What somebody wants a venue to say of a listing beside its book. Prices in the listing's quote, rates fractions. */
+export type PlantedReference = {
+  readonly fundingRate?: number | undefined;
+  readonly nextFundingMs?: number | undefined;
+  readonly indexPrice?: number | undefined;
+  readonly markPrice?: number | undefined;
+  readonly interestRate?: number | undefined;
+};
+
+/** Levels of one side as [ticks, lots]. */
+export type PlantedSide = readonly (readonly [price: number, qty: number])[];
 
 const OPEN_ORDERS_MAX = 2_000;
 /** Closed orders are remembered this many deep, then forgotten oldest first. */
@@ -124,6 +148,9 @@ export class Exchange {
   /** Latest order by account and client order id. */
   readonly #byClientId = new Map<string, Order>();
   readonly #published: Int32Array;
+  readonly #fair: ReadonlyMap<string, number>;
+  readonly #settlements = new Map<number, Settlement>();
+  readonly #references = new Map<number, PlantedReference>();
   #nextOrder = 1;
   #nextTrade = 1;
   #open = 0;
@@ -134,6 +161,8 @@ export class Exchange {
     readonly accounts: readonly AccountSpec[];
     readonly clock: Clock;
     readonly faults: FaultBoard;
+    /** What assets are worth in dollars, where the venue's own books do not say. */
+    readonly fair?: ReadonlyMap<string, number>;
   }) {
     this.venue = options.venue;
     this.listings = options.listings;
@@ -142,6 +171,7 @@ export class Exchange {
     this.#clock = options.clock;
     this.#faults = options.faults;
     this.#published = new Int32Array(options.listings.length);
+    this.#fair = options.fair ?? new Map<string, number>();
   }
 
   nowMs(): number {
@@ -150,6 +180,99 @@ export class Exchange {
 
   engine(listing: Listing): MatchingEngine {
     return this.engines[listing.index]!;
+  }
+
+  /** What trades: not yet expired. */
+  traded(): readonly Listing[] {
+    return this.listings.filter((listing) => this.isTraded(listing));
+  }
+
+  isTraded({ index, expiryMs }: Listing): boolean {
+    return expiryMs === undefined || (!this.#settlements.has(index) && this.nowMs() < expiryMs);
+  }
+
+  /** Undefined before expiry. */
+  settlementOf(listing: Listing): Settlement | undefined {
+    return this.#settlements.get(listing.index);
+  }
+
+  /** Middle of the best prices; undefined while one side is empty. */
+  mid(listing: Listing): number | undefined {
+    const { bids, asks } = this.engine(listing);
+    const [bid, ask] = [priceIn(listing, bids), priceIn(listing, asks)];
+    return bid === undefined || ask === undefined
+      ? undefined
+      : Number(((bid + ask) / 2).toFixed(listing.priceDecimals + 1));
+  }
+
+  /** Price of the underlying: the venue's own spot price in the listing's quote, else in dollars, else what the market holds it for. */
+  indexOf(listing: Listing): number | undefined {
+    const { base, quote, kind } = listing;
+    const planted = this.planted(listing).indexPrice;
+    if (planted !== undefined) return planted;
+    const spot = this.listings.filter((each) => each.kind === 'spot' && each.base === base);
+    const pair = spot.find((each) => each.quote === quote) ?? spot.find((each) => DOLLARS.includes(each.quote));
+    const own = pair === undefined ? undefined : this.mid(pair);
+    const unit = kind === 'option' && isCoinSettled(listing) ? 1 : (this.#fair.get(quote) ?? 1);
+    const fair = this.#fair.get(base);
+    return own ?? (fair === undefined ? undefined : Number((fair / unit).toPrecision(INDEX_DIGITS)));
+  }
+
+  /** What was planted beside the book; nothing where nothing was. */
+  planted(listing: Listing): PlantedReference {
+    return this.#references.get(listing.index) ?? NOTHING_PLANTED;
+  }
+
+  plantReference(listing: Listing, reference: PlantedReference): void {
+    this.#references.set(listing.index, reference);
+  }
+
+  uproot(listing: Listing): void {
+    this.#references.delete(listing.index);
+  }
+
+  /** The house's orders become exactly these levels; they trade with accounts' orders that they meet. */
+  plant(listing: Listing, bids: PlantedSide, asks: PlantedSide): void {
+    this.#clear(listing);
+    for (const [price, qty] of bids) this.house(listing, { side: 'buy', price, qty, timeInForce: 'GTC' });
+    for (const [price, qty] of asks) this.house(listing, { side: 'sell', price, qty, timeInForce: 'GTC' });
+  }
+
+  /** Ends an expired listing: its orders, its book and every position, at `price`. */
+  settle(listing: Listing, price: Decimal): void {
+    assert(!this.#settlements.has(listing.index), 'a listing settles once');
+    const settlement = { price, timeMs: this.nowMs() };
+    this.#settlements.set(listing.index, settlement);
+    for (const order of [...this.#orders.values()])
+      if (order.listing === listing && order.status === 'open') this.cancel(order);
+    this.#clear(listing);
+    for (const account of this.ledger.all()) {
+      if (account.position(listing).lots === 0) continue;
+      const delivery = this.ledger.settle(account, listing, price);
+      if (account !== this.ledger.house) this.listener?.paid?.(account, listing, { kind: 'delivery', delivery });
+    }
+    this.#publishBook(listing);
+    this.listener?.closed?.(listing, settlement);
+  }
+
+  /** Longs pay `rate` of their position's worth at `mark` to shorts, all of them by way of the house. */
+  fund(listing: Listing, rate: Decimal, mark: Decimal): void {
+    for (const account of this.ledger.all()) {
+      const { lots } = account.position(listing);
+      if (lots === 0 || account === this.ledger.house) continue;
+      const owed = valueAt(listing, mark, Math.abs(lots)).times(rate).toDecimalPlaces(8);
+      const amount = lots > 0 ? owed.negated() : owed;
+      this.ledger.pay(account, listing, amount);
+      this.listener?.paid?.(account, listing, { kind: 'funding', amount });
+    }
+  }
+
+  /** Takes the house's orders out of a book. */
+  #clear(listing: Listing): void {
+    const engine = this.engine(listing);
+    for (const half of [engine.bids, engine.asks])
+      for (const level of [...half.levels])
+        for (const order of level.orders.filter(({ owner }) => owner === HOUSE)) engine.cancel(order);
   }
 
   /** Checks, holds the money, matches, rests. @throws BadInput when price or quantity is no decimal. */
@@ -216,6 +339,7 @@ export class Exchange {
   #check(draft: OrderDraft): Refusal | { readonly price: number; readonly qty: number } {
     const { listing, account } = draft;
     if (this.#faults.take('reject', listing.venue, listing.market) !== undefined) return 'told-to';
+    if (!this.isTraded(listing)) return 'expired';
     if (this.#open >= OPEN_ORDERS_MAX) return 'too-many-orders';
     const { clientOrderId } = draft;
     if (clientOrderId !== undefined && this.find(account, { clientOrderId })?.status === 'open') return 'duplicate-id';
@@ -265,8 +389,10 @@ export class Exchange {
     if (listing.kind !== 'spot') {
       const { lots } = account.position(listing);
       const reducing = Math.sign(lots) === (side === 'buy' ? -1 : 1) ? Math.min(qty, Math.abs(lots)) : 0;
-      const worth = this.#worth(draft, price, qty - reducing);
-      return account.available(wallet, listing.settle).gte(marginFor(worth).plus(worth.times(listing.taker)));
+      const opening = listing.kind === 'option' && side === 'buy' ? qty : qty - reducing;
+      const worth = this.#worth(draft, price, opening);
+      const fee = this.#feeOf(listing, listing.taker, opening, worth);
+      return account.available(wallet, listing.settle).gte(neededFor(listing, side, opening, worth).plus(fee));
     }
     if (side === 'sell') return account.available(wallet, listing.base).gte(qtyOf(listing, qty));
     return account.available(wallet, listing.quote).gte(this.#worth(draft, price, qty).times(this.#feeFactor(listing)));
@@ -366,7 +492,7 @@ export class Exchange {
     const spot = listing.kind === 'spot';
     const feeInBase = spot && listing.feeIn === 'received' && side === 'buy';
     const feeAsset = !spot ? listing.settle : feeInBase ? listing.base : listing.quote;
-    const fee = (feeInBase ? qtyOf(listing, lots) : worth).times(rate).toDecimalPlaces(8, Decimal.ROUND_HALF_UP);
+    const fee = this.#feeOf(listing, rate, lots, feeInBase ? qtyOf(listing, lots) : worth);
     const realised = spot ? new Decimal(0) : this.ledger.trade(account, listing, side, { price, lots });
     this.ledger.move({ wallet: listing.wallet, asset: feeAsset, amount: fee }, account, this.ledger.fees);
 
@@ -378,6 +504,17 @@ export class Exchange {
     if (order.filled === order.qty) this.#close(order, 'filled');
     this.#hold(order);
     return trade;
+  }
+
+  /**
+   * A fraction of what changes hands; of an option a fraction of its underlying, capped by its price.
+   * @see https://support.deribit.com/hc/en-us/articles/25944746248989-Fees
+   */
+  #feeOf(listing: Listing, rate: Decimal, lots: number, worth: Decimal): Decimal {
+    const round = (fee: Decimal): Decimal => fee.toDecimalPlaces(8, Decimal.ROUND_HALF_UP);
+    if (listing.kind !== 'option') return round(worth.times(rate));
+    const index = new Decimal(this.indexOf(listing) ?? listing.strike ?? 0);
+    return round(Decimal.min(underlyingWorth(listing, index, lots).times(rate), worth.times(listing.feeCap)));
   }
 
   #exchangeGoods(
@@ -407,7 +544,7 @@ export class Exchange {
     const worth = valueOf(listing, order.price === 0 ? 1 : order.price, left);
     const derivative = listing.kind !== 'spot';
     const needed = derivative
-      ? marginFor(worth)
+      ? neededFor(listing, side, left, worth)
       : side === 'sell'
         ? qtyOf(listing, left)
         : worth.times(this.#feeFactor(listing));
@@ -452,11 +589,20 @@ export class Exchange {
 /** Average price of what filled; 0 before the first fill. */
 export function averageOf({ listing, filled, cost }: Order): Decimal {
   if (filled === 0) return new Decimal(0);
-  const size = qtyOf(listing, filled).times(listing.contractSize);
+  const size = sizeOf(listing, filled);
   return listing.inverse ? size.div(cost) : cost.div(size);
 }
 
 export const limitOf = ({ listing, price }: Order): Decimal => priceOf(listing, price);
+
+const DOLLARS = ['USD', 'USDT', 'USDC', 'UST'];
+const INDEX_DIGITS = 10;
+const NOTHING_PLANTED: PlantedReference = {};
+
+const priceIn = ({ priceDecimals }: Listing, half: BookHalf): number | undefined => {
+  const best = half.best();
+  return best === undefined ? undefined : best.price / 10 ** priceDecimals;
+};
 
 type FillSize = { readonly id: number; readonly price: number; readonly lots: number };
 

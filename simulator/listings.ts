@@ -38,6 +38,12 @@ export type Listing = {
   readonly expiryMs?: number;
   readonly strike?: Decimal;
   readonly right?: 'call' | 'put';
+  /** Fraction of the underlying taken at expiry. */
+  readonly deliveryFee: Decimal;
+  /** No fee on an option, at trade or at expiry, is more than this fraction of its price or payoff. */
+  readonly feeCap: Decimal;
+  /** The settlement price is the index averaged over this long before expiry. */
+  readonly settlesOverMs: number;
 };
 
 /** As a venue describes it: the exchange numbers them. */
@@ -120,8 +126,11 @@ function spotListing(rules: SpotRules, [symbol, price, lot]: readonly [string, n
     feeIn: rules.feeIn ?? 'received',
     postOnly: rules.postOnly ?? 'refused',
     wallet: rules.wallet ?? 'spot',
+    ...NO_DELIVERY,
   };
 }
+
+const NO_DELIVERY = { deliveryFee: new Decimal(0), feeCap: new Decimal('0.125'), settlesOverMs: 1_800_000 };
 
 export type DerivativeRules = {
   readonly venue: string;
@@ -139,6 +148,10 @@ export type DerivativeRules = {
   readonly fees: readonly [maker: string, taker: string];
   readonly postOnly?: Listing['postOnly'];
   readonly wallet?: string;
+  /** None where absent. */
+  readonly deliveryFee?: string;
+  /** Half an hour where absent. */
+  readonly settlesOverMs?: number;
 };
 
 /** A perpetual, dated future or option, as its unified symbol says. An option settled in its base is priced in it. */
@@ -170,6 +183,9 @@ export function derivativeListing(rules: DerivativeRules): ListingSpec {
     feeIn: 'quote',
     postOnly: rules.postOnly ?? 'refused',
     wallet: rules.wallet ?? 'spot',
+    ...NO_DELIVERY,
+    ...(rules.deliveryFee === undefined ? {} : { deliveryFee: new Decimal(rules.deliveryFee) }),
+    ...(rules.settlesOverMs === undefined ? {} : { settlesOverMs: rules.settlesOverMs }),
     ...(day === undefined ? {} : { expiryMs: expiryMsOf(day) }),
     ...(strike === undefined ? {} : { strike: new Decimal(strike) }),
     ...(right === undefined ? {} : { right: right === 'C' ? ('call' as const) : ('put' as const) }),
@@ -220,8 +236,33 @@ export const priceOf = (listing: Listing, ticks: number): Decimal => scaled(tick
 export const qtyOf = (listing: Listing, lots: number): Decimal => scaled(lots, listing.lotDecimals);
 
 /** What `lots` at `ticks` are worth: quote units; base units for an inverse contract, to 8 decimals. */
-export function valueOf(listing: Listing, ticks: number, lots: number): Decimal {
-  const size = qtyOf(listing, lots).times(listing.contractSize);
-  const price = priceOf(listing, ticks);
+export const valueOf = (listing: Listing, ticks: number, lots: number): Decimal =>
+  valueAt(listing, priceOf(listing, ticks), lots);
+
+/** The same at any price. */
+export function valueAt(listing: Listing, price: Decimal, lots: number): Decimal {
+  const size = sizeOf(listing, lots);
   return listing.inverse ? size.div(price).toDecimalPlaces(8) : size.times(price);
+}
+
+/** Base units of so many lots; quote units of an inverse contract. */
+export const sizeOf = (listing: Listing, lots: number): Decimal => qtyOf(listing, lots).times(listing.contractSize);
+
+/** Whether an option is priced, paid and settled in its underlying. */
+export const isCoinSettled = ({ base, settle }: Listing): boolean => settle === base;
+
+/** What an option's underlying is worth at `price`, in the settlement asset. */
+export const underlyingWorth = (listing: Listing, price: Decimal, lots: number): Decimal =>
+  isCoinSettled(listing) ? sizeOf(listing, lots) : sizeOf(listing, lots).times(price);
+
+/**
+ * What the holder of so many lots is paid at expiry, to 8 decimals. Settled in coin: call max(0, 1 − K/S), put max(0, K/S − 1), in units of the coin.
+ * @see https://support.deribit.com/hc/en-us/articles/31424939096093-Inverse-Options
+ */
+export function payoffOf(listing: Listing, price: Decimal, lots: number): Decimal {
+  const { strike, right } = listing;
+  assert(strike !== undefined && right !== undefined, 'an option has a strike and a right');
+  const inside = Decimal.max(0, right === 'call' ? price.minus(strike) : strike.minus(price));
+  const paid = sizeOf(listing, lots).times(inside);
+  return (isCoinSettled(listing) ? paid.div(price) : paid).toDecimalPlaces(8);
 }

@@ -4,12 +4,14 @@ import { black76 } from '#shared/quant/black.ts';
 import type { Random } from '#shared/random.ts';
 import type { Exchange } from './exchange.ts';
 import type { Listing } from './listings.ts';
-import { tickOf } from './listings.ts';
+import { isCoinSettled, tickOf } from './listings.ts';
 import type { BookHalf, Level, Resting } from './matching-engine.ts';
 import { HOUSE } from './matching-engine.ts';
+import type { Holding } from './planting.ts';
+import { surfaceOf, volatilityOf } from './volatility-surface.ts';
 
 export type ModelSettings = {
-  /** Market updates a second over all instruments of all venues. */
+  /** Market updates a second over all instruments of all venues; those of options come beside, three tenths as many. */
   readonly updates_per_second: number;
   readonly dislocations_per_minute: number;
   /** Mean size, basis points. */
@@ -31,26 +33,30 @@ export class MarketModel {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #settings: ModelSettings;
+  readonly #groups: readonly Group[];
   readonly #places: readonly Place[];
   readonly #assets: readonly (readonly [name: string, asset: AssetModel])[];
-  readonly #fair = new Map<string, number>();
+  readonly #fair: Map<string, number>;
+  /** Places that others have planted, and until when. */
+  readonly #held = new Map<Place, number>();
+  #quietUntilNs = -Infinity;
   #dislocations: Dislocation[] = [];
   #lastNs: number;
-  /** Updates owed: the fraction left over from the step before. */
-  #owed = 0;
 
   constructor(options: {
     readonly clock: Clock;
     readonly random: Random;
     readonly settings: ModelSettings;
     readonly exchanges: readonly Exchange[];
+    /** Where to keep what each asset is worth, in dollars: others read it. */
+    readonly fair: Map<string, number>;
   }) {
     this.#clock = options.clock;
     this.#random = options.random;
     this.#settings = options.settings;
-    this.#places = options.exchanges.flatMap((exchange) =>
-      exchange.listings.map((listing) => placeOf(exchange, listing)),
-    );
+    this.#fair = options.fair;
+    this.#groups = groupsOf(options.exchanges, this.#random);
+    this.#places = this.#groups.flatMap(({ places }) => places);
     this.#lastNs = this.#clock.now();
     const traded = this.#places.flatMap(({ listing }) => [listing.base, listing.quote]);
     // The known ones first and always, so that what is listed does not change how they move.
@@ -64,12 +70,50 @@ export class MarketModel {
     const nowNs = this.#clock.now();
     const elapsedMs = Math.min(CATCH_UP_MS_MAX, (nowNs - this.#lastNs) / 1e6);
     this.#lastNs = nowNs;
-    if (elapsedMs <= 0 || this.#places.length === 0) return;
+    this.#letGo(nowNs);
+    if (nowNs < this.#quietUntilNs || elapsedMs <= 0 || this.#places.length === 0) return;
 
     this.#walk(elapsedMs / 1_000);
-    this.#dislocate(elapsedMs);
-    this.#owed += (elapsedMs / 1_000) * this.#settings.updates_per_second;
-    for (; this.#owed >= 1; this.#owed -= 1) this.#update(this.#places[this.#random.integer(this.#places.length)]!);
+    this.#restore();
+    for (const group of this.#groups) this.#stir(group, elapsedMs);
+  }
+
+  /** Dislocations and updates of one group, each from its own chance. */
+  #stir(group: Group, elapsedMs: number): void {
+    const { places, random, share } = group;
+    this.#dislocate(group, elapsedMs);
+    group.owed += (elapsedMs / 1_000) * this.#settings.updates_per_second * share;
+    for (; group.owed >= 1; group.owed -= 1) this.#update(places[random.integer(places.length)]!);
+  }
+
+  /** Leaves these books alone, in a quiet everything. */
+  hold(listings: readonly Listing[], { quiet, durationMs }: Holding): void {
+    const untilNs = this.#clock.now() + durationMs * 1e6;
+    const wanted = new Set(listings);
+    for (const place of this.#places) if (wanted.has(place.listing)) this.#held.set(place, untilNs);
+    if (quiet) this.#quietUntilNs = untilNs;
+  }
+
+  /** Takes these books up again; all, and the quiet ends, when none are named. */
+  release(listings?: readonly Listing[]): void {
+    if (listings === undefined) this.#quietUntilNs = -Infinity;
+    for (const place of [...this.#held.keys()])
+      if (listings === undefined || listings.includes(place.listing)) this.#resume(place);
+  }
+
+  #letGo(nowNs: number): void {
+    for (const [place, untilNs] of this.#held) if (untilNs <= nowNs) this.#resume(place);
+  }
+
+  #resume(place: Place): void {
+    this.#held.delete(place);
+    place.exchange.plant(place.listing, [], []);
+    this.#recentre(place);
+  }
+
+  /** Whether the book is the model's to change. */
+  #isOurs(place: Place): boolean {
+    return !this.#held.has(place) && place.exchange.isTraded(place.listing);
   }
 
   /** One common factor and one of its own for each asset; pegged assets are pulled back to their peg. */
@@ -86,72 +130,85 @@ export class MarketModel {
     }
   }
 
-  /** Starts new dislocations, ends old ones; the books concerned follow at once, as when somebody large trades. */
-  #dislocate(elapsedMs: number): void {
+  /** Ends dislocations; the books concerned follow at once. */
+  #restore(): void {
     const nowMs = this.#lastNs / 1e6;
     const ended = this.#dislocations.filter(({ endMs }) => endMs <= nowMs);
-    if (ended.length > 0) {
-      this.#dislocations = this.#dislocations.filter(({ endMs }) => endMs > nowMs);
-      for (const { touches } of ended)
-        for (const place of this.#places) if (touches(place) !== 0) this.#recentre(place);
-    }
-    const chance = (elapsedMs / 60_000) * this.#settings.dislocations_per_minute;
-    if (this.#random.next() >= chance || this.#dislocations.length >= DISLOCATIONS_MAX) return;
+    if (ended.length === 0) return;
+    this.#dislocations = this.#dislocations.filter(({ endMs }) => endMs > nowMs);
+    for (const { touches } of ended) for (const place of this.#places) if (touches(place) !== 0) this.#recentre(place);
+  }
 
-    const dislocation = this.#draw(nowMs);
+  /** Starts dislocations; the books concerned follow at once, as when somebody large trades. */
+  #dislocate(group: Group, elapsedMs: number): void {
+    const chance = (elapsedMs / 60_000) * this.#settings.dislocations_per_minute * group.share;
+    if (group.random.next() >= chance || this.#dislocations.length >= DISLOCATIONS_MAX) return;
+
+    const dislocation = this.#draw(group, this.#lastNs / 1e6);
     this.#dislocations.push(dislocation);
     for (const place of this.#places) if (dislocation.touches(place) !== 0) this.#recentre(place);
   }
 
-  #draw(nowMs: number): Dislocation {
-    const { venue, listing } = this.#places[this.#random.integer(this.#places.length)]!;
-    const bps = -Math.log(1 - this.#random.next()) * this.#settings.dislocation_bps;
-    const size = (bps / 10_000) * (this.#random.next() < 0.5 ? 1 : -1);
-    const durationMs = DURATION_MS_MIN + this.#random.next() * (DURATION_MS_MAX - DURATION_MS_MIN);
-    const onePair = this.#random.next() < ONE_PAIR_SHARE;
+  #draw({ places, random }: Group, nowMs: number): Dislocation {
+    const { venue, listing } = places[random.integer(places.length)]!;
+    const isOption = listing.kind === 'option';
+    const bps = -Math.log(1 - random.next()) * this.#settings.dislocation_bps * (isOption ? OPTION_GEARING : 1);
+    const size = (bps / 10_000) * (random.next() < 0.5 ? 1 : -1);
+    const durationMs = DURATION_MS_MIN + random.next() * (DURATION_MS_MAX - DURATION_MS_MIN);
+    const onePair = random.next() < ONE_PAIR_SHARE || isOption;
     const touches = onePair
       ? (place: Place): number => (place.listing === listing ? 1 : 0)
-      : (place: Place): number =>
-          place.venue !== venue
-            ? 0
-            : Number(place.listing.base === listing.base) - Number(place.listing.quote === listing.base);
-    return { size, startMs: nowMs, endMs: nowMs + durationMs, touches };
+      : (place: Place): number => {
+          if (place.venue !== venue) return 0;
+          const isUnderlying = place.listing.base === listing.base;
+          return place.listing.kind === 'option'
+            ? Number(isUnderlying)
+            : Number(isUnderlying) - Number(place.listing.quote === listing.base);
+        };
+    return { size, startMs: nowMs, endMs: nowMs + durationMs, onePair, touches };
   }
 
   /** The price around which this venue quotes now, in ticks (a fraction). */
   #fairTicks(place: Place): number {
+    const { listing, tick } = place;
+    const fair =
+      listing.kind === 'option'
+        ? this.#premium(listing, Math.exp(this.#shift(place, false))) * Math.exp(this.#shift(place, true))
+        : this.#forward(listing) * Math.exp(this.#shift(place, false) + this.#shift(place, true));
+    return fair / tick;
+  }
+
+  /** How far dislocations move the price, as a logarithm: those of this pair, or those of its asset on this venue. */
+  #shift(place: Place, onePair: boolean): number {
     const nowMs = this.#lastNs / 1e6;
-    let shift = place.listing.perpetual ? PERPETUAL_PREMIUM : 0;
-    const { base, quote, kind, settle } = place.listing;
-    for (const { size, startMs, endMs, touches } of this.#dislocations) {
+    let shift = 0;
+    for (const dislocation of this.#dislocations) {
+      if (dislocation.onePair !== onePair) continue;
+      const { size, startMs, endMs, touches } = dislocation;
       const direction = touches(place);
       // Full size for the first 70 % of its life, then back to nothing in a straight line.
       if (direction !== 0) shift += direction * size * Math.min(1, (endMs - nowMs) / (endMs - startMs) / DECAY_SHARE);
     }
-    const dollars = this.#fair.get(base)!;
-    const worth = kind === 'option' ? this.#optionValue(place) : dollars * this.#carry(place);
-    const unit = kind === 'option' && settle === base ? dollars : this.#fair.get(quote)!;
-    return ((worth / unit) * Math.exp(shift)) / place.tick;
+    return shift;
   }
 
-  /** What a dated contract stands above spot. */
-  #carry({ listing: { expiryMs } }: Place): number {
-    return expiryMs === undefined ? 1 : Math.exp(CARRY_A_YEAR * this.#yearsTo(expiryMs));
+  /** Spot with the carry of a dated contract, in the quote; of an option what its strike is counted in. */
+  #forward(listing: Listing): number {
+    const { base, quote, kind, perpetual, expiryMs } = listing;
+    const unit = kind === 'option' && isCoinSettled(listing) ? 1 : this.#fair.get(quote)!;
+    const carry = expiryMs === undefined ? 0 : CARRY_A_YEAR * this.#yearsTo(expiryMs);
+    return (this.#fair.get(base)! / unit) * Math.exp(carry + (perpetual ? PERPETUAL_PREMIUM : 0));
   }
 
-  /** Black-76 on the same expiry's forward, in dollars. */
-  #optionValue(place: Place): number {
-    const { base, strike, right = 'call', expiryMs = 0 } = place.listing;
-    const forward = this.#fair.get(base)! * this.#carry(place);
+  /** Black-76 at the surface's volatility on the same expiry's forward, moved by a factor; in coin where the option settles in it. */
+  #premium(listing: Listing, moved: number): number {
+    const { base, strike, right = 'call', expiryMs = 0 } = listing;
+    const underlying = this.#forward(listing) * moved;
+    const level = strike?.toNumber() ?? underlying;
     const years = this.#yearsTo(expiryMs);
-    return black76({
-      right,
-      underlying: forward,
-      strike: strike?.toNumber() ?? forward,
-      years,
-      volatility: OPTION_VOLATILITY,
-      rate: 0,
-    }).price;
+    const volatility = years === 0 ? 0 : volatilityOf(surfaceOf(base), Math.log(level / underlying), years);
+    const { price } = black76({ right, underlying, strike: level, years, volatility, rate: 0 });
+    return isCoinSettled(listing) ? price / underlying : price;
   }
 
   #yearsTo(expiryMs: number): number {
@@ -160,16 +217,17 @@ export class MarketModel {
 
   /** One market update: quotes move to the fair price, and somebody adds, withdraws or trades. */
   #update(place: Place): void {
-    const { exchange, listing } = place;
+    if (!this.#isOurs(place)) return;
+    const { exchange, listing, random } = place;
     const { bid, ask } = this.#targets(place);
     this.#withdrawBeyond(place, bid, ask);
-    const side: Side = this.#random.next() < 0.5 ? 'buy' : 'sell';
+    const side: Side = random.next() < 0.5 ? 'buy' : 'sell';
     const half = exchange.engine(listing).half(side);
-    const draw = this.#random.next();
+    const draw = random.next();
     if (draw < ADD_SHARE)
       this.#add(place, side, (side === 'buy' ? bid : ask) + awayFrom(side, this.#offset(place, LEVELS_MIN)));
     else if (draw < ADD_SHARE + WITHDRAW_SHARE)
-      this.#withdraw(place, half, this.#random.integer(Math.max(1, half.levels.length)));
+      this.#withdraw(place, half, random.integer(Math.max(1, half.levels.length)));
     else this.#trade(place, side, half);
     this.#fill(place, 'buy', bid);
     this.#fill(place, 'sell', ask);
@@ -177,6 +235,7 @@ export class MarketModel {
   }
 
   #recentre(place: Place): void {
+    if (!this.#isOurs(place)) return;
     const { bid, ask } = this.#targets(place);
     this.#withdrawBeyond(place, bid, ask);
     this.#fill(place, 'buy', bid);
@@ -184,11 +243,11 @@ export class MarketModel {
     place.exchange.publish(place.listing);
   }
 
-  /** Best bid and ask that the model wants: the fair price always lies between them. */
+  /** Best bid and ask that the model wants: the fair price always lies between them. Nobody bids less than a tick. */
   #targets(place: Place): { readonly bid: number; readonly ask: number } {
     const fair = this.#fairTicks(place);
     const half = fair * HALF_SPREAD;
-    const bid = Math.max(1, Math.floor(fair - half));
+    const bid = Math.floor(fair - half);
     return { bid, ask: Math.max(bid + 1, Math.ceil(fair + half)) };
   }
 
@@ -226,8 +285,8 @@ export class MarketModel {
   }
 
   /** Up to `levels` spacings away, in ticks, at least one. */
-  #offset({ spacing }: Place, levels: number): number {
-    return 1 + this.#random.integer(levels * (2 * spacing - 1));
+  #offset({ spacing, random }: Place, levels: number): number {
+    return 1 + random.integer(levels * (2 * spacing - 1));
   }
 
   #add(place: Place, side: Side, price: number): void {
@@ -255,15 +314,41 @@ export class MarketModel {
   }
 
   /** Lots worth some thousand dollars, log-normal, on a coarser grid than the venue's: people like round sizes. */
-  #size({ listing, lotUsd, sizeStep }: Place): number {
-    const usd = LEVEL_USD * Math.exp(this.#random.normal() * LEVEL_SPREAD);
+  #size({ listing, lotUsd, sizeStep, random }: Place): number {
+    const usd = LEVEL_USD * Math.exp(random.normal() * LEVEL_SPREAD);
     const steps = Math.max(1, Math.round(usd / lotUsd / sizeStep));
     return Math.max(listing.minLots, steps * sizeStep);
   }
 }
 
+/** What is stirred together. Options have their own, so that the other markets move the same however many of them a venue lists. */
+type Group = {
+  readonly places: readonly Place[];
+  readonly random: Random;
+  /** Of the updates and dislocations that are set, beside those of the other group. */
+  readonly share: number;
+  /** Updates owed: the fraction left over from the step before. */
+  owed: number;
+};
+
+function groupsOf(exchanges: readonly Exchange[], random: Random): readonly Group[] {
+  const groupOf = (isIn: (listing: Listing) => boolean, chance: Random, share: number): Group => ({
+    places: exchanges.flatMap((exchange) =>
+      exchange.listings.filter(isIn).map((listing) => placeOf(exchange, listing, chance)),
+    ),
+    random: chance,
+    share,
+    owed: 0,
+  });
+  return [
+    groupOf(({ kind }) => kind !== 'option', random, 1),
+    groupOf(({ kind }) => kind === 'option', random.fork('options'), OPTION_SHARE),
+  ].filter(({ places }) => places.length > 0);
+}
+
 type Place = {
   readonly exchange: Exchange;
+  readonly random: Random;
   readonly venue: string;
   readonly listing: Listing;
   readonly tick: number;
@@ -279,10 +364,12 @@ type Dislocation = {
   readonly size: number;
   readonly startMs: number;
   readonly endMs: number;
+  /** Of one pair; otherwise of an asset on a venue, where options follow their underlying. */
+  readonly onePair: boolean;
   readonly touches: (place: Place) => number;
 };
 
-function placeOf(exchange: Exchange, listing: Listing): Place {
+function placeOf(exchange: Exchange, listing: Listing, random: Random): Place {
   const tick = tickOf(listing).toNumber();
   const base = assetOf(listing.base).usd;
   const price = base / assetOf(listing.quote).usd;
@@ -290,6 +377,7 @@ function placeOf(exchange: Exchange, listing: Listing): Place {
   const lotUsd = (listing.inverse ? contract : contract * base) * 10 ** -listing.lotDecimals;
   return {
     exchange,
+    random,
     venue: exchange.venue,
     listing,
     tick,
@@ -329,7 +417,9 @@ const PEG_PULL_PER_SECOND = 0.02;
 /** Perpetuals stand a basis point above spot. */
 const PERPETUAL_PREMIUM = 0.0001;
 const CARRY_A_YEAR = 0.06;
-const OPTION_VOLATILITY = 0.55;
+const OPTION_SHARE = 0.3;
+/** A premium that is wrong is wrong by more than a price. */
+const OPTION_GEARING = 10;
 const YEAR_MS = 365 * 86_400_000;
 const HALF_SPREAD = 0.00001;
 /** Between levels, as a fraction of the price. */

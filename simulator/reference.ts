@@ -16,6 +16,8 @@ export type Reference = {
 
 export type OptionReference = {
   readonly forward: number;
+  /** A year. */
+  readonly interestRate: number;
   readonly bidVolatility: number;
   readonly askVolatility: number;
   readonly markVolatility: number;
@@ -31,24 +33,33 @@ export const FUNDING_INTERVAL_MS = 8 * 3_600_000;
 const FUNDING_MAX = 0.0075;
 const DAYS_A_YEAR = 365;
 const YEAR_MS = DAYS_A_YEAR * 86_400_000;
-const DOLLARS = ['USD', 'USDT', 'USDC', 'UST'];
 /** Where no price says another. */
 const VOLATILITY = 0.6;
 
-/** Undefined while one side of the book is empty. */
+/** Undefined while one side of the book is empty and no mark price was planted. */
 export function referenceOf(exchange: Exchange, listing: Listing): Reference | undefined {
-  const mark = midOf(exchange, listing);
+  const planted = exchange.planted(listing);
+  const mark = planted.markPrice ?? exchange.mid(listing);
   if (mark === undefined) return undefined;
-  const index = indexOf(exchange, listing) ?? mark;
-  const fundingMs = (Math.floor(exchange.nowMs() / FUNDING_INTERVAL_MS) + 1) * FUNDING_INTERVAL_MS;
+  const index = exchange.indexOf(listing) ?? mark;
   const premium = Math.max(-FUNDING_MAX, Math.min(FUNDING_MAX, mark / index - 1));
-  return { mark, index, fundingRate: Number(premium.toFixed(8)), fundingMs };
+  return {
+    mark,
+    index,
+    fundingRate: planted.fundingRate ?? Number(premium.toFixed(8)),
+    fundingMs: planted.nextFundingMs ?? nextFundingMs(exchange.nowMs()),
+  };
 }
+
+/** The first funding after `nowMs`: 00:00, 08:00 and 16:00 UTC. */
+export const nextFundingMs = (nowMs: number): number =>
+  (Math.floor(nowMs / FUNDING_INTERVAL_MS) + 1) * FUNDING_INTERVAL_MS;
 
 /** Undefined for what is no option, has expired, or has no book. */
 export function optionReferenceOf(exchange: Exchange, listing: Listing): OptionReference | undefined {
   const { strike, right, expiryMs, settle, base } = listing;
-  const mark = midOf(exchange, listing);
+  const planted = exchange.planted(listing);
+  const mark = planted.markPrice ?? exchange.mid(listing);
   const forward = forwardOf(exchange, listing);
   if (strike === undefined || right === undefined || expiryMs === undefined) return undefined;
   if (mark === undefined || forward === undefined || expiryMs <= exchange.nowMs()) return undefined;
@@ -72,6 +83,7 @@ export function optionReferenceOf(exchange: Exchange, listing: Listing): OptionR
   });
   return {
     forward,
+    interestRate: planted.interestRate ?? 0,
     bidVolatility: volatilityOf(priceIn(listing, bids)),
     askVolatility: volatilityOf(priceIn(listing, asks)),
     markVolatility: Number.isNaN(markVolatility) ? VOLATILITY : markVolatility,
@@ -83,32 +95,17 @@ export function optionReferenceOf(exchange: Exchange, listing: Listing): OptionR
   };
 }
 
-/** The spot price in dollars that the venue itself makes; undefined where it does not list that. */
-export function indexOf(exchange: Exchange, { base, quote }: Listing): number | undefined {
-  const spot = exchange.listings.filter((each) => each.kind === 'spot' && each.base === base);
-  const pair = spot.find((each) => each.quote === quote) ?? spot.find((each) => DOLLARS.includes(each.quote));
-  return pair === undefined ? undefined : midOf(exchange, pair);
-}
-
-/** The same expiry's future, else the index, else a perpetual. */
-function forwardOf(exchange: Exchange, { base, expiryMs }: Listing): number | undefined {
-  const of = (kind: Listing['kind'], wanted: (listing: Listing) => boolean): number | undefined => {
-    const found = exchange.listings.find((each) => each.kind === kind && each.base === base && wanted(each));
-    return found === undefined ? undefined : midOf(exchange, found);
-  };
-  return (
-    of('future', (each) => each.expiryMs === expiryMs) ??
-    of('spot', ({ quote }) => DOLLARS.includes(quote)) ??
-    of('perpetual', () => true)
+/** The same expiry's future, settled alike where there is one, else the index, else a perpetual. */
+function forwardOf(exchange: Exchange, option: Listing): number | undefined {
+  const { base, settle, expiryMs } = option;
+  const futures = exchange.listings.filter(
+    (each) => each.kind === 'future' && each.base === base && each.expiryMs === expiryMs,
   );
-}
-
-function midOf(exchange: Exchange, listing: Listing): number | undefined {
-  const { bids, asks } = exchange.engine(listing);
-  const [bid, ask] = [priceIn(listing, bids), priceIn(listing, asks)];
-  return bid === undefined || ask === undefined
-    ? undefined
-    : Number(((bid + ask) / 2).toFixed(listing.priceDecimals + 1));
+  const future = futures.find((each) => each.settle === settle) ?? futures[0];
+  const perpetual = exchange.listings.find((each) => each.perpetual && each.base === base);
+  const midOf = (listing: Listing | undefined): number | undefined =>
+    listing === undefined ? undefined : exchange.mid(listing);
+  return midOf(future) ?? exchange.indexOf(option) ?? midOf(perpetual);
 }
 
 const priceIn = ({ priceDecimals }: Listing, half: BookHalf): number | undefined => {

@@ -4,9 +4,11 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
+import { ZodError } from 'zod';
 import { BadInput } from '#shared/assert.ts';
 import type { Clock } from '#shared/clock/clock.ts';
-import { faultSpec } from './faults.ts';
+import type { FaultSpec } from './faults.ts';
+import type { PlantSpec, ReferenceSpec, UnplantSpec } from './planting.ts';
 import type { Simulator } from './simulator.ts';
 import type { Client, HttpReply } from './venues/venue-dialect.ts';
 
@@ -18,7 +20,10 @@ const PING_MS = 20_000;
 
 export type RunningServer = { readonly port: number; readonly close: () => Promise<void> };
 
-/** Serves the simulator on a loopback port (0: any free one). Also takes orders for faults: POST /_control/faults. */
+/**
+ * Serves the simulator on a loopback port (0: any free one). Also takes orders for itself, each a JSON object by POST: a fault to /_control/faults, books
+ * to /_control/plant, a reference to /_control/references, what to give back to /_control/unplant.
+ */
 export function serveSimulator(options: {
   readonly simulator: Simulator;
   readonly clock: Clock;
@@ -68,8 +73,8 @@ async function answer(
     Object.entries(request.headers).map(([name, value]) => [name, Array.isArray(value) ? value[0] : value]),
   );
   const reply =
-    path === '/_control/faults' && method === 'POST'
-      ? orderFault(simulator, body)
+    path.startsWith(CONTROL) && method === 'POST'
+      ? control(simulator, path.slice(CONTROL.length), body)
       : simulator.request({ method, path, headers, body });
   const send = (): void => {
     if (!response.destroyed) response.writeHead(reply.status, { ...reply.headers }).end(reply.body);
@@ -78,27 +83,46 @@ async function answer(
   else if (reply.delayMs !== Infinity) clock.after(reply.delayMs, send);
 }
 
-function orderFault(simulator: Simulator, body: string): HttpReply {
-  const plain = { 'content-type': 'application/json' };
-  let value: unknown;
+const CONTROL = '/_control/';
+
+/** What each control does with the parsed body: its answer, and false when there is no room for more. */
+const CONTROLS: Readonly<Record<string, (simulator: Simulator, value: unknown) => Readonly<Record<string, boolean>>>> =
+  {
+    faults: (simulator, value) => ({ ordered: simulator.fault(value as FaultSpec) }),
+    plant: (simulator, value) => {
+      simulator.plant(value as PlantSpec);
+      return { planted: true };
+    },
+    references: (simulator, value) => {
+      simulator.plantReference(value as ReferenceSpec);
+      return { planted: true };
+    },
+    unplant: (simulator, value) => {
+      simulator.unplant(value as UnplantSpec);
+      return { unplanted: true };
+    },
+  };
+
+/** The simulator checks what it is given; what is wrong with it comes back by name. */
+function control(simulator: Simulator, name: string, body: string): HttpReply {
+  const reply = (status: number, value: unknown): HttpReply => ({
+    status,
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(value),
+    delayMs: 0,
+  });
+  const does = CONTROLS[name];
+  if (does === undefined) return reply(404, { error: `no control ${name}` });
   try {
-    value = JSON.parse(body);
+    const said = does(simulator, JSON.parse(body));
+    return reply(said['ordered'] === false ? 429 : 200, said);
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    return { status: 400, headers: plain, body: '{"error":"not JSON"}', delayMs: 0 };
+    if (error instanceof SyntaxError) return reply(400, { error: 'not JSON' });
+    if (error instanceof BadInput) return reply(400, { error: error.message });
+    if (!(error instanceof ZodError)) throw error;
+    const [issue] = error.issues;
+    return reply(400, { error: `${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}` });
   }
-  const parsed = faultSpec.safeParse(value);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    return {
-      status: 400,
-      headers: plain,
-      body: JSON.stringify({ error: `${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}` }),
-      delayMs: 0,
-    };
-  }
-  const ordered = simulator.fault(parsed.data);
-  return { status: ordered ? 200 : 429, headers: plain, body: JSON.stringify({ ordered }), delayMs: 0 };
 }
 
 /** The whole body, or why there is none: longer than anybody needs, or the client went away. */

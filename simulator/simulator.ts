@@ -9,6 +9,9 @@ import { FaultBoard, faultSpec } from './faults.ts';
 import { listingsFrom } from './listings.ts';
 import type { ModelSettings } from './market-model.ts';
 import { MarketModel } from './market-model.ts';
+import type { PlantSpec, ReferenceSpec, UnplantSpec } from './planting.ts';
+import { listingNamed, plantedFrom, plantedReference, plantSpec, referenceSpec, unplantSpec } from './planting.ts';
+import { Settlements } from './settlements.ts';
 import { simulatedVenues } from './simulated-venues.ts';
 import type {
   Client,
@@ -43,6 +46,16 @@ export type Simulator = {
   readonly stop: () => void;
   /** Orders a fault; false when too many are pending. @throws ZodError on a spec that is none. */
   readonly fault: (spec: FaultSpec) => boolean;
+  /**
+   * Puts exactly these levels into these books, all before the first frame of it leaves; the market leaves them alone until they are unplanted or the
+   * duration is over. Accounts' orders stay, and trade with levels that they meet. @throws BadInput on what cannot stand in a book, ZodError on a
+   * spec that is none.
+   */
+  readonly plant: (spec: PlantSpec) => void;
+  /** Says of a listing what is given beside its book, until it is unplanted. @throws BadInput on an unknown listing, ZodError. */
+  readonly plantReference: (spec: ReferenceSpec) => void;
+  /** Gives books and references back to the market: the named listings', or all and with them the quiet. @throws BadInput, ZodError */
+  readonly unplant: (spec?: UnplantSpec) => void;
   /** The books and the money themselves, for whoever checks what the venues said. */
   readonly exchange: (venue: string) => Exchange;
 };
@@ -62,11 +75,13 @@ export function createSimulator(options: {
   const faults = new FaultBoard(clock);
   const accounts = config.accounts ?? [DEFAULT_ACCOUNT];
   const venues = (config.venues ?? [...simulatedVenues.keys()]).map(simulatedVenue);
+  const fair = new Map<string, number>();
   const exchanges = venues.map(({ venue, listings }) => {
     const chosen = listingsFrom(listings, { symbols: config.symbols, extra: config.extra_symbols ?? 0 });
-    return new Exchange({ venue, listings: chosen, accounts, clock, faults });
+    return new Exchange({ venue, listings: chosen, accounts, clock, faults, fair });
   });
-  const model = new MarketModel({ clock, random: options.random.fork('market'), settings: config, exchanges });
+  const model = new MarketModel({ clock, random: options.random.fork('market'), settings: config, exchanges, fair });
+  const settlements = exchanges.map((exchange) => new Settlements(exchange));
   const dialects = new Map(
     exchanges.map((exchange) => {
       const batchMs = config.batch_ms ?? VENUE_BATCH_MS;
@@ -79,6 +94,7 @@ export function createSimulator(options: {
   const step = (): void => {
     timer = clock.after(STEP_MS, step);
     model.step();
+    for (const settlement of settlements) settlement.step();
     for (const { dialect } of dialects.values()) dialect.step();
   };
 
@@ -111,10 +127,41 @@ export function createSimulator(options: {
       if (fault.kind === 'disconnect') sockets.disconnect(fault.venue, fault.market);
       return fault.kind === 'disconnect' && fault.duration_ms === undefined ? true : faults.order(fault);
     },
+    ...planting(exchanges, model),
     exchange: (venue) => {
       const there = dialects.get(venue);
       if (there === undefined) throw new RangeError(`venue ${venue} is not simulated`);
       return there.exchange;
+    },
+  };
+}
+
+function planting(
+  exchanges: readonly Exchange[],
+  model: MarketModel,
+): Pick<Simulator, 'plant' | 'plantReference' | 'unplant'> {
+  return {
+    plant: (spec) => {
+      const { books, holding } = plantedFrom(plantSpec.parse(spec), exchanges);
+      model.hold(
+        books.map(({ listing }) => listing),
+        holding,
+      );
+      for (const { exchange, listing, bids, asks } of books) exchange.plant(listing, bids, asks);
+      for (const { exchange, listing } of books) exchange.publish(listing);
+    },
+    plantReference: (spec) => {
+      const { venue, symbol, ...reference } = referenceSpec.parse(spec);
+      const { exchange, listing } = listingNamed(exchanges, venue, symbol);
+      exchange.plantReference(listing, plantedReference(reference));
+    },
+    unplant: (spec) => {
+      const named = unplantSpec.parse(spec ?? {}).listings;
+      const freed = named?.map(({ venue, symbol }) => listingNamed(exchanges, venue, symbol));
+      if (freed === undefined)
+        for (const exchange of exchanges) exchange.listings.forEach((each) => exchange.uproot(each));
+      else for (const { exchange, listing } of freed) exchange.uproot(listing);
+      model.release(freed?.map(({ listing }) => listing));
     },
   };
 }

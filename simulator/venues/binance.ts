@@ -178,6 +178,7 @@ export const simulated: SimulatedVenue = {
         priceDecimals: 0,
         lotDecimals: 2,
         fees: ['0.0003', '0.0003'],
+        deliveryFee: '0.00015',
         wallet: 'options',
       }),
     ),
@@ -542,7 +543,7 @@ class Binance implements VenueDialect {
   #marketOperations(): Readonly<Record<string, Operation>> {
     const open = (weight: number, run: Operation['run']): Operation => ({ security: 'none', weight, run });
     const listed = ({ market }: Call): readonly Listing[] =>
-      this.#exchange.listings.filter((listing) => listing.market === market);
+      this.#exchange.traded().filter((listing) => listing.market === market);
     const tickers = (call: Call, show: (ticker: Record<string, unknown>) => unknown): unknown => {
       const symbol = call.fields.get('symbol');
       const feed = (listing: Listing): unknown => show(this.#feeds[listing.index]!.ticker());
@@ -1613,6 +1614,8 @@ function refusalOf(reason: Refusal, futures: boolean): readonly [code: number, t
       return [-1015, 'Too many new orders; current limit is 2000 orders.'];
     case 'reduce-only':
       return [-2022, 'ReduceOnly Order is rejected.'];
+    case 'expired':
+      return futures ? [-4140, 'Invalid symbol status for opening position.'] : [-1013, 'Market is closed.'];
     case 'told-to':
       return [-2010, 'This action is disabled on this account.'];
   }

@@ -906,6 +906,7 @@ function refusalOf(reason: Refusal, listing: Listing, amount: string): BitfinexE
     'no-liquidity': [10001, 'Invalid order: market is closed'],
     'too-many-orders': [11010, 'ratelimit: error'],
     'reduce-only': [10001, 'Invalid order: reduce-only order would not reduce a position'],
+    expired: [10001, 'Invalid order: symbol is not available'],
     'told-to': [10001, 'Invalid order: trading is disabled for this pair'],
   };
   return new BitfinexError(...said[reason], reason === 'too-many-orders' ? 429 : 500);

@@ -93,6 +93,7 @@ const REFUSALS: Readonly<Record<Refusal, readonly [code: string, msg: string]>> 
   'no-liquidity': ['41117', 'price out of the limit'],
   'too-many-orders': ['429', 'Too Many Requests'],
   'reduce-only': ['40017', 'Parameter verification failed'],
+  expired: ['40309', 'The symbol has been removed'],
   'told-to': ['40014', 'Incorrect permissions'],
 };
 

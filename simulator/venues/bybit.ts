@@ -433,7 +433,8 @@ class Bybit implements VenueDialect {
       case 'GET /v5/market/instruments-info': {
         const category = fields.get('category') ?? '';
         const base = category === 'option' ? (fields.get('baseCoin') ?? 'BTC') : fields.get('baseCoin');
-        const list = this.#exchange.listings
+        const list = this.#exchange
+          .traded()
           .filter(({ market }) => market === category && fields.get('status') !== 'PreLaunch')
           .filter((listing) => base === undefined || listing.base === base)
           .filter(({ venueSymbol }) => venueSymbol === (fields.get('symbol') ?? venueSymbol));
@@ -1059,6 +1060,10 @@ const REFUSALS: Readonly<Record<Refusal, readonly [spot: Said, contract: Said]>>
   'reduce-only': [
     [110017, 'orderQty will be truncated to zero.'],
     [110017, 'orderQty will be truncated to zero.'],
+  ],
+  expired: [
+    [170157, 'The trading pair is not available for api trading.'],
+    [10027, 'Transactions are banned.'],
   ],
   'told-to': [
     [170201, 'Your account has been restricted for trades.'],

@@ -1,14 +1,14 @@
 import { BadInput } from '#shared/assert.ts';
 import type { Side } from '#shared/domain/route.ts';
-import type { Account } from '../accounts.ts';
+import type { Account, Delivery } from '../accounts.ts';
 import { entryPrice, signedSize } from '../accounts.ts';
 import type { FlatLevels } from '../depth-view.ts';
 import { flatLevels } from '../depth-view.ts';
-import type { Exchange, Order, OrderChange, Print, Refusal, Trade } from '../exchange.ts';
+import type { Exchange, Order, OrderChange, Payment, Print, Refusal, Settlement, Trade } from '../exchange.ts';
 import { averageOf, limitOf } from '../exchange.ts';
 import { integerFrom } from '../grid-text.ts';
-import type { Listing } from '../listings.ts';
-import { derivativeListing, lotOf, priceOf, qtyOf, tickOf } from '../listings.ts';
+import type { Listing, ListingSpec } from '../listings.ts';
+import { derivativeListing, isCoinSettled, lotOf, payoffOf, priceOf, qtyOf, sizeOf, tickOf } from '../listings.ts';
 import { optionReferenceOf, referenceOf } from '../reference.ts';
 import type {
   Client,
@@ -47,6 +47,12 @@ type Socket = {
   askedMs: number;
   readonly send: (value: unknown) => void;
 };
+type Delivered = {
+  readonly account: Account;
+  readonly listing: Listing;
+  readonly delivery: Delivery;
+  readonly timeMs: number;
+};
 /** A request, wherever it came from. */
 type Call = { readonly fields: Fields; readonly channels: readonly string[]; readonly socket: Socket | undefined };
 type PublicOperation = (call: Call) => unknown;
@@ -61,6 +67,8 @@ const CHANNELS_MAX = 500;
 const DEPTH = 1_000;
 const COUNT = 10;
 const COUNT_MAX = 1_000;
+/** Deliveries remembered; the oldest are forgotten. */
+const DELIVERIES_MAX = 10_000;
 const FIRST_CHANGE = 33_190_041_000;
 const SCOPE = 'connection mainaccount account:read trade:read_write wallet:none';
 
@@ -69,7 +77,7 @@ const derivative = (
   symbol: string,
   venueSymbol: string,
   [priceDecimals, lotDecimals]: readonly [price: number, lot: number],
-) =>
+): ListingSpec =>
   derivativeListing({
     venue: 'deribit',
     market,
@@ -79,7 +87,53 @@ const derivative = (
     priceDecimals,
     lotDecimals,
     fees: market === 'options' ? ['0.0003', '0.0003'] : ['0.00015', '0.00035'],
+    deliveryFee: market === 'options' ? '0.00015' : '0.00025',
   });
+
+/** Day of expiry in the unified symbol and in the venue's. */
+type Expiry = readonly [day: string, name: string];
+const EXPIRIES: readonly Expiry[] = [
+  ['261225', '25DEC26'],
+  ['270326', '26MAR27'],
+  ['270625', '25JUN27'],
+];
+
+/** Dated futures and options that settle in their coin. */
+const coinListings = (
+  coin: string,
+  strikes: readonly string[],
+  futureGrid: readonly [price: number, lot: number],
+  optionGrid: readonly [price: number, lot: number],
+): readonly ListingSpec[] =>
+  EXPIRIES.flatMap(([day, name]) => [
+    derivative('futures', `${coin}/USD:${coin}-${day}`, `${coin}-${name}`, futureGrid),
+    ...strikes.flatMap((strike) =>
+      ['C', 'P'].map((right) =>
+        derivative(
+          'options',
+          `${coin}/USD:${coin}-${day}-${strike}-${right}`,
+          `${coin}-${name}-${strike}-${right}`,
+          optionGrid,
+        ),
+      ),
+    ),
+  ]);
+
+/** The same settled in USDC. */
+const dollarListings = (coin: string, strikes: readonly string[]): readonly ListingSpec[] =>
+  EXPIRIES.slice(0, 2).flatMap(([day, name]) => [
+    derivative('futures', `${coin}/USDC:USDC-${day}`, `${coin}_USDC-${name}`, [1, 4]),
+    ...strikes.flatMap((strike) =>
+      ['C', 'P'].map((right) =>
+        derivative(
+          'options',
+          `${coin}/USDC:USDC-${day}-${strike}-${right}`,
+          `${coin}_USDC-${name}-${strike}-${right}`,
+          [0, 2],
+        ),
+      ),
+    ),
+  ]);
 
 /**
  * Deribit: JSON-RPC 2.0 over one socket, or by GET and POST below `/api/v2`. Inverse contracts trade in lots of ten dollars.
@@ -92,11 +146,9 @@ export const simulated: SimulatedVenue = {
     derivative('swap', 'BTC/USD:BTC', 'BTC-PERPETUAL', [1, -1]),
     derivative('swap', 'BTC/USDC:USDC', 'BTC_USDC-PERPETUAL', [1, 4]),
     derivative('swap', 'ETH/USD:ETH', 'ETH-PERPETUAL', [2, 0]),
-    derivative('futures', 'BTC/USD:BTC-261225', 'BTC-25DEC26', [1, -1]),
-    derivative('options', 'BTC/USD:BTC-261225-90000-C', 'BTC-25DEC26-90000-C', [4, 1]),
-    derivative('options', 'BTC/USD:BTC-261225-90000-P', 'BTC-25DEC26-90000-P', [4, 1]),
-    derivative('options', 'BTC/USD:BTC-261225-96000-C', 'BTC-25DEC26-96000-C', [4, 1]),
-    derivative('options', 'BTC/USD:BTC-261225-96000-P', 'BTC-25DEC26-96000-P', [4, 1]),
+    ...coinListings('BTC', ['70000', '80000', '90000', '96000', '100000', '110000', '120000'], [1, -1], [4, 1]),
+    ...coinListings('ETH', ['2400', '2800', '3000', '3200', '3600', '4000'], [2, 0], [4, 0]),
+    ...dollarListings('BTC', ['80000', '90000', '100000']),
   ],
   dialect: (options) => new Deribit(options),
 };
@@ -127,6 +179,8 @@ class Deribit implements VenueDialect {
   /** Labels are the clients' own: nobody keeps them unique. */
   readonly #labels = new WeakMap<Order, string>();
   #label = '';
+  /** Newest last. */
+  readonly #deliveries: Delivered[] = [];
 
   constructor(options: DialectOptions) {
     this.#options = options;
@@ -144,6 +198,8 @@ class Deribit implements VenueDialect {
         if (!this.#isStale(listing)) this.#feeds[listing.index]!.trade(print);
       },
       ordered: (order, change) => this.#ordered(order, change),
+      paid: (account, listing, payment) => this.#paid(account, listing, payment),
+      closed: (listing) => this.#closedListing(listing),
     };
   }
 
@@ -354,14 +410,29 @@ class Deribit implements VenueDialect {
         })),
       'public/get_instruments': ({ fields }) => {
         const [currency, kind] = [fields.get('currency') ?? 'any', fields.get('kind')];
+        const isTraded = fields.get('expired') !== 'true';
         return this.#exchange.listings
+          .filter((listing) => this.#exchange.isTraded(listing) === isTraded)
           .filter(({ settle }) => currency === 'any' || settle === currency)
           .filter((listing) => kind === undefined || kindOf(listing) === kind)
-          .map(instrumentOf);
+          .map((listing) => instrumentOf(listing, isTraded));
+      },
+      'public/get_instrument': ({ fields }) => {
+        const listing = this.#listing(fields);
+        return instrumentOf(listing, this.#exchange.isTraded(listing));
       },
       'public/get_order_book': ({ fields }) =>
         this.#feeds[this.#listing(fields).index]!.snapshot(Number(fields.get('depth') ?? 5)),
       'public/ticker': ({ fields }) => this.#feeds[this.#listing(fields).index]!.described(),
+      'public/get_delivery_prices': ({ fields }) => this.#deliveryPrices(fields),
+      'public/get_last_settlements_by_instrument': ({ fields }) => {
+        const listing = this.#listing(fields);
+        const settlement = this.#exchange.settlementOf(listing);
+        return {
+          settlements: settlement === undefined ? [] : [describeSettlement(listing, settlement)],
+          continuation: 'none',
+        };
+      },
     };
   }
 
@@ -376,6 +447,8 @@ class Deribit implements VenueDialect {
           .positions()
           .filter(({ listing }) => isWithin(listing, fields))
           .map(({ listing }) => this.#position(account, listing)),
+      'private/get_settlement_history_by_instrument': ({ fields }, account) => this.#settled(account, fields),
+      'private/get_settlement_history_by_currency': ({ fields }, account) => this.#settled(account, fields),
       'private/enable_cancel_on_disconnect': ({ fields, socket }) => {
         if (socket === undefined) throw new DeribitError(10030, 'must_be_websocket_request');
         socket.cancels = fields.get('scope') === 'account' ? 'account' : 'connection';
@@ -542,6 +615,7 @@ class Deribit implements VenueDialect {
   }
 
   #joins(channel: string, socket: Socket): (() => () => void) | undefined {
+    if (/^instrument\.state\.\w+\.\w+$/.test(channel)) return () => () => undefined;
     if (channel.startsWith('user.')) return socket.account === undefined ? undefined : () => () => undefined;
     const [, name = '', instrument = ''] = /^(book|trades|ticker)\.(.+)\.(?:100ms|raw)$/.exec(channel) ?? [];
     const feed = this.#feeds.find(({ listing }) => listing.venueSymbol === instrument);
@@ -579,6 +653,62 @@ class Deribit implements VenueDialect {
         }
       }
     }
+  }
+
+  /** Money that came or went by itself: the balance, and the position as it is now. */
+  #paid(account: Account, listing: Listing, payment: Payment): void {
+    if (payment.kind === 'delivery') {
+      const timeMs = this.#exchange.nowMs();
+      this.#deliveries.push({ account, listing, delivery: payment.delivery, timeMs });
+      if (this.#deliveries.length > DELIVERIES_MAX) this.#deliveries.shift();
+    }
+    for (const socket of this.#private.of(account)) {
+      for (const channel of socket.channels.keys()) {
+        const [user, name = '', ...scope] = channel.split('.');
+        if (user !== 'user') continue;
+        if (name === 'portfolio') {
+          if (scope[0] === listing.settle.toLowerCase() || scope[0] === 'any')
+            tellOf(socket, channel, summaryOf(account, listing.settle));
+        } else if (name === 'changes' && isOfChannel(listing, scope)) {
+          const positions = [this.#position(account, listing)];
+          tellOf(socket, channel, { instrument_name: listing.venueSymbol, trades: [], orders: [], positions });
+        }
+      }
+    }
+  }
+
+  #closedListing(listing: Listing): void {
+    const said = { timestamp: this.#exchange.nowMs(), state: 'closed', instrument_name: listing.venueSymbol };
+    for (const socket of this.#sockets)
+      for (const channel of socket.channels.keys()) {
+        const [topic, , ...scope] = channel.split('.');
+        if (topic === 'instrument' && isOfChannel(listing, [...scope, 'raw'])) tellOf(socket, channel, said);
+      }
+  }
+
+  /** Of an index, a day each, newest first. */
+  #deliveryPrices(fields: Fields): unknown {
+    const days = new Map<string, number>();
+    for (const listing of this.#exchange.listings) {
+      const settlement = this.#exchange.settlementOf(listing);
+      if (settlement === undefined || indexNameOf(listing) !== fields.get('index_name')) continue;
+      days.set(new Date(settlement.timeMs).toISOString().slice(0, 10), settlement.price.toNumber());
+    }
+    const data = [...days].sort(([a], [b]) => b.localeCompare(a));
+    const offset = Number(fields.get('offset') ?? 0);
+    return {
+      data: data.slice(offset, offset + countOf(fields)).map(([date, delivery_price]) => ({ date, delivery_price })),
+      records_total: data.length,
+    };
+  }
+
+  #settled(account: Account, fields: Fields): unknown {
+    const settlements = this.#deliveries
+      .filter((each) => each.account === account && isWithin(each.listing, fields))
+      .toReversed()
+      .slice(0, countOf(fields))
+      .map(describeDelivered);
+    return { settlements, continuation: 'none' };
   }
 
   #describe(order: Order): Record<string, unknown> {
@@ -695,13 +825,15 @@ class Feed {
   described(): Readonly<Record<string, unknown>> {
     const { bids, asks } = this.#exchange.engine(this.listing);
     const [bid, ask] = [bids.best(), asks.best()];
+    const settlement = this.#exchange.settlementOf(this.listing);
     const reference = referenceOf(this.#exchange, this.listing);
     const option = optionReferenceOf(this.#exchange, this.listing);
     const percent = (value: number): number => (Number.isNaN(value) ? 0 : Number((value * 100).toFixed(2)));
     return {
       timestamp: this.#exchange.nowMs(),
       instrument_name: this.listing.venueSymbol,
-      state: 'open',
+      state: settlement === undefined ? 'open' : 'closed',
+      ...(settlement === undefined ? {} : { delivery_price: settlement.price.toNumber() }),
       stats: { volume: null, price_change: null, low: null, high: null },
       best_bid_price: this.#price(bid?.price ?? 0),
       best_bid_amount: this.#amount(bid?.qty ?? 0),
@@ -709,7 +841,7 @@ class Feed {
       best_ask_amount: this.#amount(ask?.qty ?? 0),
       last_price: this.#price(bid?.price ?? 0),
       mark_price: reference?.mark ?? 0,
-      index_price: option?.forward ?? reference?.index ?? 0,
+      index_price: reference?.index ?? this.#exchange.indexOf(this.listing) ?? 0,
       ...(this.listing.perpetual
         ? { current_funding: reference?.fundingRate ?? 0, funding_8h: reference?.fundingRate ?? 0 }
         : {}),
@@ -718,7 +850,7 @@ class Feed {
         : {
             underlying_price: option.forward,
             underlying_index: this.listing.venueSymbol.split('-', 2).join('-'),
-            interest_rate: 0,
+            interest_rate: option.interestRate,
             bid_iv: percent(option.bidVolatility),
             ask_iv: percent(option.askVolatility),
             mark_iv: percent(option.markVolatility),
@@ -826,17 +958,40 @@ const summaryOf = (account: Account, currency: string): Record<string, unknown> 
   };
 };
 
-const instrumentOf = (listing: Listing): Record<string, unknown> => ({
+/** `btc_usd`, `btc_usdc`: what a listing settles at. */
+const indexNameOf = (listing: Listing): string =>
+  `${listing.base}_${isCoinSettled(listing) ? 'USD' : listing.settle}`.toLowerCase();
+
+const describeSettlement = (listing: Listing, { price, timeMs }: Settlement): Record<string, unknown> => ({
+  type: 'delivery',
+  timestamp: timeMs,
+  instrument_name: listing.venueSymbol,
+  index_price: price.toNumber(),
+  mark_price:
+    listing.kind === 'option' ? payoffOf(listing, price, 1).div(sizeOf(listing, 1)).toNumber() : price.toNumber(),
+});
+
+function describeDelivered({ listing, delivery, timeMs }: Delivered): Record<string, unknown> {
+  const { price, lots, profit, amount, fee } = delivery;
+  return {
+    ...describeSettlement(listing, { price, timeMs }),
+    position: qtyOf(listing, lots).toNumber(),
+    profit_loss: profit.toNumber(),
+    session_profit_loss: amount.minus(fee).toNumber(),
+  };
+}
+
+const instrumentOf = (listing: Listing, isTraded: boolean): Record<string, unknown> => ({
   instrument_name: listing.venueSymbol,
   kind: kindOf(listing),
-  is_active: true,
-  state: 'open',
+  is_active: isTraded,
+  state: isTraded ? 'open' : 'closed',
   base_currency: listing.base,
   quote_currency: listing.quote,
-  counter_currency: listing.kind === 'option' || listing.inverse ? 'USD' : listing.quote,
+  counter_currency: isCoinSettled(listing) ? 'USD' : listing.quote,
   settlement_currency: listing.settle,
   settlement_period: listing.perpetual ? 'perpetual' : 'month',
-  instrument_type: listing.settle === listing.base ? 'reversed' : 'linear',
+  instrument_type: isCoinSettled(listing) ? 'reversed' : 'linear',
   tick_size: tickOf(listing).toNumber(),
   tick_size_steps: [],
   min_trade_amount: qtyOf(listing, listing.minLots).toNumber(),
@@ -919,5 +1074,6 @@ const REFUSALS: Readonly<Record<Refusal, DeribitError>> = {
   'no-liquidity': new DeribitError(10012, 'book_closed'),
   'too-many-orders': new DeribitError(10015, 'max_open_orders'),
   'reduce-only': new DeribitError(11030, 'other_reject invalid_reduce_only_order'),
+  expired: new DeribitError(10020, 'invalid_or_unsupported_instrument'),
   'told-to': new DeribitError(10019, 'locked_by_admin'),
 };

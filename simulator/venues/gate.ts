@@ -122,6 +122,7 @@ const REFUSALS: Readonly<Record<Refusal, readonly [spot: string, futures: string
   'no-liquidity': ['QUANTITY_NOT_ENOUGH', 'CONTRACT_NO_COUNTER', 'No orders on the other side'],
   'too-many-orders': ['TOO_MANY_ORDERS', 'TOO_MANY_ORDERS', 'Too many open orders'],
   'reduce-only': ['INVALID_PARAM_VALUE', 'INCREASE_POSITION', 'The order would increase the position'],
+  expired: ['INVALID_CURRENCY_PAIR', 'CONTRACT_IN_DELISTING', 'The contract has ended'],
   'told-to': ['TRADE_RESTRICTED', 'TRADE_RESTRICTED', 'Trading is restricted'],
 };
 

@@ -138,6 +138,7 @@ const REFUSALS: Readonly<Record<Refusal, readonly [spot: string, swap: string, w
   'no-liquidity': ['order-invalid-price', '1039', 'invalid price'],
   'too-many-orders': ['rate-too-many-requests', '1032', 'exceeded rate limit'],
   'reduce-only': ['base-operation-forbidden', '1492', 'Reduce only quantity exceeds the position'],
+  expired: ['symbol-not-support', '1059', 'The contract is in settlement or delivery'],
   'told-to': ['base-symbol-trade-disabled', '1058', 'Trading is disabled for this symbol'],
 };
 

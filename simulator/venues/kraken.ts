@@ -1194,5 +1194,6 @@ const REFUSALS: Readonly<Record<Refusal, string>> = {
   'no-liquidity': 'EService:Market in limit_only mode',
   'too-many-orders': 'EOrder:Orders limit exceeded',
   'reduce-only': 'EOrder:Reduce only:No position exists',
+  expired: 'EService:Market in cancel_only mode',
   'told-to': 'EAccount:Invalid permissions',
 };

@@ -370,11 +370,15 @@ class KrakenFutures implements VenueDialect {
     if (product !== undefined) return { ...statusOf(this.#listing(product)) };
     switch (name) {
       case 'instruments':
-        return { instruments: this.#exchange.listings.map(instrumentOf) };
+        return { instruments: this.#exchange.traded().map(instrumentOf) };
       case 'instruments/status':
-        return { instrumentStatus: this.#exchange.listings.map(statusOf) };
+        return { instrumentStatus: this.#exchange.traded().map(statusOf) };
       case 'tickers':
-        return { tickers: this.#feeds.map((feed) => feed.restTicker()) };
+        return {
+          tickers: this.#feeds
+            .filter(({ listing }) => this.#exchange.isTraded(listing))
+            .map((feed) => feed.restTicker()),
+        };
       case 'orderbook': {
         const listing = this.#listing(fields.get('symbol'));
         const rows = (half: BookHalf): readonly unknown[] => pairsOf(listing, flatLevels(half, Infinity));
@@ -781,6 +785,7 @@ const REFUSALS: Readonly<Record<Refusal, string>> = {
   'no-liquidity': 'iocWouldNotExecute',
   'too-many-orders': 'tooManySmallOrders',
   'reduce-only': 'wouldNotReducePosition',
+  expired: 'marketInactive',
   'told-to': 'marketSuspended',
 };
 

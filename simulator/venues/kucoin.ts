@@ -136,6 +136,7 @@ const REFUSALS: Readonly<Record<Refusal, readonly [code: string, words: string]>
   'no-liquidity': ['300000', 'request invalid'],
   'too-many-orders': ['126011', 'There are too many orders'],
   'reduce-only': ['300009', 'No open positions to close.'],
+  expired: ['400200', 'Forbidden to place an order'],
   'told-to': ['400200', 'Forbidden to place an order'],
 };
 

@@ -125,6 +125,7 @@ const REFUSALS: Readonly<Record<Refusal, readonly [spot: number, futures: number
   'no-liquidity': [30025, 2007, 'no exist opponent order'],
   'too-many-orders': [30029, 2036, 'Cannot exceed the maximum order limit'],
   'reduce-only': [26, 2009, 'Position is not exists or closed.'],
+  expired: [30016, 1002, 'contract not activated'],
   'told-to': [30016, 1002, 'trading disabled'],
 };
 

@@ -88,6 +88,8 @@ const derivative = (
     venue: 'okx',
     lotDecimals: 0,
     fees: rules.market === 'options' ? ['0.0002', '0.0003'] : ['0.0002', '0.0005'],
+    // The delivery price of a future is the average of an hour, an option's that of half one.
+    settlesOverMs: rules.market === 'futures' ? 3_600_000 : 1_800_000,
     postOnly: 'ended',
     ...rules,
   });
@@ -486,7 +488,7 @@ class Okx implements VenueDialect {
   #publicOperations(): Readonly<Record<string, Operation>> {
     const open = (run: Operation['run']): Operation => ({ signed: false, run });
     const ofType = (fields: Fields): readonly Listing[] =>
-      this.#exchange.listings.filter((listing) => {
+      this.#exchange.traded().filter((listing) => {
         const family = fields.get('instFamily') ?? fields.get('uly');
         return fields.get('instType') === typeOf(listing) && (family === undefined || family === familyOf(listing));
       });
@@ -1130,5 +1132,6 @@ const REFUSALS: Readonly<Record<Refusal, readonly [sCode: string, sMsg: string]>
     '51169',
     "Order failed because you don't have any positions in this direction for this contract to reduce or close.",
   ],
+  expired: ['51027', 'Contract expired.'],
   'told-to': ['51155', "You can't trade this pair or borrow this crypto due to local laws and regulations."],
 };

@@ -48,7 +48,7 @@ describe('simulator', () => {
 
   it('opens gaps wider than the fees now and then, and almost never without dislocations', () => {
     const share = (perMinute: number): number => {
-      const { simulator, forward } = virtualRun(13, { dislocations_per_minute: perMinute });
+      const { simulator, forward } = virtualRun(13, { venues: ['binance', 'okx'], dislocations_per_minute: perMinute });
       let wide = 0;
       const samples = 1_200;
       for (let at = 0; at < samples; at += 1) {
