@@ -1,9 +1,18 @@
+import { Decimal } from 'decimal.js';
 import { BadInput, assert } from '#shared/assert.ts';
-import type { InstrumentIndex, RouteId, TimeNs } from '#shared/domain/ids.ts';
+import type { References } from '#shared/domain/capital.ts';
+import type { Asset, TimeNs } from '#shared/domain/ids.ts';
+import type { Instrument } from '#shared/domain/instrument.ts';
 import { QUOTE } from '#shared/domain/market-event.ts';
-import type { Route } from '#shared/domain/route.ts';
+import type { CompileOptions, SumRoute } from '#shared/domain/route.ts';
+import type { CarryMarket, CarrySettings } from '#shared/quant/carry.ts';
+import { carryOf, notionalPerUnit } from '#shared/quant/carry.ts';
+import { cashPerUnit, legFeeOf } from '#shared/quant/leg-value.ts';
 import { Evaluator } from '../detect/evaluator.ts';
-import { asset } from '../venues/venue.ts';
+import { basis } from '../detect/routes/basis.ts';
+import { calendar } from '../detect/routes/calendar.ts';
+import { funding } from '../detect/routes/funding.ts';
+import { asset, idOf } from '../venues/venue.ts';
 import { mergeFrameFiles } from './merge.ts';
 import type { ReportOptions } from './book-report.ts';
 import { instrumentsOf } from './registry.ts';
@@ -25,7 +34,7 @@ export type PairReport = {
   /** By threshold. */
   readonly episodes: readonly number[];
   readonly ms: readonly number[];
-  /** With fees given: what entering and leaving both legs costs, and how many episodes lie above that. */
+  /** With fees given: what entering and leaving both legs costs, and how many episodes pay after that by the definition of the engine. */
   readonly round_trip_fees_bps?: number;
   readonly profitable_episodes?: number;
 };
@@ -36,12 +45,20 @@ export const THRESHOLDS_BPS = [0, 1, 2, 3, 4, 5, 6, 8, 10] as const;
 const DEFINITION = `Merge bookTicker frames by receive time t (ties: spot, usdm, cm, then file order); stop after the last usdm frame.
 After each frame once all three are known: gross_bps = (bid_sell - ask_buy) / ask_buy * 1e4 for the six ordered pairs.
 An episode is a maximal run of evaluations strictly above the threshold.`;
-const MARKETS = ['spot', 'usdm', 'cm'] as const;
 const USDM = 1;
+/** What the files hold, in their order: a coin on the spot market, its perpetual in USDT, and the one that settles in the coin and is sized in US dollars. */
+const FORMS = [
+  { name: 'spot', symbol: '/USDT', kind: 'spot', quote: 'USDT', inverse: false },
+  { name: 'usdm', symbol: '/USDT:USDT', kind: 'perpetual', quote: 'USDT', inverse: false },
+  { name: 'cm', symbol: '/USD', kind: 'perpetual', quote: 'USD', inverse: true },
+] as const;
+/** Dollars a contract. @see https://dapi.binance.com/dapi/v1/exchangeInfo `contractSize` */
+const COINM_CONTRACT = { BTC: 100, others: 10 } as const;
 
 /**
- * Merges three recordings, spot, USD-M and COIN-M, and measures the gross edge of all six ordered pairs after each best quote.
- * @throws BadInput on files that cannot be replayed or hold more than one instrument.
+ * Merges three recordings, spot, USD-M and COIN-M, and measures the edge of all six ordered pairs after each best quote: the routes that the families
+ * `basis`, `funding` and `calendar` make of them where a dollar counts as a USDT.
+ * @throws BadInput on files that cannot be replayed, hold more than one instrument or are not of one coin.
  */
 export async function reportBasis(
   files: readonly [spot: string, usdm: string, coinm: string],
@@ -53,11 +70,11 @@ export async function reportBasis(
     sources.push(await sourceOf(file, { ...options, onProgress: (share) => onProgress?.((index + share) / 6) }));
   }
   let quotes = 0;
-  const replay = new Replay(sources, ({ kind }) => {
+  const replay = new Replay(describe(sources, options.fees), ({ kind }) => {
     if (kind === QUOTE) quotes += 1;
   });
   const meters = metersOf(replay, options.fees);
-  const known = (): boolean => MARKETS.every((_market, index) => replay.store.quotes.bid[index]! > 0);
+  const known = (): boolean => FORMS.every((_form, index) => replay.store.quotes.bid[index]! > 0);
   for await (const { source, line } of mergeFrameFiles(files, (share) => onProgress?.(0.5 + share / 2))) {
     const before = quotes;
     replay.play(source, line);
@@ -79,117 +96,211 @@ async function sourceOf(file: string, options: ReportOptions): Promise<ReplaySou
   throw new BadInput(`${file}: the basis takes files of one instrument, this one has ${instruments.length}`);
 }
 
-function metersOf({ store, instruments }: Replay, fees: TakerFees | undefined): readonly PairMeter[] {
-  const pairs = MARKETS.flatMap((buy, bought) =>
-    MARKETS.flatMap((sell, sold) => (bought === sold ? [] : [{ name: `buy_${buy}_sell_${sell}`, bought, sold }])),
-  );
-  const routes = pairs.map(({ name, bought, sold }) =>
-    basisRoute(name, bought as InstrumentIndex, sold as InstrumentIndex),
-  );
-  const evaluator = new Evaluator(instruments, routes, { tops: store.quotes, minEdge: 0 });
-  const feeBpsOf = (market: number): number => (market === 0 ? (fees?.spotBps ?? 0) : (fees?.perpBps ?? 0));
-  return pairs.map(({ name, bought, sold }, route) => {
-    // A perpetual never settles against what hedges it: what was entered must be left, and both are paid for.
-    const roundTripBps = fees === undefined ? undefined : 2 * (feeBpsOf(bought) + feeBpsOf(sold));
-    return new PairMeter(name, () => evaluator.grossEdge(route) * 1e4, roundTripBps);
-  });
+/** Recordings name symbols alone; which of three forms of a coin each file holds is said by its place. */
+function describe(sources: readonly ReplaySource[], fees: TakerFees | undefined): readonly ReplaySource[] {
+  const coins = new Set(sources.map(({ instruments: [only] }) => coinOf(only!)));
+  const [coin] = coins;
+  if (coins.size > 1 || coin === undefined) {
+    throw new BadInput(`the basis takes files of one coin, these have ${[...coins].join(', ')}`);
+  }
+  return sources.map(({ survey, instruments: [only] }, at) => ({
+    survey,
+    instruments: [describedAs(FORMS[at]!, only!, coin, fees)],
+  }));
 }
 
-const basisRoute = (id: string, bought: InstrumentIndex, sold: InstrumentIndex): Route => ({
-  id: id as RouteId,
-  family: 'basis',
-  evaluator: 'sum',
-  legs: [
-    { instrument: bought, side: 'buy', ratio: 1 },
-    { instrument: sold, side: 'sell', ratio: 1 },
-  ],
-  start: asset('USDT'),
-  terms: {
-    certainty: 'converging',
-    notional: { leg: 0 },
-    payoffs: [],
-    closings: [],
-    deliveries: [],
-    endsMs: undefined,
-  },
-});
+/** `BTCUSDT` and `BTCUSD_PERP` are of BTC. */
+const coinOf = ({ venueSymbol }: Instrument): string => venueSymbol.replace(/[-_/]?USD.*$/, '');
+
+function describedAs(
+  { symbol, kind, quote, inverse }: (typeof FORMS)[number],
+  known: Instrument,
+  coin: string,
+  fees: TakerFees | undefined,
+): Instrument {
+  const unified = `${coin}${symbol}${inverse ? `:${coin}` : ''}`;
+  const bps = kind === 'spot' ? fees?.spotBps : fees?.perpBps;
+  const taker = new Decimal(bps ?? 0).div(1e4);
+  const contract = coin === 'BTC' ? COINM_CONTRACT.BTC : COINM_CONTRACT.others;
+  return {
+    ...known,
+    id: idOf(known.venue, unified),
+    symbol: unified,
+    kind,
+    base: asset(coin),
+    quote: asset(quote),
+    settle: asset(inverse ? coin : quote),
+    inverse,
+    contractSize: new Decimal(inverse ? contract : 1),
+    fees: { maker: taker, taker, currency: kind === 'spot' ? 'received' : 'settle' },
+  };
+}
+
+const COMPILE: CompileOptions = {
+  maxLegs: 2,
+  crossVenue: true,
+  maxRoutes: 6,
+  startAssets: ['USDT' as Asset],
+  stableAssets: [],
+  equalAssets: new Map([['USD' as Asset, 'USDT' as Asset]]),
+  nowMs: 0,
+  minTenorMs: 0,
+};
+
+function metersOf({ store, instruments }: Replay, fees: TakerFees | undefined): readonly PairMeter[] {
+  const routes = [basis, funding, calendar].flatMap((family) => family.compile(instruments, COMPILE)) as SumRoute[];
+  const evaluator = new Evaluator(instruments, routes, { tops: store.quotes, minEdge: 0 });
+  const market: CarryMarket = { instruments, tops: store.quotes, references: unfunded(instruments.length), nowMs: 0 };
+  const feeBpsOf = (form: number): number => (form === 0 ? (fees?.spotBps ?? 0) : (fees?.perpBps ?? 0));
+  const meters = routes.map((route, at) => {
+    const [bought, sold] = route.legs.map(({ instrument }) => instrument as number) as [number, number];
+    const gross = new EpisodeMeter(() => evaluator.grossEdge(at) * 1e4, THRESHOLDS_BPS);
+    // A perpetual never settles against what hedges it: what was entered must be left, and both are paid for.
+    const costs = fees && {
+      net: new EpisodeMeter(() => netEdge(route, market), [0]),
+      roundTripBps: 2 * (feeBpsOf(bought) + feeBpsOf(sold)),
+    };
+    return { place: bought * FORMS.length + sold, meter: new PairMeter([bought, sold], gross, costs) };
+  });
+  return meters.sort((one, other) => one.place - other.place).map(({ meter }) => meter);
+}
+
+/** Best quotes of three perpetual markets say nothing of funding: none is counted on. */
+function unfunded(count: number): References {
+  const column = (value: number): Float64Array => new Float64Array(count).fill(value);
+  return {
+    markPrice: column(NaN),
+    indexPrice: column(NaN),
+    underlyingPrice: column(NaN),
+    fundingRate: column(0),
+    nextFundingTimeMs: column(Infinity),
+    fundingIntervalMs: column(1),
+    markVolatility: column(NaN),
+  };
+}
+
+/** Entered and left at once: fees both ways, and nothing for time or slippage. */
+const FEES_ALONE: CarrySettings = {
+  horizonMs: 0,
+  fundingPersistence: 0,
+  capitalRate: 0,
+  marginFraction: 0,
+  closingSlippage: 0,
+  borrowRateOf: () => 0,
+};
+
+function netEdge(route: SumRoute, market: CarryMarket): number {
+  const { instruments, tops } = market;
+  let net = carryOf(route, market, FEES_ALONE).net;
+  for (const leg of route.legs) {
+    const price = (leg.side === 'buy' ? tops.ask : tops.bid)[leg.instrument]!;
+    net += leg.ratio * cashPerUnit(leg, legFeeOf(instruments[leg.instrument]!), price, price);
+  }
+  return net / notionalPerUnit(route, tops);
+}
+
+type Costs = { readonly net: EpisodeMeter; readonly roundTripBps: number };
+
+/** What is measured of one ordered pair. */
+class PairMeter {
+  readonly name: string;
+  readonly #gross: EpisodeMeter;
+  readonly #costs: Costs | undefined;
+
+  constructor([bought, sold]: readonly [number, number], gross: EpisodeMeter, costs: Costs | undefined) {
+    this.name = `buy_${FORMS[bought]!.name}_sell_${FORMS[sold]!.name}`;
+    this.#gross = gross;
+    this.#costs = costs;
+  }
+
+  measure(nowNs: TimeNs): void {
+    this.#gross.measure(nowNs);
+    this.#costs?.net.measure(nowNs);
+  }
+
+  /** What was measured until now is reported even if nothing is kept again. */
+  keep(): void {
+    this.#gross.keep();
+    this.#costs?.net.keep();
+  }
+
+  report(): PairReport {
+    const { evaluations, min, max, episodes, totalNs } = this.#gross.kept;
+    return {
+      evaluations,
+      min_bps: evaluations === 0 ? null : rounded(min, 4),
+      max_bps: evaluations === 0 ? null : rounded(max, 4),
+      episodes,
+      ms: totalNs.map((ns) => rounded(ns / 1e6, 3)),
+      ...(this.#costs && {
+        round_trip_fees_bps: this.#costs.roundTripBps,
+        profitable_episodes: this.#costs.net.kept.episodes[0]!,
+      }),
+    };
+  }
+}
 
 type Counts = {
   readonly evaluations: number;
-  readonly minBps: number;
-  readonly maxBps: number;
+  readonly min: number;
+  readonly max: number;
   /** By threshold. */
   readonly episodes: readonly number[];
   /** Integer nanoseconds: milliseconds are exact to the third decimal. */
   readonly totalNs: readonly number[];
 };
 
-/** Counts one pair's episodes: maximal runs of evaluations strictly above each threshold. */
-class PairMeter {
-  readonly name: string;
-  readonly #edgeBps: () => number;
+/** Counts the episodes of an edge: maximal runs of evaluations strictly above each threshold. */
+class EpisodeMeter {
+  readonly #edge: () => number;
   readonly #thresholds: readonly number[];
-  readonly #roundTripBps: number | undefined;
   readonly #above: boolean[];
   readonly #episodes: number[];
   readonly #totalNs: number[];
   #evaluations = 0;
-  #minBps = Infinity;
-  #maxBps = -Infinity;
+  #min = Infinity;
+  #max = -Infinity;
   #lastNs = 0;
   #kept: Counts;
 
-  constructor(name: string, edgeBps: () => number, roundTripBps: number | undefined) {
-    this.name = name;
-    this.#edgeBps = edgeBps;
-    this.#roundTripBps = roundTripBps;
-    this.#thresholds = roundTripBps === undefined ? THRESHOLDS_BPS : [...THRESHOLDS_BPS, roundTripBps];
-    this.#above = this.#thresholds.map(() => false);
-    this.#episodes = this.#thresholds.map(() => 0);
-    this.#totalNs = this.#thresholds.map(() => 0);
+  constructor(edge: () => number, thresholds: readonly number[]) {
+    this.#edge = edge;
+    this.#thresholds = thresholds;
+    this.#above = thresholds.map(() => false);
+    this.#episodes = thresholds.map(() => 0);
+    this.#totalNs = thresholds.map(() => 0);
     this.#kept = this.#counts();
   }
 
+  /** The counts when `keep` was last called. */
+  get kept(): Counts {
+    return this.#kept;
+  }
+
   measure(nowNs: TimeNs): void {
-    const bps = this.#edgeBps();
-    assert(!Number.isNaN(bps), 'an edge is measured once every market is known');
+    const edge = this.#edge();
+    assert(!Number.isNaN(edge), 'an edge is measured once every market is known');
     for (const [at, threshold] of this.#thresholds.entries()) {
       if (this.#above[at] === true) this.#totalNs[at]! += nowNs - this.#lastNs;
-      const above = bps > threshold;
+      const above = edge > threshold;
       if (above && this.#above[at] === false) this.#episodes[at]! += 1;
       this.#above[at] = above;
     }
     this.#evaluations += 1;
-    this.#minBps = Math.min(this.#minBps, bps);
-    this.#maxBps = Math.max(this.#maxBps, bps);
+    this.#min = Math.min(this.#min, edge);
+    this.#max = Math.max(this.#max, edge);
     this.#lastNs = nowNs;
   }
 
-  /** What was measured until now is reported even if nothing is kept again. */
   keep(): void {
     this.#kept = this.#counts();
-  }
-
-  report(): PairReport {
-    const { evaluations, minBps, maxBps, episodes, totalNs } = this.#kept;
-    const standard = THRESHOLDS_BPS.length;
-    return {
-      evaluations,
-      min_bps: evaluations === 0 ? null : rounded(minBps, 4),
-      max_bps: evaluations === 0 ? null : rounded(maxBps, 4),
-      episodes: episodes.slice(0, standard),
-      ms: totalNs.slice(0, standard).map((ns) => rounded(ns / 1e6, 3)),
-      ...(this.#roundTripBps === undefined
-        ? {}
-        : { round_trip_fees_bps: this.#roundTripBps, profitable_episodes: episodes[standard]! }),
-    };
   }
 
   #counts(): Counts {
     return {
       evaluations: this.#evaluations,
-      minBps: this.#minBps,
-      maxBps: this.#maxBps,
+      min: this.#min,
+      max: this.#max,
       episodes: [...this.#episodes],
       totalNs: [...this.#totalNs],
     };
