@@ -58,6 +58,36 @@ describe('simulator behind sockets', () => {
     }
   });
 
+  it('takes books and references over HTTP, gives them back, and says what is wrong with others', async () => {
+    const control = async (name: string, value: unknown): Promise<readonly [number, unknown]> => {
+      const body = JSON.stringify(value);
+      const answer = await fetch(`http://127.0.0.1:${server.port}/_control/${name}`, { method: 'POST', body });
+      return [answer.status, await answer.json()];
+    };
+    const book = { venue: 'kraken', symbol: 'LTC/BTC', bids: [['0.001', '3']], asks: [['0.002', '4']] };
+    const asks = (): number => {
+      const exchange = simulator.exchange('kraken');
+      return exchange.engine(exchange.listings.find(({ symbol }) => symbol === 'LTC/BTC')!).asks.levels.length;
+    };
+    expect(await control('plant', { books: [book] })).toEqual([200, { planted: true }]);
+    expect(asks()).toBe(1);
+    expect(await control('references', { venue: 'okx', symbol: 'BTC/USDT:USDT', funding_rate: 0.001 })).toEqual([
+      200,
+      { planted: true },
+    ]);
+    expect(await control('unplant', {})).toEqual([200, { unplanted: true }]);
+    expect(asks()).toBeGreaterThan(20);
+    expect(await control('plant', { books: [{ ...book, symbol: 'XYZ' }] })).toEqual([
+      400,
+      { error: 'kraken does not list XYZ' },
+    ]);
+    expect(await control('plant', { books: [{ ...book, bids: [[1, 2]] }] })).toEqual([
+      400,
+      { error: expect.stringContaining('books.0.bids.0.0') as unknown },
+    ]);
+    expect((await control('weather', {}))[0]).toBe(404);
+  });
+
   it('takes faults over HTTP and says what is wrong with others', async () => {
     expect((await fault('{"venue":"okx","kind":"server-error"}')).status).toBe(200);
     expect((await fetch(`http://127.0.0.1:${server.port}/okx/api/v5/public/time`)).status).toBe(503);

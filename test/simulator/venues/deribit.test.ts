@@ -243,3 +243,81 @@ describe('orders on the simulated Deribit', () => {
     expect(eventsOf(stranger).map(({ kind }) => kind)).toEqual(['answer', 'over']);
   });
 });
+
+describe('expiry on the simulated Deribit', () => {
+  const EXPIRY_MS = Date.UTC(2026, 11, 25, 8);
+  const NAME = 'BTC-25DEC26-90000-C';
+
+  it('empties the book, pays, and lists the instrument as closed', () => {
+    const { simulator, clock, forward } = start();
+    const option = listed(simulator, 'options', NAME);
+    const context = contextAt(ORIGIN_MS);
+    const socket = opened(simulator, [...ours.login(context, ''), ...ours.subscribe([option], context, '')]);
+    socket.send({
+      jsonrpc: '2.0',
+      id: 9,
+      method: 'public/subscribe',
+      params: { channels: ['instrument.state.option.BTC'] },
+    });
+    socket.send(ours.orders!.place(ticketOf(option, { type: 'market', qty: '0.5' }), context, '1', ''));
+    const market = deribit.markets.find(({ id }) => id === 'options')!;
+    const rig = new MarketRig(market, [option]);
+    const books = opened(simulator, market.subscribe([NAME], 1));
+    simulator.plant({ books: [{ venue: 'deribit', symbol: NAME, bids: [['0.1', '1']], asks: [] }], quiet: true });
+    for (const { symbol } of simulator.exchange('deribit').listings)
+      simulator.plantReference({ venue: 'deribit', symbol, index_price: 100_000 });
+    clock.jumpTo((EXPIRY_MS - ORIGIN_MS - 2_000) * 1e6);
+    socket.take();
+    forward(3_000);
+
+    for (const frame of books.take()) rig.take({ frame });
+    expect(levelsOf(rig)).toEqual({ bids: [], asks: [] });
+    const said = socket.take().map((frame) => JSON.parse(frame) as { params?: { channel: string; data: unknown } });
+    const dataOf = (channel: RegExp): unknown[] =>
+      said.flatMap(({ params }) => (params !== undefined && channel.test(params.channel) ? [params.data] : []));
+    expect(dataOf(/^instrument[.]state/)).toContainEqual(
+      expect.objectContaining({ state: 'closed', instrument_name: NAME }),
+    );
+    expect(dataOf(/^user[.]changes/)).toContainEqual(
+      expect.objectContaining({ positions: [expect.objectContaining({ instrument_name: NAME, size: 0 })] }),
+    );
+    expect(dataOf(/^user[.]portfolio/).length).toBeGreaterThan(0);
+
+    const result = (path: string): unknown =>
+      (get(simulator, `/www.deribit.com/api/v2/public/${path}`) as { result: unknown }).result;
+    const named = expect.objectContaining({ instrument_name: NAME }) as unknown;
+    expect(result('get_instruments?currency=BTC&kind=option&expired=false')).not.toContainEqual(named);
+    expect(result('get_instruments?currency=BTC&kind=option&expired=true')).toContainEqual(named);
+    expect(result(`ticker?instrument_name=${NAME}`)).toMatchObject({ state: 'closed', delivery_price: 100_000 });
+    expect(result('get_delivery_prices?index_name=btc_usd')).toEqual({
+      data: [{ date: '2026-12-25', delivery_price: 100_000 }],
+      records_total: 1,
+    });
+    expect(result(`get_last_settlements_by_instrument?instrument_name=${NAME}`)).toMatchObject({
+      settlements: [{ type: 'delivery', index_price: 100_000, mark_price: 0.1 }],
+    });
+    const later = contextAt(EXPIRY_MS + 1_000);
+    expect(answer(simulator, rest.place(ticketOf(option, { price: '0.1', qty: '1' }), later))).toMatchObject({
+      kind: 'refused',
+      code: '10020',
+    });
+  });
+
+  it('says what was planted beside a book', () => {
+    const { simulator, forward } = start();
+    const market = deribit.markets[0]!;
+    const { kinds, subscribe } = market.streams!;
+    const rig = new MarketRig(market, [perpetual(simulator)]);
+    const socket = opened(simulator, subscribe(kinds, ['BTC-PERPETUAL'], 1));
+    simulator.plantReference({
+      venue: 'deribit',
+      symbol: 'BTC/USD:BTC',
+      funding_rate: -0.0042,
+      mark_price: 91_000.5,
+      index_price: 91_111,
+    });
+    forward(200);
+    for (const frame of socket.take()) rig.take({ frame });
+    expect(rig.references.at(-1)).toMatchObject({ fundingRate: -0.0042, markPrice: 91_000.5, indexPrice: 91_111 });
+  });
+});
