@@ -1,19 +1,25 @@
 import { assert } from '#shared/assert.ts';
 import type { Tops } from '#shared/domain/capital.ts';
-import type { InstrumentIndex } from '#shared/domain/ids.ts';
+import type { InstrumentIndex, TimeNs } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Route } from '#shared/domain/route.ts';
+import { BestRoutes } from './best-routes.ts';
 import type { RouteTables } from './route-tables.ts';
 import { routeTables } from './route-tables.ts';
-
-/**
- * Routes handed on from one change at most: the best ones. The rest is counted and seen again with the next change. Sizing walks only a few of
- * them; the others are here so that good routes which may not trade now do not hide those behind them.
- */
-const FOUND_MAX = 256;
+import type { CarrySource } from './sum-screen.ts';
+import { SumScreen } from './sum-screen.ts';
 
 /** The screen lets through what lies this close below its threshold: sizing settles it in decimals. */
 const THRESHOLD_SLACK = 1e-9;
+
+export type EvaluatorOptions = {
+  /** Must cover the instruments. */
+  readonly tops: Tops;
+  /** A fraction: 0.0001 is one basis point. */
+  readonly minEdge: number;
+  /** What sum routes need; without it they have a gross edge and never pay. */
+  readonly carry?: CarrySource;
+};
 
 /**
  * Says which routes that touch a changed instrument pay at best prices after taker fees. Product routes are screened group by group first:
@@ -21,59 +27,77 @@ const THRESHOLD_SLACK = 1e-9;
  * Allocates nothing after construction.
  */
 export class Evaluator {
-  readonly found = new Int32Array(FOUND_MAX);
-  /** Routes that passed while `found` was full. */
-  dropped = 0;
-
+  /** The best first, as many as the last call has said. */
+  readonly found: Int32Array;
+  readonly #found = new BestRoutes();
+  readonly #sums: SumScreen;
   readonly #tops: Tops;
   readonly #tables: RouteTables;
   readonly #routes: readonly Route[];
   readonly #threshold: number;
-  readonly #sumThreshold: number;
-  readonly #carries: Float64Array;
   /** Rate of each slot as of its instrument's last change; NaN while it has no price. */
   readonly #rates: Float64Array;
   /** The best rate among the slots of each edge; 0 while none has a price. */
   readonly #best: Float64Array;
-  readonly #foundEdges = new Float64Array(FOUND_MAX);
-  #count = 0;
 
-  /** `minEdge` is a fraction: 0.0001 is one basis point. `tops` must cover `instruments`. */
   constructor(
     instruments: readonly Instrument[],
     routes: readonly Route[],
-    { tops, minEdge }: { readonly tops: Tops; readonly minEdge: number },
+    { tops, minEdge, carry }: EvaluatorOptions,
   ) {
     assert(tops.bid.length >= instruments.length, 'tops do not cover the registry');
+    this.found = this.#found.routes;
     this.#tops = tops;
     this.#routes = routes;
     this.#tables = routeTables(instruments, routes);
+    this.#sums = new SumScreen(instruments, routes, { tops, minEdge, carry, best: this.#found });
     this.#threshold = 1 + minEdge - THRESHOLD_SLACK;
-    this.#sumThreshold = minEdge - THRESHOLD_SLACK;
-    this.#carries = new Float64Array(routes.length);
     this.#rates = new Float64Array(instruments.length * 2).fill(NaN);
     this.#best = new Float64Array(this.#tables.slotsOfEdge.starts.length - 1);
     for (let at = 0; at < instruments.length; at += 1) this.#reprice(at);
   }
 
+  /** Routes that passed while `found` was full, since the start. */
+  get dropped(): number {
+    return this.#found.dropped;
+  }
+
+  /** Sum routes among the routes: those that `refresh` keeps up. */
+  get sums(): number {
+    return this.#sums.count;
+  }
+
   /** Screens the routes of `changed`: how many passed, best first in `found`. A route with a leg that has no price never passes. */
   screen(changed: InstrumentIndex): number {
-    this.#count = 0;
+    this.#found.clear();
     this.#reprice(changed);
     this.#screenSlot(2 * changed);
     this.#screenSlot(2 * changed + 1);
-    this.#screenSums(changed);
-    return this.#count;
+    this.#sums.screen(changed);
+    return this.#found.count;
   }
 
-  /** Edge at best prices before fees, as a fraction; NaN while a leg has no price. */
+  /**
+   * Reckons the carry of some sum routes anew: how many of them pay now, best first in `found`. What the time until the end of a route brings and
+   * costs changes without a tick; called often enough, each route has its turn.
+   */
+  readonly refresh = (nowNs: TimeNs): number => {
+    this.#found.clear();
+    this.#sums.refresh(nowNs);
+    return this.#found.count;
+  };
+
+  /** The references of an instrument have changed: the next calls of `refresh` begin with its routes. */
+  readonly noteReference = (instrument: InstrumentIndex): void => this.#sums.noteReference(instrument);
+
+  /** Edge at best prices before fees and carry, as a fraction (sure payoffs count); NaN while a leg has no price. */
   grossEdge(route: number): number {
-    return this.#routes[route]!.evaluator === 'product' ? this.#grossProduct(route) - 1 : this.#sumEdge(route, false);
+    return this.#routes[route]!.evaluator === 'product' ? this.#grossProduct(route) - 1 : this.#sums.grossEdge(route);
   }
 
-  /** Edge at best prices after taker fees, as a fraction; NaN while a leg has no price. */
+  /** Edge at best prices after taker fees and carry as last refreshed, as a fraction; NaN while a price or the carry is unknown. */
   netEdge(route: number): number {
-    return this.#routes[route]!.evaluator === 'product' ? this.#product(route) - 1 : this.#sumEdge(route, true);
+    return this.#routes[route]!.evaluator === 'product' ? this.#product(route) - 1 : this.#sums.netEdge(route);
   }
 
   #reprice(instrument: number): void {
@@ -182,7 +206,7 @@ export class Evaluator {
       const route = items[at]!;
       if (!this.#passes(route, slot)) continue;
       const product = this.#product(route);
-      if (product > this.#threshold) this.#add(route, product - 1);
+      if (product > this.#threshold) this.#found.add(route, product - 1);
     }
   }
 
@@ -210,47 +234,5 @@ export class Evaluator {
       product *= (slot & 1) === 0 ? 1 / this.#tops.ask[slot >> 1]! : this.#tops.bid[slot >> 1]!;
     }
     return product;
-  }
-
-  #screenSums(instrument: number): void {
-    const { starts, items } = this.#tables.sumsOfInstrument;
-    const end = starts[instrument + 1]!;
-    for (let at = starts[instrument]!; at < end; at += 1) {
-      const edge = this.#sumEdge(items[at]!, true);
-      if (edge > this.#sumThreshold) this.#add(items[at]!, edge);
-    }
-  }
-
-  /** (Σ received − Σ paid + carry) / Σ paid over the legs, each at its ratio. */
-  #sumEdge(route: number, afterFees: boolean): number {
-    const { legs, ratios, factors } = this.#tables;
-    const end = legs.starts[route + 1]!;
-    let paid = 0;
-    let received = 0;
-    for (let at = legs.starts[route]!; at < end; at += 1) {
-      const slot = legs.items[at]!;
-      const weight = afterFees ? ratios[at]! * factors[slot]! : ratios[at]!;
-      if ((slot & 1) === 0) paid += weight * this.#tops.ask[slot >> 1]!;
-      else received += weight * this.#tops.bid[slot >> 1]!;
-    }
-    return (received - paid + this.#carries[route]!) / paid;
-  }
-
-  /** Keeps `found` in descending order of edge, equal edges in the order of the routes; the worst falls off when it is full. */
-  #add(route: number, edge: number): void {
-    const edges = this.#foundEdges;
-    let at = this.#count;
-    if (at === FOUND_MAX) {
-      this.dropped += 1;
-      if (edge <= edges[FOUND_MAX - 1]!) return;
-      at -= 1;
-    } else this.#count += 1;
-    while (at > 0 && (edges[at - 1]! < edge || (edges[at - 1]! === edge && this.found[at - 1]! > route))) {
-      edges[at] = edges[at - 1]!;
-      this.found[at] = this.found[at - 1]!;
-      at -= 1;
-    }
-    edges[at] = edge;
-    this.found[at] = route;
   }
 }

@@ -2,20 +2,17 @@ import { assert } from '#shared/assert.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Route, RouteLeg } from '#shared/domain/route.ts';
 import { takerFeeOf } from '#shared/quant/taker-fee.ts';
-
-/** Rows of different length in one array: row r is `items[starts[r]] … items[starts[r + 1] − 1]`. */
-export type Rows = { readonly starts: Int32Array; readonly items: Int32Array };
+import type { Entry, Rows } from './rows.ts';
+import { invert, rowsFrom } from './rows.ts';
 
 /**
- * The routes as typed arrays. A *slot* is one way through an instrument (2 × instrument, + 1 for a sell). An *edge* is a conversion of one
+ * Product routes as typed arrays. A *slot* is one way through an instrument (2 × instrument, + 1 for a sell). An *edge* is a conversion of one
  * asset into another, whatever the venue: several slots serve it. A *group* holds the product routes that pass the same edges in the
  * same order and differ only in venues: with the best rate of every edge, one product bounds them all.
  */
 export type RouteTables = {
-  /** Slot of every leg, route by route. */
+  /** Slot of every leg, route by route (also of sum routes, which are screened elsewhere). */
   readonly legs: Rows;
-  /** Ratio of every leg, beside `legs.items`. */
-  readonly ratios: Float64Array;
   /** A buy costs ask × factor a unit delivered, a sell brings bid × factor: taker fees included. By slot. */
   readonly factors: Float64Array;
   /** The edge a slot serves; −1 when no product route uses the slot. */
@@ -31,8 +28,6 @@ export type RouteTables = {
   readonly fourfoldsOfEdge: Rows;
   /** [group] … */
   readonly longerOfEdge: Rows;
-  /** Sum routes of each instrument. */
-  readonly sumsOfInstrument: Rows;
 };
 
 export function routeTables(instruments: readonly Instrument[], routes: readonly Route[]): RouteTables {
@@ -53,7 +48,6 @@ export function routeTables(instruments: readonly Instrument[], routes: readonly
   const groupList = [...groups.values()];
   return {
     legs: rowsFrom(routes.map(({ legs }) => legs.map(slotOf))),
-    ratios: Float64Array.from(routes.flatMap(({ legs }) => legs.map(({ ratio }) => ratio))),
     factors: factorsOf(instruments),
     edgeOfSlot,
     slotsOfEdge: invert(edges.size, [...edgeOfSlot.entries()], ([slot, edge]) => (edge < 0 ? [] : [[edge, [slot]]])),
@@ -63,15 +57,10 @@ export function routeTables(instruments: readonly Instrument[], routes: readonly
       edges.size,
       groupList.map((group) => group.edges),
     ),
-    sumsOfInstrument: invert(instruments.length, [...routes.entries()], ([index, { evaluator, legs }]) =>
-      evaluator === 'sum' ? [...new Set(legs.map(({ instrument }) => instrument))].map((row) => [row, [index]]) : [],
-    ),
   };
 }
 
-export const slotOf = ({ instrument, side }: RouteLeg): number => 2 * instrument + (side === 'sell' ? 1 : 0);
-
-type Entry = readonly [row: number, items: readonly number[]];
+const slotOf = ({ instrument, side }: RouteLeg): number => 2 * instrument + (side === 'sell' ? 1 : 0);
 
 function groupsOfEdges(
   count: number,
@@ -114,21 +103,4 @@ function numberOf(numbers: Map<string, number>, key: string): number {
   if (known !== undefined) return known;
   numbers.set(key, numbers.size);
   return numbers.size - 1;
-}
-
-/** Rows of what each source says belongs to them, in the order of the sources. */
-function invert<Source>(
-  count: number,
-  sources: readonly Source[],
-  entriesOf: (source: Source) => readonly Entry[],
-): Rows {
-  const rows: number[][] = Array.from({ length: count }, () => []);
-  for (const [row, items] of sources.flatMap((source) => entriesOf(source))) rows[row]!.push(...items);
-  return rowsFrom(rows);
-}
-
-function rowsFrom(rows: readonly (readonly number[])[]): Rows {
-  const starts = new Int32Array(rows.length + 1);
-  for (const [at, row] of rows.entries()) starts[at + 1] = starts[at]! + row.length;
-  return { starts, items: Int32Array.from(rows.flat()) };
 }

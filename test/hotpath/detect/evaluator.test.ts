@@ -1,9 +1,7 @@
-import { Decimal } from 'decimal.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '#shared/config/load.ts';
-import type { InstrumentIndex, RouteId } from '#shared/domain/ids.ts';
-import type { Route } from '#shared/domain/route.ts';
+import type { InstrumentIndex } from '#shared/domain/ids.ts';
 import { compileRoutes } from '#hotpath/detect/compile.ts';
 import { Evaluator } from '#hotpath/detect/evaluator.ts';
 import { Books, spot } from '#test/support/market.ts';
@@ -39,18 +37,6 @@ describe('compilation', () => {
 });
 
 describe('product routes', () => {
-  it('finds the known triangle: 30000 × 0.3 / 2000 = 4.5', () => {
-    const known = [spot('a:BTC/USDT'), spot('a:ETH/BTC'), spot('a:ETH/USDT')];
-    const compiled = compileRoutes(known, engine, 0);
-    const books = new Books(3);
-    const evaluator = new Evaluator(known, compiled.routes, { tops: books.tops, minEdge: 0 });
-    for (const [index, price] of [30_000, 0.3, 2_000].entries()) evaluator.screen(books.flat(index, price));
-    expect(evaluator.screen(at(2))).toBe(1);
-    const best = evaluator.found[0]!;
-    expect(1 + evaluator.netEdge(best)).toBeCloseTo(4.5, 12);
-    expect(compiled.routes[best]!.id).toBe('cycle:a:ETH/USDT>a:ETH/BTC>a:BTC/USDT');
-  });
-
   it('equals naive evaluation of every route on random tops', () => {
     const moves = fc.array(
       fc.record({
@@ -119,63 +105,6 @@ describe('product routes', () => {
     expect(evaluator.dropped).toBe(299 - count);
     expect(1 + evaluator.netEdge(evaluator.found[0]!)).toBe(100 + 298);
     expect(1 + evaluator.netEdge(evaluator.found[count - 1]!)).toBeGreaterThan(100 + 298 - count - 1);
-  });
-});
-
-describe('sum routes', () => {
-  const basis = (buy: number, sell: number): Route => ({
-    id: `basis:${buy}>${sell}` as RouteId,
-    family: 'basis',
-    evaluator: 'sum',
-    legs: [
-      { instrument: at(buy), side: 'buy', ratio: 1 },
-      { instrument: at(sell), side: 'sell', ratio: 1 },
-    ],
-    start: instruments[0]!.quote,
-    terms: {
-      certainty: 'converging',
-      notional: { leg: 0 },
-      payoffs: [],
-      closings: [],
-      deliveries: [],
-      endsMs: undefined,
-    },
-  });
-
-  it('is (bid − ask) / ask to the bit when nothing is charged', () => {
-    const pair = [spot('a:BTC/USDT'), spot('a:BTC/USDT', { kind: 'perpetual' })];
-    fc.assert(
-      fc.property(
-        fc.double({ min: 1, max: 1e5, noNaN: true }),
-        fc.double({ min: 1, max: 1e5, noNaN: true }),
-        (ask, bid) => {
-          const books = new Books(2);
-          const evaluator = new Evaluator(pair, [basis(0, 1)], { tops: books.tops, minEdge: 0 });
-          books.flat(0, ask);
-          books.flat(1, bid);
-          expect(evaluator.grossEdge(0)).toBe((bid - ask) / ask);
-          expect(evaluator.netEdge(0)).toBe((bid - ask) / ask);
-        },
-      ),
-    );
-  });
-
-  it('adds fees, and is screened from either leg', () => {
-    const pair = [
-      spot('a:BTC/USDT', { fee: '0.001', feeCurrency: 'quote' }),
-      spot('a:BTC/USDT', { fee: '0.0005', feeCurrency: 'quote', kind: 'perpetual' }),
-    ];
-    const books = new Books(2);
-    const evaluator = new Evaluator(pair, [basis(0, 1)], { tops: books.tops, minEdge: 0.0009 });
-    books.flat(0, 100);
-    books.flat(1, 100.3);
-    const paid = new Decimal(100).times('1.001');
-    const edge = new Decimal('100.3').times('0.9995').minus(paid).div(paid).toNumber();
-    expect(evaluator.netEdge(0)).toBeCloseTo(edge, 14);
-    expect(evaluator.screen(at(0))).toBe(1);
-    expect(evaluator.screen(at(1))).toBe(1);
-    books.flat(1, 99.9);
-    expect(evaluator.screen(at(1))).toBe(0);
   });
 });
 
