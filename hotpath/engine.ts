@@ -3,20 +3,25 @@ import type { Histogram } from 'hdr-histogram-js';
 import { build } from 'hdr-histogram-js';
 import { assert } from '#shared/assert.ts';
 import type { Timer } from '#shared/clock/clock.ts';
-import type { CapitalView, Depths } from '#shared/domain/capital.ts';
+import type { CapitalView, Depths, Pace } from '#shared/domain/capital.ts';
 import type { Asset, InstrumentId, InstrumentIndex, OperationId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
+import type { ApplyOutcome, MarketUpdate } from '#shared/domain/market-event.ts';
+import { APPLIED, BROKEN } from '#shared/domain/market-event.ts';
 import type { Route } from '#shared/domain/route.ts';
 import type { TradingState } from '#shared/domain/trade.ts';
 import type { Command } from '#shared/schema/command.ts';
 import type { Config } from '#shared/schema/config.ts';
 import { BookStore } from './book/book-store.ts';
+import { LevelAges } from './book/level-ages.ts';
 import { ReferenceStore } from './book/reference-store.ts';
+import { Volatility } from './book/volatility.ts';
 import { compileRoutes } from './detect/compile.ts';
 import { Evaluator } from './detect/evaluator.ts';
 import { Executor, PATIENCE } from './execute/executor.ts';
 import { Ledger } from './execute/ledger.ts';
 import { PaperGateway } from './execute/paper-gateway.ts';
+import { RoundTrips } from './execute/round-trips.ts';
 import type { Endpoint } from './feed/endpoint.ts';
 import { endpointsFrom } from './feed/endpoint.ts';
 import { Feed } from './feed/feed.ts';
@@ -85,12 +90,17 @@ export class Engine {
   readonly feed: Feed;
   readonly decisions: Histogram = build({ highestTrackableValue: DECISION_NS_MAX, numberOfSignificantValueDigits: 3 });
   readonly capital: CapitalView;
+  readonly pace: Pace;
   readonly #options: EngineOptions;
   readonly #known: Known;
   readonly #routes: readonly Route[];
   readonly #indices: ReadonlyMap<InstrumentId, InstrumentIndex>;
   readonly #publisher: Publisher;
   readonly #commands = new Set<string>();
+  readonly #volatility: Volatility;
+  readonly #roundTrips: RoundTrips;
+  /** Undefined where no filter asks how long levels have stood. */
+  readonly #levelAges: LevelAges | undefined;
   #trading: { readonly state: TradingState; readonly reason: string };
   #draining = false;
   #sweep: Timer | undefined;
@@ -121,6 +131,12 @@ export class Engine {
     });
     this.capital = { availableOf: this.ledger.availableOf, rateOf };
 
+    this.#volatility = new Volatility(instruments.length, config.engine.fill);
+    // On paper it is known: there and back.
+    this.#roundTrips = new RoundTrips(clock, 2 * config.paper.latency_ms);
+    const { min_level_age_ms: minAgeMs } = config.engine.filters;
+    this.#levelAges = minAgeMs > 0 ? new LevelAges(instruments.length, minAgeMs) : undefined;
+    this.pace = this.#paceOf();
     const gateway = this.#gatewayOf();
     this.executor = this.#executorOf(gateway);
     const gate = this.#gateOf();
@@ -221,7 +237,10 @@ export class Engine {
         return { instrument: instruments[index]!, index };
       },
       idOf: (index) => instruments[index]!.id,
-      onReport: (report) => this.executor.onReport(report),
+      onReport: (report) => {
+        this.#roundTrips.heard(report);
+        this.executor.onReport(report);
+      },
       latencyMs: config.paper.latency_ms,
       latencyJitterMs: config.paper.latency_jitter_ms,
       displayedFraction: config.paper.displayed_fraction,
@@ -238,7 +257,7 @@ export class Engine {
     });
     return new Executor({
       clock,
-      gateway,
+      gateway: this.#roundTrips.through(gateway, (id) => instruments[this.#indexOf(id)]!.venue),
       ledger,
       recorder: this.#publisher,
       // After a restart the journal may name what is no longer listed.
@@ -289,7 +308,7 @@ export class Engine {
     });
     const stages: Stages = {
       feed: { resync: (instrument) => this.feed.resync(instrument) },
-      book: books,
+      book: { apply: (update) => this.#applied(update) },
       detect: evaluator,
       size: sizer,
       risk: gate,
@@ -310,9 +329,28 @@ export class Engine {
     });
   }
 
+  #paceOf(): Pace {
+    const { instruments, books } = this;
+    return {
+      volatilityOf: this.#volatility.of,
+      roundTripMsOf: (instrument) => this.#roundTrips.ofMs(instruments[instrument]!.venue),
+      clockJitterMsOf: (instrument) => books.clockJitterMs(instrument),
+      standingShareOf: this.#levelAges?.standingShareOf ?? ((): number => 1),
+    };
+  }
+
+  /** The book stage, with the levels watched where a filter asks for it. */
+  #applied(update: MarketUpdate): ApplyOutcome {
+    const outcome = this.books.apply(update);
+    if (outcome === APPLIED) this.#levelAges?.observe(update);
+    else if (outcome === BROKEN) this.#levelAges?.forget(update.instrument, update.receivedTimeNs);
+    return outcome;
+  }
+
   #sweepSoon(): void {
     const { clock } = this.#options;
     this.#sweep = clock.after(SWEEP_EVERY_MS, () => {
+      this.#volatility.sample(this.books.tops, clock.now());
       this.opportunities.sweep(clock.now());
       this.#sweepSoon();
     });

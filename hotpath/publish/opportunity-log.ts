@@ -3,9 +3,9 @@ import { Decimal } from 'decimal.js';
 import { assert } from '#shared/assert.ts';
 import type { Clock } from '#shared/clock/clock.ts';
 import type { OpportunityId, TimeNs } from '#shared/domain/ids.ts';
-import type { Opportunity, Plan, RefusalReason, Verdict } from '#shared/domain/trade.ts';
+import type { FillFacts, Opportunity, Plan, RefusalReason, Verdict } from '#shared/domain/trade.ts';
 import { textOf } from '#shared/money/grid.ts';
-import type { EventData } from '#shared/schema/event.ts';
+import type { EventData, LegFill } from '#shared/schema/event.ts';
 import type { Recorder } from '#shared/schema/recorder.ts';
 import type { Sized } from '../pipeline.ts';
 
@@ -179,11 +179,12 @@ export class OpportunityLog {
       route: opportunity.route,
       type: opportunity.family,
       asset: opportunity.asset,
-      legs: opportunity.legs.map(({ instrument, side, price, qty }) => ({
+      legs: opportunity.legs.map(({ instrument, side, price, qty, fill }) => ({
         instrument,
         side,
         price: decimalText(price),
         qty: decimalText(qty),
+        ...(fill === undefined ? {} : { fill: fillTexts(fill) }),
       })),
       notional: decimalText(opportunity.notional),
       gross_edge_bps: decimalText(opportunity.grossEdge * 1e4),
@@ -220,6 +221,14 @@ function decisionText(sized: Sized, { reason }: Decision): string {
   }
   return `${text} ${reason ?? 'approved'}\n`;
 }
+
+const fillTexts = ({ ageMs, roundTripMs, volatility, share, cushion }: FillFacts): LegFill => ({
+  age_ms: decimalText(ageMs),
+  round_trip_ms: decimalText(roundTripMs),
+  volatility: decimalText(volatility),
+  share: decimalText(share),
+  cushion: decimalText(cushion),
+});
 
 /** A found number as decimal text: twelve digits say all that a screen can know. */
 function decimalText(found: number): string {

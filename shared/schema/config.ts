@@ -55,8 +55,6 @@ const fill = z.strictObject({
   cushion: z.number(),
   /** 1 where legs miss independently, less where they miss together. */
   correlation: z.number().positive(),
-  /** Until a venue has answered its first order. */
-  round_trip_ms: z.number().min(0),
   /** A fraction per square root of a second, until an instrument's own is known. */
   default_volatility: z.number().positive(),
   /** What is older than this counts half as much, in the volatility. */

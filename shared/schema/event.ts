@@ -7,6 +7,16 @@ const side = z.enum(['buy', 'sell']);
 
 const leg = z.object({ instrument: z.string(), side, price: decimal, qty: decimal });
 
+/** What the chance that a leg fills was reckoned from: milliseconds, and fractions (docs/calibration.md). */
+const legFill = z.object({
+  age_ms: decimal,
+  round_trip_ms: decimal,
+  volatility: decimal,
+  share: decimal,
+  cushion: decimal,
+});
+export type LegFill = z.infer<typeof legFill>;
+
 /** One check of the decision, for the explanation: what was asked, what was found, whether it held. */
 const check = z.object({ name: z.string(), value: z.string(), limit: z.string().optional(), passed: z.boolean() });
 
@@ -40,7 +50,7 @@ const payloads = {
     route: z.string(),
     type: z.string(),
     asset: z.string(),
-    legs: z.array(leg),
+    legs: z.array(leg.extend({ fill: legFill.optional() })),
     notional: decimal,
     gross_edge_bps: decimal,
     net_edge_bps: decimal,
