@@ -40,7 +40,7 @@ function endpointsOf(venue: Venue, config: Config): readonly Endpoint[] {
   }
   return venue.markets.flatMap((market) => {
     if (settings?.markets !== undefined && !settings.markets.includes(market.id)) return [];
-    const { maker, taker, currency } = market.defaultFees;
+    const { maker, taker } = market.defaultFees;
     return {
       venue,
       market,
@@ -51,9 +51,9 @@ function endpointsOf(venue: Venue, config: Config): readonly Endpoint[] {
       })),
       restUrl: rerouted(market.restUrl, settings?.via),
       fees: {
+        ...market.defaultFees,
         maker: settings?.maker_fee === undefined ? maker : decimalFrom(settings.maker_fee),
         taker: settings?.taker_fee === undefined ? taker : decimalFrom(settings.taker_fee),
-        currency,
       },
     };
   });

@@ -53,6 +53,22 @@ const fees = (maker: string, taker: string, currency: Fees['currency']): Fees =>
   currency,
 });
 
+/**
+ * No endpoint says what the delivery of a quarterly contract costs: it is counted as a taker's trade.
+ * @see https://www.binance.com/en/support/faq/a3401595e1734084959c61491bc0dbe3
+ */
+const FUTURES_FEES: Fees = { ...fees('0.0002', '0.0005', 'settle'), delivery: amountOf('0.0005') };
+
+/**
+ * Of the index, at most a tenth of the premium; the exercise likewise.
+ * @see https://www.binance.com/en/support/faq/5326e5de61c34fed98abe28d2f175a23
+ */
+const OPTION_FEES: Fees = {
+  ...fees('0.0003', '0.0003', 'settle'),
+  premiumShareMax: amountOf('0.1'),
+  delivery: amountOf('0.00015'),
+};
+
 /** What the markets share: the stream protocol, its limits and its server pings. */
 const protocol = {
   subscribe: (symbols, request) => requestsOf('SUBSCRIBE', bookStreams(symbols), request),
@@ -97,7 +113,7 @@ const usdm: Market = {
   id: 'usdm',
   wsUrl: 'wss://fstream.binance.com/public/stream',
   restUrl: 'https://fapi.binance.com',
-  defaultFees: fees('0.0002', '0.0005', 'settle'),
+  defaultFees: FUTURES_FEES,
   limits: { symbolsPerSocket: SYMBOLS_PER_SOCKET, messagesPerSecond: 10 },
   instruments: { paths: ['/fapi/v1/exchangeInfo'], parse: (bodies, taken) => parseInstruments('usdm', bodies, taken) },
   book: { snapshot: snapshotAt('/fapi/v1/depth'), follows: followsByPrevious, depth: Infinity },
@@ -115,7 +131,7 @@ const coinm: Market = {
   id: 'coinm',
   wsUrl: 'wss://dstream.binance.com/stream',
   restUrl: 'https://dapi.binance.com',
-  defaultFees: fees('0.0002', '0.0005', 'settle'),
+  defaultFees: FUTURES_FEES,
   limits: { symbolsPerSocket: SYMBOLS_PER_SOCKET, messagesPerSecond: 10 },
   instruments: { paths: ['/dapi/v1/exchangeInfo'], parse: (bodies, taken) => parseInstruments('coinm', bodies, taken) },
   book: { snapshot: snapshotAt('/dapi/v1/depth'), follows: followsByPrevious, depth: Infinity },
@@ -136,7 +152,7 @@ const options: Market = {
   id: 'options',
   wsUrl: 'wss://fstream.binance.com/public/stream',
   restUrl: 'https://eapi.binance.com',
-  defaultFees: fees('0.0003', '0.0003', 'settle'),
+  defaultFees: OPTION_FEES,
   // 200 streams a socket are allowed.
   limits: { symbolsPerSocket: 100, messagesPerSecond: 10 },
   instruments: { paths: ['/eapi/v1/exchangeInfo'], parse: parseOptions },

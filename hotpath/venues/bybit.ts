@@ -63,6 +63,18 @@ type MarketSettings = {
   readonly instrumentPaths: readonly string[];
 };
 
+const FUTURE_DELIVERY = { delivery: amountOf('0.0005') };
+/**
+ * Where a listing does not say it. An option's fee is of the index, at most 7 % of the premium.
+ * @see https://www.bybit.com/en/help-center/article/Bybit-Option-Fees-Explained
+ * @see https://help.bybit.com/hc/en-us/articles/900003221726-Trading-and-Settlement-Fees-Futures-Contract-
+ */
+const SETTLEMENT_FEES: Readonly<Record<string, Partial<Fees>>> = {
+  linear: FUTURE_DELIVERY,
+  inverse: FUTURE_DELIVERY,
+  option: { premiumShareMax: amountOf('0.07'), delivery: amountOf('0.00015') },
+};
+
 /** One protocol, a socket path each; they differ in their instruments, in their depth and in how much one request may ask for. */
 const market = (id: string, settings: MarketSettings): Market => ({
   id,
@@ -72,6 +84,7 @@ const market = (id: string, settings: MarketSettings): Market => ({
     maker: amountOf(settings.fees[0]),
     taker: amountOf(settings.fees[1]),
     currency: id === 'spot' ? 'received' : 'settle',
+    ...SETTLEMENT_FEES[id],
   },
   instruments: {
     // A page holds at most 1,000, which is more than any list has.
@@ -500,6 +513,7 @@ const listing = z.object({
   quoteCoin: z.string().min(1),
   settleCoin: z.string().optional(),
   deliveryTime: z.string().optional(),
+  deliveryFeeRate: z.string().nullish(),
   priceFilter: z.object({ tickSize: z.string() }),
   lotSizeFilter: z.object({
     basePrecision: z.string().optional(),
@@ -519,6 +533,10 @@ function parseInstruments(id: string, bodies: readonly string[], fees: Fees): re
     ),
   );
 }
+
+/** Empty where nothing is delivered. */
+const feesOf = ({ deliveryFeeRate: rate }: Listing, fees: Fees): Fees =>
+  rate === undefined || rate === null || rate === '' ? fees : { ...fees, delivery: decimalFrom(rate) };
 
 const kindOf = (id: string, { contractType }: Listing): InstrumentKind => {
   if (id === 'spot' || id === 'option') return id;
@@ -568,7 +586,7 @@ function instrumentFrom(id: string, entry: Listing, fees: Fees): readonly Instru
       lot: decimalFrom(step),
       minQty: decimalFrom(minOrderQty ?? step),
       minNotional: decimalFrom(minNotionalValue ?? minOrderAmt ?? '0'),
-      fees,
+      fees: feesOf(entry, fees),
       ...(expiry === undefined ? {} : { expiryMs: expiry.ms }),
       ...strike,
       status: entry.status === 'Trading' ? 'trading' : 'halted',

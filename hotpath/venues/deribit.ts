@@ -68,13 +68,19 @@ const KINDS: Readonly<Record<string, readonly string[]>> = {
   combos: ['future_combo', 'option_combo'],
 };
 
+/** @see https://support.deribit.com/hc/en-us/articles/25944746248989-Fees */
+const SETTLEMENT_FEES: Readonly<Record<string, Partial<Fees>>> = {
+  futures: { delivery: amountOf('0.00025') },
+  options: { premiumShareMax: amountOf('0.125'), delivery: amountOf('0.00015') },
+};
+
 /** One protocol and one address for every market; they differ in their instruments. */
 const market = (id: string, [maker, taker]: readonly [string, string]): Market => ({
   id,
   wsUrl: WS_URL,
   restUrl: REST_URL,
   hosts: ['test.deribit.com'],
-  defaultFees: { maker: amountOf(maker), taker: amountOf(taker), currency: 'settle' },
+  defaultFees: { maker: amountOf(maker), taker: amountOf(taker), currency: 'settle', ...SETTLEMENT_FEES[id] },
   instruments: {
     paths: KINDS[id]!.map((kind) => `/api/v2/public/get_instruments?currency=any&kind=${kind}&expired=false`),
     parse: (bodies, fees) => parseInstruments(id, bodies, fees),
@@ -535,6 +541,12 @@ const listing = z.object({
 type Listing = z.infer<typeof listing>;
 const instrumentsBody = z.object({ result: z.array(listing) });
 
+/** Weekly futures and daily options are delivered free of charge. */
+function feesOf({ kind, settlement_period: period }: Listing, fees: Fees): Fees {
+  const isFree = (kind === 'future' && period === 'week') || (kind === 'option' && period === 'day');
+  return isFree ? { ...fees, delivery: amountOf(0) } : fees;
+}
+
 function parseInstruments(id: string, bodies: readonly string[], fees: Fees): readonly Instrument[] {
   return bodies.flatMap((body) =>
     bodyFrom(instrumentsBody, body, 'deribit get_instruments').result.flatMap((entry) =>
@@ -602,7 +614,7 @@ function instrumentFrom(id: string, entry: Listing, fees: Fees): readonly Instru
       lot: amountOf(entry.min_trade_amount),
       minQty: amountOf(entry.min_trade_amount),
       minNotional: amountOf(0),
-      fees,
+      fees: feesOf(entry, fees),
       ...(expiry === undefined ? {} : { expiryMs: expiry.ms }),
       ...strike,
       status: entry.is_active && entry.state === 'open' ? 'trading' : 'halted',

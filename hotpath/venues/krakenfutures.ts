@@ -50,7 +50,13 @@ const futures: Market = {
   id: 'futures',
   wsUrl: WS_URL,
   restUrl: REST_URL,
-  defaultFees: { maker: amountOf('0.0002'), taker: amountOf('0.0005'), currency: 'settle' },
+  // Settlement costs what a taker pays: https://support.kraken.com/hc/en-us/articles/linear-multi-collateral-fixed-maturity-contract-specifications
+  defaultFees: {
+    maker: amountOf('0.0002'),
+    taker: amountOf('0.0005'),
+    currency: 'settle',
+    delivery: amountOf('0.0005'),
+  },
   instruments: { paths: [`${API}/instruments`], parse: parseInstruments },
   subscribe: (symbols) => requestsOf('subscribe', 'book', symbols),
   unsubscribe: (symbols) => requestsOf('unsubscribe', 'book', symbols),

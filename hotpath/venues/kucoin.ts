@@ -70,7 +70,13 @@ const spotProduct: Product = {
 
 const futuresProduct: Product = {
   restUrl: 'https://api-futures.kucoin.com',
-  defaultFees: { maker: amountOf('0.0002'), taker: amountOf('0.0006'), currency: 'settle' },
+  // Delivery: https://kucoin.zendesk.com/hc/en-us/articles/26692732384409-Coin-Margined-Contract-Delivery-Rules
+  defaultFees: {
+    maker: amountOf('0.0002'),
+    taker: amountOf('0.0006'),
+    currency: 'settle',
+    delivery: amountOf('0.00025'),
+  },
   instruments: { paths: ['/api/v1/contracts/active'], parse: (bodies, fees) => parseFutures('futures', bodies, fees) },
 };
 

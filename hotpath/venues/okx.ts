@@ -59,12 +59,26 @@ const KIND_OF: Readonly<Record<string, InstrumentKind>> = {
 /** Options are listed by the family of their underlying. */
 const OPTION_FAMILIES = ['BTC-USD', 'ETH-USD'] as const;
 
+/**
+ * An option's fee is a fraction of its coins, at most 7 % of the premium; its exercise likewise, but for daily ones, where nothing is charged.
+ * @see https://www.okx.com/help/trading-fee-rules-faq
+ */
+const SETTLEMENT_FEES: Readonly<Record<string, Partial<Fees>>> = {
+  futures: { delivery: amountOf('0.0001') },
+  options: { premiumShareMax: amountOf('0.07'), delivery: amountOf('0.0002') },
+};
+
 /** One protocol and one socket for every market; they differ in their instruments. */
 const market = (id: string, [maker, taker]: readonly [string, string]): Market => ({
   id,
   wsUrl: 'wss://ws.okx.com:8443/ws/v5/public',
   restUrl: REST_URL,
-  defaultFees: { maker: amountOf(maker), taker: amountOf(taker), currency: id === 'spot' ? 'received' : 'settle' },
+  defaultFees: {
+    maker: amountOf(maker),
+    taker: amountOf(taker),
+    currency: id === 'spot' ? 'received' : 'settle',
+    ...SETTLEMENT_FEES[id],
+  },
   instruments: {
     paths:
       id === 'options'
@@ -538,7 +552,7 @@ function instrumentFrom(id: string, entry: Listing, fees: Fees): readonly Instru
       ...(code === undefined ? {} : { venueCode: String(code) }),
       kind,
       base: asset(base),
-      quote: asset(quote),
+      quote: asset(kind === 'option' ? base : quote),
       settle: asset(settle),
       contractSize: value!.times(multiplier!),
       inverse: entry.ctType === 'inverse',

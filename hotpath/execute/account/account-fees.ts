@@ -45,5 +45,5 @@ export function feesFrom(instrument: Instrument, states: readonly FeeState[]): F
     inMarket.find(({ venueSymbol }) => venueSymbol === instrument.venueSymbol) ??
     inMarket.find(({ venueSymbol }) => venueSymbol === undefined);
   if (state === undefined) return instrument.fees;
-  return { maker: state.maker, taker: state.taker, currency: instrument.fees.currency };
+  return { ...instrument.fees, maker: state.maker, taker: state.taker };
 }
