@@ -32,6 +32,10 @@ export const at = {
     sk: `${venue}#${asset}`,
   }),
   position: (engine: string, id: string): Key => ({ pk: `${engine}#POSITION`, sk: id }),
+  holding: (engine: string, id: string): Key => ({ pk: `${engine}#HOLDING`, sk: id }),
+  /** What befell a holding, or what no holding has, by the sequence of the event. */
+  settlement: (engine: string, seq: number): Key => ({ pk: `${engine}#SETTLEMENT`, sk: seqKey(seq) }),
+  funding: (engine: string, seq: number): Key => ({ pk: `${engine}#FUNDING`, sk: seqKey(seq) }),
   candle: (instrument: string, interval: string, startMs: number): Key => ({
     pk: `CANDLE#${interval}#${instrument}`,
     sk: seqKey(startMs),
@@ -99,6 +103,12 @@ export function placementsOf(event: EngineEvent): readonly Placement[] {
       return [{ key: at.balance(engine, event.data.venue, event.data.asset) }];
     case 'position':
       return [{ key: at.position(engine, event.data.id) }];
+    case 'holding':
+      return [{ key: at.holding(engine, event.data.id) }];
+    case 'settlement':
+      return [{ key: at.settlement(engine, event.seq), once: true }];
+    case 'funding':
+      return [{ key: at.funding(engine, event.seq), once: true }];
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Decimal } from 'decimal.js';
 import type { z } from 'zod';
 import { decimalFrom, textOf } from '#shared/money/grid.ts';
+import { fillFactsFrom, flowAssetOf, flowsOf } from '#shared/money/pnl.ts';
 import type {
   balanceView,
   operationData,
@@ -249,17 +250,21 @@ function fillFactsOf({ data, at }: EventOf<'fill'>): Omit<FillView, 'contributio
 
 /** The asset flows of a fill, valued: what comes in counts up, what goes out and the fee count down. */
 function contributionOf(
-  { base, quote, side, price, qty, fee, fee_asset }: EventOf<'fill'>['data'],
+  data: EventOf<'fill'>['data'],
   rates: Readonly<Record<string, string>>,
 ): FillView['contribution'] {
-  const rate = { base: rates[base], quote: rates[quote], fee: rates[fee_asset] };
+  const fill = fillFactsFrom(data);
+  const rate = {
+    base: rates[flowAssetOf(fill)],
+    quote: rates[fill.quote],
+    fee: rates[fill.feeAsset] ?? data.fee_rate,
+  };
   if (rate.base === undefined || rate.quote === undefined || rate.fee === undefined) return null;
-  const sign = side === 'buy' ? 1 : -1;
-  const quantity = decimalFrom(qty);
+  const flows = flowsOf(fill);
   const valued = (flow: Decimal, at: string): number => exact(textOf(flow.times(at)));
   return {
-    base: valued(quantity.times(sign), rate.base),
-    quote: valued(quantity.times(price).times(-sign), rate.quote),
-    fee: valued(decimalFrom(fee).negated(), rate.fee),
+    base: valued(flows.base, rate.base),
+    quote: valued(flows.quote, rate.quote),
+    fee: valued(fill.fee.negated(), rate.fee),
   };
 }

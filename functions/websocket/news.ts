@@ -20,6 +20,9 @@ export function newsOf(event: EngineEvent): News | undefined {
     case 'operation':
     case 'balance':
     case 'position':
+    case 'holding':
+    case 'settlement':
+    case 'funding':
       return undefined;
   }
 }

@@ -1,18 +1,22 @@
+import { Decimal } from 'decimal.js';
 import { assert } from '#shared/assert.ts';
 import type { Clock } from '#shared/clock/clock.ts';
-import type { InstrumentId, OpportunityId } from '#shared/domain/ids.ts';
+import type { InstrumentId, OperationId, OpportunityId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Fill, OrderGateway, OrderReport, OrderRequest, OrderStatus } from '#shared/domain/order.ts';
 import type { OpenOperation, OperationView, Recovery, RecoveryOrder } from '#shared/domain/recovery.ts';
 import type { Approved, OperationState, Plan } from '#shared/domain/trade.ts';
-import { textOf } from '#shared/money/grid.ts';
+import { textOf, ZERO } from '#shared/money/grid.ts';
+import type { Pnl } from '#shared/money/pnl.ts';
+import { fillFactsOf } from '#shared/money/pnl.ts';
+import { heldChange } from '#shared/money/position.ts';
 import type { Recorder } from '#shared/schema/recorder.ts';
 import { clientOrderIdFrom } from './client-order-id.ts';
 import type { Ledger } from './ledger.ts';
 import type { Order, OrdersById } from './operation.ts';
 import { fillEventOf, Operation, orderEventOf } from './operation.ts';
 import { isAtRest, statusAfter } from './order-status.ts';
-import { openFacts, operationFrom, planFacts } from './operation-from.ts';
+import { bondOf, completeRates, openFacts, operationFrom, planFacts, ratesText } from './operation-from.ts';
 
 export type ExecutorOptions = {
   readonly clock: Clock;
@@ -27,6 +31,20 @@ export type ExecutorOptions = {
   /** Counts starts of the engine: client order ids of two starts never meet. */
   readonly epoch: number;
   readonly patience: Patience;
+  /** Value of an asset in the numeraire, for fees in one that no plan counted on; undefined when nobody can say. */
+  readonly rateOf?: (asset: string) => number | undefined;
+  /** Who keeps what sum operations enter. */
+  readonly keeper?: HoldingKeeper;
+};
+
+/** Told as it happens. An entry is told before the operation's own last event: what is held is in the journal before its entry is over. */
+export type HoldingKeeper = {
+  /** An entry has completed; it may have before, and been woken by a late fill. */
+  readonly entered: (operation: Operation) => void;
+  /** An exit has traded: the signed change of what is held. */
+  readonly closing: (holding: OperationId, instrument: InstrumentId, change: Decimal, pnl: Pnl) => void;
+  /** An exit is over, however much of it was done. */
+  readonly exited: (holding: OperationId) => void;
 };
 
 export type Patience = {
@@ -89,10 +107,13 @@ export class Executor {
       price,
       qty,
     }));
-    const facts = planFacts(plan, this.#options.opportunityOf(plan.opportunity));
+    const rates = completeRates(plan, this.#instrument);
+    const bond = bondOf(plan);
+    const facts = planFacts(plan, this.#options.opportunityOf(plan.opportunity), rates, bond);
     const operation = new Operation(this.#nextOrdinal(), facts, legs, {
       state: 'approved',
-      rates: plan.rates,
+      rates,
+      ...(bond === undefined ? {} : { bond }),
       dustTold: NO_DUST,
     });
     this.#enter(operation);
@@ -270,8 +291,13 @@ export class Executor {
       this.anomalies += 1;
       return false;
     }
-    recorder.record('fill', operation.id, fillEventOf(fill, operation.id, instrument));
-    operation.addFill(order, fill, ledger.apply(fill, instrument, operation.rates));
+    const feeRate = this.#feeRateOf(fill, operation);
+    recorder.record('fill', operation.id, fillEventOf(fill, operation.id, instrument, feeRate));
+    const pnl = ledger.apply(fill, instrument, operation.rates, feeRate);
+    operation.addFill(order, fill, pnl);
+    const holding = operation.bond?.holding;
+    if (holding !== undefined)
+      this.#options.keeper?.closing(holding, instrument.id, heldChange(fillFactsOf(fill, instrument)), pnl);
     const isFull = order.filledQty.gte(request.qty);
     if (order.filledQty.gt(request.qty) || order.status === 'rejected') this.anomalies += 1;
     // Money that has moved is believed whatever was said before; an order that had ended stays ended unless this completes it.
@@ -280,6 +306,14 @@ export class Executor {
     if (isAtRest(order.status)) ledger.release(request.clientOrderId);
     this.#recordOrder(order);
     return true;
+  }
+
+  /** For a fee in an asset that the plan did not count on. Worth nothing when nobody can say what it is worth: the fill is real all the same. */
+  #feeRateOf({ feeAsset }: Fill, { rates }: Operation): Decimal | undefined {
+    if (rates[feeAsset] !== undefined) return undefined;
+    const rate = this.#options.rateOf?.(feeAsset);
+    if (rate === undefined) this.anomalies += 1;
+    return rate === undefined ? ZERO : new Decimal(rate);
   }
 
   #setStatus(order: Order, reported: OrderStatus, reason: string | undefined): boolean {
@@ -408,13 +442,18 @@ export class Executor {
     this.counts[to] += 1;
     for (const { request } of operation.orders) ledger.release(request.clientOrderId);
     this.#leave(operation);
+    const { bond } = operation;
     // What a failed operation leaves is no dust: somebody must look at it.
-    if (to === 'completed') for (const [asset, amount] of operation.takeResidues()) ledger.addDust(asset, amount);
+    if (to === 'completed') {
+      for (const [asset, amount] of operation.takeResidues()) ledger.addDust(asset, amount);
+      if (bond?.intent === 'enter') this.#options.keeper?.entered(operation);
+    }
     this.#recordOperation(operation, reason);
     const { balances, positions } = ledger.changes();
     for (const balance of balances) recorder.record('balance', `${balance.venue}:${balance.asset}`, balance);
     for (const position of positions) recorder.record('position', position.id, position);
     this.#keep(operation);
+    if (bond?.holding !== undefined) this.#options.keeper?.exited(bond.holding);
   }
 
   #keep(operation: Operation): void {
@@ -424,12 +463,14 @@ export class Executor {
   }
 
   #recordOperation(operation: Operation, reason?: string): void {
-    const { realised, fees, facts, state } = operation;
+    const { realised, fees, facts, state, bond, dust } = operation;
+    const isOver = !operation.isOpen;
     this.#options.recorder.record('operation', operation.id, {
       ...facts,
       state,
       ...(reason === undefined ? {} : { reason }),
-      ...(operation.isOpen ? {} : { pnl: { realised: textOf(realised), fees: textOf(fees) } }),
+      ...(isOver ? { pnl: { realised: textOf(realised), fees: textOf(fees) } } : {}),
+      ...(isOver && bond !== undefined ? { dust: ratesText(Object.fromEntries(dust)) } : {}),
     });
   }
 

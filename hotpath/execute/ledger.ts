@@ -7,11 +7,13 @@ import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Fill, OrderRequest } from '#shared/domain/order.ts';
 import type { LedgerState } from '#shared/domain/recovery.ts';
 import { textOf, ZERO } from '#shared/money/grid.ts';
-import type { Pnl, Rates } from '#shared/money/pnl.ts';
-import { flowsOf, pnlOfFill } from '#shared/money/pnl.ts';
+import type { MarginRules, Need } from '#shared/money/margin.ts';
+import { marginAssetOf, marginOf, needOf } from '#shared/money/margin.ts';
+import type { FillFacts, Pnl, Rates } from '#shared/money/pnl.ts';
+import { fillFactsOf, pnlOfFill, tradeKey } from '#shared/money/pnl.ts';
 import type { EventData } from '#shared/schema/event.ts';
 import type { Position } from '#shared/money/position.ts';
-import { FLAT, positionAfter } from '#shared/money/position.ts';
+import { bookingOf, FLAT } from '#shared/money/position.ts';
 
 type Account = {
   readonly venue: VenueId;
@@ -29,6 +31,18 @@ type Reservation = {
   left: Decimal;
 };
 
+export type LedgerOptions = MarginRules & {
+  /** Of positions that the journal remembers; undefined for what is listed no more. */
+  readonly instrumentOf: (id: InstrumentId) => Instrument | undefined;
+};
+
+/** No contracts: nothing is margined. */
+const SPOT_ONLY: LedgerOptions = {
+  fraction: ZERO,
+  underlyingOf: () => undefined,
+  instrumentOf: () => undefined,
+};
+
 export type LedgerChanges = {
   readonly balances: readonly EventData<'balance'>[];
   readonly positions: readonly EventData<'position'>[];
@@ -40,14 +54,17 @@ const DAY_MS = 86_400_000;
 
 /**
  * Every balance in decimals. Orders reserve their worst case before they are sent, so that two operations never spend the same money;
- * fills move totals and set free what they used; an order that rests sets free the remainder.
+ * fills move totals and set free what they used; an order that rests sets free the remainder. Open contracts keep their margin reserved. What they would
+ * bring if they were closed now is not booked: only what is realised is.
  */
 export class Ledger implements Pick<CapitalView, 'availableOf'> {
   /** What operations left over below the smallest order, by asset. */
   readonly dust = new Map<string, Decimal>();
   readonly #clock: Clock;
+  readonly #options: LedgerOptions;
   readonly #accounts = new Map<string, Map<string, Account>>();
   readonly #positions = new Map<InstrumentId, Position>();
+  readonly #margins = new Map<InstrumentId, { readonly account: Account; readonly amount: Decimal }>();
   readonly #deviations = new Map<string, Decimal>();
   readonly #reservations = new Map<ClientOrderId, Reservation>();
   readonly #exposures = new Map<OperationId, readonly (readonly [VenueId, Decimal])[]>();
@@ -62,8 +79,9 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
   #day = 0;
   #dayRealised: Decimal = ZERO;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, options = SPOT_ONLY) {
     this.#clock = clock;
+    this.#options = options;
   }
 
   /** Since the first start. */
@@ -103,7 +121,7 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
     return total.toNumber();
   }
 
-  /** How far trading has moved the inventory of an asset over all venues, in units of the asset. */
+  /** How far trading has moved what is held of an asset over all venues, in units of it; contracts count as what they stand for. */
   deviationOf(asset: string): number {
     return this.#deviations.get(asset)?.toNumber() ?? 0;
   }
@@ -111,6 +129,15 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
   positionOf(instrument: InstrumentId): Position {
     return this.#positions.get(instrument) ?? FLAT;
   }
+
+  /** Instruments in which something is open. */
+  openPositions(): readonly InstrumentId[] {
+    return [...this.#positions].filter(([, { size }]) => !size.isZero()).map(([id]) => id);
+  }
+
+  /** What an order would reserve as things stand. */
+  readonly needOf = (instrument: Instrument, order: Pick<OrderRequest, 'side' | 'qty' | 'price'>): Need =>
+    needOf(order, instrument, this.positionOf(instrument.id).size, this.#options);
 
   /** Realised since 00:00 UTC, in the numeraire. */
   dailyPnl(nowNs: TimeNs): number {
@@ -129,7 +156,10 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
   restore(state: LedgerState): void {
     assert(this.#accounts.size === 0, 'a ledger that is in use is not restored');
     for (const { venue, asset, total } of state.balances) this.deposit(venue, asset, total);
-    for (const { instrument, ...position } of state.positions) this.#positions.set(instrument, position);
+    for (const { instrument, ...position } of state.positions) {
+      this.#positions.set(instrument, position);
+      this.#margin(instrument, position);
+    }
     for (const [asset, amount] of Object.entries(state.deviations)) this.#deviations.set(asset, amount);
     for (const [asset, amount] of Object.entries(state.dust)) this.dust.set(asset, amount);
     for (const trade of state.trades) this.#trades.add(trade);
@@ -184,27 +214,46 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
   }
 
   /** Moves the money of a fill, once; the caller has asked {@link knows}. Returns its profit at the operation's rates. */
-  apply(fill: Fill, { venue, base, quote }: Instrument, rates: Rates): Pnl {
+  apply(fill: Fill, instrument: Instrument, rates: Rates, feeRate?: Decimal): Pnl {
     assert(!this.knows(fill), 'a trade is applied twice');
     this.#remember(tradeKey(fill));
-    const facts = { ...fill, base, quote };
-    const flows = flowsOf(fill);
-    this.#move(venue, base, flows.base);
-    this.#move(venue, quote, flows.quote);
-    this.#move(venue, fill.feeAsset, fill.fee.neg());
     const reservation = this.#reservations.get(fill.clientOrderId);
     if (reservation !== undefined)
       this.#free(reservation, Decimal.min(reservation.left, reservation.unitCost.times(fill.qty)));
+    const pnl = this.#book(instrument, fillFactsOf(fill, instrument, feeRate), rates);
+    this.#fills += 1;
+    return pnl;
+  }
 
-    this.#positions.set(fill.instrument, positionAfter(this.positionOf(fill.instrument), facts));
-    this.#dirtyPositions.add(fill.instrument);
+  /** Closes what has expired, as if it were traded at what it paid. */
+  settle(instrument: Pick<Instrument, 'id' | 'venue'>, closing: FillFacts, rates: Rates): Pnl {
+    return this.#book(instrument, closing, rates);
+  }
+
+  /** A payment on an open position; `value` is what it is worth in the numeraire. */
+  fund(venue: VenueId, asset: string, amount: Decimal, value: Decimal): void {
+    this.#move(venue, asset, amount);
+    this.#deviate(asset, amount);
+    this.#count({ realised: value, fees: ZERO });
+  }
+
+  #book({ id, venue }: Pick<Instrument, 'id' | 'venue'>, facts: FillFacts, rates: Rates): Pnl {
+    const { position, cash, exposure } = bookingOf(this.positionOf(id), facts);
+    for (const [asset, amount] of cash) this.#move(venue, asset, amount);
+    for (const [asset, amount] of exposure) this.#deviate(asset, amount);
+    this.#positions.set(id, position);
+    this.#dirtyPositions.add(id);
+    if (facts.contract !== undefined) this.#margin(id, position);
     const pnl = pnlOfFill(facts, rates);
+    this.#count(pnl);
+    return pnl;
+  }
+
+  #count(pnl: Pnl): void {
     this.#turnDay(this.#clock.now());
     this.#realised = this.#realised.plus(pnl.realised);
     this.#dayRealised = this.#dayRealised.plus(pnl.realised);
     this.#fees = this.#fees.plus(pnl.fees);
-    this.#fills += 1;
-    return pnl;
   }
 
   addDust(asset: string, amount: Decimal): void {
@@ -226,19 +275,33 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
     return { balances, positions };
   }
 
-  #reserveOne(order: OrderRequest, { venue, base, quote, fees, kind }: Instrument): boolean {
-    assert(kind === 'spot', 'the ledger reserves for spot orders only');
+  #reserveOne(order: OrderRequest, instrument: Instrument): boolean {
     assert(!this.#reservations.has(order.clientOrderId), 'an order is reserved twice');
-    const buys = order.side === 'buy';
-    const account = this.#accountOf(venue, buys ? quote : base);
-    const feeOnTop = buys && fees.currency === 'quote' ? fees.taker.plus(1) : new Decimal(1);
-    const unitCost = buys ? order.price.times(feeOnTop) : feeOnTop;
-    const amount = unitCost.times(order.qty);
-    if (account.total.minus(account.reserved).lt(amount)) return false;
+    const { asset, unitCost, amount } = this.needOf(instrument, order);
+    const account = this.#accountOf(instrument.venue, asset);
+    // What needs nothing is never refused: an account in the red must still get out.
+    if (amount.gt(0) && account.total.minus(account.reserved).lt(amount)) return false;
     account.reserved = account.reserved.plus(amount);
     this.#reservations.set(order.clientOrderId, { account, unitCost, left: amount });
     this.#touch(account);
     return true;
+  }
+
+  /** Makes the margin of a position what it must be now. Nothing stands for what is listed no more. */
+  #margin(id: InstrumentId, position: Position): void {
+    const before = this.#margins.get(id);
+    if (before !== undefined) {
+      before.account.reserved = before.account.reserved.minus(before.amount);
+      this.#touch(before.account);
+      this.#margins.delete(id);
+    }
+    const instrument = this.#options.instrumentOf(id);
+    const amount = instrument === undefined ? ZERO : marginOf(position, instrument, this.#options);
+    if (instrument === undefined || amount.isZero()) return;
+    const account = this.#accountOf(instrument.venue, marginAssetOf(instrument));
+    account.reserved = account.reserved.plus(amount);
+    this.#margins.set(id, { account, amount });
+    this.#touch(account);
   }
 
   #free(reservation: Reservation, amount: Decimal): void {
@@ -251,6 +314,9 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
     const account = this.#accountOf(venue, asset);
     account.total = account.total.plus(amount);
     this.#touch(account);
+  }
+
+  #deviate(asset: string, amount: Decimal): void {
     this.#deviations.set(asset, (this.#deviations.get(asset) ?? ZERO).plus(amount));
   }
 
@@ -289,10 +355,6 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
     this.#dayRealised = ZERO;
   }
 }
-
-/** Under what a trade is remembered: trade ids are unique on an instrument only. */
-export const tradeKey = ({ instrument, tradeId }: Pick<Fill, 'instrument' | 'tradeId'>): string =>
-  `${instrument} ${tradeId}`;
 
 function balanceOf({ venue, asset, total, reserved }: Account): EventData<'balance'> {
   return { venue, asset, total: textOf(total), available: textOf(total.minus(reserved)), reserved: textOf(reserved) };

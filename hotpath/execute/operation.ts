@@ -1,4 +1,4 @@
-import type { Decimal } from 'decimal.js';
+import { Decimal } from 'decimal.js';
 import { assert } from '#shared/assert.ts';
 import type { Timer } from '#shared/clock/clock.ts';
 import type { ClientOrderId, OperationId, VenueId, VenueOrderId } from '#shared/domain/ids.ts';
@@ -6,11 +6,12 @@ import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Fill, OrderRequest, OrderStatus } from '#shared/domain/order.ts';
 import type { LegView, OperationView } from '#shared/domain/recovery.ts';
 import type { Side } from '#shared/domain/route.ts';
-import type { OperationState } from '#shared/domain/trade.ts';
+import type { Bond, OperationState } from '#shared/domain/trade.ts';
 import type { Price, Qty } from '#shared/money/grid.ts';
-import { textOf, ZERO } from '#shared/money/grid.ts';
-import type { Pnl, Rates } from '#shared/money/pnl.ts';
-import { flowsOf } from '#shared/money/pnl.ts';
+import { lotQty, textOf, ZERO } from '#shared/money/grid.ts';
+import type { Contract, Pnl, Rates } from '#shared/money/pnl.ts';
+import { contractOf, fillFactsOf, flowsOf, hasPremium } from '#shared/money/pnl.ts';
+import { heldChange } from '#shared/money/position.ts';
 import type { EventData } from '#shared/schema/event.ts';
 import { isAtRest } from './order-status.ts';
 
@@ -51,11 +52,17 @@ type OrderFacts = Omit<EventData<'order'>, 'status' | 'reason' | 'venue_order_id
 /** What every `operation` event of one operation repeats. */
 export type OperationFacts = Pick<
   EventData<'operation'>,
-  'id' | 'opportunity' | 'route' | 'type' | 'notional' | 'expected_profit' | 'rates' | 'legs'
+  'id' | 'opportunity' | 'route' | 'type' | 'notional' | 'expected_profit' | 'rates' | 'legs' | 'bond'
 >;
 
+/** How the legs of a sum plan hang together, and what a unit is worth beyond its fills, in the numeraire. */
+export type OperationBond = Bond & { readonly carry: Decimal };
+
+/** What a leg has come to: signed change of what is held, and its average price. */
+export type LegOutcome = { readonly instrument: Instrument; readonly size: Decimal; readonly price: Decimal };
+
 type LegAssets = Pick<OperationLeg, 'instrument' | 'side'>;
-type LegFlows = { filledQty: Decimal; base: Decimal; quote: Decimal };
+type LegFlows = { filledQty: Decimal; filledValue: Decimal; base: Decimal; quote: Decimal; held: Decimal };
 
 /** A plan on its way: its legs, all orders ever sent for them, and what they have moved. Knows no venue and sends nothing. */
 export class Operation {
@@ -64,6 +71,8 @@ export class Operation {
   readonly facts: OperationFacts;
   readonly legs: readonly OperationLeg[];
   readonly rates: Rates;
+  /** Of sum routes. */
+  readonly bond: OperationBond | undefined;
   readonly orders: Order[] = [];
   /** Fires when a venue has been silent for too long, or when recovery is to be tried again. */
   timer: Timer | undefined;
@@ -84,8 +93,9 @@ export class Operation {
     this.facts = facts;
     this.legs = legs;
     this.rates = start.rates;
+    this.bond = start.bond;
     this.#state = start.state;
-    this.#flows = legs.map(() => ({ filledQty: ZERO, base: ZERO, quote: ZERO }));
+    this.#flows = legs.map(() => ({ filledQty: ZERO, filledValue: ZERO, base: ZERO, quote: ZERO, held: ZERO }));
     this.#attempts = legs.map(() => 0);
     this.#dustTold = start.dustTold;
   }
@@ -138,46 +148,110 @@ export class Operation {
     order.averagePrice = textOf(isFirst ? fill.price : order.filledValue.div(order.filledQty).toSignificantDigits(18));
     const { instrument, side } = this.legs[order.request.leg]!;
     const flows = this.#flows[order.request.leg]!;
-    const moved = flowsOf(fill);
-    const feeInBase = fill.feeAsset === instrument.base;
-    flows.filledQty = fill.side === side ? flows.filledQty.plus(fill.qty) : flows.filledQty.minus(fill.qty);
-    flows.base = feeInBase ? flows.base.plus(moved.base).minus(fill.fee) : flows.base.plus(moved.base);
-    flows.quote = feeInBase ? flows.quote.plus(moved.quote) : flows.quote.plus(moved.quote).minus(fill.fee);
+    const facts = fillFactsOf(fill, instrument);
+    const moved = flowsOf(facts);
+    const done = fill.side === side ? fill.qty : fill.qty.neg();
+    flows.filledQty = flows.filledQty.plus(done);
+    flows.filledValue = flows.filledValue.plus(done.times(fill.price));
+    flows.held = flows.held.plus(heldChange(facts));
+    flows.base = flows.base.plus(moved.base).minus(fill.feeAsset === instrument.base ? fill.fee : ZERO);
+    flows.quote = flows.quote.plus(moved.quote).minus(fill.feeAsset === instrument.quote ? fill.fee : ZERO);
     this.realised = this.realised.plus(pnl.realised);
     this.fees = this.fees.plus(pnl.fees);
   }
 
   view(): OperationView {
-    const { rates, round, waits } = this;
-    return { legs: this.legs.map((leg, at) => legView(leg, this.#flows[at]!)), rates, round, waits };
+    const { rates, round, waits, bond } = this;
+    const legs = this.legs.map((leg, at) => legView(leg, this.#flows[at]!));
+    return { legs, rates, round, waits, ...(bond === undefined ? {} : { bond }) };
   }
 
-  /** What each venue stands to move, in the numeraire: price × quantity of its legs. */
+  /** What each venue stands to move, in the numeraire: the value of its legs, that of what underlies an option. */
   exposures(): readonly (readonly [VenueId, Decimal])[] {
-    return this.legs.map(({ instrument, price, qty }) => {
-      const rate = this.rates[instrument.quote];
-      assert(rate !== undefined, `an operation has no rate for ${instrument.quote}`);
-      return [instrument.venue, price.times(qty).times(rate)] as const;
+    return this.legs.map((leg) => [leg.instrument.venue, exposureOf(leg, this.rates)] as const);
+  }
+
+  /** What a sum operation leaves to hold, leg by leg, in units that agree and whatever rounding to lots has added to them; empty when nothing does. */
+  outcomes(): readonly LegOutcome[] {
+    const residues = this.#loose();
+    if (this.bond === undefined || !this.#matched().gt(0)) return [];
+    return this.legs.map(({ instrument }, at) => {
+      const { held, filledQty, filledValue } = this.#flows[at]!;
+      const price = filledValue.div(filledQty).toSignificantDigits(18);
+      return { instrument, size: held.minus(residues[at]!), price };
     });
   }
 
-  /** What is left between the legs since the last call, by asset. Where the route starts and ends it is profit, not dust. */
+  /** Units that all legs have filled. */
+  matchedUnits(): Decimal {
+    return this.#matched().toSignificantDigits(18);
+  }
+
+  /**
+   * What is left between the legs since the last call, by asset. Where a product route starts and ends it is profit, not dust. Of a sum route it is whole
+   * lots that no other leg answers: contracts by instrument. An exit leaves none: what it has not closed is still held.
+   */
   takeResidues(): readonly (readonly [string, Decimal])[] {
+    const residues = this.bond === undefined ? this.#productResidues() : this.#sumResidues();
+    const told = this.#dustTold;
+    this.#dustTold = residues;
+    return [...residues].map(([asset, residue]) => [asset, residue.minus(told.get(asset) ?? ZERO)] as const);
+  }
+
+  /** All dust of a sum route that {@link takeResidues} has told. */
+  get dust(): ReadonlyMap<string, Decimal> {
+    return this.#dustTold;
+  }
+
+  #productResidues(): ReadonlyMap<string, Decimal> {
     const residues = new Map<string, Decimal>();
     for (const leg of this.view().legs) {
       residues.set(targetOf(leg), (residues.get(targetOf(leg)) ?? ZERO).plus(leg.received));
       residues.set(sourceOf(leg), (residues.get(sourceOf(leg)) ?? ZERO).minus(leg.spent));
     }
     residues.delete(sourceOf(this.legs[0]!));
-    const told = this.#dustTold;
-    this.#dustTold = residues;
-    return [...residues].map(([asset, residue]) => [asset, residue.minus(told.get(asset) ?? ZERO)] as const);
+    return residues;
+  }
+
+  #sumResidues(): ReadonlyMap<string, Decimal> {
+    const residues = new Map<string, Decimal>();
+    if (this.bond?.intent !== 'enter') return residues;
+    for (const [at, residue] of this.#loose().entries()) {
+      if (residue.isZero()) continue;
+      const { instrument } = this.legs[at]!;
+      const asset = instrument.kind === 'spot' ? instrument.base : instrument.id;
+      residues.set(asset, (residues.get(asset) ?? ZERO).plus(residue));
+    }
+    return residues;
+  }
+
+  /** By leg, signed: whole lots beyond what the least filled leg answers. */
+  #loose(): readonly Decimal[] {
+    const { bond } = this;
+    if (bond === undefined) return this.legs.map(() => ZERO);
+    const matched = this.#matched();
+    return this.legs.map(({ instrument: { lot }, side }, at) => {
+      const { filledQty } = this.#flows[at]!;
+      const excess = filledQty.minus(matched.times(bond.perUnit[at]!)).toDecimalPlaces(18);
+      const lots = excess.gt(0) ? lotQty(excess, lot) : ZERO;
+      return side === 'buy' ? lots : lots.neg();
+    });
+  }
+
+  #matched(): Decimal {
+    const { bond } = this;
+    if (bond === undefined) return ZERO;
+    return Decimal.max(
+      ZERO,
+      Decimal.min(...bond.perUnit.map((perUnit, at) => this.#flows[at]!.filledQty.div(perUnit))),
+    );
   }
 }
 
 export type StartOfOperation = {
   readonly state: OperationState;
   readonly rates: Rates;
+  readonly bond?: OperationBond;
   /** Residues that are in the dust ledger already: the operation had ended before and was woken. */
   readonly dustTold: ReadonlyMap<string, Decimal>;
 };
@@ -190,6 +264,19 @@ const targetOf = ({ instrument, side }: LegAssets): string => (side === 'buy' ? 
 function legView({ instrument, side, qty }: OperationLeg, { filledQty, base, quote }: LegFlows): LegView {
   const [spent, received] = side === 'buy' ? [quote.neg(), base] : [base.neg(), quote];
   return { instrument, side, qty, filledQty, spent, received };
+}
+
+function exposureOf({ instrument, price, qty }: OperationLeg, rates: Rates): Decimal {
+  const { kind, base, quote, contractSize, inverse } = instrument;
+  const rateOf = (asset: string): Decimal => {
+    const rate = rates[asset];
+    assert(rate !== undefined, `an operation has no rate for ${asset}`);
+    return rate;
+  };
+  if (kind === 'spot') return price.times(qty).times(rateOf(quote));
+  const units = qty.times(contractSize);
+  if (hasPremium(kind)) return units.times(rateOf(base));
+  return inverse ? units.times(rateOf(quote)) : units.times(price).times(rateOf(quote));
 }
 
 /** The event that tells an order's state. */
@@ -226,21 +313,43 @@ const orderFactsOf = (request: OrderRequest): OrderFacts => ({
 });
 
 /** The event that tells a fill. */
-export function fillEventOf(fill: Fill, operation: OperationId, { base, quote }: Instrument): EventData<'fill'> {
+export function fillEventOf(
+  fill: Fill,
+  operation: OperationId,
+  instrument: Instrument,
+  feeRate: Decimal | undefined,
+): EventData<'fill'> {
+  const contract = contractOf(instrument);
   return {
     trade_id: fill.tradeId,
     client_order_id: fill.clientOrderId,
     operation,
     instrument: fill.instrument,
-    base,
-    quote,
+    base: instrument.base,
+    quote: instrument.quote,
     side: fill.side,
     price: textOf(fill.price),
     qty: textOf(fill.qty),
     fee: textOf(fill.fee),
     fee_asset: fill.feeAsset,
     liquidity: fill.liquidity,
+    ...(contract === undefined ? {} : { contract: contractText(contract) }),
+    ...(feeRate === undefined ? {} : { fee_rate: textOf(feeRate) }),
   };
 }
+
+export const contractText = ({
+  kind,
+  size,
+  inverse,
+  settle,
+  right,
+}: Contract): NonNullable<EventData<'fill'>['contract']> => ({
+  kind,
+  size: textOf(size),
+  inverse,
+  settle,
+  ...(right === undefined ? {} : { right }),
+});
 
 export type OrdersById = Map<ClientOrderId, Order>;

@@ -8,14 +8,25 @@ import type {
   TradeId,
   VenueId,
 } from '#shared/domain/ids.ts';
+import type { Held } from '#shared/domain/held.ts';
+import { afterClosing, afterFunding } from '#shared/domain/held.ts';
 import type { OpenOperation, OpenOrder, LedgerState } from '#shared/domain/recovery.ts';
 import type { Decimal } from 'decimal.js';
 import type { Price, Qty } from '#shared/money/grid.ts';
 import { decimalFrom, textOf, ZERO } from '#shared/money/grid.ts';
-import type { FillFacts } from '#shared/money/pnl.ts';
-import { fillFactsFrom, flowsOf, pnlOfFill, decimalsFrom } from '#shared/money/pnl.ts';
-import type { Position } from '#shared/money/position.ts';
-import { FLAT, positionAfter } from '#shared/money/position.ts';
+import type { FillFacts, Pnl } from '#shared/money/pnl.ts';
+import {
+  decimalsFrom,
+  fillFactsFrom,
+  flowsOf,
+  fundingValue,
+  pnlOfFill,
+  pnlOfSettlement,
+  tradeKey,
+} from '#shared/money/pnl.ts';
+import type { Amounts, Position } from '#shared/money/position.ts';
+import { bookingOf, FLAT, heldChange } from '#shared/money/position.ts';
+import { heldFrom, holdingEventOf } from '#shared/schema/held-event.ts';
 import type { EngineEvent, EventData } from '#shared/schema/event.ts';
 
 type OperationRecord = {
@@ -33,7 +44,10 @@ export type Checkpoint = {
   readonly epoch: number;
   readonly accounts: Readonly<Record<string, string>>;
   readonly positions: Readonly<
-    Record<string, { readonly size: string; readonly entryPrice: string; readonly realised: string }>
+    Record<
+      string,
+      { readonly size: string; readonly entryPrice: string; readonly realised: string; readonly cost?: string }
+    >
   >;
   readonly deviations: Readonly<Record<string, string>>;
   readonly dust: Readonly<Record<string, string>>;
@@ -43,6 +57,10 @@ export type Checkpoint = {
   readonly today: { readonly day: number; readonly realised: string };
   /** What trading was last told to be; null before the first command. */
   readonly trading: Trading | null;
+  /** Absent in what was saved before anything could be held. */
+  readonly holdings?: readonly EventData<'holding'>[];
+  /** When each perpetual was last paid for, Unix ms. */
+  readonly fundedMs?: Readonly<Record<string, number>>;
 };
 
 type Trading = Pick<EventData<'trading-state'>, 'state' | 'reason'>;
@@ -65,6 +83,8 @@ export class JournalState {
   readonly #open = new Map<string, OperationRecord>();
   readonly #ended = new Map<string, OperationRecord>();
   readonly #opportunities = new Map<string, EventData<'opportunity'>>();
+  readonly #holdings = new Map<string, Held>();
+  readonly #fundedMs = new Map<string, number>();
   #realised: Decimal = ZERO;
   #fees: Decimal = ZERO;
   #fills = 0;
@@ -114,6 +134,15 @@ export class JournalState {
         if (event.data.status === 'active') this.#opportunities.set(event.data.id, event.data);
         else this.#opportunities.delete(event.data.id);
         return;
+      case 'holding':
+        this.#applyHolding(event.data);
+        return;
+      case 'settlement':
+        this.#applySettlement(event.data, event.at);
+        return;
+      case 'funding':
+        this.#applyFunding(event.data, event.at);
+        return;
       case 'trading-state':
         this.#trading = { state: event.data.state, reason: event.data.reason };
         return;
@@ -135,7 +164,7 @@ export class JournalState {
       deviations: Object.fromEntries(this.#deviations),
       dust: Object.fromEntries(this.#dust),
       trades: [...this.#open.values()].flatMap(({ fills }) =>
-        fills.map((fill) => `${fill.instrument} ${fill.trade_id}`),
+        fills.map((fill) => tradeKey({ ...fill, tradeId: fill.trade_id })),
       ),
       realised: this.#realised,
       fees: this.#fees,
@@ -149,14 +178,24 @@ export class JournalState {
     return [...this.#open.values()].map(openOperationFrom);
   }
 
+  openHoldings(): readonly Held[] {
+    return [...this.#holdings.values()];
+  }
+
+  /** When each perpetual was last paid for, Unix ms. */
+  get fundedMs(): ReadonlyMap<string, number> {
+    return this.#fundedMs;
+  }
+
   /** Opportunities that nobody has closed. */
   openOpportunities(): readonly EventData<'opportunity'>[] {
     return [...this.#opportunities.values()];
   }
 
   checkpoint(): Checkpoint {
-    const positions = [...this.#positions].map(([id, { size, entryPrice, realised }]) => {
-      return [id, { size: textOf(size), entryPrice: textOf(entryPrice), realised: textOf(realised) }] as const;
+    const positions = [...this.#positions].map(([id, { size, entryPrice, realised, cost }]) => {
+      const texts = { size: textOf(size), entryPrice: textOf(entryPrice), realised: textOf(realised) };
+      return [id, cost === undefined ? texts : { ...texts, cost: textOf(cost) }] as const;
     });
     return {
       v: 1,
@@ -171,6 +210,8 @@ export class JournalState {
       pnl: { realised: textOf(this.#realised), fees: textOf(this.#fees), fills: this.#fills },
       today: { day: this.#day, realised: textOf(this.#dayRealised) },
       trading: this.#trading,
+      holdings: [...this.#holdings.values()].map((held) => holdingEventOf(held)),
+      fundedMs: Object.fromEntries(this.#fundedMs),
     };
   }
 
@@ -181,14 +222,16 @@ export class JournalState {
     setTexts(state.#accounts, checkpoint.accounts);
     setTexts(state.#deviations, checkpoint.deviations);
     setTexts(state.#dust, checkpoint.dust);
-    for (const [id, { size, entryPrice, realised }] of Object.entries(checkpoint.positions)) {
+    for (const [id, { size, entryPrice, realised, cost }] of Object.entries(checkpoint.positions)) {
       const position = {
         size: decimalFrom(size),
         entryPrice: decimalFrom(entryPrice),
         realised: decimalFrom(realised),
       };
-      state.#positions.set(id, position);
+      state.#positions.set(id, cost === undefined ? position : { ...position, cost: decimalFrom(cost) });
     }
+    for (const holding of checkpoint.holdings ?? []) state.#applyHolding(holding);
+    for (const [id, ms] of Object.entries(checkpoint.fundedMs ?? {})) state.#fundedMs.set(id, ms);
     for (const record of checkpoint.operations) {
       (isEnded(record.operation) ? state.#ended : state.#open).set(record.operation.id, record);
     }
@@ -225,30 +268,64 @@ export class JournalState {
     const record = this.#recordOf(data.operation);
     record.fills.push(data);
     const fill = fillFactsFrom(data);
-    const venue = venueOf(data.instrument);
-    for (const [asset, amount] of assetFlows(fill)) {
-      add(this.#accounts, `${venue} ${asset}`, amount);
-      add(this.#deviations, asset, amount);
-    }
-    this.#positions.set(data.instrument, positionAfter(this.#positions.get(data.instrument) ?? FLAT, fill));
     const pnl = pnlOfFill(fill, decimalsFrom(record.operation.rates));
+    this.#book(data.instrument, fill, pnl, at);
+    this.#fills += 1;
+    const held = this.#holdings.get(record.operation.bond?.holding ?? '');
+    if (held !== undefined) this.#holdings.set(held.id, afterClosing(held, data.instrument, heldChange(fill), pnl));
+  }
+
+  #applySettlement(data: EventData<'settlement'>, at: string): void {
+    const closing = fillFactsFrom(data);
+    const pnl = pnlOfSettlement(data);
+    this.#book(data.instrument, closing, pnl, at);
+    const held = this.#holdings.get(data.holding ?? '');
+    if (held !== undefined) this.#holdings.set(held.id, afterClosing(held, data.instrument, heldChange(closing), pnl));
+  }
+
+  #applyFunding(data: EventData<'funding'>, at: string): void {
+    const amount = decimalFrom(data.amount);
+    const value = fundingValue(data);
+    add(this.#accounts, `${venueOf(data.instrument)} ${data.asset}`, amount);
+    add(this.#deviations, data.asset, amount);
+    this.#count({ realised: value, fees: ZERO }, at);
+    this.#fundedMs.set(data.instrument, data.due_ms);
+    const held = this.#holdings.get(data.holding ?? '');
+    if (held !== undefined) this.#holdings.set(held.id, afterFunding(held, value));
+  }
+
+  #applyHolding(data: EventData<'holding'>): void {
+    if (data.state === 'open') {
+      this.#holdings.set(data.id, heldFrom(data));
+      return;
+    }
+    this.#holdings.delete(data.id);
+    for (const [asset, amount] of Object.entries(data.dust ?? {})) add(this.#dust, asset, decimalFrom(amount));
+  }
+
+  #book(instrument: string, fill: FillFacts, pnl: Pnl, at: string): void {
+    const { position, cash, exposure } = bookingOf(this.#positions.get(instrument) ?? FLAT, fill);
+    const venue = venueOf(instrument);
+    for (const [asset, amount] of cash) add(this.#accounts, `${venue} ${asset}`, amount);
+    for (const [asset, amount] of exposure) add(this.#deviations, asset, amount);
+    this.#positions.set(instrument, position);
+    this.#count(pnl, at);
+  }
+
+  #count(pnl: Pnl, at: string): void {
     const day = Number(BigInt(at) / DAY_NS);
     if (day !== this.#day) this.#dayRealised = ZERO;
     this.#day = day;
     this.#dayRealised = this.#dayRealised.plus(pnl.realised);
     this.#realised = this.#realised.plus(pnl.realised);
     this.#fees = this.#fees.plus(pnl.fees);
-    this.#fills += 1;
   }
 
-  /** What a completed operation left between its legs: all flows but those of the asset in which its route starts and ends. */
+  /** What a completed operation left between its legs, and has not left before. */
   #sweepDust(record: OperationRecord): void {
-    const left = new Map<string, Decimal>();
-    for (const fill of record.fills)
-      for (const [asset, amount] of assetFlows(fillFactsFrom(fill))) add(left, asset, amount);
-    left.delete(startAssetOf(record.operation));
-    for (const [asset, amount] of left) add(this.#dust, asset, amount.minus(record.dust[asset] ?? '0'));
-    record.dust = textsOf(left);
+    const left = record.operation.bond === undefined ? productDust(record) : decimalsFrom(record.operation.dust ?? {});
+    for (const [asset, amount] of Object.entries(left)) add(this.#dust, asset, amount.minus(record.dust[asset] ?? '0'));
+    record.dust = textsOf(new Map(Object.entries(left)));
   }
 
   #recordOf(operation: string): OperationRecord {
@@ -269,13 +346,18 @@ function startAssetOf({ legs }: EventData<'operation'>): string {
   return first.side === 'buy' ? quote! : base!;
 }
 
-function assetFlows(fill: FillFacts): readonly (readonly [string, Decimal])[] {
+/** All flows but those of the asset in which a product route starts and ends. A fee in a third asset is paid, not left. */
+function productDust({ operation, fills }: OperationRecord): Readonly<Record<string, Decimal>> {
+  const left = new Map<string, Decimal>();
+  for (const fill of fills) for (const [asset, amount] of legFlows(fillFactsFrom(fill))) add(left, asset, amount);
+  left.delete(startAssetOf(operation));
+  return Object.fromEntries(left);
+}
+
+function legFlows(fill: FillFacts): Amounts {
   const { base, quote } = flowsOf(fill);
-  return [
-    [fill.base, base],
-    [fill.quote, quote],
-    [fill.feeAsset, fill.fee.neg()],
-  ];
+  const isOurs = fill.feeAsset === fill.base || fill.feeAsset === fill.quote;
+  return [[fill.base, base], [fill.quote, quote], ...(isOurs ? [[fill.feeAsset, fill.fee.neg()] as const] : [])];
 }
 
 function add(sums: Map<string, Decimal>, key: string, amount: Decimal): void {
@@ -308,6 +390,25 @@ function openOperationFrom({ operation, orders, fills, dust }: OperationRecord):
     })),
     orders: Object.values(orders).map((order) => openOrderFrom(order, fills)),
     dust: decimalsFrom(dust),
+    ...(operation.bond === undefined ? {} : { bond: bondFrom(operation.bond) }),
+  };
+}
+
+function bondFrom({
+  units,
+  per_unit: perUnit,
+  intent,
+  ends_ms: endsMs,
+  carry,
+  holding,
+}: NonNullable<EventData<'operation'>['bond']>): NonNullable<OpenOperation['bond']> {
+  return {
+    units: decimalFrom(units),
+    perUnit: perUnit.map(decimalFrom),
+    intent,
+    ...(endsMs === undefined ? {} : { endsMs }),
+    carry: decimalFrom(carry),
+    ...(holding === undefined ? {} : { holding: holding as OperationId }),
   };
 }
 
@@ -337,6 +438,7 @@ function openOrderFrom(order: EventData<'order'>, fills: readonly EventData<'fil
         qty: decimalFrom(fill.qty),
         fee: decimalFrom(fill.fee),
         feeAsset: fill.fee_asset,
+        ...(fill.fee_rate === undefined ? {} : { feeRate: decimalFrom(fill.fee_rate) }),
       })),
   };
 }

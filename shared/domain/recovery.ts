@@ -4,7 +4,7 @@ import type { ClientOrderId, InstrumentId, OperationId, OpportunityId, RouteId, 
 import type { Instrument } from './instrument.ts';
 import type { OrderRequest, OrderStatus } from './order.ts';
 import type { FamilyId, Side } from './route.ts';
-import type { OperationState } from './trade.ts';
+import type { Bond, OperationState } from './trade.ts';
 
 /**
  * One leg as recovery sees it once none of its orders works any more. A buy spends quote and receives base, a sell the other way round;
@@ -21,7 +21,7 @@ export type LegView = {
   readonly received: Decimal;
 };
 
-/** An operation at rest: what recovery decides on. Legs stand in route order: what leg k receives, leg k + 1 spends. */
+/** An operation at rest: what recovery decides on. Legs of a product route stand in its order: what leg k receives, leg k + 1 spends. */
 export type OperationView = {
   readonly legs: readonly LegView[];
   readonly rates: Readonly<Record<string, Decimal>>;
@@ -29,6 +29,8 @@ export type OperationView = {
   readonly round: number;
   /** How often in a row nothing could be sent since. */
   readonly waits: number;
+  /** Sum routes: legs agree when filled quantity / `perUnit` is the same for all. `carry` is what a unit is worth beyond its fills, in the numeraire. */
+  readonly bond?: { readonly perUnit: readonly Decimal[]; readonly carry: Decimal };
 };
 
 export type RecoveryOrder = {
@@ -61,6 +63,8 @@ export type OpenOperation = {
   readonly orders: readonly OpenOrder[];
   /** What of it is in the dust ledger already, by asset: it had ended before a late fill woke it. */
   readonly dust: Readonly<Record<string, Decimal>>;
+  /** Of sum routes; `carry` is what a unit is worth beyond its fills, in the numeraire. */
+  readonly bond?: Bond & { readonly carry: Decimal };
 };
 
 export type OpenLeg = {
@@ -84,6 +88,8 @@ export type OpenFill = {
   readonly qty: Decimal;
   readonly fee: Decimal;
   readonly feeAsset: string;
+  /** Where the operation's rates do not know the fee's asset. */
+  readonly feeRate?: Decimal;
 };
 
 /** All that the ledger knows, as rebuilt from the journal. Amounts by asset; `realised` and `fees` in the numeraire. */
@@ -94,10 +100,11 @@ export type LedgerState = {
     readonly size: Decimal;
     readonly entryPrice: Decimal;
     readonly realised: Decimal;
+    readonly cost?: Decimal;
   }[];
   readonly deviations: Readonly<Record<string, Decimal>>;
   readonly dust: Readonly<Record<string, Decimal>>;
-  /** Trades of operations that are still open, `instrument tradeId`. */
+  /** Trades of operations that are still open, `instrument side tradeId`. */
   readonly trades: readonly string[];
   readonly realised: Decimal;
   readonly fees: Decimal;

@@ -105,6 +105,8 @@ export type Bond = {
   /** `enter` opens what is held until `endsMs` (or until it is closed by trading where that is absent); `exit` closes it. */
   readonly intent: 'enter' | 'exit';
   readonly endsMs?: number;
+  /** Of an exit: the operation that entered what it closes. */
+  readonly holding?: OperationId;
 };
 
 export type PlanLeg = {

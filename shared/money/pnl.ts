@@ -1,10 +1,24 @@
 import { Decimal } from 'decimal.js';
 import { BadInput } from '../assert.ts';
+import type { Instrument, InstrumentKind } from '../domain/instrument.ts';
+import type { Fill } from '../domain/order.ts';
 import type { Side } from '../domain/route.ts';
-import type { EngineEvent } from '../schema/event.ts';
+import type { EngineEvent, EventData } from '../schema/event.ts';
 import { decimalFrom } from './grid.ts';
 
-/** What a spot fill moved, in the words of its instrument. */
+/** What must be known of anything but spot to tell the money of its fills. */
+export type Contract = {
+  /** Its name: an option is an asset of its own. */
+  readonly instrument: string;
+  readonly kind: Exclude<InstrumentKind, 'spot'>;
+  /** Base units (inverse futures: quote units) in one unit of quantity. */
+  readonly size: Decimal;
+  readonly inverse: boolean;
+  readonly settle: string;
+  readonly right?: 'call' | 'put';
+};
+
+/** What a fill moved, in the words of its instrument. */
 export type FillFacts = {
   readonly side: Side;
   readonly base: string;
@@ -13,58 +27,168 @@ export type FillFacts = {
   readonly qty: Decimal;
   readonly fee: Decimal;
   readonly feeAsset: string;
+  /** Absent for spot. */
+  readonly contract?: Contract;
+  /** Value of one unit of the fee's asset where the operation's rates have none. */
+  readonly feeRate?: Decimal;
 };
 
-/** Value of one unit of each asset in the numeraire, fixed when the operation was planned. */
+/** Value of one unit of each asset in the numeraire, fixed when the operation was planned. An option goes by its instrument id, a unit is one of quantity. */
 export type Rates = Readonly<Record<string, Decimal>>;
 
 /** In the numeraire. `realised` is after fees. */
 export type Pnl = { readonly realised: Decimal; readonly fees: Decimal };
 
-/** What entered (+) and left (−) the account by the trade itself, before its fee. */
-export function flowsOf({ side, price, qty }: Pick<FillFacts, 'side' | 'price' | 'qty'>): {
+/** Coins are counted to so many decimals: what a division by a price leaves is cut there, once. */
+const COIN_DECIMALS = 18;
+
+/** Paid for whole when bought, and worth something by itself; futures are promises that cost nothing but margin. */
+export const hasPremium = (kind: InstrumentKind): boolean => kind === 'option' || kind === 'combo';
+
+/** What a quantity at a price comes to: quote (linear futures, premiums), or coins (inverse futures). */
+export function contractValue(
+  { kind, size, inverse }: Pick<Contract, 'kind' | 'size' | 'inverse'>,
+  qty: Decimal,
+  price: Decimal,
+): Decimal {
+  if (inverse && !hasPremium(kind)) return qty.times(size).div(price).toDecimalPlaces(COIN_DECIMALS);
+  return qty.times(size).times(price);
+}
+
+/**
+ * What entered (+) and left (−) by the trade itself, before its fee. A future counts as the trade in coins that it stands for: base = quantity × size
+ * against quote, inverse quote = quantity × size against base = that / price. An option counts as itself against its premium.
+ */
+export function flowsOf({ side, price, qty, contract }: Pick<FillFacts, 'side' | 'price' | 'qty' | 'contract'>): {
   readonly base: Decimal;
   readonly quote: Decimal;
 } {
-  const value = price.times(qty);
-  return side === 'buy' ? { base: qty, quote: value.neg() } : { base: qty.neg(), quote: value };
+  const { base, quote } = amountsOf(price, qty, contract);
+  return side === 'buy' ? { base, quote: quote.neg() } : { base: base.neg(), quote };
 }
+
+function amountsOf(
+  price: Decimal,
+  qty: Decimal,
+  contract: Contract | undefined,
+): { readonly base: Decimal; readonly quote: Decimal } {
+  if (contract === undefined) return { base: qty, quote: price.times(qty) };
+  const value = contractValue(contract, qty, price);
+  if (hasPremium(contract.kind)) return { base: qty, quote: value };
+  return contract.inverse
+    ? { base: value, quote: qty.times(contract.size) }
+    : { base: qty.times(contract.size), quote: value };
+}
+
+/** The asset that the base flow of a fill is counted in: an option's is the option. */
+export const flowAssetOf = ({ base, contract }: Pick<FillFacts, 'base' | 'contract'>): string =>
+  contract !== undefined && hasPremium(contract.kind) ? contract.instrument : base;
 
 /** base flow × rate + quote flow × rate − fee × rate. @throws BadInput when an asset has no rate. */
 export function pnlOfFill(fill: FillFacts, rates: Rates): Pnl {
   const flows = flowsOf(fill);
-  const fees = fill.fee.times(rateIn(rates, fill.feeAsset));
-  const gross = flows.base.times(rateIn(rates, fill.base)).plus(flows.quote.times(rateIn(rates, fill.quote)));
+  const fees = fill.fee.isZero()
+    ? fill.fee
+    : fill.fee.times(rates[fill.feeAsset] ?? fill.feeRate ?? noRate(fill.feeAsset));
+  const asset = flowAssetOf(fill);
+  const gross = flows.base
+    .times(rates[asset] ?? noRate(asset))
+    .plus(flows.quote.times(rates[fill.quote] ?? noRate(fill.quote)));
   return { realised: gross.minus(fees), fees };
 }
 
+function noRate(asset: string): never {
+  throw new BadInput(`no rate for ${asset}`);
+}
+
+/** Under what a trade is remembered: ids are unique on one side of one instrument only. */
+export const tradeKey = ({ instrument, side, tradeId }: { instrument: string; side: Side; tradeId: string }): string =>
+  `${instrument} ${side} ${tradeId}`;
+
 /**
- * Profit from the journal's `fill` and `operation` events alone, exact: what every other figure of profit must equal. Each trade counts
- * once however often it stands in the events. @throws BadInput on a fill whose operation or rate is unknown.
+ * Profit from the journal's `operation`, `fill`, `settlement` and `funding` events alone, exact: what every other figure of profit must equal. Each trade
+ * counts once however often it stands in the events. @throws BadInput on a fill whose operation or rate is unknown.
  */
 export function recomputePnl(events: Iterable<EngineEvent>): Pnl & { readonly fills: number } {
   const rates = new Map<string, Rates>();
   const seen = new Set<string>();
   let realised = new Decimal(0);
   let fees = new Decimal(0);
+  const add = (pnl: Pnl): void => {
+    realised = realised.plus(pnl.realised);
+    fees = fees.plus(pnl.fees);
+  };
   for (const event of events) {
     if (event.kind === 'operation' && !rates.has(event.data.id))
       rates.set(event.data.id, decimalsFrom(event.data.rates));
+    if (event.kind === 'settlement') add(pnlOfSettlement(event.data));
+    if (event.kind === 'funding') add({ realised: fundingValue(event.data), fees: new Decimal(0) });
     if (event.kind !== 'fill') continue;
-    const trade = `${event.data.instrument} ${event.data.trade_id}`;
+    const trade = tradeKey({ ...event.data, tradeId: event.data.trade_id });
     if (seen.has(trade)) continue;
     seen.add(trade);
     const known = rates.get(event.data.operation);
     if (known === undefined) throw new BadInput(`fill of an unknown operation: seq=${event.seq}`);
-    const pnl = pnlOfFill(fillFactsFrom(event.data), known);
-    realised = realised.plus(pnl.realised);
-    fees = fees.plus(pnl.fees);
+    add(pnlOfFill(fillFactsFrom(event.data), known));
   }
   return { realised, fees, fills: seen.size };
 }
 
-/** Reads the money of a `fill` event. */
-export function fillFactsFrom(data: Extract<EngineEvent, { kind: 'fill' }>['data']): FillFacts {
+/** A settlement brings its rates along: those of the holding that it ends. */
+export const pnlOfSettlement = (data: EventData<'settlement'>): Pnl =>
+  pnlOfFill(fillFactsFrom(data), decimalsFrom(data.rates));
+
+/** What a funding payment is worth, in the numeraire. */
+export const fundingValue = ({
+  amount,
+  asset_rate: rate,
+}: Pick<EventData<'funding'>, 'amount' | 'asset_rate'>): Decimal => decimalFrom(amount).times(decimalFrom(rate));
+
+/** The money of a fill as the gateway reports it. `feeRate` where the operation's rates do not know the fee's asset. */
+export const fillFactsOf = (
+  { side, price, qty, fee, feeAsset }: Pick<Fill, 'side' | 'price' | 'qty' | 'fee'> & { readonly feeAsset: string },
+  instrument: ContractInstrument,
+  feeRate?: Decimal,
+): FillFacts => {
+  const contract = contractOf(instrument);
+  return {
+    side,
+    base: instrument.base,
+    quote: instrument.quote,
+    price,
+    qty,
+    fee,
+    feeAsset,
+    ...(contract === undefined ? {} : { contract }),
+    ...(feeRate === undefined ? {} : { feeRate }),
+  };
+};
+
+type ContractInstrument = Pick<
+  Instrument,
+  'id' | 'kind' | 'base' | 'quote' | 'settle' | 'contractSize' | 'inverse' | 'right'
+>;
+
+/** Undefined for spot. */
+export function contractOf({
+  id,
+  kind,
+  contractSize: size,
+  inverse,
+  settle,
+  right,
+}: Omit<ContractInstrument, 'base' | 'quote'>): Contract | undefined {
+  if (kind === 'spot') return undefined;
+  return { instrument: id, kind, size, inverse, settle, ...(right === undefined ? {} : { right }) };
+}
+
+type FilledData = Pick<
+  EventData<'fill'>,
+  'instrument' | 'side' | 'base' | 'quote' | 'price' | 'qty' | 'fee' | 'fee_asset' | 'contract' | 'fee_rate'
+>;
+
+/** Reads the money of a `fill` or `settlement` event. */
+export function fillFactsFrom(data: FilledData): FillFacts {
   return {
     side: data.side,
     base: data.base,
@@ -73,15 +197,20 @@ export function fillFactsFrom(data: Extract<EngineEvent, { kind: 'fill' }>['data
     qty: decimalFrom(data.qty),
     fee: decimalFrom(data.fee),
     feeAsset: data.fee_asset,
+    ...(data.contract === undefined ? {} : { contract: contractFrom(data.instrument, data.contract) }),
+    ...(data.fee_rate === undefined ? {} : { feeRate: decimalFrom(data.fee_rate) }),
   };
 }
+
+const contractFrom = (instrument: string, data: NonNullable<FilledData['contract']>): Contract => ({
+  instrument,
+  kind: data.kind,
+  size: decimalFrom(data.size),
+  inverse: data.inverse,
+  settle: data.settle,
+  ...(data.right === undefined ? {} : { right: data.right }),
+});
 
 /** Reads amounts by asset, such as an operation's rates. @throws BadInput on anything that is not a decimal. */
 export const decimalsFrom = (texts: Readonly<Record<string, string>>): Readonly<Record<string, Decimal>> =>
   Object.fromEntries(Object.entries(texts).map(([asset, text]) => [asset, decimalFrom(text)]));
-
-function rateIn(rates: Rates, asset: string): Decimal {
-  const rate = rates[asset];
-  if (rate === undefined) throw new BadInput(`no rate for ${asset}`);
-  return rate;
-}

@@ -1,19 +1,74 @@
 import { Decimal } from 'decimal.js';
 import { ZERO } from './grid.ts';
-import type { FillFacts } from './pnl.ts';
-import { flowsOf } from './pnl.ts';
+import type { Contract, FillFacts } from './pnl.ts';
+import { contractValue, flowAssetOf, flowsOf, hasPremium } from './pnl.ts';
 
-/** Net change of inventory through one instrument. `realised` is in quote, after fees. */
-export type Position = { readonly size: Decimal; readonly entryPrice: Decimal; readonly realised: Decimal };
+/**
+ * Net change of inventory through one instrument; contracts in the venue's unit. `realised` is after fees: in quote, for futures in the settlement asset.
+ * `cost`, for contracts: what the open size was entered for, signed as it: quote, or coins where inverse, which makes the entry a harmonic average.
+ */
+export type Position = {
+  readonly size: Decimal;
+  readonly entryPrice: Decimal;
+  readonly realised: Decimal;
+  readonly cost?: Decimal;
+};
 
 export const FLAT: Position = { size: ZERO, entryPrice: ZERO, realised: ZERO };
 
-/** The position after a fill. A fee in base is inventory given away at the fill's price. */
+/** What a fill does to the books. Amounts stand beside their assets; one may appear more than once. */
+export type Booking = {
+  readonly position: Position;
+  /** What the account gains and loses at once: coins of spot, premiums, the realised profit of futures, fees. */
+  readonly cash: Amounts;
+  /**
+   * What it changes about how much of each asset is held: contracts count as what they stand for. A call counts half a coin and a put minus half, so
+   * that a call less its put is one, whatever the price.
+   */
+  readonly exposure: Amounts;
+};
+export type Amounts = readonly (readonly [asset: string, amount: Decimal])[];
+
+export function bookingOf(before: Position, fill: FillFacts): Booking {
+  const position = positionAfter(before, fill);
+  const { base, quote } = flowsOf(fill);
+  const fee = [fill.feeAsset, fill.fee.neg()] as const;
+  const { contract } = fill;
+  if (contract === undefined) {
+    const cash: Amounts = [[fill.base, base], [fill.quote, quote], fee];
+    return { position, cash, exposure: cash };
+  }
+  if (hasPremium(contract.kind)) {
+    const cash: Amounts = [[fill.quote, quote], fee];
+    return { position, cash, exposure: [[fill.base, base.times(contract.size).times(deltaOf(contract))], ...cash] };
+  }
+  const profit = futureAfter(before, fill, contract).profit;
+  return { position, cash: [[contract.settle, profit], fee], exposure: [[fill.base, base], [fill.quote, quote], fee] };
+}
+
+const deltaOf = ({ right }: Contract): Decimal.Value => (right === undefined ? 0 : right === 'call' ? 0.5 : -0.5);
+
+/** The position after a fill. A fee in base is inventory given away at the fill's price; one in a third asset is none of the position's. */
 export function positionAfter(position: Position, fill: FillFacts): Position {
+  const { contract } = fill;
+  if (contract !== undefined) {
+    const { profit, ...after } = futureAfter(position, fill, contract);
+    const ours = hasPremium(contract.kind) ? fill.quote : contract.settle;
+    const fee = fill.feeAsset === ours ? fill.fee : ZERO;
+    return { ...after, realised: position.realised.plus(profit).minus(fee) };
+  }
   const traded = moved(position, flowsOf(fill).base, fill.price);
-  if (fill.feeAsset !== fill.base) return { ...traded, realised: traded.realised.minus(fill.fee) };
+  if (fill.feeAsset !== fill.base)
+    return fill.feeAsset === fill.quote ? { ...traded, realised: traded.realised.minus(fill.fee) } : traded;
   const paid = moved(traded, fill.fee.neg(), fill.price);
   return { ...paid, realised: paid.realised.minus(fill.fee.times(fill.price)) };
+}
+
+/** Signed change of what is held: contracts in quantity, coins less a fee that was taken from them. */
+export function heldChange(fill: FillFacts): Decimal {
+  const { base } = flowsOf(fill);
+  if (fill.contract !== undefined) return fill.side === 'buy' ? fill.qty : fill.qty.neg();
+  return fill.feeAsset === flowAssetOf(fill) ? base.minus(fill.fee) : base;
 }
 
 /** Average entry while it grows, realised profit while it shrinks, a new entry when it turns over. */
@@ -31,4 +86,34 @@ function moved({ size, entryPrice, realised }: Position, change: Decimal, price:
     entryPrice: after.isZero() ? ZERO : turned ? price : entryPrice,
     realised: realised.plus(price.minus(entryPrice).times(closed)),
   };
+}
+
+type After = Pick<Position, 'size' | 'entryPrice'> & { readonly cost: Decimal; readonly profit: Decimal };
+
+/**
+ * The same for contracts, by what they cost: all that was entered for comes out again, to the last digit, however it is closed. `profit` is what closing
+ * realises: value − cost for a long, and for an inverse future cost − value, since a coin buys more contracts when it is dearer.
+ */
+function futureAfter(position: Position, { side, price, qty }: FillFacts, contract: Contract): After {
+  const { size } = position;
+  const cost = position.cost ?? ZERO;
+  const change = side === 'buy' ? qty : qty.neg();
+  const value = contractValue(contract, change, price);
+  const after = size.plus(change);
+  if (size.isZero() || size.isNegative() === change.isNegative())
+    return entered(contract, after, cost.plus(value), ZERO);
+  const isReduced = change.abs().lt(size.abs());
+  const closedValue = isReduced ? value : contractValue(contract, size.neg(), price);
+  const closedCost = isReduced ? cost.times(change).div(size).neg().toDecimalPlaces(18) : cost;
+  const received = closedValue.plus(closedCost);
+  const isInverse = contract.inverse && !hasPremium(contract.kind);
+  const profit = isInverse ? received : received.neg();
+  return entered(contract, after, isReduced ? cost.minus(closedCost) : value.minus(closedValue), profit);
+}
+
+function entered({ kind, size: unit, inverse }: Contract, size: Decimal, cost: Decimal, profit: Decimal): After {
+  if (size.isZero()) return { size, entryPrice: ZERO, cost: ZERO, profit };
+  const units = size.times(unit);
+  const price = inverse && !hasPremium(kind) ? units.div(cost) : cost.div(units);
+  return { size, entryPrice: price.toSignificantDigits(20), cost, profit };
 }

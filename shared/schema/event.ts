@@ -7,6 +7,25 @@ const side = z.enum(['buy', 'sell']);
 
 const leg = z.object({ instrument: z.string(), side, price: decimal, qty: decimal });
 
+/** What a reader must know of a contract to tell the money of its trades; absent for spot. */
+const contract = z.object({
+  kind: z.enum(['perpetual', 'future', 'option', 'combo']),
+  /** Base units (inverse futures: quote units) in one unit of quantity. */
+  size: decimal,
+  inverse: z.boolean(),
+  settle: z.string(),
+  right: z.enum(['call', 'put']).optional(),
+});
+
+/** The same, with what its settlement needs. */
+const heldContract = contract.extend({
+  expiry_ms: z.number().optional(),
+  strike: decimal.optional(),
+  /** Fee of the settlement, as a fraction of the value or of the underlying. */
+  delivery: decimal.optional(),
+  premium_share_max: decimal.optional(),
+});
+
 /** What the chance that a leg fills was reckoned from: milliseconds, and fractions (docs/calibration.md). */
 const legFill = z.object({
   age_ms: decimal,
@@ -84,6 +103,21 @@ const payloads = {
     legs: z.array(leg),
     /** Set once the operation is over. */
     pnl: z.object({ realised: decimal, fees: decimal }).optional(),
+    /** Sum routes: how the legs hang together. Legs agree when filled quantity / `per_unit` is the same for all. */
+    bond: z
+      .object({
+        units: decimal,
+        per_unit: z.array(decimal),
+        intent: z.enum(['enter', 'exit']),
+        ends_ms: z.number().optional(),
+        /** What a unit is worth beyond its fills, in the numeraire: payoffs and funding to come less what is still to be paid. */
+        carry: decimal,
+        /** Of an exit: what it ends. */
+        holding: z.string().optional(),
+      })
+      .optional(),
+    /** Sum routes, once completed: what is left between the legs, by asset; contracts by instrument. */
+    dust: z.record(z.string(), decimal).optional(),
   }),
   order: z.object({
     client_order_id: z.string(),
@@ -125,6 +159,76 @@ const payloads = {
     fee: decimal,
     fee_asset: z.string(),
     liquidity: z.enum(['maker', 'taker']),
+    contract: contract.optional(),
+    /** Value of one unit of the fee's asset where the operation's rates have none; 0 where nobody could say. */
+    fee_rate: decimal.optional(),
+  }),
+  /** An expired contract, closed by its venue. Reads as a fill at what it paid; `rates` are those of the holding it ends. */
+  settlement: z.object({
+    /** Absent for what no holding has. */
+    holding: z.string().optional(),
+    instrument: z.string(),
+    base: z.string(),
+    quote: z.string(),
+    /** Of the closing: a long position is sold. */
+    side,
+    /** A future's settlement price; what one coin of an option paid. */
+    price: decimal,
+    qty: decimal,
+    fee: decimal,
+    fee_asset: z.string(),
+    fee_rate: decimal.optional(),
+    contract: contract.optional(),
+    underlying_price: decimal,
+    rates: z.record(z.string(), decimal),
+  }),
+  /** A funding payment on an open perpetual: received when positive. */
+  funding: z.object({
+    holding: z.string().optional(),
+    instrument: z.string(),
+    asset: z.string(),
+    amount: decimal,
+    /** Value of one unit of the asset in the numeraire. */
+    asset_rate: decimal,
+    /** A fraction of the value for the interval that ended; longs pay when positive. */
+    funding_rate: decimal,
+    price: decimal,
+    /** Signed, in the venue's unit. */
+    size: decimal,
+    due_ms: z.number(),
+  }),
+  /** What a completed entry holds until it ends. Sizes are signed: what is short is negative. */
+  holding: z.object({
+    /** Of the operation that entered. */
+    id: z.string(),
+    state: z.enum(['open', 'closed']),
+    reason: z.string().optional(),
+    opportunity: z.string(),
+    route: z.string(),
+    type: z.string(),
+    asset: z.string(),
+    units: decimal,
+    legs: z.array(
+      z.object({
+        instrument: z.string(),
+        base: z.string(),
+        quote: z.string(),
+        entered: decimal,
+        /** What of it is left. */
+        size: decimal,
+        entry_price: decimal,
+        contract: heldContract.optional(),
+      }),
+    ),
+    rates: z.record(z.string(), decimal),
+    notional: decimal,
+    expected_profit: decimal,
+    opened_ms: z.number(),
+    ends_ms: z.number().optional(),
+    /** In the numeraire. `entry` and `exit` before fees; realised = entry + funding + exit − fees. */
+    pnl: z.object({ entry: decimal, funding: decimal, exit: decimal, fees: decimal, realised: decimal }),
+    /** Left over at the end, below the smallest order. */
+    dust: z.record(z.string(), decimal).optional(),
   }),
   balance: z.object({ venue: z.string(), asset: z.string(), total: decimal, available: decimal, reserved: decimal }),
   position: z.object({

@@ -1,7 +1,7 @@
 import { Decimal } from 'decimal.js';
 import { expect } from 'vitest';
 import { Executor, PATIENCE } from '#hotpath/execute/executor.ts';
-import { Ledger, tradeKey } from '#hotpath/execute/ledger.ts';
+import { Ledger } from '#hotpath/execute/ledger.ts';
 import { JournalState } from '#hotpath/recover/journal-state.ts';
 import { decideRecovery, RECOVERY_LIMITS } from '#hotpath/recover/recovery.ts';
 import { revive } from '#hotpath/recover/startup.ts';
@@ -10,7 +10,7 @@ import { VirtualClock } from '#shared/clock/virtual-clock.ts';
 import type { ClientOrderId, TradeId, VenueId, VenueOrderId } from '#shared/domain/ids.ts';
 import type { Fill, OrderGateway, OrderReport, OrderRequest } from '#shared/domain/order.ts';
 import { ZERO } from '#shared/money/grid.ts';
-import { flowsOf, recomputePnl } from '#shared/money/pnl.ts';
+import { flowsOf, recomputePnl, tradeKey } from '#shared/money/pnl.ts';
 import type { Random } from '#shared/random.ts';
 import { randomFrom } from '#shared/random.ts';
 import type { LegShape } from './trading.ts';
@@ -275,7 +275,7 @@ class World {
     for (const event of news) {
       if (event.kind !== 'fill') continue;
       const fill = event.data;
-      const trade = tradeKey({ instrument: fill.instrument as never, tradeId: fill.trade_id as never });
+      const trade = tradeKey({ ...fill, tradeId: fill.trade_id });
       expect(this.#trades.has(trade)).toBe(false);
       this.#trades.add(trade);
       const venue = fill.instrument.split(':')[0]!;
