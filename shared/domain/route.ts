@@ -34,6 +34,12 @@ export type Closing = Pick<RouteLeg, 'instrument' | 'ratio' | 'unit'>;
 export type Delivery = Pick<RouteLeg, 'instrument' | 'ratio' | 'unit'>;
 
 /**
+ * A spot position that carries an exposure from one settlement to a later one (jelly rolls): opened and closed by two trades that stand among the closings. It
+ * costs what a leg of spot costs while it is held.
+ */
+export type Bridge = RouteLeg & { readonly fromMs: number; readonly toMs: number };
+
+/**
  * What a sum route needs beside its legs to be reckoned to its end.
  * - `locked`: the payoff is the same at every settlement price.
  * - `bound`: it is at least `payoffs` (verticals, butterflies, calendars).
@@ -46,6 +52,7 @@ export type Terms = {
   readonly payoffs: readonly Payoff[];
   readonly closings: readonly Closing[];
   readonly deliveries: readonly Delivery[];
+  readonly bridges?: readonly Bridge[];
   /** When the last of it is over; undefined where it ends by trading: then it is reckoned to the configured horizon. */
   readonly endsMs: number | undefined;
 };

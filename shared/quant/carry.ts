@@ -73,9 +73,10 @@ export function carryOf(route: SumRoute, market: CarryMarket, settings: CarrySet
   let funding = 0;
   let borrow = 0;
   let capital = 0;
+  let bridging = 0;
   for (const end of terms.closings) {
-    const fee = market.instruments[end.instrument]!.fees.taker.toNumber();
-    closing += end.ratio * valueAtMid(end, market) * (fee + settings.closingSlippage);
+    const value = valueAtMid(end, market);
+    closing += end.ratio * (takerFeeAt(value, end.instrument, market) + value * settings.closingSlippage);
   }
   for (const end of terms.deliveries) {
     const { fees, kind } = market.instruments[end.instrument]!;
@@ -94,8 +95,16 @@ export function carryOf(route: SumRoute, market: CarryMarket, settings: CarrySet
       borrow += leg.ratio * valueAtMid(leg, market) * settings.borrowRateOf(base) * years;
     }
   }
+  for (const bridge of terms.bridges ?? []) {
+    const value = bridge.ratio * valueAtMid(bridge, market);
+    const heldYears = Math.max(0, bridge.toMs - Math.max(bridge.fromMs, market.nowMs)) / YEAR_MS;
+    bridging += value * settings.capitalRate * heldYears;
+    if (bridge.side === 'sell') {
+      borrow += value * settings.borrowRateOf(market.instruments[bridge.instrument]!.base) * heldYears;
+    }
+  }
   const payoff = terms.payoffs.reduce((sum, { amount }) => sum + amount, 0);
-  const capitalCost = capital * settings.capitalRate * years;
+  const capitalCost = capital * settings.capitalRate * years + bridging;
   const net = payoff + funding - closing - delivery - borrow - capitalCost;
   return { net, payoff, closing, delivery, funding, borrow, capitalCost, capital, holdMs };
 }
@@ -153,6 +162,14 @@ function tiedUp({ instrument, side, unit }: RouteLeg, market: CarryMarket, { mar
   if (kind === 'spot' || (kind === 'option' && side === 'buy')) return valueAtMid({ instrument, unit }, market);
   const value = kind === 'option' ? underlyingOf(instrument, market) : valueAtMid({ instrument, unit }, market);
   return marginFraction * value;
+}
+
+/** What a taker pays on one unit of this value: an option's fee is a fraction of its underlying, up to its cap. */
+function takerFeeAt(value: number, instrument: InstrumentIndex, market: CarryMarket): number {
+  const { fees, kind } = market.instruments[instrument]!;
+  const taker = fees.taker.toNumber();
+  if (kind !== 'option') return taker * value;
+  return Math.min(taker * underlyingOf(instrument, market), (fees.premiumShareMax?.toNumber() ?? Infinity) * value);
 }
 
 function valueAtMid(
