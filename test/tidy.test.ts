@@ -19,7 +19,9 @@ describe('registries', () => {
       '// Written by test/tidy.test.ts from the files of this folder. Do not edit.',
       ...names.map((name) => `import { ${camel(name)} } from './${name}.ts';`),
       '',
-      `export const families = [${names.map(camel).join(', ')}] as const;`,
+      'export const families = [',
+      ...names.map((name) => `  ${camel(name)},`),
+      '] as const;',
       '',
     ].join('\n');
     await expect(index).toMatchFileSnapshot('../hotpath/detect/routes/index.ts');
