@@ -289,7 +289,7 @@ export class Engine {
 
   /** The stages in their order, and the feed that drives them. */
   #feedOf(gate: RiskGate, depths: Depths): Feed {
-    const { config } = this.#options;
+    const { config, clock } = this.#options;
     const { instruments, books, decisions } = this;
     const evaluator = new Evaluator(instruments, this.#routes, {
       tops: books.tops,
@@ -302,8 +302,16 @@ export class Engine {
       routes: this.#routes,
       tops: books.tops,
       depths,
+      references: this.references,
+      pace: {
+        volatilityOf: () => config.engine.fill.default_volatility,
+        roundTripMsOf: () => config.engine.fill.round_trip_ms,
+        clockJitterMsOf: () => NaN,
+        standingShareOf: () => 1,
+      },
       capital: this.capital,
       engine: config.engine,
+      unixMs: (nowNs) => clock.unixMs(nowNs),
       ids: { prefix: `o${prefix}`, nextOperation: () => `p${prefix}-${String((operations += 1))}` as OperationId },
     });
     const stages: Stages = {

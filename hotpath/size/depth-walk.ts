@@ -171,6 +171,6 @@ export class DepthWalk {
 }
 
 /** Doubles leave about this much of a level behind when it is taken whole. */
-const ROUNDING = 1e-12;
+export const ROUNDING = 1e-12;
 
 const buffers = (): readonly Float64Array[] => Array.from({ length: LEGS_MAX }, () => new Float64Array(LEVELS_MAX));

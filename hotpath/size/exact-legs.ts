@@ -84,18 +84,27 @@ function lotsWithin(draft: Draft, budget: Decimal): Qty {
   return needs(draft, lots).lte(budget) ? lots : (lots.minus(lot) as Qty);
 }
 
-/**
- * The worst price the plan still bears. Only a first buy and a last sell may give way: their price meets no other leg's quantity, so a
- * worse fill costs edge but never leaves an asset over. The legs in between stand at the worst level walked.
- */
 function limitOf(wanted: readonly WantedLeg[], at: number, bearable: number): Price {
-  const { instrument, side, worstPrice } = wanted[at]!;
+  const { instrument, side } = wanted[at]!;
+  const price = yieldedPrice(wanted, at, bearable);
+  return limitPrice(price, tickAt(instrument, price), side);
+}
+
+/**
+ * The worst price the plan still bears, before it is put on the grid. Only a first buy and a last sell may give way: their price meets no other leg's quantity,
+ * so a worse fill costs edge but never leaves an asset over. The legs in between stand at the worst level walked.
+ */
+export function yieldedPrice(
+  wanted: readonly Pick<WantedLeg, 'side' | 'worstPrice'>[],
+  at: number,
+  bearable: number,
+): number {
+  const { side, worstPrice } = wanted[at]!;
   const yielding = Number(wanted[0]!.side === 'buy') + Number(wanted.at(-1)!.side === 'sell');
   const yields = (at === 0 && side === 'buy') || (at === wanted.length - 1 && side === 'sell');
-  if (!yields) return limitPrice(worstPrice, tickAt(instrument, worstPrice), side);
+  if (!yields) return worstPrice;
   const slack = Math.max(1, bearable) ** (1 / yielding);
-  const price = side === 'buy' ? worstPrice * slack : worstPrice / slack;
-  return limitPrice(price, tickAt(instrument, price), side);
+  return side === 'buy' ? worstPrice * slack : worstPrice / slack;
 }
 
 /** No leg takes in more than the one before it brings. */

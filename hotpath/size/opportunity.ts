@@ -1,23 +1,24 @@
 import type { Decimal } from 'decimal.js';
-import type { Depths, Tops } from '#shared/domain/capital.ts';
 import type { OpportunityId, TimeNs } from '#shared/domain/ids.ts';
 import type { Opportunity } from '#shared/domain/trade.ts';
-import type { Config } from '#shared/schema/config.ts';
 import type { DepthWalk } from './depth-walk.ts';
 import type { ExactLeg } from './exact-legs.ts';
-import type { SizedLeg, SizedRoute } from './sized-route.ts';
-import { bestPrice, grossEdgeAtBest, netEdgeAtBest, wayBackPrice } from './sized-route.ts';
+import type { WalkedLeg } from './fill-model.ts';
+import { fillFactsOf, fillProbabilityOf, impactShareOf } from './fill-model.ts';
+import type { SizedProduct } from './sized-route.ts';
+import { grossEdgeAtBest, netEdgeAtBest, wayBackPrice } from './sized-route.ts';
+import type { SizeSources } from './sizing.ts';
 
 /** Stands for an age that nobody knows: a day, far beyond every limit. */
 const AGE_UNKNOWN_MS = 86_400_000;
 
+export const ageOf = (ageMs: number): number => (Number.isFinite(ageMs) ? Math.max(0, ageMs) : AGE_UNKNOWN_MS);
+
 type Sighting = {
   readonly id: OpportunityId;
-  readonly sized: SizedRoute;
+  readonly sized: SizedProduct;
   readonly walk: DepthWalk;
-  readonly tops: Tops;
-  readonly depths: Depths;
-  readonly engine: Config['engine'];
+  readonly walked: readonly WalkedLeg[];
   readonly nowNs: TimeNs;
 };
 
@@ -25,44 +26,77 @@ type Sighting = {
  * Describes what a walk found. Costs add up: gross edge × notional − fees − slippage is the net profit. The unwind cost is that of crossing the
  * spread back, fees both ways, on the leg where it is dearest; `unwindable` is false when a leg has no price to go back at.
  */
-export function opportunityFrom({ id, sized, walk, tops, depths, engine, nowNs }: Sighting): {
-  readonly opportunity: Opportunity;
-  readonly unwindable: boolean;
-} {
+export function opportunityFrom(
+  { id, sized, walk, walked, nowNs }: Sighting,
+  { tops, engine, pace }: Pick<SizeSources, 'tops' | 'engine' | 'pace'>,
+): { readonly opportunity: Opportunity; readonly unwindable: boolean } {
   const { route, legs } = sized;
   const atBest = { gross: grossEdgeAtBest(legs, tops), net: netEdgeAtBest(legs, tops) };
   const profit = walk.output - walk.input;
-  const ages = legs.map(({ instrument }) => ageOf(depths.ageMs(instrument, nowNs)));
-  const fillProbability = fillProbabilityOf(ages, engine);
-  const unwindShare = Math.max(...legs.map((leg, at) => unwindShareOf(leg, at, walk, tops)));
+  const unwindShare = Math.max(
+    ...legs.map((leg, at) => {
+      const lost = 1 - wayBackPrice(leg, tops) / walked[at]!.averagePrice;
+      return (leg.side === 'buy' ? lost : -lost) + 2 * (leg.paid - leg.kept);
+    }),
+  );
   const unwindable = Number.isFinite(unwindShare);
-  const unwindCost = unwindable ? walk.input * unwindShare : 0;
+  const figures = {
+    profit,
+    unwindCost: unwindable ? walk.input * unwindShare : 0,
+    impact: walked.reduce((sum, leg) => sum + walk.input * impactShareOf(leg, pace, engine.fill), 0),
+  };
   const opportunity: Opportunity = {
     id,
     route: route.id,
     family: route.family,
     asset: route.start,
-    legs: legs.map((leg, at) => ({
-      instrument: leg.listing.id,
-      side: leg.side,
-      price: averagePrice(leg, at, walk, tops),
-      qty: walk.baseQty[at]!,
-    })),
+    ...fillOutlook(walked, { engine, pace }, figures),
     notional: walk.input,
     grossEdge: atBest.gross,
     netEdge: walk.input > 0 ? profit / walk.input : atBest.net,
     fees: walk.input * (atBest.gross - atBest.net),
     slippage: walk.input * atBest.net - profit,
-    unwindCost,
-    fillProbability,
-    expectedValue: fillProbability * profit - (1 - fillProbability) * unwindCost,
-    oldestBookAgeMs: Math.max(...ages),
     detectedTimeNs: nowNs,
     capital: walk.input,
-    impact: 0,
   };
   return { opportunity, unwindable };
 }
+
+/** What a walk is worth, in the start asset. */
+export type Figures = { readonly profit: number; readonly unwindCost: number; readonly impact: number };
+
+type Outlook = Pick<
+  Opportunity,
+  'legs' | 'fillProbability' | 'unwindCost' | 'impact' | 'expectedValue' | 'oldestBookAgeMs'
+>;
+
+/** What is to be expected of the legs as they were walked: whether they fill, and what that makes of the profit. */
+export function fillOutlook(
+  walked: readonly WalkedLeg[],
+  { engine, pace }: Pick<SizeSources, 'engine' | 'pace'>,
+  figures: Figures,
+): Outlook {
+  const fills = walked.map((leg) => fillFactsOf(leg, pace));
+  const fillProbability = fillProbabilityOf(fills, engine.fill);
+  return {
+    legs: walked.map(({ id, side, averagePrice, qty }, at) => ({
+      instrument: id,
+      side,
+      price: averagePrice,
+      qty,
+      fill: fills[at]!,
+    })),
+    fillProbability,
+    unwindCost: figures.unwindCost,
+    impact: figures.impact,
+    expectedValue: expectedOf(fillProbability, figures),
+    oldestBookAgeMs: Math.max(...walked.map(({ ageMs }) => ageMs)),
+  };
+}
+
+/** P × profit − (1 − P) × unwind cost − impact. */
+export const expectedOf = (fillProbability: number, { profit, unwindCost, impact }: Figures): number =>
+  fillProbability * profit - (1 - fillProbability) * unwindCost - impact;
 
 /** The same opportunity at the size that the grids allow: figures of the exact legs, costs in proportion. */
 export function atExactSize(
@@ -74,13 +108,11 @@ export function atExactSize(
   const size = notional.toNumber();
   const net = netEdge.toNumber();
   const share = size / found.notional;
-  const profit = size * net;
-  const unwindCost = found.unwindCost * share;
+  const figures = { profit: size * net, unwindCost: found.unwindCost * share, impact: found.impact * share };
   return {
     ...found,
-    legs: legs.map(({ instrument, side, qty, quote }) => ({
-      instrument: instrument.id,
-      side,
+    legs: legs.map(({ qty, quote }, at) => ({
+      ...found.legs[at]!,
       price: quote.div(qty).toNumber(),
       qty: qty.toNumber(),
     })),
@@ -88,29 +120,9 @@ export function atExactSize(
     capital: size,
     netEdge: net,
     fees: found.fees * share,
-    slippage: size * found.grossEdge - found.fees * share - profit,
-    unwindCost,
-    expectedValue: found.fillProbability * profit - (1 - found.fillProbability) * unwindCost,
+    slippage: size * found.grossEdge - found.fees * share - figures.profit,
+    unwindCost: figures.unwindCost,
+    impact: figures.impact,
+    expectedValue: expectedOf(found.fillProbability, figures),
   };
-}
-
-const ageOf = (ageMs: number): number => (Number.isFinite(ageMs) ? Math.max(0, ageMs) : AGE_UNKNOWN_MS);
-
-/** Displayed liquidity is still there with the configured probability a leg, less the longer ago a book was heard of. */
-function fillProbabilityOf(agesMs: readonly number[], engine: Config['engine']): number {
-  let probability = 1;
-  for (const ageMs of agesMs) {
-    probability *= engine.fill_probability * Math.exp((-engine.fill_decay_per_second * ageMs) / 1e3);
-  }
-  return probability;
-}
-
-/** Share of its notional that undoing the leg at once would cost. */
-function unwindShareOf(leg: SizedLeg, at: number, walk: DepthWalk, tops: Tops): number {
-  const lost = 1 - wayBackPrice(leg, tops) / averagePrice(leg, at, walk, tops);
-  return (leg.side === 'buy' ? lost : -lost) + 2 * (leg.paid - leg.kept);
-}
-
-function averagePrice(leg: SizedLeg, at: number, walk: DepthWalk, tops: Tops): number {
-  return walk.baseQty[at]! > 0 ? walk.quoteQty[at]! / walk.baseQty[at]! : bestPrice(leg, tops);
 }

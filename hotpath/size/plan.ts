@@ -2,7 +2,7 @@ import { Decimal } from 'decimal.js';
 import { assert } from '#shared/assert.ts';
 import type { CapitalView } from '#shared/domain/capital.ts';
 import type { Asset } from '#shared/domain/ids.ts';
-import type { PlanLeg } from '#shared/domain/trade.ts';
+import type { Opportunity, PlanLeg } from '#shared/domain/trade.ts';
 import type { Amount } from '#shared/money/grid.ts';
 import type { ExactLeg } from './exact-legs.ts';
 
@@ -52,11 +52,15 @@ export const planLegOf = ({ instrument, side, limit, qty, quote }: ExactLeg, rat
   notional: quote.times(rateIn(rates, instrument.quote)) as Amount,
 });
 
-/** P(all legs fill) × profit − (1 − P) × what getting out of the worst leg would cost. */
-export function expectedValueOf(profit: Decimal, fillProbability: number, unwindCost: number): Amount {
+/** P(all legs fill) × profit − (1 − P) × what getting out of the worst leg would cost − impact; costs are in units of `startRate`. */
+export function expectedValueOf(
+  profit: Decimal,
+  { fillProbability, unwindCost, impact }: Pick<Opportunity, 'fillProbability' | 'unwindCost' | 'impact'>,
+  startRate: number,
+): Amount {
   const fill = new Decimal(fillProbability);
-  const value = fill.times(profit).minus(fill.neg().plus(1).times(unwindCost));
-  return value.toSignificantDigits(FOUND_DIGITS, Decimal.ROUND_FLOOR) as Amount;
+  const costs = fill.neg().plus(1).times(unwindCost).plus(impact).times(startRate);
+  return fill.times(profit).minus(costs).toSignificantDigits(FOUND_DIGITS, Decimal.ROUND_FLOOR) as Amount;
 }
 
 const givenAsset = ({ instrument, side }: ExactLeg): Asset => (side === 'buy' ? instrument.quote : instrument.base);

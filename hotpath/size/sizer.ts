@@ -1,35 +1,17 @@
-import type { CapitalView, Depths, Tops } from '#shared/domain/capital.ts';
-import type { OperationId, OpportunityId, TimeNs } from '#shared/domain/ids.ts';
-import type { Instrument } from '#shared/domain/instrument.ts';
+import type { OpportunityId, TimeNs } from '#shared/domain/ids.ts';
 import type { Route } from '#shared/domain/route.ts';
-import type { Opportunity, Plan, SizeRefusal } from '#shared/domain/trade.ts';
-import { ZERO } from '#shared/money/grid.ts';
+import type { Opportunity, Plan } from '#shared/domain/trade.ts';
 import type { Config } from '#shared/schema/config.ts';
 import type { Sized } from '../pipeline.ts';
 import { CoolDown } from './cool-down.ts';
-import type { WalkLimits } from './depth-walk.ts';
-import { DepthWalk, LEGS_MAX, rateAt } from './depth-walk.ts';
-import type { ExactLeg, WantedLeg } from './exact-legs.ts';
-import { exactLegs } from './exact-legs.ts';
-import { atExactSize, opportunityFrom } from './opportunity.ts';
-import type { Rates } from './plan.ts';
-import { expectedValueOf, planLegOf, ratesOf, worthOf } from './plan.ts';
-import type { SizedLeg, SizedRoute } from './sized-route.ts';
-import { netEdgeAtBest, sizedRoutesOf } from './sized-route.ts';
+import { Filters } from './filters.ts';
+import { expectedValueOf } from './plan.ts';
+import { ProductSizing } from './product-sizing.ts';
+import type { Found, Refusal, Settled, SizeSources } from './sizing.ts';
+import { edgeMinOf, refusal, THRESHOLD_SLACK } from './sizing.ts';
+import { SumSizing } from './sum-sizing.ts';
 
-export type SizerOptions = {
-  readonly instruments: readonly Instrument[];
-  readonly routes: readonly Route[];
-  readonly tops: Tops;
-  readonly depths: Depths;
-  readonly capital: CapitalView;
-  readonly engine: Config['engine'];
-  readonly ids: {
-    /** Begins every opportunity id, so that ids of different runs of an engine differ. */
-    readonly prefix: string;
-    readonly nextOperation: () => OperationId;
-  };
-};
+export type SizerOptions = SizeSources & { readonly routes: readonly Route[] };
 
 /**
  * Routes walked for one change at most. One dislocated book opens hundreds that compete for its levels, and sizing them all would cost the time
@@ -37,31 +19,31 @@ export type SizerOptions = {
  */
 const WALKS_MAX = 8;
 
-/** Doubles cannot tell edges closer than this; decimals do, on the exact legs. */
-const THRESHOLD_SLACK = 1e-9;
-/** The same for values in the numeraire. */
+/** Doubles cannot tell values in the numeraire closer than this; decimals do, on the exact legs. */
 const VALUE_SLACK = 1e-6;
 
 /** Turns a route that pays at best prices into exact legs of the greatest profit, or says why not. */
 export class Sizer {
   readonly #options: SizerOptions;
-  readonly #routes: readonly SizedRoute[];
+  readonly #product: ProductSizing;
+  readonly #sum: SumSizing;
   readonly #coolDown: CoolDown;
+  readonly #filters: Filters;
   readonly #sightings: Uint32Array;
-  readonly #walk = new DepthWalk();
-  readonly #inputMax = new Float64Array(LEGS_MAX);
   readonly #edgeMin: number;
   #changeNs = -Infinity;
   #walksLeft = 0;
 
   /** `instruments` is the registry, `routes` the compiled list whose indices `size` takes. */
   constructor(options: SizerOptions) {
-    const { instruments, routes, engine } = options;
+    const { routes, engine, pace } = options;
     this.#options = options;
-    this.#routes = sizedRoutesOf(routes, instruments);
+    this.#product = new ProductSizing(options);
+    this.#sum = new SumSizing(options);
     this.#coolDown = new CoolDown(routes.length, engine.route_cooldown_ms);
+    this.#filters = new Filters(engine, pace, routes.length);
     this.#sightings = new Uint32Array(routes.length);
-    this.#edgeMin = engine.min_edge_bps / 1e4;
+    this.#edgeMin = edgeMinOf(engine);
   }
 
   /**
@@ -69,70 +51,87 @@ export class Sizer {
    * (all those asked about at the same `nowNs`) have had their turn.
    */
   readonly size = (index: number, nowNs: TimeNs): Sized | undefined => {
-    const { tops, depths, engine } = this.#options;
-    const sized = this.#routes[index]!;
-    const edge = netEdgeAtBest(sized.legs, tops);
+    const route = this.#options.routes[index]!;
+    const edge = this.#edgeAtBest(route, nowNs);
     if (!(edge > this.#edgeMin - THRESHOLD_SLACK)) return undefined;
+    this.#filters.seen(index, nowNs);
     const cooling = this.#coolDown.ask(index, edge, nowNs);
     if (cooling === 'silent' || !this.#mayWalk(nowNs)) return undefined;
-    if (!this.#walk.walk(sized.legs, depths, this.#limitsOf(sized))) return undefined;
+    const found = this.#find(route, index, nowNs);
+    if (found === undefined) return undefined;
 
-    const id = this.#nextId(index);
-    const { opportunity, unwindable } = opportunityFrom({ id, sized, walk: this.#walk, tops, depths, engine, nowNs });
     const answer =
       cooling === 'planned'
-        ? refuse(opportunity, 'ROUTE_COOLING_DOWN', `edge_bps=${(edge * 1e4).toFixed(2)}`)
-        : this.#answerFor(sized, opportunity, unwindable);
+        ? refuse(found.opportunity, refusal('ROUTE_COOLING_DOWN', `edge_bps=${(edge * 1e4).toFixed(2)}`))
+        : this.#answerFor(route, index, found);
     this.#coolDown.begin(index, edge, nowNs, answer.kind === 'plan');
     return answer;
   };
 
-  /** From the walk to exact legs, asking at each step whether they can be had and still pay. */
-  #answerFor({ route, legs }: SizedRoute, found: Opportunity, unwindable: boolean): Sized {
-    const { capital, engine } = this.#options;
-    if (!unwindable) return refuse(found, 'DEPTH_INSUFFICIENT', 'a leg has no price to go back at');
-    const startRate = capital.rateOf(route.start);
-    if (startRate === undefined) return refuse(found, 'RATE_UNKNOWN', `asset=${route.start}`);
-    // Rounding only takes away: what is too little here needs no decimals. Want of money is told as such.
-    const expectedMost = found.expectedValue * startRate;
-    const isTooLow = expectedMost < engine.min_expected_value - VALUE_SLACK;
-    if (isTooLow && this.#walk.bound !== 'balance') return valueTooLow(found, expectedMost, engine);
+  /** What is left for a route that was planned just now, after a better plan has taken money of it: its cool-down does not count. */
+  readonly resize = (index: number, nowNs: TimeNs): Sized | undefined => {
+    const route = this.#options.routes[index]!;
+    const found = this.#find(route, index, nowNs);
+    return found === undefined ? undefined : this.#answerFor(route, index, found);
+  };
 
-    const valued = ratesOf(legs, capital.rateOf);
-    if (valued.kind === 'unknown') return refuse(found, 'RATE_UNKNOWN', `asset=${valued.asset}`);
-    const exact = exactLegs(this.#wantedLegs(legs), this.#bearable(legs), engine.displayed_fraction);
-    if (exact.kind === 'refused') return refuse(found, this.#causeOf(exact.reason), exact.detail);
-    return this.#judge(route, found, exact.legs, valued.rates);
+  /** To be called when fees in the registry have changed: nothing that was derived from them stands any more. */
+  readonly forgetFees = (): void => {
+    this.#product.forgetFees();
+    this.#sum.forgetFees();
+  };
+
+  #edgeAtBest(route: Route, nowNs: TimeNs): number {
+    return route.evaluator === 'product' ? this.#product.edgeAtBest(route) : this.#sum.edgeAtBest(route, nowNs);
+  }
+
+  #find(route: Route, index: number, nowNs: TimeNs): Found | undefined {
+    const id = `${this.#options.ids.prefix}-${index}-${this.#sightings[index]! + 1}` as OpportunityId;
+    const found =
+      route.evaluator === 'product' ? this.#product.find(route, id, nowNs) : this.#sum.find(route, id, nowNs);
+    if (found !== undefined) this.#sightings[index]! += 1;
+    return found;
+  }
+
+  /** From the walk to exact legs, asking at each step whether they can be had and still pay. */
+  #answerFor(route: Route, index: number, found: Found): Sized {
+    const { capital, engine } = this.#options;
+    const { opportunity, obstacle, bound, walked } = found;
+    if (obstacle !== undefined) return refuse(opportunity, obstacle);
+    const startRate = capital.rateOf(route.start);
+    if (startRate === undefined) return refuse(opportunity, refusal('RATE_UNKNOWN', `asset=${route.start}`));
+    // Rounding only takes away: what is too little here needs no decimals. Want of money is told as such.
+    const expectedMost = opportunity.expectedValue * startRate;
+    const isTooLow = expectedMost < engine.min_expected_value - VALUE_SLACK;
+    if (isTooLow && bound !== 'balance') return refuse(opportunity, valueTooLow(expectedMost, engine));
+
+    const { family, netEdge, detectedTimeNs: nowNs } = opportunity;
+    const filtered = this.#filters.refusalOf({ route: index, family, netEdge, legs: walked, nowNs });
+    if (filtered !== undefined) return refuse(opportunity, refusal(filtered.reason, filtered.detail));
+    const settled = found.settle(startRate);
+    return settled.kind === 'refused' ? refuse(opportunity, settled) : this.#judge(route, settled, startRate);
   }
 
   /** The thresholds, settled in decimals on the exact legs. */
-  #judge(route: Route, found: Opportunity, legs: readonly ExactLeg[], rates: Rates): Sized {
-    const { engine } = this.#options;
-    const startRate = rates[route.start]!;
-    const { notional, profit } = worthOf(legs, rates);
-    const netEdge = profit.div(notional);
-    const opportunity = atExactSize(found, legs, notional.div(startRate), netEdge);
-
-    const netEdgeBps = netEdge.times(1e4);
+  #judge(route: Route, settled: Settled, startRate: number): Sized {
+    const { engine, ids } = this.#options;
+    const { opportunity, legs, notional, profit, carry, rates, bond } = settled;
+    const netEdgeBps = settled.netEdge.times(1e4);
     if (netEdgeBps.lt(engine.min_edge_bps)) {
-      return refuse(
-        opportunity,
-        'EDGE_BELOW_THRESHOLD',
-        `net_edge_bps=${netEdgeBps.toFixed(4)}, min=${engine.min_edge_bps}`,
-      );
+      const detail = `net_edge_bps=${netEdgeBps.toFixed(4)}, min=${engine.min_edge_bps}`;
+      return refuse(opportunity, refusal('EDGE_BELOW_THRESHOLD', detail));
     }
-    const unwindCost = startRate.times(opportunity.unwindCost).toNumber();
-    const expectedValue = expectedValueOf(profit, opportunity.fillProbability, unwindCost);
+    const expectedValue = expectedValueOf(profit, opportunity, startRate);
     if (expectedValue.lt(engine.min_expected_value)) {
-      return valueTooLow(opportunity, expectedValue.toNumber(), engine);
+      return refuse(opportunity, valueTooLow(expectedValue.toNumber(), engine));
     }
     const plan: Plan = {
-      operation: this.#options.ids.nextOperation(),
+      operation: ids.nextOperation(),
       opportunity: opportunity.id,
       route: route.id,
       family: route.family,
       asset: route.start,
-      legs: legs.map((leg) => planLegOf(leg, rates)),
+      legs,
       notional,
       expectedProfit: profit,
       netEdgeBps: netEdgeBps.toNumber(),
@@ -141,52 +140,10 @@ export class Sizer {
       oldestBookAgeMs: opportunity.oldestBookAgeMs,
       rates,
       plannedTimeNs: opportunity.detectedTimeNs,
-      expectedCarry: ZERO,
+      expectedCarry: carry,
+      ...(bond === undefined ? {} : { bond }),
     };
     return { kind: 'plan', opportunity, plan };
-  }
-
-  /** Every unit of size must bear the least edge: what earns less only adds to what may go wrong. */
-  #limitsOf({ route, legs }: SizedRoute): WalkLimits {
-    const { capital, engine } = this.#options;
-    for (const [at, { listing, input }] of legs.entries()) {
-      this.#inputMax[at] = Math.max(0, capital.availableOf(listing.venue, input));
-    }
-    const startRate = capital.rateOf(route.start);
-    return {
-      displayedFraction: engine.displayed_fraction,
-      hurdle: Math.max(0, this.#edgeMin - THRESHOLD_SLACK),
-      startMax: startRate === undefined ? Infinity : engine.max_notional / startRate,
-      inputMax: this.#inputMax,
-    };
-  }
-
-  #wantedLegs(legs: readonly SizedLeg[]): readonly WantedLeg[] {
-    const walk = this.#walk;
-    return legs.map(({ listing, side, fee }, at) => ({
-      instrument: listing,
-      side,
-      fee,
-      qty: walk.baseQty[at]!,
-      worstPrice: walk.worstPrice[at]!,
-      available: this.#inputMax[at]!,
-      prices: walk.prices[at]!,
-      qtys: walk.qtys[at]!,
-      levels: walk.levels[at]!,
-    }));
-  }
-
-  /** How far the whole route may slip below the worst levels walked before it earns less than the least edge, as a factor. */
-  #bearable(legs: readonly SizedLeg[]): number {
-    let product = 1;
-    for (const [at, leg] of legs.entries()) product *= rateAt(leg, this.#walk.worstPrice[at]!);
-    return product / (1 + this.#edgeMin);
-  }
-
-  /** What is too small is so for want of money, or of books, where one of those ended the walk. */
-  #causeOf(reason: SizeRefusal): SizeRefusal {
-    if (this.#walk.bound === 'balance') return 'BALANCE_INSUFFICIENT';
-    return this.#walk.bound === 'depth' ? 'DEPTH_INSUFFICIENT' : reason;
   }
 
   #mayWalk(nowNs: TimeNs): boolean {
@@ -197,20 +154,14 @@ export class Sizer {
     this.#walksLeft -= 1;
     return this.#walksLeft >= 0;
   }
-
-  #nextId(route: number): OpportunityId {
-    this.#sightings[route]! += 1;
-    return `${this.#options.ids.prefix}-${route}-${this.#sightings[route]!}` as OpportunityId;
-  }
 }
 
-const refuse = (opportunity: Opportunity, reason: SizeRefusal, detail: string): Sized => ({
+const refuse = (opportunity: Opportunity, { reason, detail }: Refusal): Sized => ({
   kind: 'refused',
   opportunity,
   reason,
   detail,
 });
 
-function valueTooLow(opportunity: Opportunity, found: number, { min_expected_value: least }: Config['engine']): Sized {
-  return refuse(opportunity, 'EV_BELOW_THRESHOLD', `expected_value=${found.toFixed(4)}, min=${least}`);
-}
+const valueTooLow = (found: number, { min_expected_value: least }: Config['engine']): Refusal =>
+  refusal('EV_BELOW_THRESHOLD', `expected_value=${found.toFixed(4)}, min=${least}`);

@@ -10,6 +10,7 @@ import type { Stages } from '#hotpath/pipeline.ts';
 import { riskGate } from '#hotpath/risk/risk-gate.ts';
 import { Sizer } from '#hotpath/size/sizer.ts';
 import { valuationOf } from '#hotpath/size/valuation.ts';
+import { silentReferences, stillPace } from '#test/support/sizing.ts';
 import type { ResultHash } from './result-hash.ts';
 
 export const { engine, risk } = loadConfig({ dir: 'config', env: {} });
@@ -43,7 +44,10 @@ export function decisionStages(
       // How old a book is depends on clocks that only one side keeps.
       depths: { ...depths, ageMs: () => 0 },
       capital: { availableOf: () => 1e9, rateOf },
+      references: silentReferences(instruments.length),
+      pace: stillPace,
       engine,
+      unixMs: () => 0,
       ids: { prefix: 'bench-', nextOperation: () => `${(operations += 1)}` as OperationId },
     }),
     risk: riskGate(risk, instruments, {
@@ -58,7 +62,7 @@ export function decisionStages(
       openOperations: () => 0,
       busy: () => false,
     }),
-    execute: { submit: () => undefined },
+    execute: { submit: () => undefined, claimsOf: () => [] },
     publish: {
       opportunity: (route, sized, verdict) => {
         hash.integer(route);

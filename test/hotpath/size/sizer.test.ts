@@ -12,15 +12,33 @@ import { Sizer } from '#hotpath/size/sizer.ts';
 import { valuationOf } from '#hotpath/size/valuation.ts';
 import type { PaperBook } from '#test/support/market.ts';
 import { Books, spot } from '#test/support/market.ts';
+import { silentReferences, stillPace } from '#test/support/sizing.ts';
 
 const config = loadConfig({ dir: 'config', env: {} }).engine;
 const engine: Config['engine'] = {
   ...config,
   displayed_fraction: 1,
-  fill_probability: 1,
-  fill_decay_per_second: 0,
+  // Everything fills, and nobody minds.
+  fill: { ...config.fill, intercept: -1e3, impact_factor: 0 },
+  filters: {
+    ...config.filters,
+    max_edge_bps: 0,
+    max_edge_bps_by_family: {},
+    max_clock_uncertainty_ms: 0,
+    max_skew_ms: 0,
+  },
   min_expected_value: 0,
 };
+/** Each leg fills with this probability at age 0, and less with age. */
+const doubt = (probability: number): Config['engine']['fill'] => ({
+  ...engine.fill,
+  intercept: Math.log(-Math.log(probability)) - 0.1 * Math.log(0.001),
+  time: 0.1,
+  volatility: 0,
+  share: 0,
+  cushion: 0,
+  correlation: 1,
+});
 const ms = (milliseconds: number): TimeNs => (milliseconds * 1e6) as TimeNs;
 
 type Scene = {
@@ -44,6 +62,9 @@ function stage({ instruments, books: shown, engine: changed = {}, available, rat
     routes,
     tops: books.tops,
     depths: books.depths,
+    references: silentReferences(instruments.length),
+    pace: stillPace,
+    unixMs: (nowNs) => nowNs / 1e6,
     capital: {
       availableOf: available ?? (() => Infinity),
       rateOf: (asset) => (rates !== undefined && asset in rates ? rates[asset] : value(asset)),
@@ -141,7 +162,7 @@ describe('a plan', () => {
       ).expectedValue.toNumber();
     };
     const profit = value({});
-    const doubtful = { fill_probability: 0.9, fill_decay_per_second: 0.5 };
+    const doubtful = { fill: doubt(0.9) };
     expect(value(doubtful)).toBeLessThan(profit);
     expect(value(doubtful, 800)).toBeLessThan(value(doubtful));
     expect(value(doubtful, 0, 90)).toBeLessThan(value(doubtful));
@@ -274,7 +295,7 @@ describe('a refusal', () => {
     ['BALANCE_INSUFFICIENT', { available: (venue) => (venue === 'b' ? 0 : 1e6) }],
     ['BALANCE_INSUFFICIENT', { available: (venue) => (venue === 'a' ? 0.5 : 1e6) }],
     ['EV_BELOW_THRESHOLD', { engine: { min_expected_value: 100 } }],
-    ['EV_BELOW_THRESHOLD', { engine: { fill_probability: 0.2 } }],
+    ['EV_BELOW_THRESHOLD', { engine: { fill: doubt(0.2) } }],
     // A lot of 3 bought for a lot of 2 sold leaves one behind, which is worth less than it cost.
     [
       'EDGE_BELOW_THRESHOLD',
