@@ -1,5 +1,6 @@
 import { assert } from '../assert.ts';
 import { loadForward, loadSpot } from './legs.ts';
+import { ON_FORWARD, ON_SPOT, pricePairs } from './pairs.ts';
 import {
   cell,
   DENSITY,
@@ -74,7 +75,7 @@ export type ValuationColumns = { readonly [figure in keyof Valuation]: Float64Ar
  */
 export function blackScholes(option: SpotOption): Valuation {
   fillRow(option, option.yield);
-  blackScholesInto(row, rowValue);
+  priceOnSpot(row, rowValue, 0);
   return valuationOfRow();
 }
 
@@ -84,33 +85,39 @@ export function blackScholes(option: SpotOption): Valuation {
  */
 export function black76(option: ForwardOption): Valuation {
   fillRow(option, option.rate);
-  black76Into(row, rowValue);
+  priceOnForward(row, rowValue, 0);
   return valuationOfRow();
 }
 
 /** {@link blackScholes} of every row, without allocation. */
 export function blackScholesInto(options: SpotColumns, out: ValuationColumns): void {
   const count = rowsOf(options, out);
-  for (let at = 0; at < count; at += 1) {
-    loadSpot(options, at);
-    loadWing(options, at);
-    evaluateWing();
-    store(options, options.yield, out, at);
-    out.rho[at] = signOf(options, at) * options.years[at]! * cell[STRIKE]! * cell[VALUE]!;
-  }
+  pricePairs(options, options.yield, out, ON_SPOT);
+  for (let at = 0; at < count; at += 1) if (Number.isNaN(out.price[at])) priceOnSpot(options, out, at);
 }
 
 /** {@link black76} of every row, without allocation. */
 export function black76Into(options: ForwardColumns, out: ValuationColumns): void {
   const count = rowsOf(options, out);
-  for (let at = 0; at < count; at += 1) {
-    loadForward(options, at);
-    loadWing(options, at);
-    evaluateWing();
-    store(options, options.rate, out, at);
-    out.theta[at] = -cell[Y]! + options.rate[at]! * out.price[at]!;
-    out.rho[at] = -options.years[at]! * out.price[at]!;
-  }
+  pricePairs(options, options.rate, out, ON_FORWARD);
+  for (let at = 0; at < count; at += 1) if (Number.isNaN(out.price[at])) priceOnForward(options, out, at);
+}
+
+function priceOnSpot(options: SpotColumns, out: ValuationColumns, at: number): void {
+  loadSpot(options, at);
+  loadWing(options, at);
+  evaluateWing();
+  store(options, options.yield, out, at);
+  out.rho[at] = signOf(options, at) * options.years[at]! * cell[STRIKE]! * cell[VALUE]!;
+}
+
+function priceOnForward(options: ForwardColumns, out: ValuationColumns, at: number): void {
+  loadForward(options, at);
+  loadWing(options, at);
+  evaluateWing();
+  store(options, options.rate, out, at);
+  out.theta[at] = -cell[Y]! + options.rate[at]! * out.price[at]!;
+  out.rho[at] = -options.years[at]! * out.price[at]!;
 }
 
 function loadWing(options: ForwardColumns, at: number): void {

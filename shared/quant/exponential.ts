@@ -22,6 +22,35 @@ export function applyExp(cells: Float64Array, at: number): void {
 }
 
 /**
+ * Replaces a = `cells[at]`, b = `cells[at + 1]` and c = `cells[at + 2]` (small beside both) by ln((a + c)/b) in `cells[at]`, within 3e-16 relative
+ * however near to one the quotient is: b is doubled or halved until it is near a, and ln(a/b) = 2·artanh((a − b)/(a + b)) by its series.
+ */
+export function applyLog(cells: Float64Array, at: number): void {
+  const a = cells[at]!;
+  const b = cells[at + 1]!;
+  const ratio = a / b;
+  if (!(ratio > 1e-300 && ratio < 1e300)) {
+    cells[at] = Math.log(ratio);
+    return;
+  }
+  view[0] = ratio * Math.SQRT2;
+  const k = (words[1]! >> 20) - 1_023;
+  const near = b * POWERS[k + POWER_MOST]!;
+  const w = (a - near + (k === 0 ? cells[at + 2]! : 0)) / (a + near);
+  const v = w * w;
+  const v2 = v * v;
+  const v4 = v2 * v2;
+  const series =
+    1 / 3 +
+    (1 / 5) * v +
+    (1 / 7 + (1 / 9) * v) * v2 +
+    (1 / 11 + (1 / 13) * v + (1 / 15 + (1 / 17) * v) * v2) * v4 +
+    (1 / 19 + (1 / 21) * v) * (v4 * v4);
+  const twice = w + w;
+  cells[at] = k * LN2_HIGH + (twice + (twice * v * series + k * LN2_LOW));
+}
+
+/**
  * Replaces the factors `cells[at]` and `cells[at + 1]` by their product and what rounding took from it, exactly.
  * @see T. J. Dekker, "A floating-point technique for extending the available precision", Numer. Math. 18 (1971) 224–242.
  */
@@ -45,13 +74,19 @@ const STEP_HIGH = 0.01083042469326756;
 const STEP_LOW = 2.9815858269852933e-12;
 /** Added to a double, it leaves no place for a fraction. */
 const TO_INTEGER = 1.5 * 2 ** 52;
+const LN2_HIGH = 0.6931471803691238;
+const LN2_LOW = 1.9082149292705877e-10;
 const SPLITTER = 2 ** 27 + 1;
+
+/** A double and its halves, the lower first. */
+const view = new Float64Array(1);
+const words = new Int32Array(view.buffer);
 
 /** 2^k, from −POWER_MOST on. */
 const POWER_MOST = 1_022;
 const POWERS = Float64Array.from({ length: 2 * POWER_MOST + 1 }, (_none, at) => 2 ** (at - POWER_MOST));
 /** 2^(m/64), m from 0 to 63, two doubles each. */
-const ROOTS = rootsOfTwo();
+export const ROOTS = rootsOfTwo();
 
 function rootsOfTwo(): Float64Array {
   const roots = new Float64Array(128);

@@ -1,5 +1,5 @@
 import type { ForwardColumns, SpotColumns } from './black.ts';
-import { applyExp, applyProduct } from './exponential.ts';
+import { applyExp, applyLog, applyProduct } from './exponential.ts';
 import { cell, FORWARD, INTRINSIC, MEAN, MONEYNESS, SCRATCH, STRIKE, UNDER, Y } from './wing.ts';
 
 /**
@@ -44,15 +44,18 @@ function applyDiscount(amounts: Float64Array, at: number, leg: number): void {
   cell[leg + 1] = low - (discounted - product);
 }
 
-/** The logarithm of a quotient near one comes from the difference, which still has the digits: minutes to expiry, the wings live on them. */
+/** Near the money the logarithm comes from the difference, which still has the digits: minutes to expiry, the wings live on them. */
 function loadMiddle(years: Float64Array, at: number): void {
   const forward = cell[FORWARD]!;
   const strike = cell[STRIKE]!;
   const difference = forward - strike;
   const taken = difference - forward;
   const low = forward - (difference - taken) - (strike + taken) + (cell[FORWARD + 1]! - cell[STRIKE + 1]!);
-  const ratio = forward / strike;
-  const moneyness = ratio > 0.5 && ratio < 2 ? Math.log1p((difference + low) / strike) : Math.log(ratio);
+  cell[SCRATCH] = forward;
+  cell[SCRATCH + 1] = strike;
+  cell[SCRATCH + 2] = low;
+  applyLog(cell, SCRATCH);
+  const moneyness = cell[SCRATCH];
   const above = moneyness > 0;
   cell[MONEYNESS] = moneyness;
   cell[INTRINSIC] = above ? difference : -difference;

@@ -5,7 +5,7 @@ import { applyMills, INVERSE_SQRT_TWO_PI } from './normal.ts';
  * The one cell through which numbers reach {@link evaluateWing} and come back: doubles that cross a call that V8 does not inline are boxed, those in
  * a typed array are not. Nothing lives here between two calls.
  */
-export const cell = new Float64Array(20);
+export const cell = new Float64Array(21);
 
 /** In: y = |ln(F/K)|. */
 export const Y = 0;
@@ -27,16 +27,16 @@ export const FAR = 7;
 export const GAP = 8;
 /** Out: z − t; the smaller leg's probability is Φ(t − z). */
 export const OFFSET = 9;
-/** ln(F/K), the discounted forward and the discounted strike, each of the two followed by what a double has no place for: the caller's, kept beside. */
+/** ln(F/K): from here on the caller's, kept beside. */
 export const MONEYNESS = 10;
+/** The discounted forward, the discounted strike and |forward − strike|: a double each, and what it has no place for. */
 export const FORWARD = 11;
 export const STRIKE = 13;
-/** |forward − strike|, both discounted, in two doubles: the caller's as well. */
-export const INTRINSIC = 18;
-/** Two free places: of whoever needs them, between two calls. */
-export const SCRATCH = 15;
+export const INTRINSIC = 15;
+/** Three free places: of whoever needs them, between two calls. */
+export const SCRATCH = 17;
 /** y/s, later Mills' ratio of it: between the functions of this file. */
-const Z = 17;
+const Z = 20;
 
 /**
  * Black's formula for the out-of-the-money side, stable from the middle to the last double of the wings. With z = y/s, t = s/2 and Mills' ratio M:
