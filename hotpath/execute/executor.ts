@@ -16,7 +16,7 @@ import type { Ledger } from './ledger.ts';
 import type { Order, OrdersById } from './operation.ts';
 import { fillEventOf, Operation, orderEventOf } from './operation.ts';
 import { isAtRest, statusAfter } from './order-status.ts';
-import { bondOf, completeRates, openFacts, operationFrom, planFacts, ratesText } from './operation-from.ts';
+import { openFacts, operationFrom, planFacts, ratesText, termsOf } from './operation-from.ts';
 
 export type ExecutorOptions = {
   readonly clock: Clock;
@@ -107,13 +107,11 @@ export class Executor {
       price,
       qty,
     }));
-    const rates = completeRates(plan, this.#instrument);
-    const bond = bondOf(plan);
-    const facts = planFacts(plan, this.#options.opportunityOf(plan.opportunity), rates, bond);
+    const terms = termsOf(plan, this.#instrument);
+    const facts = planFacts(plan, this.#options.opportunityOf(plan.opportunity), terms);
     const operation = new Operation(this.#nextOrdinal(), facts, legs, {
       state: 'approved',
-      rates,
-      ...(bond === undefined ? {} : { bond }),
+      ...terms,
       dustTold: NO_DUST,
     });
     this.#enter(operation);

@@ -8,7 +8,7 @@ import type { Fill, OrderRequest } from '#shared/domain/order.ts';
 import type { LedgerState } from '#shared/domain/recovery.ts';
 import { textOf, ZERO } from '#shared/money/grid.ts';
 import type { MarginRules, Need } from '#shared/money/margin.ts';
-import { marginAssetOf, marginOf, needOf } from '#shared/money/margin.ts';
+import { marginAssetOf, marginOf, needOf, underlyingValue } from '#shared/money/margin.ts';
 import type { FillFacts, Pnl, Rates } from '#shared/money/pnl.ts';
 import { fillFactsOf, pnlOfFill, tradeKey } from '#shared/money/pnl.ts';
 import type { EventData } from '#shared/schema/event.ts';
@@ -134,6 +134,9 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
   openPositions(): readonly InstrumentId[] {
     return [...this.#positions].filter(([, { size }]) => !size.isZero()).map(([id]) => id);
   }
+
+  /** What an option's fee is a fraction of, in the currency of its premium. */
+  readonly underlyingOf = (instrument: Instrument): Decimal => underlyingValue(instrument, this.#options);
 
   /** What an order would reserve as things stand. */
   readonly needOf = (instrument: Instrument, order: Pick<OrderRequest, 'side' | 'qty' | 'price'>): Need =>

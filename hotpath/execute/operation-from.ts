@@ -9,29 +9,32 @@ import { fillFactsOf, hasPremium, pnlOfFill } from '#shared/money/pnl.ts';
 import type { OperationBond, OperationFacts, OperationLeg } from './operation.ts';
 import { Operation } from './operation.ts';
 
-/** The bond of a sum plan, with what a unit is expected to bring after its fills. */
-export const bondOf = ({ bond, expectedCarry }: Plan): OperationBond | undefined =>
-  bond === undefined ? undefined : { ...bond, carry: expectedCarry.div(bond.units).toSignificantDigits(20) };
+/** How a plan is booked: at which rates, and how a sum plan hangs together. */
+export type Terms = { readonly rates: Rates; readonly bond?: OperationBond };
 
-/** The plan's rates; an option that they leave out is worth what the plan expects to trade it at. */
-export function completeRates({ legs, rates }: Plan, instrumentOf: (id: InstrumentId) => Instrument): Rates {
-  const complete: Record<string, Decimal> = { ...rates };
-  for (const { instrument: id, expectedPrice } of legs) {
+/**
+ * A product plan is booked as it was planned. Of a sum plan, an option that is entered is booked at what it is expected to trade at, since what it will
+ * pay is no profit of the entry; `carry` is the profit that a unit is then still expected to bring. An exit keeps the rates of what it closes.
+ */
+export function termsOf(plan: Plan, instrumentOf: (id: InstrumentId) => Instrument): Terms {
+  const { bond, rates, legs } = plan;
+  if (bond === undefined) return { rates };
+  const booked: Record<string, Decimal> = { ...rates };
+  let carry: Decimal = plan.expectedCarry;
+  for (const { instrument: id, expectedPrice, side, qty } of legs) {
     const { kind, contractSize, quote } = instrumentOf(id);
     const quoteRate = rates[quote];
-    if (hasPremium(kind) && complete[id] === undefined && quoteRate !== undefined)
-      complete[id] = expectedPrice.times(contractSize).times(quoteRate);
+    if (!hasPremium(kind) || quoteRate === undefined || bond.intent === 'exit') continue;
+    const worth = expectedPrice.times(contractSize).times(quoteRate);
+    const gain = worth.minus(rates[id] ?? worth).times(qty);
+    carry = side === 'buy' ? carry.minus(gain) : carry.plus(gain);
+    booked[id] = worth;
   }
-  return complete;
+  return { rates: booked, bond: { ...bond, carry: carry.div(bond.units).toSignificantDigits(20) } };
 }
 
 /** What the events of a plan's operation say of it. */
-export function planFacts(
-  plan: Plan,
-  opportunity: OpportunityId,
-  rates: Rates,
-  bond: OperationBond | undefined,
-): OperationFacts {
+export function planFacts(plan: Plan, opportunity: OpportunityId, { rates, bond }: Terms): OperationFacts {
   return {
     id: plan.operation,
     opportunity,

@@ -1,9 +1,9 @@
 import { Decimal } from 'decimal.js';
 import type { Depths } from '#shared/domain/capital.ts';
 import type { InstrumentId, InstrumentIndex, VenueId } from '#shared/domain/ids.ts';
-import type { RecoveryMarket } from './recovery.ts';
+import type { RecoveryMarket } from './candidate.ts';
 
-export type RecoveryMarketOptions = {
+export type RecoveryMarketOptions = Pick<RecoveryMarket, 'needOf' | 'underlyingOf'> & {
   readonly depths: Depths;
   readonly indexOf: (instrument: InstrumentId) => InstrumentIndex;
   readonly freeOf: (venue: VenueId, asset: string) => Decimal;
@@ -13,7 +13,7 @@ export type RecoveryMarketOptions = {
 const LEVELS_MAX = 200;
 
 /** The live books and the ledger as recovery asks about them. */
-export function recoveryMarketFrom({ depths, indexOf, freeOf }: RecoveryMarketOptions): RecoveryMarket {
+export function recoveryMarketFrom({ depths, indexOf, freeOf, ...asked }: RecoveryMarketOptions): RecoveryMarket {
   const prices = new Float64Array(LEVELS_MAX);
   const qtys = new Float64Array(LEVELS_MAX);
   return {
@@ -28,5 +28,6 @@ export function recoveryMarketFrom({ depths, indexOf, freeOf }: RecoveryMarketOp
       }));
     },
     freeOf: ({ venue }, asset) => freeOf(venue, asset),
+    ...asked,
   };
 }

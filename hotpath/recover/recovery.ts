@@ -5,36 +5,13 @@ import type { LegView, OperationView, Recovery, RecoveryOrder } from '#shared/do
 import type { Side } from '#shared/domain/route.ts';
 import { opposite } from '#shared/domain/route.ts';
 import { lotQty, textOf, tickAt, ZERO } from '#shared/money/grid.ts';
-import type { Level, Walk } from './book-walk.ts';
+import type { Walk } from './book-walk.ts';
 import { limitBeyond, walkBase, walkQuote } from './book-walk.ts';
+import type { Candidate, RecoveryLimits, RecoveryMarket } from './candidate.ts';
+import { isAffordable, isBetter } from './candidate.ts';
+import { decideSumRecovery } from './sum-recovery.ts';
 
-/** What recovery may ask about the world. */
-export type RecoveryMarket = {
-  /** What a taker of `side` meets, best first; empty when the book is not live. */
-  readonly levels: (instrument: Instrument, side: Side) => readonly Level[];
-  /** Free funds, exact. */
-  readonly freeOf: (instrument: Instrument, asset: string) => Decimal;
-};
-
-export type RecoveryLimits = {
-  /** Rounds of orders after which the market is not to be had at any price we would pay. */
-  readonly roundsMax: number;
-  /** Waits in a row for a live book or for funds: a venue that is away comes back in minutes, and until then a loose leg is nobody else's. */
-  readonly waitsMax: number;
-  /** How far beyond the walked price a recovery order may trade, in basis points a round: it must get done. */
-  readonly slackBps: number;
-};
-
-/** With the executor's patience, 360 waits are half an hour. */
-export const RECOVERY_LIMITS: RecoveryLimits = { roundsMax: 8, waitsMax: 360, slackBps: 10 };
-
-/** A way to make the legs agree: every order it needs, and what the operation would be worth at the end, in the numeraire. */
-type Candidate = {
-  readonly orders: readonly RecoveryOrder[];
-  readonly value: Decimal;
-  /** Whether the books bear all of it; otherwise it is a beginning. */
-  readonly isWhole: boolean;
-};
+export { RECOVERY_LIMITS } from './candidate.ts';
 
 /** One correction of one leg: what it changes about the leg's spending and receiving. */
 type Correction = {
@@ -44,15 +21,20 @@ type Correction = {
   readonly isWhole: boolean;
 };
 
+/** Decides what is left to do once no order of an operation works any more. Sends nothing. */
+export function decideRecovery(view: OperationView, market: RecoveryMarket, limits: RecoveryLimits): Recovery {
+  return view.bond === undefined
+    ? decideProductRecovery(view, market, limits)
+    : decideSumRecovery(view, view.bond, market, limits);
+}
+
 /**
- * Decides what is left to do once no order of a product route works any more. Sends nothing.
- *
  * What leg k receives, leg k + 1 must spend. One leg is taken as it is, and the others are brought to agree with it: those that did too
  * little are completed at today's prices, those that did too much are unwound. Each leg is tried as the one that stays; the way that
  * leaves most wins. So a route is completed at a worse price exactly while that beats unwinding. What is smaller than the smallest order
  * stays as dust.
  */
-export function decideRecovery(view: OperationView, market: RecoveryMarket, limits: RecoveryLimits): Recovery {
+function decideProductRecovery(view: OperationView, market: RecoveryMarket, limits: RecoveryLimits): Recovery {
   const { legs, round, waits } = view;
   if (legs.every(({ qty, filledQty }) => filledQty.eq(qty))) return { kind: 'complete' };
   if (legs.every(({ spent, received }) => spent.isZero() && received.isZero()))
@@ -71,9 +53,6 @@ export function decideRecovery(view: OperationView, market: RecoveryMarket, limi
   if (best === undefined) return { kind: 'wait', reason: `NO_WAY_OUT_NOW: ${imbalanceText(legs)}` };
   return { kind: 'send', orders: best.orders };
 }
-
-/** All of it before a part of it; then what leaves more. */
-const isBetter = (a: Candidate, b: Candidate): boolean => (a.isWhole === b.isWhole ? a.value.gt(b.value) : a.isWhole);
 
 /** Brings every leg into agreement with one; undefined when a book is empty or not live, or when funds are missing. */
 function candidateAround(
@@ -168,22 +147,6 @@ function netFlows({ fees }: Instrument, side: Side, { qty, value }: Walk): { bas
   if (side === 'sell') return { base: qty.neg(), quote: value.times(new Decimal(1).minus(fees.taker)) };
   if (fees.currency === 'received') return { base: qty.times(new Decimal(1).minus(fees.taker)), quote: value.neg() };
   return { base: qty, quote: value.times(fees.taker.plus(1)).neg() };
-}
-
-/** Whether every account bears the worst case of all orders at once. */
-function isAffordable(orders: readonly RecoveryOrder[], legs: readonly LegView[], market: RecoveryMarket): boolean {
-  const needed = new Map<string, Decimal>();
-  for (const { leg, side, qty, price } of orders) {
-    const { instrument } = legs[leg]!;
-    const asset = side === 'buy' ? instrument.quote : instrument.base;
-    const onTop = instrument.fees.currency === 'quote' ? instrument.fees.taker.plus(1) : new Decimal(1);
-    const cost = side === 'buy' ? qty.times(price).times(onTop) : qty;
-    const account = `${instrument.venue} ${asset}`;
-    const total = (needed.get(account) ?? ZERO).plus(cost);
-    if (total.gt(market.freeOf(instrument, asset))) return false;
-    needed.set(account, total);
-  }
-  return true;
 }
 
 /** Everything received less everything spent over all legs, in the numeraire. */

@@ -80,6 +80,11 @@ function amountsOf(
     : { base: qty.times(contract.size), quote: value };
 }
 
+/** What a quantity at a price comes to in quote units: what smallest orders are measured in. */
+export function quoteValueOf(instrument: ContractInstrument, qty: Decimal, price: Decimal): Decimal {
+  return amountsOf(price, qty, contractOf(instrument)).quote;
+}
+
 /** The asset that the base flow of a fill is counted in: an option's is the option. */
 export const flowAssetOf = ({ base, contract }: Pick<FillFacts, 'base' | 'contract'>): string =>
   contract !== undefined && hasPremium(contract.kind) ? contract.instrument : base;
@@ -164,7 +169,8 @@ export const fillFactsOf = (
   };
 };
 
-type ContractInstrument = Pick<
+/** What of an instrument the money of its trades depends on. */
+export type ContractInstrument = Pick<
   Instrument,
   'id' | 'kind' | 'base' | 'quote' | 'settle' | 'contractSize' | 'inverse' | 'right'
 >;

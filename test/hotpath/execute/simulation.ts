@@ -233,6 +233,8 @@ class World {
         return alive === this.#epoch ? [{ price, qty: new Decimal(50) }] : [];
       },
       freeOf: ({ venue }: { venue: Parameters<Ledger['freeOf']>[0] }, asset: string) => ledger.freeOf(venue, asset),
+      needOf: ledger.needOf,
+      underlyingOf: () => ZERO,
     };
     const executor = new Executor({
       clock: this.clock,

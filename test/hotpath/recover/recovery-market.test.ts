@@ -1,7 +1,7 @@
 import { Decimal } from 'decimal.js';
 import { expect, it } from 'vitest';
 import { recoveryMarketFrom } from '#hotpath/recover/recovery-market.ts';
-import type { InstrumentIndex } from '#shared/domain/ids.ts';
+import type { Asset, InstrumentIndex } from '#shared/domain/ids.ts';
 import type { BookStatus } from '#shared/domain/market-event.ts';
 import { instrumentOf } from '../execute/trading.ts';
 
@@ -16,6 +16,8 @@ it('shows a taker the other side of a live book, exactly, and nothing of any oth
   const market = recoveryMarketFrom({
     depths: { status: () => status, asks: write(100.01), bids: write(99.99), ageMs: () => 0 },
     indexOf: () => 0 as InstrumentIndex,
+    needOf: () => ({ asset: 'BTC' as Asset, amount: new Decimal(1) }),
+    underlyingOf: () => new Decimal(1),
     freeOf: (venue, asset) => new Decimal(venue === 'a' && asset === 'BTC' ? '1.5' : 0),
   });
   const texts = (side: 'buy' | 'sell'): string[] =>

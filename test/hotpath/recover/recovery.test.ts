@@ -2,15 +2,17 @@ import { Decimal } from 'decimal.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Level } from '#hotpath/recover/book-walk.ts';
-import type { RecoveryMarket } from '#hotpath/recover/recovery.ts';
+import type { RecoveryMarket } from '#hotpath/recover/candidate.ts';
 import { decideRecovery, RECOVERY_LIMITS } from '#hotpath/recover/recovery.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { LegView, OperationView, RecoveryOrder } from '#shared/domain/recovery.ts';
 import type { Side } from '#shared/domain/route.ts';
 import type { Qty } from '#shared/money/grid.ts';
 import { lotQty, ZERO } from '#shared/money/grid.ts';
+import { needOf } from '#shared/money/margin.ts';
 import { instrumentOf, priceOf, rates } from '../execute/trading.ts';
 
+const SPOT = { fraction: ZERO, underlyingOf: () => undefined };
 const instrument = (id: string): Instrument => instrumentOf(id as never)!;
 const aBtc = instrument('a:BTC/USDT');
 const bBtc = instrument('b:BTC/USDT');
@@ -51,6 +53,8 @@ const flat = (on: Instrument, bps = 0): Level[] => [
 const market = (levels: RecoveryMarket['levels'], free = 1e9): RecoveryMarket => ({
   levels,
   freeOf: () => new Decimal(free),
+  needOf: (on, order) => needOf(order, on, ZERO, SPOT),
+  underlyingOf: () => ZERO,
 });
 const view = (legs: readonly LegView[], round = 0, waits = 0): OperationView => ({ legs, rates, round, waits });
 const decide = (legs: readonly LegView[], around: RecoveryMarket, round = 0) =>
