@@ -169,6 +169,21 @@ const streams = z.strictObject({
 });
 const stores = z.strictObject({ state_table: z.string(), events_table: z.string() });
 
+/** A linear combination of instruments that is priced as one; docs/synthetics.md. */
+const synthetic = z.strictObject({
+  /** `venue:symbol`, and how many coins of it one unit holds: below zero where it owes them. */
+  legs: z
+    .array(z.strictObject({ instrument: z.string(), ratio: decimal.refine((text) => Number(text) !== 0, 'not zero') }))
+    .min(1)
+    .max(6),
+  /** What it is priced in; that of its legs where absent. */
+  quote: z.string().optional(),
+  description: z.string().max(200).optional(),
+  /** The instrument or the other synthetic that it replicates: what they are apart is traded. */
+  against: z.string().optional(),
+});
+const SYNTHETICS_MAX = 32;
+
 /** The whole configuration. Unknown keys and bad values are refused with their path; nothing is guessed. */
 export const configSchema = z.strictObject({
   system,
@@ -176,6 +191,10 @@ export const configSchema = z.strictObject({
   venues: z.record(z.string(), venue),
   risk,
   paper,
+  synthetics: z
+    .record(z.string().regex(/^[\w-]{1,48}$/), synthetic)
+    .refine((named) => Object.keys(named).length <= SYNTHETICS_MAX, `at most ${SYNTHETICS_MAX}`)
+    .default({}),
   simulator,
   api,
   streams,
