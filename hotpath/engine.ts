@@ -9,9 +9,12 @@ import type { Instrument } from '#shared/domain/instrument.ts';
 import type { ApplyOutcome, MarketUpdate } from '#shared/domain/market-event.ts';
 import { APPLIED, BROKEN } from '#shared/domain/market-event.ts';
 import type { Route } from '#shared/domain/route.ts';
-import type { TradingState } from '#shared/domain/trade.ts';
+import type { Plan, TradingState } from '#shared/domain/trade.ts';
+import { carrySettingsOf } from '#shared/quant/carry.ts';
 import type { Command } from '#shared/schema/command.ts';
 import type { Config } from '#shared/schema/config.ts';
+import type { Claim } from './allocator.ts';
+import { mergedClaims } from './allocator.ts';
 import { BookStore } from './book/book-store.ts';
 import { LevelAges } from './book/level-ages.ts';
 import { ReferenceStore } from './book/reference-store.ts';
@@ -28,7 +31,7 @@ import { Feed } from './feed/feed.ts';
 import { loadInstruments } from './feed/instruments.ts';
 import type { Outside } from './feed/rest-reader.ts';
 import type { Stages } from './pipeline.ts';
-import { onMarketUpdate } from './pipeline.ts';
+import { onMarketUpdate, onRefresh } from './pipeline.ts';
 import { Journal, readJournal } from './publish/journal.ts';
 import { OpportunityLog } from './publish/opportunity-log.ts';
 import { Publisher } from './publish/publisher.ts';
@@ -55,6 +58,8 @@ export type EngineOptions = Outside & {
 
 const STALE_AFTER_MS = 5_000;
 const SWEEP_EVERY_MS = 250;
+/** Some hundred routes a time are reckoned anew: thousands in half a second. */
+const REFRESH_EVERY_MS = 20;
 const OPPORTUNITY = { expireAfterMs: 1_000, eventsPerSecond: 1, openMax: 10_000 } as const;
 /** Of 64 MiB each: days of history beside the archive that the stream makes. */
 const SEGMENTS_RETAINED = 32;
@@ -101,9 +106,12 @@ export class Engine {
   readonly #roundTrips: RoundTrips;
   /** Undefined where no filter asks how long levels have stood. */
   readonly #levelAges: LevelAges | undefined;
+  readonly #evaluator: Evaluator;
+  readonly #stages: Stages;
   #trading: { readonly state: TradingState; readonly reason: string };
   #draining = false;
   #sweep: Timer | undefined;
+  #refresh: Timer | undefined;
 
   constructor(options: EngineOptions, known: Known) {
     const { config, clock } = options;
@@ -146,7 +154,9 @@ export class Engine {
       recorder: this.#publisher,
       checksOf: gate.checksOf,
     });
-    this.feed = this.#feedOf(gate, gateway.depths);
+    this.#evaluator = this.#evaluatorOf();
+    this.#stages = this.#stagesOf(gate, gateway.depths);
+    this.feed = this.#feedOf(this.#stages);
   }
 
   get routes(): number {
@@ -180,6 +190,7 @@ export class Engine {
     });
     this.feed.start();
     this.#sweepSoon();
+    if (this.#evaluator.sums > 0) this.#refreshSoon();
   }
 
   /** Carries out a command once, however often it comes, and answers it in the journal. */
@@ -210,6 +221,7 @@ export class Engine {
   /** Closes feeds and journal. What is still open is left as it is and taken up at the next start. */
   finish(reason: string): void {
     this.#sweep?.cancel();
+    this.#refresh?.cancel();
     this.executor.stop();
     this.feed.stop();
     this.opportunities.closeAll();
@@ -254,6 +266,8 @@ export class Engine {
       depths: gateway.depths,
       indexOf: this.#indexOf,
       freeOf: (venue, asset) => ledger.freeOf(venue, asset),
+      needOf: ledger.needOf,
+      underlyingOf: ledger.underlyingOf,
     });
     return new Executor({
       clock,
@@ -287,14 +301,19 @@ export class Engine {
     });
   }
 
-  /** The stages in their order, and the feed that drives them. */
-  #feedOf(gate: RiskGate, depths: Depths): Feed {
+  #evaluatorOf(): Evaluator {
     const { config, clock } = this.#options;
-    const { instruments, books, decisions } = this;
-    const evaluator = new Evaluator(instruments, this.#routes, {
-      tops: books.tops,
+    return new Evaluator(this.instruments, this.#routes, {
+      tops: this.books.tops,
       minEdge: config.engine.min_edge_bps / 1e4,
+      carry: { references: this.references, settings: carrySettingsOf(config.engine.carry), unixMs: clock.unixMs },
     });
+  }
+
+  /** The stages in their order. */
+  #stagesOf(gate: RiskGate, depths: Depths): Stages {
+    const { config, clock } = this.#options;
+    const { instruments, books } = this;
     let operations = 0;
     const prefix = this.epoch.toString(36);
     const sizer = new Sizer({
@@ -303,26 +322,26 @@ export class Engine {
       tops: books.tops,
       depths,
       references: this.references,
-      pace: {
-        volatilityOf: () => config.engine.fill.default_volatility,
-        roundTripMsOf: () => config.engine.fill.round_trip_ms,
-        clockJitterMsOf: () => NaN,
-        standingShareOf: () => 1,
-      },
+      pace: this.pace,
       capital: this.capital,
       engine: config.engine,
       unixMs: (nowNs) => clock.unixMs(nowNs),
       ids: { prefix: `o${prefix}`, nextOperation: () => `p${prefix}-${String((operations += 1))}` as OperationId },
     });
-    const stages: Stages = {
+    return {
       feed: { resync: (instrument) => this.feed.resync(instrument) },
       book: { apply: (update) => this.#applied(update) },
-      detect: evaluator,
+      detect: this.#evaluator,
       size: sizer,
       risk: gate,
-      execute: this.executor,
+      execute: { submit: this.executor.submit, claimsOf: this.#claimsOf },
       publish: this.opportunities,
     };
+  }
+
+  #feedOf(stages: Stages): Feed {
+    const { config } = this.#options;
+    const { instruments, books, decisions } = this;
     return new Feed({
       ...this.#options,
       endpoints: this.#known.endpoints,
@@ -331,7 +350,10 @@ export class Engine {
       streams: config.engine.streams,
       healthMin: config.risk.min_venue_health,
       onUpdate: (update) => onMarketUpdate(stages, update),
-      onReference: (reference) => this.references.apply(reference),
+      onReference: (reference) => {
+        this.references.apply(reference);
+        this.#evaluator.noteReference(reference.instrument);
+      },
       onDecision: (elapsedNs) => decisions.recordValue(Math.min(DECISION_NS_MAX, Math.round(elapsedNs))),
       onVenueStatus: (change) => void this.#publisher.record('venue-status', change.venue, change),
     });
@@ -353,6 +375,26 @@ export class Engine {
     if (outcome === APPLIED) this.#levelAges?.observe(update);
     else if (outcome === BROKEN) this.#levelAges?.forget(update.instrument, update.receivedTimeNs);
     return outcome;
+  }
+
+  /** What the plan's orders would reserve. */
+  readonly #claimsOf = (plan: Plan): readonly Claim[] =>
+    mergedClaims(
+      plan.legs.map((leg) => {
+        const instrument = this.instruments[this.#indexOf(leg.instrument)]!;
+        const { asset, amount } = this.ledger.needOf(instrument, leg);
+        const free = this.ledger.availableOf(instrument.venue, asset);
+        return { account: `${instrument.venue} ${asset}`, amount: amount.toNumber(), free };
+      }),
+    );
+
+  /** What the time until the end of a route brings changes without a tick. */
+  #refreshSoon(): void {
+    const { clock } = this.#options;
+    this.#refresh = clock.after(REFRESH_EVERY_MS, () => {
+      onRefresh(this.#stages, clock.now());
+      this.#refreshSoon();
+    });
   }
 
   #sweepSoon(): void {

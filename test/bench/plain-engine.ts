@@ -4,6 +4,7 @@ import type { TimeNs } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Route } from '#shared/domain/route.ts';
 import type { Stages } from '#hotpath/pipeline.ts';
+import { pursue } from '#hotpath/pipeline.ts';
 import type { BenchFrame } from './bench-market.ts';
 import { decisionStages, engine } from './decision.ts';
 import { PlainBook } from './plain-book.ts';
@@ -52,7 +53,8 @@ export class PlainEngine {
     const top = this.#books[at]!.top();
     this.#tops.bid[at] = top.bid;
     this.#tops.ask[at] = top.ask;
-    for (const route of this.#routes.found(at, engine.min_edge_bps / 1e4)) this.#pursue(route);
+    const found = this.#routes.found(at, engine.min_edge_bps / 1e4);
+    pursue(this.#stages, Int32Array.from(found), this.#nowNs as TimeNs);
     this.hash.double(top.bid);
     this.hash.double(top.ask);
   }
@@ -63,14 +65,6 @@ export class PlainEngine {
     if (update.checksum === undefined) return;
     if (checksumOf(book, this.#instruments[at]!) !== update.checksum)
       throw new Error(`a plain checksum is wrong: ${update.symbol}`);
-  }
-
-  #pursue(route: number): void {
-    const now = this.#nowNs as TimeNs;
-    const sized = this.#stages.size.size(route, now);
-    if (sized === undefined) return;
-    const verdict = sized.kind === 'plan' ? this.#stages.risk.approve(sized.plan, now) : undefined;
-    this.#stages.publish.opportunity(route, sized, verdict, now);
   }
 }
 
