@@ -64,7 +64,7 @@ class StandingLevels {
   #windows = NOTHING;
   #filled = 0;
   /** Window in which the watch began. */
-  #since = -Infinity;
+  #since = Infinity;
 
   /** Levels as a frame tells them; quantity 0 is gone. */
   set({ prices, qtys, count }: LevelBuffer, window: number): void {
