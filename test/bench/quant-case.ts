@@ -1,6 +1,7 @@
-import { blackScholesInto } from '#shared/quant/black.ts';
-import type { SpotOption, Valuation } from '#shared/quant/black.ts';
+import { blackScholes, blackScholesInto } from '#shared/quant/black.ts';
+import type { SpotColumns, SpotOption, Valuation, ValuationColumns } from '#shared/quant/black.ts';
 import type { StrikeQuote } from '#shared/quant/forward.ts';
+import { impliedBlackScholesInto } from '#shared/quant/implied-volatility.ts';
 import { parityEdges, parityEdgesInto } from '#shared/quant/parity.ts';
 import { randomFrom } from '#shared/random.ts';
 import type { Row } from './cases.ts';
@@ -11,14 +12,16 @@ import { ResultHash } from './result-hash.ts';
 const FIGURES = ['price', 'delta', 'gamma', 'vega', 'theta', 'rho'] as const;
 const STRIKES = 100;
 
-/** Option prices with their Greeks, and parity over a chain of strikes after the forward has moved. */
+/** Option prices with their Greeks, implied volatilities, and parity over a chain of strikes after the forward has moved. */
 export function quantCases(options: number, rounds: number): readonly Row[] {
-  const priced = valuationCase(options, rounds);
-  const checked = parityCase(Math.ceil(options / STRIKES), rounds);
+  const chain = chainOf(options);
+  const valued = valuationCase(chain, rounds);
   return [
-    { ...rowOf('Black-Scholes, 5 Greeks', 'options/s', priced), value: 1e9 / priced.fastNs },
-    rowOf('Black-Scholes, 5 Greeks, each', 'ns/option', priced),
-    rowOf(`parity of ${STRIKES} strikes after a tick`, 'ns/tick', checked),
+    { ...rowOf('Black-Scholes, 5 Greeks', 'options/s', valued), value: 1e9 / valued.fastNs },
+    rowOf('Black-Scholes, 5 Greeks, each', 'ns/option', valued),
+    rowOf('Black-Scholes, SIMD over scalar', 'ns/option', kernelCase(chain, rounds)),
+    rowOf('implied volatility', 'ns/option', impliedCase(chain, rounds)),
+    rowOf(`parity of ${STRIKES} strikes after a tick`, 'ns/tick', parityCase(Math.ceil(options / STRIKES), rounds)),
   ];
 }
 
@@ -31,8 +34,14 @@ const rowOf = (name: string, unit: string, { fastNs, plainNs, hash, plainHash }:
   plainHash,
 });
 
-/** Columns in, columns out, beside an object an option and the textbook's formula. Results are equal to a millionth of a unit. */
-function valuationCase(count: number, rounds: number): Compared {
+type Chain = {
+  readonly options: readonly SpotOption[];
+  readonly columns: SpotColumns;
+  readonly out: ValuationColumns;
+};
+
+/** A day to a year, three standard deviations either way. */
+function chainOf(count: number): Chain {
   const random = randomFrom(1);
   const options = Array.from({ length: count }, (): SpotOption => {
     const volatility = 0.3 + 0.7 * random.next();
@@ -53,25 +62,84 @@ function valuationCase(count: number, rounds: number): Compared {
   };
   const empty = (): Float64Array => new Float64Array(count);
   const out = { price: empty(), delta: empty(), gamma: empty(), vega: empty(), theta: empty(), rho: empty() };
+  return { options, columns, out };
+}
+
+/** Columns in, columns out. */
+const inColumns = ({ columns, out }: Chain, hashOf: ValuationHash): Contender => ({
+  prepare: () => ({
+    run: () => blackScholesInto(columns, out),
+    hash: () => hashOf((at, figure) => out[figure][at]!),
+  }),
+});
+
+/** An object an option. */
+function oneByOne({ options }: Chain, price: (option: SpotOption) => Valuation, hashOf: ValuationHash): Contender {
   const values: Valuation[] = [];
-  const hashOf = (valueAt: (at: number, figure: keyof Valuation) => number): string => {
+  return {
+    prepare: () => ({
+      run: () => {
+        for (let at = 0; at < options.length; at += 1) values[at] = price(options[at]!);
+      },
+      hash: () => hashOf((at, figure) => values[at]![figure]),
+    }),
+  };
+}
+
+type ValuationHash = (valueAt: (at: number, figure: keyof Valuation) => number) => string;
+
+const hashWith =
+  (count: number, add: (hash: ResultHash, value: number) => void): ValuationHash =>
+  (valueAt) => {
     const hash = new ResultHash();
-    for (let at = 0; at < count; at += 1)
-      for (const figure of FIGURES) hash.integer(Math.round(valueAt(at, figure) * 1e6));
+    for (let at = 0; at < count; at += 1) for (const figure of FIGURES) add(hash, valueAt(at, figure));
+    return hash.hex;
+  };
+
+/** Beside the textbook's formula: equal to a millionth of a unit. */
+function valuationCase(chain: Chain, rounds: number): Compared {
+  const count = chain.options.length;
+  const hashOf = hashWith(count, (hash, value) => hash.integer(Math.round(value * 1e6)));
+  return compare(count, rounds, inColumns(chain, hashOf), oneByOne(chain, plainBlackScholes, hashOf));
+}
+
+/** Beside the same formulas one at a time: equal to the bit. */
+function kernelCase(chain: Chain, rounds: number): Compared {
+  const count = chain.options.length;
+  const hashOf = hashWith(count, (hash, value) => hash.double(value));
+  return compare(count, rounds, inColumns(chain, hashOf), oneByOne(chain, blackScholes, hashOf));
+}
+
+/** Beside Newton's steps on the textbook's formula: equal to a millionth. */
+function impliedCase({ options, columns, out }: Chain, rounds: number): Compared {
+  const count = options.length;
+  blackScholesInto(columns, out);
+  const quoted = { ...columns, price: out.price };
+  const column = (): Float64Array => new Float64Array(count);
+  const implied = {
+    volatility: column(),
+    uncertainty: column(),
+    refusal: new Uint8Array(count),
+    evaluations: new Uint8Array(count),
+  };
+  const found: number[] = [];
+  const hashOf = (volatilities: ArrayLike<number>): string => {
+    const hash = new ResultHash();
+    for (let at = 0; at < count; at += 1) hash.integer(Math.round(volatilities[at]! * 1e6));
     return hash.hex;
   };
   const fast: Contender = {
     prepare: () => ({
-      run: () => blackScholesInto(columns, out),
-      hash: () => hashOf((at, figure) => out[figure][at]!),
+      run: () => impliedBlackScholesInto(quoted, implied),
+      hash: () => hashOf(implied.volatility),
     }),
   };
   const plain: Contender = {
     prepare: () => ({
       run: () => {
-        for (let at = 0; at < count; at += 1) values[at] = plainBlackScholes(options[at]!);
+        for (let at = 0; at < count; at += 1) found[at] = plainImplied(options[at]!, out.price[at]!);
       },
-      hash: () => hashOf((at, figure) => values[at]![figure]),
+      hash: () => hashOf(found),
     }),
   };
   return compare(count, rounds, fast, plain);
@@ -159,6 +227,23 @@ function plainBlackScholes({
       sign * (earned * underlying * kept * first - rate * strike * discount * second),
     rho: sign * strike * years * discount * second,
   };
+}
+
+/** Newton from 50 %, halved back into the bracket where it leaves it. */
+function plainImplied(option: SpotOption, price: number): number {
+  let low = 0;
+  let high = 5;
+  let volatility = 0.5;
+  for (let step = 0; step < 100; step += 1) {
+    const { price: reached, vega } = plainBlackScholes({ ...option, volatility });
+    if (reached > price) high = volatility;
+    else low = volatility;
+    const wanted = volatility - (reached - price) / vega;
+    const next = wanted > low && wanted < high ? wanted : 0.5 * (low + high);
+    if (Math.abs(next - volatility) < 1e-12) return next;
+    volatility = next;
+  }
+  return volatility;
 }
 
 /** @see G. West, "Better approximations to cumulative normal functions", Wilmott (2005): Hart's algorithm, 1e-15. */
