@@ -8,6 +8,7 @@ import { jellyRoll } from './jelly-roll.ts';
 import { parity } from './parity.ts';
 import { spatial } from './spatial.ts';
 import { stablecoin } from './stablecoin.ts';
+import { surface } from './surface.ts';
 import { syntheticForward } from './synthetic-forward.ts';
 
 export const families = [
@@ -20,5 +21,6 @@ export const families = [
   parity,
   spatial,
   stablecoin,
+  surface,
   syntheticForward,
 ] as const;
