@@ -9,7 +9,7 @@ import { Ledger, neededFor } from './accounts.ts';
 import type { FaultBoard } from './faults.ts';
 import { integerFrom } from './grid-text.ts';
 import type { Listing } from './listings.ts';
-import { isCoinSettled, priceOf, qtyOf, sizeOf, underlyingWorth, valueAt, valueOf } from './listings.ts';
+import { priceOf, qtyOf, sizeOf, underlyingWorth, valueAt, valueOf } from './listings.ts';
 import type { BookHalf, Fill, Incoming, Resting } from './matching-engine.ts';
 import { HOUSE, MatchingEngine } from './matching-engine.ts';
 
@@ -49,8 +49,14 @@ export type Trade = {
   readonly feeAsset: string;
   readonly liquidity: 'maker' | 'taker';
   readonly realised: Decimal;
+  /** Of a combo's: what was bought and sold of its legs. */
+  readonly legs?: readonly BookedPart[];
   readonly timeMs: number;
 };
+
+/** What a fill moved of one listing, with the side of its account. */
+type Part = { readonly listing: Listing; readonly side: Side; readonly price: number; readonly lots: number };
+export type BookedPart = Part & { readonly fee: Decimal; readonly feeAsset: string; readonly realised: Decimal };
 
 /** What everybody sees of a fill. */
 export type Print = {
@@ -205,15 +211,20 @@ export class Exchange {
       : Number(((bid + ask) / 2).toFixed(listing.priceDecimals + 1));
   }
 
+  /** The two legs of a combo; nothing of anything else. */
+  legsOf({ combo }: Listing): readonly Listing[] {
+    return (combo?.legs ?? []).flatMap((name) => this.listings.find(({ venueSymbol }) => venueSymbol === name) ?? []);
+  }
+
   /** Price of the underlying: the venue's own spot price in the listing's quote, else in dollars, else what the market holds it for. */
   indexOf(listing: Listing): number | undefined {
-    const { base, quote, kind } = listing;
+    const { base, quote } = listing;
     const planted = this.planted(listing).indexPrice;
     if (planted !== undefined) return planted;
     const spot = this.listings.filter((each) => each.kind === 'spot' && each.base === base);
     const pair = spot.find((each) => each.quote === quote) ?? spot.find((each) => DOLLARS.includes(each.quote));
     const own = pair === undefined ? undefined : this.mid(pair);
-    const unit = kind === 'option' && isCoinSettled(listing) ? 1 : (this.#fair.get(quote) ?? 1);
+    const unit = quote === base ? 1 : (this.#fair.get(quote) ?? 1);
     const fair = this.#fair.get(base);
     return own ?? (fair === undefined ? undefined : Number((fair / unit).toPrecision(INDEX_DIGITS)));
   }
@@ -345,7 +356,8 @@ export class Exchange {
     if (clientOrderId !== undefined && this.find(account, { clientOrderId })?.status === 'open') return 'duplicate-id';
 
     const price = draft.type === 'market' ? 0 : integerFrom(draft.price ?? '0', listing.priceDecimals);
-    if (price === undefined || (draft.type === 'limit' && price <= 0)) return 'price-off-grid';
+    const isTooLow = draft.type === 'limit' && listing.kind !== 'combo' && (price ?? 0) <= 0;
+    if (price === undefined || isTooLow) return 'price-off-grid';
     const qty = draft.qtyIn === 'quote' ? this.#lotsFor(draft) : integerFrom(draft.qty, listing.lotDecimals);
     if (qty === undefined || qty < 0) return 'qty-off-grid';
     if (qty < listing.minLots || qty === 0) return 'below-min-qty';
@@ -357,10 +369,10 @@ export class Exchange {
     const notional = listing.inverse
       ? qtyOf(listing, qty).times(listing.contractSize)
       : valueOf(listing, reference, qty);
-    if (notional.lt(listing.minNotional)) return 'below-min-notional';
+    if (listing.minNotional.gt(0) && notional.lt(listing.minNotional)) return 'below-min-notional';
     if (draft.postOnly && listing.postOnly === 'refused' && engine.wouldTake(draft.side, price)) return 'would-take';
     if (draft.reduceOnly === true && !reduces(account.position(listing).lots, draft.side, qty)) return 'reduce-only';
-    return this.#affords(draft, price, qty) ? { price, qty } : 'insufficient-funds';
+    return this.#affords(draft, reference, qty) ? { price, qty } : 'insufficient-funds';
   }
 
   /** Lots that the quote of a market order buys or sells at the book as it stands, rounded down. */
@@ -383,9 +395,12 @@ export class Exchange {
     return lots;
   }
 
+  /** `price` is the limit, of a market order the best price. */
   #affords(draft: OrderDraft, price: number, qty: number): boolean {
     const { listing, side, account } = draft;
     const { wallet } = listing;
+    if (listing.kind === 'combo')
+      return account.available(wallet, listing.settle).gte(this.#neededFor(listing, side, { price, lots: qty }));
     if (listing.kind !== 'spot') {
       const { lots } = account.position(listing);
       const reducing = Math.sign(lots) === (side === 'buy' ? -1 : 1) ? Math.min(qty, Math.abs(lots)) : 0;
@@ -416,6 +431,32 @@ export class Exchange {
   /** Kraken takes its fee in quote on top of the price; the others take it from what is received. */
   #feeFactor(listing: Listing): Decimal {
     return listing.venue === 'kraken' ? listing.taker.plus(1) : new Decimal(1);
+  }
+
+  /** What an open derivative order of so many lots binds; a combo's as much as its legs would, with their fees. */
+  #neededFor(listing: Listing, side: Side, { price, lots }: Size): Decimal {
+    if (listing.kind !== 'combo') return neededFor(listing, side, lots, valueOf(listing, price, lots));
+    return this.#partsOf(listing, side, { price, lots }).reduce((sum, part) => {
+      const worth = valueOf(part.listing, part.price, lots);
+      const fee = this.#feeOf(part.listing, part.listing.taker, lots, worth);
+      return sum.plus(neededFor(part.listing, part.side, lots, worth)).plus(fee);
+    }, new Decimal(0));
+  }
+
+  /**
+   * What a fill moves: itself, or the legs of a combo, the second at the middle of its own book, the first at what is left.
+   * @see https://docs.deribit.com/api-reference/combo-books/private-get_leg_prices
+   */
+  #partsOf(listing: Listing, side: Side, { price, lots }: Size): readonly Part[] {
+    if (listing.kind !== 'combo') return [{ listing, side, price, lots }];
+    const [bought, sold] = this.legsOf(listing);
+    assert(bought !== undefined && sold !== undefined, 'a combo is listed with its legs');
+    const middle = Math.round((this.mid(sold) ?? 0) * 10 ** sold.priceDecimals);
+    const second = Math.max(1, 1 - price, middle);
+    return [
+      { listing: bought, side, price: price + second, lots },
+      { listing: sold, side: opposite(side), price: second, lots },
+    ];
   }
 
   #register(draft: OrderDraft, { price, qty }: { readonly price: number; readonly qty: number }): Order {
@@ -473,37 +514,67 @@ export class Exchange {
     const makerOrder = maker.owner === HOUSE ? undefined : this.#orders.get(maker.owner);
     const id = this.#nextTrade;
     this.#nextTrade += 1;
+    const parts = this.#partsOf(listing, takerSide, { price, lots: qty });
+    const turned = parts.map((part) => ({ ...part, side: opposite(part.side) }));
     const trades = [
-      this.#fill(taker, { id, price, lots: qty }, 'taker'),
-      this.#fill(makerOrder, { id, price, lots: qty }, 'maker'),
+      this.#fill(taker, { id, price, lots: qty, parts }, 'taker'),
+      this.#fill(makerOrder, { id, price, lots: qty, parts: turned }, 'maker'),
     ];
     if (taker !== undefined || makerOrder !== undefined)
-      this.#exchangeGoods(listing, takerSide, { price, lots: qty }, { taker, maker: makerOrder });
+      for (const part of parts) this.#exchangeGoods(part, { taker, maker: makerOrder });
     this.listener?.printed(listing, { id, price, lots: qty, taker: takerSide, timeMs: this.nowMs() });
+    if (listing.kind === 'combo') this.#printLegs(parts);
     for (const trade of trades) if (trade !== undefined) this.listener?.ordered(trade.order, { kind: 'trade', trade });
   }
 
-  /** What the fill does to one account's order: quantities, status, fee, position, hold. */
-  #fill(order: Order | undefined, { id, price, lots }: FillSize, liquidity: 'maker' | 'taker'): Trade | undefined {
+  /** What the fill does to one account's order: quantities, status, fee, position, hold. `parts` have the sides of its account. */
+  #fill(order: Order | undefined, fill: FillSize, liquidity: 'maker' | 'taker'): Trade | undefined {
     if (order === undefined) return undefined;
-    const { listing, account, side } = order;
-    const worth = valueOf(listing, price, lots);
-    const rate = liquidity === 'maker' ? listing.maker : listing.taker;
-    const spot = listing.kind === 'spot';
-    const feeInBase = spot && listing.feeIn === 'received' && side === 'buy';
-    const feeAsset = !spot ? listing.settle : feeInBase ? listing.base : listing.quote;
-    const fee = this.#feeOf(listing, rate, lots, feeInBase ? qtyOf(listing, lots) : worth);
-    const realised = spot ? new Decimal(0) : this.ledger.trade(account, listing, side, { price, lots });
-    this.ledger.move({ wallet: listing.wallet, asset: feeAsset, amount: fee }, account, this.ledger.fees);
+    const { listing, account } = order;
+    const { id, price, lots } = fill;
+    const parts = fill.parts.map((part) => this.#book(account, part, liquidity));
+    const sum = (of: 'fee' | 'realised'): Decimal =>
+      parts.reduce((total, part) => total.plus(part[of]), new Decimal(0));
 
     order.filled += lots;
-    order.cost = order.cost.plus(worth);
+    order.cost = order.cost.plus(valueOf(listing, price, lots));
     order.updatedMs = this.nowMs();
-    const trade: Trade = { id, order, price, lots, fee, feeAsset, liquidity, realised, timeMs: order.updatedMs };
+    const trade: Trade = {
+      id,
+      order,
+      price,
+      lots,
+      fee: sum('fee'),
+      feeAsset: parts[0]!.feeAsset,
+      liquidity,
+      realised: sum('realised'),
+      ...(listing.kind === 'combo' ? { legs: parts } : {}),
+      timeMs: order.updatedMs,
+    };
     order.trades.push(trade);
     if (order.filled === order.qty) this.#close(order, 'filled');
     this.#hold(order);
     return trade;
+  }
+
+  /** Takes the fee of one part and brings the account's position to its state after it. */
+  #book(account: Account, part: Part, liquidity: 'maker' | 'taker'): BookedPart {
+    const { listing, side, price, lots } = part;
+    const spot = listing.kind === 'spot';
+    const feeInBase = spot && listing.feeIn === 'received' && side === 'buy';
+    const feeAsset = !spot ? listing.settle : feeInBase ? listing.base : listing.quote;
+    const taken = feeInBase ? qtyOf(listing, lots) : valueOf(listing, price, lots);
+    const fee = this.#feeOf(listing, listing[liquidity], lots, taken);
+    const realised = spot ? new Decimal(0) : this.ledger.trade(account, listing, side, { price, lots });
+    this.ledger.move({ wallet: listing.wallet, asset: feeAsset, amount: fee }, account, this.ledger.fees);
+    return { ...part, fee, feeAsset, realised };
+  }
+
+  #printLegs(parts: readonly Part[]): void {
+    for (const { listing, side, price, lots } of parts) {
+      this.listener?.printed(listing, { id: this.#nextTrade, price, lots, taker: side, timeMs: this.nowMs() });
+      this.#nextTrade += 1;
+    }
   }
 
   /**
@@ -518,9 +589,7 @@ export class Exchange {
   }
 
   #exchangeGoods(
-    listing: Listing,
-    takerSide: Side,
-    { price, lots }: Omit<FillSize, 'id'>,
+    { listing, side: takerSide, price, lots }: Part,
     orders: { readonly taker: Order | undefined; readonly maker: Order | undefined },
   ): void {
     const takerAccount = orders.taker?.account ?? this.ledger.house;
@@ -541,13 +610,13 @@ export class Exchange {
   #hold(order: Order): void {
     const { listing, account, side } = order;
     const left = order.status === 'open' && order.type === 'limit' ? order.qty - order.filled : 0;
-    const worth = valueOf(listing, order.price === 0 ? 1 : order.price, left);
+    const price = order.price === 0 && listing.kind !== 'combo' ? 1 : order.price;
     const derivative = listing.kind !== 'spot';
     const needed = derivative
-      ? neededFor(listing, side, left, worth)
+      ? this.#neededFor(listing, side, { price, lots: left })
       : side === 'sell'
         ? qtyOf(listing, left)
-        : worth.times(this.#feeFactor(listing));
+        : valueOf(listing, price, left).times(this.#feeFactor(listing));
     const asset = derivative ? listing.settle : side === 'sell' ? listing.base : listing.quote;
     const balance = account.balance(listing.wallet, asset);
     balance.held = balance.held.plus(needed).minus(order.held);
@@ -604,7 +673,8 @@ const priceIn = ({ priceDecimals }: Listing, half: BookHalf): number | undefined
   return best === undefined ? undefined : best.price / 10 ** priceDecimals;
 };
 
-type FillSize = { readonly id: number; readonly price: number; readonly lots: number };
+type Size = { readonly price: number; readonly lots: number };
+type FillSize = Size & { readonly id: number; readonly parts: readonly Part[] };
 
 /** Which wallets a venue has, and which assets an account starts with in each: everything where spot trades, else what its contracts settle in. */
 function walletsOf(listings: readonly Listing[]): ReadonlyMap<string, (asset: string) => boolean> {

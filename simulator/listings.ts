@@ -13,7 +13,7 @@ export type Listing = {
   readonly symbol: string;
   /** The venue's spelling in REST and in its metadata. */
   readonly venueSymbol: string;
-  readonly kind: Exclude<InstrumentKind, 'combo'>;
+  readonly kind: InstrumentKind;
   readonly base: string;
   readonly quote: string;
   readonly settle: string;
@@ -38,12 +38,21 @@ export type Listing = {
   readonly expiryMs?: number;
   readonly strike?: Decimal;
   readonly right?: 'call' | 'put';
+  /** Of a combo only. */
+  readonly combo?: Combo;
   /** Fraction of the underlying taken at expiry. */
   readonly deliveryFee: Decimal;
   /** No fee on an option, at trade or at expiry, is more than this fraction of its price or payoff. */
   readonly feeCap: Decimal;
   /** The settlement price is the index averaged over this long before expiry. */
   readonly settlesOverMs: number;
+};
+
+/** A structure of two legs that trades as one: its price is the first leg's less the second's, and may lie below zero. */
+export type Combo = {
+  readonly of: 'future' | 'option';
+  /** By venue symbol: what one unit buys, and what it sells. */
+  readonly legs: readonly [bought: string, sold: string];
 };
 
 /** As a venue describes it: the exchange numbers them. */
@@ -150,6 +159,8 @@ export type DerivativeRules = {
   readonly wallet?: string;
   /** None where absent. */
   readonly deliveryFee?: string;
+  /** An eighth where absent. */
+  readonly feeCap?: string;
   /** Half an hour where absent. */
   readonly settlesOverMs?: number;
 };
@@ -185,10 +196,31 @@ export function derivativeListing(rules: DerivativeRules): ListingSpec {
     wallet: rules.wallet ?? 'spot',
     ...NO_DELIVERY,
     ...(rules.deliveryFee === undefined ? {} : { deliveryFee: new Decimal(rules.deliveryFee) }),
+    ...(rules.feeCap === undefined ? {} : { feeCap: new Decimal(rules.feeCap) }),
     ...(rules.settlesOverMs === undefined ? {} : { settlesOverMs: rules.settlesOverMs }),
     ...(day === undefined ? {} : { expiryMs: expiryMsOf(day) }),
     ...(strike === undefined ? {} : { strike: new Decimal(strike) }),
     ...(right === undefined ? {} : { right: right === 'C' ? ('call' as const) : ('put' as const) }),
+  };
+}
+
+/** Two of a venue's derivatives as one, by the rules of the first; it ends with the leg that ends first. */
+export function comboListing(
+  market: string,
+  name: string,
+  [bought, sold]: readonly [bought: ListingSpec, sold: ListingSpec],
+): ListingSpec {
+  const expiryMs = Math.min(bought.expiryMs ?? Infinity, sold.expiryMs ?? Infinity);
+  return {
+    ...bought,
+    market,
+    symbol: name,
+    venueSymbol: name,
+    kind: 'combo',
+    perpetual: false,
+    inverse: false,
+    combo: { of: bought.kind === 'option' ? 'option' : 'future', legs: [bought.venueSymbol, sold.venueSymbol] },
+    ...(expiryMs === Infinity ? {} : { expiryMs }),
   };
 }
 
@@ -201,7 +233,8 @@ export function listingsFrom(
   specs: readonly ListingSpec[],
   { symbols, extra = 0 }: { readonly symbols?: readonly string[] | undefined; readonly extra?: number },
 ): readonly Listing[] {
-  const chosen = specs.filter(({ symbol }) => symbols === undefined || symbols.includes(symbol));
+  const named = specs.filter(({ symbol }) => symbols === undefined || symbols.includes(symbol));
+  const chosen = named.filter(({ combo }) => combo?.legs.every((leg) => isNamed(named, leg)) ?? true);
   const pattern = PATTERN_BASES.flatMap(
     (asset) => specs.find(({ base, kind }) => base === asset && kind !== 'option') ?? [],
   )[0];
@@ -209,6 +242,9 @@ export function listingsFrom(
     pattern === undefined ? [] : Array.from({ length: extra }, (_, at) => likewise(pattern, inventedAsset(at + 1)));
   return [...chosen, ...invented].map((listing, index) => ({ ...listing, index }));
 }
+
+const isNamed = (specs: readonly ListingSpec[], name: string): boolean =>
+  specs.some(({ venueSymbol }) => venueSymbol === name);
 
 /** Whose grid invented coins take, in the order of preference. */
 const PATTERN_BASES = ['SOL', 'ETH', 'BTC'];

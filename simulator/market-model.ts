@@ -136,7 +136,8 @@ export class MarketModel {
     const ended = this.#dislocations.filter(({ endMs }) => endMs <= nowMs);
     if (ended.length === 0) return;
     this.#dislocations = this.#dislocations.filter(({ endMs }) => endMs > nowMs);
-    for (const { touches } of ended) for (const place of this.#places) if (touches(place) !== 0) this.#recentre(place);
+    for (const { touches } of ended)
+      for (const place of this.#places) if (touches(place.listing) !== 0) this.#recentre(place);
   }
 
   /** Starts dislocations; the books concerned follow at once, as when somebody large trades. */
@@ -146,46 +147,51 @@ export class MarketModel {
 
     const dislocation = this.#draw(group, this.#lastNs / 1e6);
     this.#dislocations.push(dislocation);
-    for (const place of this.#places) if (dislocation.touches(place) !== 0) this.#recentre(place);
+    for (const place of this.#places) if (dislocation.touches(place.listing) !== 0) this.#recentre(place);
   }
 
   #draw({ places, random }: Group, nowMs: number): Dislocation {
     const { venue, listing } = places[random.integer(places.length)]!;
-    const isOption = listing.kind === 'option';
+    const isOption = isDerived(listing);
     const bps = -Math.log(1 - random.next()) * this.#settings.dislocation_bps * (isOption ? OPTION_GEARING : 1);
     const size = (bps / 10_000) * (random.next() < 0.5 ? 1 : -1);
     const durationMs = DURATION_MS_MIN + random.next() * (DURATION_MS_MAX - DURATION_MS_MIN);
     const onePair = random.next() < ONE_PAIR_SHARE || isOption;
     const touches = onePair
-      ? (place: Place): number => (place.listing === listing ? 1 : 0)
-      : (place: Place): number => {
-          if (place.venue !== venue) return 0;
-          const isUnderlying = place.listing.base === listing.base;
-          return place.listing.kind === 'option'
-            ? Number(isUnderlying)
-            : Number(isUnderlying) - Number(place.listing.quote === listing.base);
+      ? (each: Listing): number => (each === listing ? 1 : 0)
+      : (each: Listing): number => {
+          if (each.venue !== venue) return 0;
+          const isUnderlying = Number(each.base === listing.base);
+          return isDerived(each) ? isUnderlying : isUnderlying - Number(each.quote === listing.base);
         };
     return { size, startMs: nowMs, endMs: nowMs + durationMs, onePair, touches };
   }
 
-  /** The price around which this venue quotes now, in ticks (a fraction). */
-  #fairTicks(place: Place): number {
-    const { listing, tick } = place;
-    const fair =
-      listing.kind === 'option'
-        ? this.#premium(listing, Math.exp(this.#shift(place, false))) * Math.exp(this.#shift(place, true))
-        : this.#forward(listing) * Math.exp(this.#shift(place, false) + this.#shift(place, true));
-    return fair / tick;
+  /** The price around which this venue quotes now, and what its spread is a part of, in ticks (fractions). */
+  #fairTicks({ exchange, listing, tick }: Place): { readonly fair: number; readonly scale: number } {
+    const price = this.#price(exchange, listing);
+    const [bought] = exchange.legsOf(listing);
+    // The price of a combo may be nothing at all: what is wrong with it is so in the measure of its first leg.
+    const scale = bought === undefined ? price : this.#price(exchange, bought);
+    return { fair: (price + Math.expm1(this.#shift(listing, true)) * scale) / tick, scale: scale / tick };
+  }
+
+  /** The price without what is wrong with this pair alone. */
+  #price(exchange: Exchange, listing: Listing): number {
+    const [bought, sold] = exchange.legsOf(listing);
+    if (bought !== undefined && sold !== undefined) return this.#price(exchange, bought) - this.#price(exchange, sold);
+    const moved = Math.exp(this.#shift(listing, false));
+    return listing.kind === 'option' ? this.#premium(listing, moved) : this.#forward(listing) * moved;
   }
 
   /** How far dislocations move the price, as a logarithm: those of this pair, or those of its asset on this venue. */
-  #shift(place: Place, onePair: boolean): number {
+  #shift(listing: Listing, onePair: boolean): number {
     const nowMs = this.#lastNs / 1e6;
     let shift = 0;
     for (const dislocation of this.#dislocations) {
       if (dislocation.onePair !== onePair) continue;
       const { size, startMs, endMs, touches } = dislocation;
-      const direction = touches(place);
+      const direction = touches(listing);
       // Full size for the first 70 % of its life, then back to nothing in a straight line.
       if (direction !== 0) shift += direction * size * Math.min(1, (endMs - nowMs) / (endMs - startMs) / DECAY_SHARE);
     }
@@ -194,8 +200,8 @@ export class MarketModel {
 
   /** Spot with the carry of a dated contract, in the quote; of an option what its strike is counted in. */
   #forward(listing: Listing): number {
-    const { base, quote, kind, perpetual, expiryMs } = listing;
-    const unit = kind === 'option' && isCoinSettled(listing) ? 1 : this.#fair.get(quote)!;
+    const { base, quote, perpetual, expiryMs } = listing;
+    const unit = quote === base ? 1 : this.#fair.get(quote)!;
     const carry = expiryMs === undefined ? 0 : CARRY_A_YEAR * this.#yearsTo(expiryMs);
     return (this.#fair.get(base)! / unit) * Math.exp(carry + (perpetual ? PERPETUAL_PREMIUM : 0));
   }
@@ -245,8 +251,8 @@ export class MarketModel {
 
   /** Best bid and ask that the model wants: the fair price always lies between them. Nobody bids less than a tick. */
   #targets(place: Place): { readonly bid: number; readonly ask: number } {
-    const fair = this.#fairTicks(place);
-    const half = fair * HALF_SPREAD;
+    const { fair, scale } = this.#fairTicks(place);
+    const half = scale * HALF_SPREAD;
     const bid = Math.floor(fair - half);
     return { bid, ask: Math.max(bid + 1, Math.ceil(fair + half)) };
   }
@@ -290,7 +296,7 @@ export class MarketModel {
   }
 
   #add(place: Place, side: Side, price: number): void {
-    if (price <= 0) return;
+    if (price <= 0 && place.listing.kind !== 'combo') return;
     place.exchange.house(place.listing, { side, price, qty: this.#size(place), timeInForce: 'GTC' });
   }
 
@@ -321,7 +327,10 @@ export class MarketModel {
   }
 }
 
-/** What is stirred together. Options have their own, so that the other markets move the same however many of them a venue lists. */
+/** What follows from the prices of others. */
+const isDerived = ({ kind }: Listing): boolean => kind === 'option' || kind === 'combo';
+
+/** What is stirred together. What is derived has its own, so that the other markets move the same however many of them a venue lists. */
 type Group = {
   readonly places: readonly Place[];
   readonly random: Random;
@@ -341,8 +350,8 @@ function groupsOf(exchanges: readonly Exchange[], random: Random): readonly Grou
     owed: 0,
   });
   return [
-    groupOf(({ kind }) => kind !== 'option', random, 1),
-    groupOf(({ kind }) => kind === 'option', random.fork('options'), OPTION_SHARE),
+    groupOf((listing) => !isDerived(listing), random, 1),
+    groupOf(isDerived, random.fork('options'), OPTION_SHARE),
   ].filter(({ places }) => places.length > 0);
 }
 
@@ -359,14 +368,14 @@ type Place = {
   readonly sizeStep: number;
 };
 
-/** `touches`: 1 where a place's price rises with the dislocation's size, -1 where it falls, 0 where it stays. */
+/** `touches`: 1 where a listing's price rises with the dislocation's size, -1 where it falls, 0 where it stays. */
 type Dislocation = {
   readonly size: number;
   readonly startMs: number;
   readonly endMs: number;
   /** Of one pair; otherwise of an asset on a venue, where options follow their underlying. */
   readonly onePair: boolean;
-  readonly touches: (place: Place) => number;
+  readonly touches: (listing: Listing) => number;
 };
 
 function placeOf(exchange: Exchange, listing: Listing, random: Random): Place {
@@ -374,7 +383,8 @@ function placeOf(exchange: Exchange, listing: Listing, random: Random): Place {
   const base = assetOf(listing.base).usd;
   const price = base / assetOf(listing.quote).usd;
   const contract = listing.contractSize.toNumber();
-  const lotUsd = (listing.inverse ? contract : contract * base) * 10 ** -listing.lotDecimals;
+  const isInQuote = listing.inverse || exchange.legsOf(listing).some(({ inverse }) => inverse);
+  const lotUsd = (isInQuote ? contract : contract * base) * 10 ** -listing.lotDecimals;
   return {
     exchange,
     random,

@@ -117,7 +117,7 @@ function sideFrom(listing: Listing, given: readonly (readonly [string, string])[
     const lots = integerFrom(qty, listing.lotDecimals);
     if (ticks === undefined) throw new BadInput(`${named}[${at}]: price ${price} is off the grid`);
     if (lots === undefined) throw new BadInput(`${named}[${at}]: quantity ${qty} is off the grid`);
-    if (ticks <= 0) throw new BadInput(`${named}[${at}]: price ${price} is not above zero`);
+    if (ticks <= 0 && listing.kind !== 'combo') throw new BadInput(`${named}[${at}]: price ${price} is not above zero`);
     if (lots <= 0) throw new BadInput(`${named}[${at}]: quantity ${qty} is not above zero`);
     return [ticks, lots] as const;
   });

@@ -57,11 +57,11 @@ export const nextFundingMs = (nowMs: number): number =>
 
 /** Undefined for what is no option, has expired, or has no book. */
 export function optionReferenceOf(exchange: Exchange, listing: Listing): OptionReference | undefined {
-  const { strike, right, expiryMs, settle, base } = listing;
+  const { kind, strike, right, expiryMs, settle, base } = listing;
   const planted = exchange.planted(listing);
   const mark = planted.markPrice ?? exchange.mid(listing);
   const forward = forwardOf(exchange, listing);
-  if (strike === undefined || right === undefined || expiryMs === undefined) return undefined;
+  if (kind !== 'option' || strike === undefined || right === undefined || expiryMs === undefined) return undefined;
   if (mark === undefined || forward === undefined || expiryMs <= exchange.nowMs()) return undefined;
   const option = {
     right,

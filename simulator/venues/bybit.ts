@@ -86,6 +86,8 @@ const contract = (market: string, symbol: string, venueSymbol: string, grid: rea
     lotDecimals: grid[1],
     ...(market === 'linear' ? { minNotional: '5' } : {}),
     fees: market === 'option' ? ['0.0002', '0.0003'] : ['0.0002', '0.00055'],
+    deliveryFee: market === 'option' ? '0.00015' : '0.0005',
+    feeCap: '0.07',
     postOnly: 'ended',
   });
 

@@ -1,14 +1,34 @@
-import { BadInput } from '#shared/assert.ts';
+import { assert, BadInput } from '#shared/assert.ts';
 import type { Side } from '#shared/domain/route.ts';
 import type { Account, Delivery } from '../accounts.ts';
 import { entryPrice, signedSize } from '../accounts.ts';
 import type { FlatLevels } from '../depth-view.ts';
 import { flatLevels } from '../depth-view.ts';
-import type { Exchange, Order, OrderChange, Payment, Print, Refusal, Settlement, Trade } from '../exchange.ts';
+import type {
+  BookedPart,
+  Exchange,
+  Order,
+  OrderChange,
+  Payment,
+  Print,
+  Refusal,
+  Settlement,
+  Trade,
+} from '../exchange.ts';
 import { averageOf, limitOf } from '../exchange.ts';
 import { integerFrom } from '../grid-text.ts';
 import type { Listing, ListingSpec } from '../listings.ts';
-import { derivativeListing, isCoinSettled, lotOf, payoffOf, priceOf, qtyOf, sizeOf, tickOf } from '../listings.ts';
+import {
+  comboListing,
+  derivativeListing,
+  isCoinSettled,
+  lotOf,
+  payoffOf,
+  priceOf,
+  qtyOf,
+  sizeOf,
+  tickOf,
+} from '../listings.ts';
 import { optionReferenceOf, referenceOf } from '../reference.ts';
 import type {
   Client,
@@ -70,6 +90,7 @@ const COUNT_MAX = 1_000;
 /** Deliveries remembered; the oldest are forgotten. */
 const DELIVERIES_MAX = 10_000;
 const FIRST_CHANGE = 33_190_041_000;
+const CREATED_MS = 1_534_242_287_000;
 const SCOPE = 'connection mainaccount account:read trade:read_write wallet:none';
 
 const derivative = (
@@ -89,6 +110,29 @@ const derivative = (
     fees: market === 'options' ? ['0.0003', '0.0003'] : ['0.00015', '0.00035'],
     deliveryFee: market === 'options' ? '0.00015' : '0.00025',
   });
+
+/** By its name: what one unit buys and what it sells. */
+const COMBOS: readonly (readonly [name: string, bought: string, sold: string])[] = [
+  ['BTC-FS-25DEC26_PERP', 'BTC-25DEC26', 'BTC-PERPETUAL'],
+  ['BTC-FS-26MAR27_PERP', 'BTC-26MAR27', 'BTC-PERPETUAL'],
+  ['BTC-FS-26MAR27_25DEC26', 'BTC-26MAR27', 'BTC-25DEC26'],
+  ['ETH-FS-25DEC26_PERP', 'ETH-25DEC26', 'ETH-PERPETUAL'],
+  ['BTC-CS-25DEC26-90000_100000', 'BTC-25DEC26-90000-C', 'BTC-25DEC26-100000-C'],
+  ['BTC-REV-25DEC26-90000', 'BTC-25DEC26-90000-C', 'BTC-25DEC26-90000-P'],
+];
+
+/** The listings, and the combos of them. */
+function withCombos(listings: readonly ListingSpec[]): readonly ListingSpec[] {
+  const named = (name: string): ListingSpec => {
+    const found = listings.find(({ venueSymbol }) => venueSymbol === name);
+    assert(found !== undefined, 'the legs of a combo are listed');
+    return found;
+  };
+  return [
+    ...listings,
+    ...COMBOS.map(([name, bought, sold]) => comboListing('combos', name, [named(bought), named(sold)])),
+  ];
+}
 
 /** Day of expiry in the unified symbol and in the venue's. */
 type Expiry = readonly [day: string, name: string];
@@ -142,14 +186,14 @@ const dollarListings = (coin: string, strikes: readonly string[]): readonly List
 export const simulated: SimulatedVenue = {
   venue: 'deribit',
   hosts: { 'www.deribit.com': '' },
-  listings: [
+  listings: withCombos([
     derivative('swap', 'BTC/USD:BTC', 'BTC-PERPETUAL', [1, -1]),
     derivative('swap', 'BTC/USDC:USDC', 'BTC_USDC-PERPETUAL', [1, 4]),
     derivative('swap', 'ETH/USD:ETH', 'ETH-PERPETUAL', [2, 0]),
     ...coinListings('BTC', ['70000', '80000', '90000', '96000', '100000', '110000', '120000'], [1, -1], [4, 1]),
     ...coinListings('ETH', ['2400', '2800', '3000', '3200', '3600', '4000'], [2, 0], [4, 0]),
     ...dollarListings('BTC', ['80000', '90000', '100000']),
-  ],
+  ]),
   dialect: (options) => new Deribit(options),
 };
 
@@ -219,7 +263,7 @@ class Deribit implements VenueDialect {
     };
     this.#sockets.add(socket);
     return {
-      markets: ['swap', 'futures', 'options'],
+      markets: ['swap', 'futures', 'options', 'combos'],
       message: (text) => this.#message(socket, text),
       closed: () => this.#closed(socket),
     };
@@ -424,6 +468,16 @@ class Deribit implements VenueDialect {
       'public/get_order_book': ({ fields }) =>
         this.#feeds[this.#listing(fields).index]!.snapshot(Number(fields.get('depth') ?? 5)),
       'public/ticker': ({ fields }) => this.#feeds[this.#listing(fields).index]!.described(),
+      'public/get_combo_ids': ({ fields }) => this.#combos(fields).map(({ venueSymbol }) => venueSymbol),
+      'public/get_combos': ({ fields }) => this.#combos(fields).map((listing) => this.#comboOf(listing)),
+      'public/get_combo_details': ({ fields }) => {
+        const name = fields.get('combo_id') ?? '';
+        const listing = this.#exchange.listings.find(
+          ({ venueSymbol, combo }) => combo !== undefined && venueSymbol === name,
+        );
+        if (listing === undefined) throw new DeribitError(13020, 'not_found', { param: 'combo_id' });
+        return this.#comboOf(listing);
+      },
       'public/get_delivery_prices': ({ fields }) => this.#deliveryPrices(fields),
       'public/get_last_settlements_by_instrument': ({ fields }) => {
         const listing = this.#listing(fields);
@@ -648,7 +702,8 @@ class Deribit implements VenueDialect {
         else if (name === 'orders') tell(described);
         else if (name === 'trades' && trades.length > 0) tell(trades);
         else if (name === 'changes') {
-          const positions = change.kind === 'trade' ? [this.#position(account, listing)] : [];
+          const moved = listing.kind === 'combo' ? this.#exchange.legsOf(listing) : [listing];
+          const positions = change.kind === 'trade' ? moved.map((each) => this.#position(account, each)) : [];
           tell({ instrument_name: listing.venueSymbol, trades, orders: [described], positions });
         }
       }
@@ -684,6 +739,28 @@ class Deribit implements VenueDialect {
         const [topic, , ...scope] = channel.split('.');
         if (topic === 'instrument' && isOfChannel(listing, [...scope, 'raw'])) tellOf(socket, channel, said);
       }
+  }
+
+  #combos(fields: Fields): readonly Listing[] {
+    const currency = fields.get('currency') ?? 'any';
+    return this.#exchange
+      .traded()
+      .filter(({ combo, settle }) => combo !== undefined && (currency === 'any' || settle === currency));
+  }
+
+  #comboOf(listing: Listing): Record<string, unknown> {
+    const [bought, sold] = listing.combo?.legs ?? [];
+    return {
+      id: listing.venueSymbol,
+      instrument_id: listing.index + 1,
+      state: this.#exchange.isTraded(listing) ? 'active' : 'inactive',
+      state_timestamp: CREATED_MS,
+      creation_timestamp: CREATED_MS,
+      legs: [
+        { instrument_name: bought, amount: 1 },
+        { instrument_name: sold, amount: -1 },
+      ],
+    };
   }
 
   /** Of an index, a day each, newest first. */
@@ -923,7 +1000,8 @@ const countOf = (fields: Fields): number => Math.min(COUNT_MAX, Number(fields.ge
 const orderIdOf = ({ id, listing: { settle } }: Order): string =>
   `${settle === 'BTC' ? '' : `${settle}-`}9${String(id).padStart(9, '0')}`;
 
-const kindOf = ({ kind }: Listing): string => (kind === 'option' ? 'option' : 'future');
+const kindOf = ({ kind, combo }: Listing): string =>
+  combo !== undefined ? `${combo.of}_combo` : kind === 'option' ? 'option' : 'future';
 
 /** Whether an instrument lies in what a request names. */
 function isWithin(listing: Listing, fields: Fields): boolean {
@@ -999,7 +1077,7 @@ const instrumentOf = (listing: Listing, isTraded: boolean): Record<string, unkno
   amount_step: lotOf(listing).toNumber(),
   maker_commission: listing.maker.toNumber(),
   taker_commission: listing.taker.toNumber(),
-  creation_timestamp: 1_534_242_287_000,
+  creation_timestamp: CREATED_MS,
   expiration_timestamp: listing.expiryMs ?? 32_503_708_800_000,
   ...(listing.kind === 'option' ? { strike: listing.strike?.toNumber(), option_type: listing.right } : {}),
 });
@@ -1056,9 +1134,26 @@ function describeTrade(trade: Trade, label: string): Record<string, unknown> {
     fee_currency: trade.feeAsset,
     liquidity: trade.liquidity === 'maker' ? 'M' : 'T',
     order_type: order.type,
+    ...(trade.legs === undefined ? {} : { legs: trade.legs.map((leg, at) => describeLeg(trade, leg, at)) }),
     state: STATES[order.status],
     self_trade: false,
     tick_direction: 1,
+    timestamp: trade.timeMs,
+  };
+}
+
+function describeLeg(trade: Trade, leg: BookedPart, at: number): Record<string, unknown> {
+  return {
+    trade_id: `${trade.id}-${at + 1}`,
+    trade_seq: trade.id,
+    instrument_name: leg.listing.venueSymbol,
+    direction: leg.side,
+    price: priceOf(leg.listing, leg.price).toNumber(),
+    amount: qtyOf(leg.listing, leg.lots).toNumber(),
+    fee: leg.fee.toNumber(),
+    fee_currency: leg.feeAsset,
+    combo_id: trade.order.listing.venueSymbol,
+    combo_trade_id: String(trade.id),
     timestamp: trade.timeMs,
   };
 }

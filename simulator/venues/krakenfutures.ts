@@ -75,6 +75,7 @@ const rules = (
   priceDecimals,
   lotDecimals,
   fees: ['0.0002', '0.0005'],
+  deliveryFee: '0.0005',
   // Inverse contracts have a wallet each.
   wallet: symbol.includes(':BTC') ? 'fi_xbtusd' : 'flex',
 });

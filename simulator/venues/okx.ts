@@ -73,7 +73,7 @@ const REFERENCE_MS = {
 } as const;
 type ReferenceChannel = keyof typeof REFERENCE_MS;
 
-const TYPE_OF = { spot: 'SPOT', perpetual: 'SWAP', future: 'FUTURES', option: 'OPTION' } as const;
+const TYPE_OF = { spot: 'SPOT', perpetual: 'SWAP', future: 'FUTURES', option: 'OPTION', combo: '' } as const;
 const typeOf = ({ kind }: Listing): string => TYPE_OF[kind];
 /** `BTC-USD` of `BTC/USD:BTC-270326-90000-C`. */
 const familyOf = ({ symbol }: Listing): string => symbol.split(':')[0]!.replace('/', '-');
@@ -88,6 +88,8 @@ const derivative = (
     venue: 'okx',
     lotDecimals: 0,
     fees: rules.market === 'options' ? ['0.0002', '0.0003'] : ['0.0002', '0.0005'],
+    deliveryFee: rules.market === 'options' ? '0.0002' : '0.0001',
+    feeCap: '0.07',
     // The delivery price of a future is the average of an hour, an option's that of half one.
     settlesOverMs: rules.market === 'futures' ? 3_600_000 : 1_800_000,
     postOnly: 'ended',
