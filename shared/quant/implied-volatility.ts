@@ -1,7 +1,7 @@
 import { assert } from '../assert.ts';
-import type { ForwardColumns, ForwardOption, SpotColumns, SpotOption } from './black.ts';
 import { loadForward, loadSpot } from './legs.ts';
 import { INVERSE_SQRT_TWO_PI } from './normal.ts';
+import type { ForwardColumns, ForwardOption, SpotColumns, SpotOption } from './option.ts';
 import {
   cell,
   DENSITY,

@@ -1,5 +1,5 @@
 import { black76 } from './black.ts';
-import type { ForwardOption, Right } from './black.ts';
+import type { ForwardOption, Right } from './option.ts';
 
 /**
  * What a coin-settled option pays at expiry, in coin for one coin of underlying: call max(0, 1 − K/S), put max(0, K/S − 1). A call never pays more

@@ -1,5 +1,5 @@
-import type { ForwardColumns, SpotColumns } from './black.ts';
 import { applyExp, applyLog, applyProduct } from './exponential.ts';
+import type { ForwardColumns, SpotColumns } from './option.ts';
 import { cell, FORWARD, INTRINSIC, MEAN, MONEYNESS, SCRATCH, STRIKE, UNDER, Y } from './wing.ts';
 
 /**

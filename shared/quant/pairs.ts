@@ -1,5 +1,5 @@
-import type { ForwardColumns, ValuationColumns } from './black.ts';
 import { ROOTS } from './exponential.ts';
+import type { ForwardColumns, ValuationColumns } from './option.ts';
 import { PAIRS_WASM } from './pairs-wasm.ts';
 
 export const ON_FORWARD = 0;

@@ -1,7 +1,7 @@
 import { blackScholes, blackScholesInto } from '#shared/quant/black.ts';
-import type { SpotColumns, SpotOption, Valuation, ValuationColumns } from '#shared/quant/black.ts';
 import type { StrikeQuote } from '#shared/quant/forward.ts';
 import { impliedBlackScholesInto } from '#shared/quant/implied-volatility.ts';
+import type { SpotColumns, SpotOption, Valuation, ValuationColumns } from '#shared/quant/option.ts';
 import { parityEdges, parityEdgesInto } from '#shared/quant/parity.ts';
 import { randomFrom } from '#shared/random.ts';
 import type { Row } from './cases.ts';

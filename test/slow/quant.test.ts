@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { black76, blackScholes } from '#shared/quant/black.ts';
-import type { SpotOption, Valuation } from '#shared/quant/black.ts';
 import { impliedBlack76, impliedBlackScholes } from '#shared/quant/implied-volatility.ts';
 import type { Implied } from '#shared/quant/implied-volatility.ts';
+import type { SpotOption, Valuation } from '#shared/quant/option.ts';
 import { randomFrom } from '#shared/random.ts';
 
 /** Our prices, Greeks and implied volatilities against mpmath, wings, odd rates and last minutes included. */

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { black76, black76Into, blackScholes, blackScholesInto } from '#shared/quant/black.ts';
-import type { SpotOption } from '#shared/quant/black.ts';
 import { applyExp } from '#shared/quant/exponential.ts';
 import { normalCdf } from '#shared/quant/normal.ts';
+import type { SpotOption } from '#shared/quant/option.ts';
 
 const EXPONENTIALS = [
   [1e-9, 1.000000001, -8.224037093664211e-17],

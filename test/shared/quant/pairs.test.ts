@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { black76, black76Into, blackScholes, blackScholesInto } from '#shared/quant/black.ts';
-import type { SpotOption, Valuation } from '#shared/quant/black.ts';
+import type { SpotOption, Valuation } from '#shared/quant/option.ts';
 import { ON_SPOT, pricePairs } from '#shared/quant/pairs.ts';
 import { randomFrom } from '#shared/random.ts';
 import { builtKernel } from './build-kernel.ts';
