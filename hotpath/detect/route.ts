@@ -153,32 +153,25 @@ function isPlain({ kind, base, quote, settle, inverse }: Instrument, options: Co
  * the configuration says. Locked are a future against spot, which is then sold at the price that settles it, and two futures that settle on one index at one time.
  */
 function coinPairRoute(family: FamilyId, buy: Listed, sell: Listed, options: CompileOptions): SumRoute {
-  const pair = [buy, sell];
-  const expiries = pair.flatMap(({ instrument: { expiryMs } }) => expiryMs ?? []);
+  const parts = [bought(buy), sold(sell)];
+  const expiries = parts.flatMap(({ instrument: { expiryMs } }) => expiryMs ?? []);
   const endsMs = expiries.length === 0 ? undefined : Math.min(...expiries);
   const settles = ({ instrument: { expiryMs } }: Listed): boolean => expiryMs !== undefined && expiryMs === endsMs;
-  const ends = (listed: readonly Listed[]): Terms['closings'] => listed.map(({ at }) => ({ instrument: at, ratio: 1 }));
   const isLocked =
     endsMs !== undefined &&
-    (pair.some(({ instrument: { kind } }) => kind === 'spot') || (pair.every(settles) && isOneIndex(buy, sell)));
-  return {
-    id: `${family}:${buy.instrument.id}>${sell.instrument.id}` as RouteId,
-    family,
-    evaluator: 'sum',
-    legs: [
-      { instrument: buy.at, side: 'buy', ratio: 1 },
-      { instrument: sell.at, side: 'sell', ratio: 1 },
-    ],
+    (parts.some(({ instrument: { kind } }) => kind === 'spot') || (parts.every(settles) && isOneIndex(buy, sell)));
+  return sumRoute(family, {
+    parts,
     start: countsAs(buy.instrument.quote, options),
     terms: {
       certainty: isLocked ? 'locked' : 'converging',
       notional: { leg: 0 },
       payoffs: [],
-      closings: ends(pair.filter((listed) => !settles(listed))),
-      deliveries: ends(pair.filter(settles)),
+      closings: parts.filter((part) => !settles(part)).map(endOf),
+      deliveries: parts.filter(settles).map(endOf),
       endsMs,
     },
-  };
+  });
 }
 
 /** Venues settle on indices of their own, one for each quote. */
@@ -257,7 +250,7 @@ export function firstRoutes(
 }
 
 /** The options of one strike. */
-export type StrikeRow = {
+type StrikeRow = {
   readonly strike: number;
   readonly call: Listed | undefined;
   readonly put: Listed | undefined;

@@ -1,9 +1,9 @@
 import { BadInput } from '#shared/assert.ts';
 import type { Asset, InstrumentIndex, RouteId } from '#shared/domain/ids.ts';
-import type { CompileOptions, RouteLeg, SumRoute, Terms } from '#shared/domain/route.ts';
+import type { RouteLeg, SumRoute, Terms } from '#shared/domain/route.ts';
 import { inversePayoff } from '#shared/quant/inverse.ts';
 import { countsAs, mayStart } from '../detect/route.ts';
-import type { Synthetic, SyntheticLeg } from './synthetic.ts';
+import type { AssetRules, Synthetic, SyntheticLeg } from './synthetic.ts';
 
 const FAMILY = 'synthetic';
 /** Sizing walks no more books at once. */
@@ -16,10 +16,7 @@ const TOLERANCE = 1e-9;
  * coin, what both come to at the end must differ by one sum, which is the routes' payoff.
  * @throws BadInput naming the synthetic where it differs by more than that, has too many legs, or is priced in no start asset.
  */
-export function syntheticRoutes(
-  synthetics: readonly Synthetic[],
-  options: Pick<CompileOptions, 'startAssets' | 'equalAssets'>,
-): readonly SumRoute[] {
+export function syntheticRoutes(synthetics: readonly Synthetic[], options: AssetRules): readonly SumRoute[] {
   return synthetics.flatMap((synthetic) => {
     const { name, quote, legs, against } = synthetic;
     if (against === undefined) return [];

@@ -22,6 +22,14 @@ export type Synthetic = {
 
 type Definition = Config['synthetics'][string];
 
+/** Which assets count as which, and in which routes may start. */
+export type AssetRules = Pick<CompileOptions, 'startAssets' | 'equalAssets'>;
+
+export const assetRulesOf = (engine: Config['engine']): AssetRules => ({
+  startAssets: engine.start_assets as Asset[],
+  equalAssets: new Map(Object.entries(engine.equal_assets)) as Map<Asset, Asset>,
+});
+
 /**
  * The synthetics of the configuration over the instruments of the run.
  * @throws BadInput naming the synthetic on an instrument that is not followed (with the nearest that are), on legs of several quotes, and on contracts that have no
@@ -30,7 +38,7 @@ type Definition = Config['synthetics'][string];
 export function syntheticsFrom(
   definitions: Config['synthetics'],
   instruments: readonly Instrument[],
-  options: Pick<CompileOptions, 'equalAssets'>,
+  options: AssetRules,
 ): readonly Synthetic[] {
   const listed = new Map<string, Listed>(
     instruments.map((instrument, at) => [instrument.id, { at: at as InstrumentIndex, instrument }]),
@@ -58,12 +66,7 @@ export function syntheticsFrom(
 }
 
 /** The one quote of all legs. */
-function quoteOf(
-  name: string,
-  legs: readonly SyntheticLeg[],
-  stated: string | undefined,
-  options: Pick<CompileOptions, 'equalAssets'>,
-): Asset {
+function quoteOf(name: string, legs: readonly SyntheticLeg[], stated: string | undefined, options: AssetRules): Asset {
   const unsized = legs.find(({ instrument: { kind, inverse } }) => kind === 'combo' && inverse);
   if (unsized !== undefined) {
     throw new BadInput(

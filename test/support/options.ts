@@ -17,6 +17,12 @@ export const compileOptions: CompileOptions = {
   minTenorMs: 1_800_000,
 };
 
+/** USD stands for USDT. */
+export const dollarsAreEqual: CompileOptions = {
+  ...compileOptions,
+  equalAssets: new Map([['USD' as Asset, 'USDT' as Asset]]),
+};
+
 /** `261225` → 2026-12-25 08:00 UTC, when venues settle. */
 export const expiryMsOf = (day: string): number =>
   Date.UTC(2000 + Number(day.slice(0, 2)), Number(day.slice(2, 4)) - 1, Number(day.slice(4, 6)), 8);

@@ -16,7 +16,7 @@ const SOME_TIME = 8.64e15;
  * terms (kind, right, strike, inverse, settled in coin, contract size) and nothing that the route promises. What expires after the route's end is traded away then, an
  * option for no more than it would pay.
  */
-export function remainderOf(
+function remainderOf(
   route: SumRoute,
   instruments: readonly Instrument[],
   priceAt: PriceAt,

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { basis } from '#hotpath/detect/routes/basis.ts';
 import type { Asset } from '#shared/domain/ids.ts';
-import { coin, compileOptions, dollarsAreEqual, expiryOf } from '#test/support/coins.ts';
+import { compileOptions, dollarsAreEqual, expiryMsOf, listing } from '#test/support/options.ts';
 
-const ids = (instruments: readonly ReturnType<typeof coin>[], options = compileOptions): string[] =>
+const ids = (instruments: readonly ReturnType<typeof listing>[], options = compileOptions): string[] =>
   basis.compile(instruments, options).map(({ id }) => id);
 
 describe('basis', () => {
   it('holds spot against a perpetual, both ways, and closes both by trading', () => {
     const [enter, reverse, ...rest] = basis.compile(
-      [coin('okx:BTC/USDT'), coin('binance:BTC/USDT:USDT')],
+      [listing('okx:BTC/USDT'), listing('binance:BTC/USDT:USDT')],
       compileOptions,
     );
     expect(rest).toEqual([]);
@@ -44,7 +44,7 @@ describe('basis', () => {
   });
 
   it('locks a dated future, which delivers while spot is sold at its settlement', () => {
-    const instruments = [coin('a:BTC/USDT'), coin('a:BTC/USDT:USDT-261225')];
+    const instruments = [listing('a:BTC/USDT'), listing('a:BTC/USDT:USDT-261225')];
     for (const route of basis.compile(instruments, compileOptions)) {
       expect(route).toMatchObject({
         start: 'USDT',
@@ -52,14 +52,19 @@ describe('basis', () => {
           certainty: 'locked',
           closings: [{ instrument: 0, ratio: 1 }],
           deliveries: [{ instrument: 1, ratio: 1 }],
-          endsMs: expiryOf('261225'),
+          endsMs: expiryMsOf('261225'),
         },
       });
     }
   });
 
   it('lets an inverse contract meet a USDT market only where USD was declared equal', () => {
-    const instruments = [coin('a:BTC/USDT'), coin('b:BTC/USD:BTC'), coin('b:BTC/USD:BTC-261225'), coin('c:BTC/USDC')];
+    const instruments = [
+      listing('a:BTC/USDT'),
+      listing('b:BTC/USD:BTC'),
+      listing('b:BTC/USD:BTC-261225'),
+      listing('c:BTC/USDC'),
+    ];
     expect(ids(instruments)).toEqual([]);
     const routes = basis.compile(instruments, dollarsAreEqual);
     expect(routes.map(({ id }) => id)).toEqual([
@@ -72,8 +77,8 @@ describe('basis', () => {
   });
 
   it('needs the quote, or what it counts as, among the start assets', () => {
-    const instruments = [coin('a:BTC/USD'), coin('b:BTC/USD:BTC')];
-    expect(ids(instruments)).toEqual([]);
+    const instruments = [listing('a:BTC/USD'), listing('b:BTC/USD:BTC')];
+    expect(ids(instruments, { ...compileOptions, startAssets: ['USDT' as Asset] })).toEqual([]);
     expect(ids(instruments, { ...compileOptions, startAssets: ['USD' as Asset] })).toHaveLength(2);
     expect(basis.compile(instruments, dollarsAreEqual).map(({ start }) => start)).toEqual(['USDT', 'USDT']);
     const alone = { ...dollarsAreEqual, startAssets: ['USD' as Asset] };
@@ -83,19 +88,19 @@ describe('basis', () => {
   it('leaves out quantos, other coins, what is halted, and what ends too soon', () => {
     const soon = compileOptions.nowMs + compileOptions.minTenorMs;
     const others = [
-      coin('b:BTC/USDT:ETH'),
-      coin('b:ETH/USDT:USDT'),
-      coin('c:BTC/USDT:USDT', { status: 'halted' }),
-      coin('d:BTC/USDT:USDT-261225', { expiryMs: soon }),
-      coin('b:BTC/USDT:USDT-261225', { kind: 'option' }),
+      listing('b:BTC/USDT:ETH'),
+      listing('b:ETH/USDT:USDT'),
+      listing('c:BTC/USDT:USDT', { status: 'halted' }),
+      listing('d:BTC/USDT:USDT-261225', { expiryMs: soon }),
+      listing('b:BTC/USDT:USDT-261225', { kind: 'option' }),
     ];
-    expect(ids([coin('a:BTC/USDT'), ...others])).toEqual([]);
-    expect(ids([coin('a:BTC/USDT'), coin('d:BTC/USDT:USDT-261225', { expiryMs: soon + 1 })])).toHaveLength(2);
+    expect(ids([listing('a:BTC/USDT'), ...others])).toEqual([]);
+    expect(ids([listing('a:BTC/USDT'), listing('d:BTC/USDT:USDT-261225', { expiryMs: soon + 1 })])).toHaveLength(2);
   });
 
   it('stops at the bound', () => {
     const venues = ['a', 'b', 'c', 'd'];
-    const instruments = venues.flatMap((venue) => [coin(`${venue}:BTC/USDT`), coin(`${venue}:BTC/USDT:USDT`)]);
+    const instruments = venues.flatMap((venue) => [listing(`${venue}:BTC/USDT`), listing(`${venue}:BTC/USDT:USDT`)]);
     const all = ids(instruments);
     expect(all).toHaveLength(32);
     expect(ids(instruments, { ...compileOptions, maxRoutes: 7 })).toEqual(all.slice(0, 7));
@@ -106,7 +111,7 @@ describe('basis', () => {
     const venues = ['a', 'b', 'c', 'd', 'e'];
     const coins = Array.from({ length: 200 }, (_, at) => `C${at}`);
     const instruments = coins.flatMap((base) =>
-      venues.flatMap((venue) => [coin(`${venue}:${base}/USDT`), coin(`${venue}:${base}/USDT:USDT`)]),
+      venues.flatMap((venue) => [listing(`${venue}:${base}/USDT`), listing(`${venue}:${base}/USDT:USDT`)]),
     );
     expect(instruments).toHaveLength(2_000);
     expect(ids(instruments)).toHaveLength(200 * 5 * 5 * 2);

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { calendar } from '#hotpath/detect/routes/calendar.ts';
-import { coin, compileOptions, dollarsAreEqual, expiryOf } from '#test/support/coins.ts';
+import { compileOptions, dollarsAreEqual, expiryMsOf, listing } from '#test/support/options.ts';
 
-const NEAR = expiryOf('261225');
+const NEAR = expiryMsOf('261225');
 
 describe('calendar', () => {
   it('ends when the near one settles, and closes the far one then', () => {
-    const instruments = [coin('a:BTC/USDT:USDT-270326'), coin('a:BTC/USDT:USDT-261225')];
+    const instruments = [listing('a:BTC/USDT:USDT-270326'), listing('a:BTC/USDT:USDT-261225')];
     const routes = calendar.compile(instruments, compileOptions);
     expect(routes.map(({ id }) => id)).toEqual([
       'calendar:a:BTC/USDT:USDT-270326>a:BTC/USDT:USDT-261225',
@@ -26,10 +26,10 @@ describe('calendar', () => {
 
   it('sets a perpetual against a future, but neither spot nor two perpetuals', () => {
     const instruments = [
-      coin('a:BTC/USDT'),
-      coin('a:BTC/USDT:USDT'),
-      coin('b:BTC/USDT:USDT'),
-      coin('b:BTC/USDT:USDT-261225'),
+      listing('a:BTC/USDT'),
+      listing('a:BTC/USDT:USDT'),
+      listing('b:BTC/USDT:USDT'),
+      listing('b:BTC/USDT:USDT-261225'),
     ];
     const routes = calendar.compile(instruments, compileOptions);
     expect(routes.map(({ legs }) => legs.map(({ instrument }) => instrument))).toEqual([
@@ -44,18 +44,22 @@ describe('calendar', () => {
   });
 
   it('promises something only where both settle at one time on one index', () => {
-    const one = coin('a:BTC/USD:BTC-261225');
-    const certaintyWith = (other: ReturnType<typeof coin>): unknown =>
+    const one = listing('a:BTC/USD:BTC-261225');
+    const certaintyWith = (other: ReturnType<typeof listing>): unknown =>
       calendar.compile([one, other], dollarsAreEqual).map((route) => 'terms' in route && route.terms.certainty);
-    expect(certaintyWith(coin('a:BTC/USD:USD-261225'))).toEqual(['locked', 'locked']);
-    expect(certaintyWith(coin('b:BTC/USD:BTC-261225'))).toEqual(['converging', 'converging']);
-    expect(certaintyWith(coin('a:BTC/USDT:USDT-261225'))).toEqual(['converging', 'converging']);
-    const both = calendar.compile([one, coin('b:BTC/USD:BTC-261225')], dollarsAreEqual);
+    expect(certaintyWith(listing('a:BTC/USD:USD-261225'))).toEqual(['locked', 'locked']);
+    expect(certaintyWith(listing('b:BTC/USD:BTC-261225'))).toEqual(['converging', 'converging']);
+    expect(certaintyWith(listing('a:BTC/USDT:USDT-261225'))).toEqual(['converging', 'converging']);
+    const both = calendar.compile([one, listing('b:BTC/USD:BTC-261225')], dollarsAreEqual);
     expect(both[0]).toMatchObject({ terms: { closings: [], deliveries: [{ instrument: 0 }, { instrument: 1 }] } });
   });
 
   it('never mixes quotes', () => {
-    const instruments = [coin('a:BTC/USDT:USDT-261225'), coin('a:BTC/USDC:USDC-261225'), coin('a:BTC/USD:BTC-261225')];
+    const instruments = [
+      listing('a:BTC/USDT:USDT-261225'),
+      listing('a:BTC/USDC:USDC-261225'),
+      listing('a:BTC/USD:BTC-261225'),
+    ];
     expect(calendar.compile(instruments, compileOptions)).toEqual([]);
     expect(calendar.compile(instruments, dollarsAreEqual)).toHaveLength(2);
   });

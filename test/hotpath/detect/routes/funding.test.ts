@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { funding } from '#hotpath/detect/routes/funding.ts';
-import { coin, compileOptions, dollarsAreEqual } from '#test/support/coins.ts';
+import { compileOptions, dollarsAreEqual, listing } from '#test/support/options.ts';
 
 const instruments = [
-  coin('a:BTC/USDT:USDT'),
-  coin('a:BTC/USD:BTC'),
-  coin('b:BTC/USDT:USDT'),
-  coin('b:BTC/USDC:USDC'),
-  coin('b:BTC/USDT'),
-  coin('b:BTC/USDT:USDT-261225'),
+  listing('a:BTC/USDT:USDT'),
+  listing('a:BTC/USD:BTC'),
+  listing('b:BTC/USDT:USDT'),
+  listing('b:BTC/USDC:USDC'),
+  listing('b:BTC/USDT'),
+  listing('b:BTC/USDT:USDT-261225'),
 ];
 
 describe('funding', () => {

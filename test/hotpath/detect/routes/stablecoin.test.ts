@@ -4,7 +4,7 @@ import { cycle } from '#hotpath/detect/routes/cycle.ts';
 import { stablecoin } from '#hotpath/detect/routes/stablecoin.ts';
 import type { Asset } from '#shared/domain/ids.ts';
 import type { CompileOptions, Route } from '#shared/domain/route.ts';
-import { compileOptions } from '#test/support/coins.ts';
+import { compileOptions } from '#test/support/options.ts';
 import { spot } from '#test/support/market.ts';
 
 const options: CompileOptions = { ...compileOptions, stableAssets: ['USDT', 'USDC', 'USD'] as Asset[] };
