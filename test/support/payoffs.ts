@@ -12,9 +12,9 @@ type EntryOf = (instrument: number) => number;
 const SOME_TIME = 8.64e15;
 
 /**
- * What one unit of a route earns when every position is held as contracts until the contract's own end, beyond the cash of its entry: reckoned from the contracts'
- * terms (kind, right, strike, inverse, settled in coin, contract size) and nothing that the route promises. What expires after the route's end is traded away then, an
- * option for no more than it would pay.
+ * What one unit of a route earns when every position is held as contracts until the contract's own end, beyond the cash of its entry and before fees: reckoned
+ * from the contracts' terms (kind, right, strike, inverse, settled in coin, contract size) and nothing that the route promises. What expires after the route's end
+ * is traded away then, an option for no more than it would pay.
  */
 function remainderOf(
   route: SumRoute,
@@ -29,7 +29,7 @@ function remainderOf(
     const instrument = instruments[leg.instrument]!;
     const entry = entryOf(leg.instrument);
     const exit = priceAt(Math.min(instrument.expiryMs ?? SOME_TIME, endsMs));
-    const cash = leg.ratio * cashPerUnit(leg, legFeeOf(instrument), entry, 1);
+    const cash = leg.ratio * cashPerUnit(leg, { ...legFeeOf(instrument), taker: 0 }, entry, 1);
     earned += profitOf(leg, instrument, { entry, exit, inCoin: start === instrument.base }) - cash;
   }
   for (const { fromMs, toMs, ...bridge } of terms.bridges ?? []) {
