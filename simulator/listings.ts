@@ -228,13 +228,14 @@ export function comboListing(
 const expiryMsOf = (day: string): number =>
   Date.UTC(2000 + Number(day.slice(0, 2)), Number(day.slice(2, 4)) - 1, Number(day.slice(4, 6)), 8);
 
-/** What a venue lists, restricted to `symbols` where given, with `extra` invented coins against USDT (for load). */
+/** What a venue lists, restricted to `symbols` (and the legs of combos among them) where given, with `extra` invented coins against USDT (for load). */
 export function listingsFrom(
   specs: readonly ListingSpec[],
   { symbols, extra = 0 }: { readonly symbols?: readonly string[] | undefined; readonly extra?: number },
 ): readonly Listing[] {
   const named = specs.filter(({ symbol }) => symbols === undefined || symbols.includes(symbol));
-  const chosen = named.filter(({ combo }) => combo?.legs.every((leg) => isNamed(named, leg)) ?? true);
+  const legs = new Set(named.flatMap(({ combo }) => combo?.legs ?? []));
+  const chosen = specs.filter((spec) => named.includes(spec) || legs.has(spec.venueSymbol));
   const pattern = PATTERN_BASES.flatMap(
     (asset) => specs.find(({ base, kind }) => base === asset && kind !== 'option') ?? [],
   )[0];
@@ -242,9 +243,6 @@ export function listingsFrom(
     pattern === undefined ? [] : Array.from({ length: extra }, (_, at) => likewise(pattern, inventedAsset(at + 1)));
   return [...chosen, ...invented].map((listing, index) => ({ ...listing, index }));
 }
-
-const isNamed = (specs: readonly ListingSpec[], name: string): boolean =>
-  specs.some(({ venueSymbol }) => venueSymbol === name);
 
 /** Whose grid invented coins take, in the order of preference. */
 const PATTERN_BASES = ['SOL', 'ETH', 'BTC'];
