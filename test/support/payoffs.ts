@@ -16,12 +16,7 @@ const SOME_TIME = 8.64e15;
  * from the contracts' terms (kind, right, strike, inverse, settled in coin, contract size) and nothing that the route promises. What expires after the route's end
  * is traded away then, an option for no more than it would pay.
  */
-function remainderOf(
-  route: SumRoute,
-  instruments: readonly Instrument[],
-  priceAt: PriceAt,
-  entryOf: EntryOf,
-): number {
+function remainderOf(route: SumRoute, instruments: readonly Instrument[], priceAt: PriceAt, entryOf: EntryOf): number {
   const { legs, terms, start } = route;
   const endsMs = terms.endsMs ?? SOME_TIME;
   let earned = 0;

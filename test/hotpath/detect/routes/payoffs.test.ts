@@ -53,7 +53,7 @@ describe('payoffs', () => {
           expect(payoffFaults(route, instruments, entriesOf(instruments, seed))).toEqual([]);
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 80 },
     );
     expect([...met.keys()].sort()).toEqual([...new Set(routes.map(kindOf))].sort());
     expect(Math.min(...met.values())).toBeGreaterThan(20);
@@ -77,7 +77,7 @@ describe('payoffs', () => {
           expect(delivered).toBeCloseTo(deliveredAtMost(route, instruments), 9);
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 });
