@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Histogram } from 'hdr-histogram-js';
 import { build } from 'hdr-histogram-js';
+import { Decimal } from 'decimal.js';
 import { assert } from '#shared/assert.ts';
 import type { Timer } from '#shared/clock/clock.ts';
 import type { CapitalView, Depths, Pace } from '#shared/domain/capital.ts';
@@ -21,7 +22,10 @@ import { ReferenceStore } from './book/reference-store.ts';
 import { Volatility } from './book/volatility.ts';
 import { compileRoutes } from './detect/compile.ts';
 import { Evaluator } from './detect/evaluator.ts';
+import type { Words } from './engine-words.ts';
+import { wordsFrom } from './engine-words.ts';
 import { Executor, PATIENCE } from './execute/executor.ts';
+import { Holdings } from './execute/holdings.ts';
 import { Ledger } from './execute/ledger.ts';
 import { PaperGateway } from './execute/paper-gateway.ts';
 import { RoundTrips } from './execute/round-trips.ts';
@@ -37,6 +41,7 @@ import { OpportunityLog } from './publish/opportunity-log.ts';
 import { Publisher } from './publish/publisher.ts';
 import type { JournalState } from './recover/journal-state.ts';
 import { recoveryMarketFrom } from './recover/recovery-market.ts';
+import type { RecoveryMarket } from './recover/candidate.ts';
 import { decideRecovery, RECOVERY_LIMITS } from './recover/recovery.ts';
 import { loadState, revive, saveCheckpoint } from './recover/startup.ts';
 import type { RiskGate } from './risk/risk-gate.ts';
@@ -91,6 +96,8 @@ export class Engine {
   readonly references: ReferenceStore;
   readonly ledger: Ledger;
   readonly executor: Executor;
+  /** What sum routes have entered and not yet left. */
+  readonly holdings: Holdings;
   readonly opportunities: OpportunityLog;
   readonly feed: Feed;
   readonly decisions: Histogram = build({ highestTrackableValue: DECISION_NS_MAX, numberOfSignificantValueDigits: 3 });
@@ -106,9 +113,11 @@ export class Engine {
   readonly #roundTrips: RoundTrips;
   /** Undefined where no filter asks how long levels have stood. */
   readonly #levelAges: LevelAges | undefined;
+  readonly #words: Words;
   readonly #evaluator: Evaluator;
   readonly #stages: Stages;
   #trading: { readonly state: TradingState; readonly reason: string };
+  #operations = 0;
   #draining = false;
   #sweep: Timer | undefined;
   #refresh: Timer | undefined;
@@ -132,22 +141,37 @@ export class Engine {
     this.#publisher = new Publisher(journal, clock);
     this.books = booksOf(options, known);
     this.references = new ReferenceStore(instruments.length);
-    this.ledger = new Ledger(clock);
     const rateOf = valuationOf(instruments, this.books.tops, {
       numeraire: config.engine.numeraire as Asset,
       pegs: config.engine.pegs,
     });
+    this.#words = wordsFrom({
+      instruments,
+      indexOf: (id) => this.#indices.get(id),
+      references: this.references,
+      tops: this.books.tops,
+      rateOf,
+      settings: carrySettingsOf(config.engine.carry),
+      nowMs: () => clock.unixMs(clock.now()),
+    });
+    this.ledger = new Ledger(clock, {
+      fraction: new Decimal(config.engine.carry.margin_fraction),
+      underlyingOf: this.#words.underlyingOf,
+      instrumentOf: this.#listed,
+    });
     this.capital = { availableOf: this.ledger.availableOf, rateOf };
 
-    this.#volatility = new Volatility(instruments.length, config.engine.fill);
+    this.#volatility = new Volatility(this.books.tops, clock, config.engine.fill);
     // On paper it is known: there and back.
     this.#roundTrips = new RoundTrips(clock, 2 * config.paper.latency_ms);
     const { min_level_age_ms: minAgeMs } = config.engine.filters;
     this.#levelAges = minAgeMs > 0 ? new LevelAges(instruments.length, minAgeMs) : undefined;
     this.pace = this.#paceOf();
     const gateway = this.#gatewayOf();
-    this.executor = this.#executorOf(gateway);
+    const market = this.#recoveryMarketOf(gateway);
+    this.executor = this.#executorOf(gateway, market);
     const gate = this.#gateOf();
+    this.holdings = this.#holdingsOf(gateway, market, gate);
     this.opportunities = new OpportunityLog({
       ...OPPORTUNITY,
       clock,
@@ -182,12 +206,14 @@ export class Engine {
       instruments: this.instruments.length,
       routes: this.routes,
     });
-    const { ledger, executor } = this;
+    const { ledger, executor, holdings } = this;
     revive(this.#known.state, config.engine.venues, config.paper.balances, {
       ledger,
       executor,
+      holdings,
       recorder: this.#publisher,
     });
+    this.holdings.start();
     this.feed.start();
     this.#sweepSoon();
     if (this.#evaluator.sums > 0) this.#refreshSoon();
@@ -222,6 +248,7 @@ export class Engine {
   finish(reason: string): void {
     this.#sweep?.cancel();
     this.#refresh?.cancel();
+    this.holdings.stop();
     this.executor.stop();
     this.feed.stop();
     this.opportunities.closeAll();
@@ -229,6 +256,14 @@ export class Engine {
     this.#publisher.flush();
     this.journal.close();
   }
+
+  /** Undefined for what is listed no more: after a restart the journal may name it. */
+  readonly #listed = (id: InstrumentId): Instrument | undefined => this.instruments[this.#indices.get(id) ?? -1];
+
+  readonly #nextOperation = (): OperationId => {
+    this.#operations += 1;
+    return `p${this.epoch.toString(36)}-${this.#operations}` as OperationId;
+  };
 
   /** Every instrument that an order may name is in the registry. */
   readonly #indexOf = (id: InstrumentId): InstrumentIndex => {
@@ -256,30 +291,66 @@ export class Engine {
       latencyMs: config.paper.latency_ms,
       latencyJitterMs: config.paper.latency_jitter_ms,
       displayedFraction: config.paper.displayed_fraction,
+      underlyingOf: this.ledger.underlyingOf,
+      settlementPriceOf: this.#words.settlementPriceOf,
     });
   }
 
-  #executorOf(gateway: PaperGateway): Executor {
-    const { clock } = this.#options;
-    const { instruments, ledger } = this;
-    const market = recoveryMarketFrom({
-      depths: gateway.depths,
+  #recoveryMarketOf({ depths }: PaperGateway): RecoveryMarket {
+    const { ledger } = this;
+    return recoveryMarketFrom({
+      depths,
       indexOf: this.#indexOf,
       freeOf: (venue, asset) => ledger.freeOf(venue, asset),
       needOf: ledger.needOf,
       underlyingOf: ledger.underlyingOf,
     });
+  }
+
+  #executorOf(gateway: PaperGateway, market: RecoveryMarket): Executor {
     return new Executor({
-      clock,
-      gateway: this.#roundTrips.through(gateway, (id) => instruments[this.#indexOf(id)]!.venue),
-      ledger,
+      clock: this.#options.clock,
+      gateway: this.#roundTrips.through(gateway, (id) => this.instruments[this.#indexOf(id)]!.venue),
+      ledger: this.ledger,
       recorder: this.#publisher,
-      // After a restart the journal may name what is no longer listed.
-      instrumentOf: (id) => instruments[this.#indices.get(id) ?? -1],
+      instrumentOf: this.#listed,
       decide: (view) => decideRecovery(view, market, RECOVERY_LIMITS),
       opportunityOf: (seen) => this.opportunities.lifetimeOf(seen),
       epoch: this.epoch,
       patience: PATIENCE,
+      rateOf: (asset) => this.capital.rateOf(asset as Asset),
+      keeper: {
+        entered: (operation) => this.holdings.entered(operation),
+        closing: (...closing) => this.holdings.closing(...closing),
+        exited: (holding) => this.holdings.exited(holding),
+      },
+    });
+  }
+
+  #holdingsOf(gateway: PaperGateway, { levels }: RecoveryMarket, gate: RiskGate): Holdings {
+    const { config, clock } = this.#options;
+    const { ledger, executor } = this;
+    return new Holdings({
+      clock,
+      ledger,
+      recorder: this.#publisher,
+      market: {
+        instrumentOf: this.#listed,
+        levels,
+        underlyingOf: ledger.underlyingOf,
+        expectedFunding: this.#words.expectedFunding,
+      },
+      settle: gateway.settle,
+      fundingOf: this.#words.fundingOf,
+      rateOf: this.capital.rateOf,
+      nextOperation: this.#nextOperation,
+      exit: (plan) => {
+        const verdict = gate.approve(plan, clock.now());
+        if (verdict.kind === 'approved') executor.submit(verdict.plan);
+      },
+      busy: executor.busy,
+      isExiting: executor.isExiting,
+      horizonMs: carrySettingsOf(config.engine.carry).horizonMs,
     });
   }
 
@@ -314,8 +385,6 @@ export class Engine {
   #stagesOf(gate: RiskGate, depths: Depths): Stages {
     const { config, clock } = this.#options;
     const { instruments, books } = this;
-    let operations = 0;
-    const prefix = this.epoch.toString(36);
     const sizer = new Sizer({
       instruments,
       routes: this.#routes,
@@ -326,7 +395,7 @@ export class Engine {
       capital: this.capital,
       engine: config.engine,
       unixMs: (nowNs) => clock.unixMs(nowNs),
-      ids: { prefix: `o${prefix}`, nextOperation: () => `p${prefix}-${String((operations += 1))}` as OperationId },
+      ids: { prefix: `o${this.epoch.toString(36)}`, nextOperation: this.#nextOperation },
     });
     return {
       feed: { resync: (instrument) => this.feed.resync(instrument) },
@@ -400,7 +469,7 @@ export class Engine {
   #sweepSoon(): void {
     const { clock } = this.#options;
     this.#sweep = clock.after(SWEEP_EVERY_MS, () => {
-      this.#volatility.sample(this.books.tops, clock.now());
+      this.#volatility.sample();
       this.opportunities.sweep(clock.now());
       this.#sweepSoon();
     });

@@ -97,6 +97,12 @@ export class Executor {
   /** Whether an open operation trades the instrument. */
   readonly busy = (instrument: InstrumentId): boolean => this.#busy.has(instrument);
 
+  /** Whether an exit of the holding is open. */
+  readonly isExiting = (holding: OperationId): boolean => {
+    for (const { bond } of this.#open.values()) if (bond?.holding === holding) return true;
+    return false;
+  };
+
   /** The execute stage of the pipeline. */
   readonly submit = (plan: Approved<Plan>): void => {
     const { ledger } = this.#options;

@@ -30,7 +30,7 @@ export function termsOf(plan: Plan, instrumentOf: (id: InstrumentId) => Instrume
     carry = side === 'buy' ? carry.minus(gain) : carry.plus(gain);
     booked[id] = worth;
   }
-  return { rates: booked, bond: { ...bond, carry: carry.div(bond.units).toSignificantDigits(20) } };
+  return { rates: booked, bond: { ...bond, carry: carry.div(bond.units).toSignificantDigits(20), asset: plan.asset } };
 }
 
 /** What the events of a plan's operation say of it. */
@@ -91,7 +91,7 @@ export function operationFrom(
 
 function bondText(bond: OperationBond | undefined): Pick<OperationFacts, 'bond'> {
   if (bond === undefined) return {};
-  const { units, perUnit, intent, endsMs, carry, holding } = bond;
+  const { units, perUnit, intent, endsMs, carry, asset, holding } = bond;
   return {
     bond: {
       units: textOf(units),
@@ -99,6 +99,7 @@ function bondText(bond: OperationBond | undefined): Pick<OperationFacts, 'bond'>
       intent,
       ...(endsMs === undefined ? {} : { ends_ms: endsMs }),
       carry: textOf(carry),
+      asset,
       ...(holding === undefined ? {} : { holding }),
     },
   };

@@ -1,7 +1,7 @@
 import { Decimal } from 'decimal.js';
 import { assert } from '#shared/assert.ts';
 import type { Timer } from '#shared/clock/clock.ts';
-import type { ClientOrderId, OperationId, VenueId, VenueOrderId } from '#shared/domain/ids.ts';
+import type { Asset, ClientOrderId, OperationId, VenueId, VenueOrderId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Fill, OrderRequest, OrderStatus } from '#shared/domain/order.ts';
 import type { LegView, OperationView } from '#shared/domain/recovery.ts';
@@ -9,7 +9,7 @@ import type { Side } from '#shared/domain/route.ts';
 import type { Bond, OperationState } from '#shared/domain/trade.ts';
 import type { Price, Qty } from '#shared/money/grid.ts';
 import { lotQty, textOf, ZERO } from '#shared/money/grid.ts';
-import type { Contract, Pnl, Rates } from '#shared/money/pnl.ts';
+import type { Contract, ContractInstrument, Pnl, Rates } from '#shared/money/pnl.ts';
 import { contractOf, fillFactsOf, flowsOf, hasPremium } from '#shared/money/pnl.ts';
 import { heldChange } from '#shared/money/position.ts';
 import type { EventData } from '#shared/schema/event.ts';
@@ -55,8 +55,8 @@ export type OperationFacts = Pick<
   'id' | 'opportunity' | 'route' | 'type' | 'notional' | 'expected_profit' | 'rates' | 'legs' | 'bond'
 >;
 
-/** How the legs of a sum plan hang together, and what a unit is worth beyond its fills, in the numeraire. */
-export type OperationBond = Bond & { readonly carry: Decimal };
+/** How the legs of a sum plan hang together, what a unit is worth beyond its fills, in the numeraire, and in which asset it is counted. */
+export type OperationBond = Bond & { readonly carry: Decimal; readonly asset: Asset };
 
 /** What a leg has come to: signed change of what is held, and its average price. */
 export type LegOutcome = { readonly instrument: Instrument; readonly size: Decimal; readonly price: Decimal };
@@ -266,7 +266,15 @@ function legView({ instrument, side, qty }: OperationLeg, { filledQty, base, quo
   return { instrument, side, qty, filledQty, spent, received };
 }
 
-function exposureOf({ instrument, price, qty }: OperationLeg, rates: Rates): Decimal {
+/** What a leg stands to move, in the numeraire: its value, that of what underlies an option. */
+export function exposureOf(
+  {
+    instrument,
+    price,
+    qty,
+  }: { readonly instrument: ContractInstrument; readonly price: Decimal; readonly qty: Decimal },
+  rates: Rates,
+): Decimal {
   const { kind, base, quote, contractSize, inverse } = instrument;
   const rateOf = (asset: string): Decimal => {
     const rate = rates[asset];

@@ -5,10 +5,16 @@ import type { Depths } from '#shared/domain/capital.ts';
 import type { ClientOrderId, InstrumentId, InstrumentIndex, TradeId, VenueOrderId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { OrderGateway, OrderReport, OrderRequest, RejectReason } from '#shared/domain/order.ts';
+import type { SettledTerms } from '#shared/domain/held.ts';
+import { feeOfTrade } from '#shared/money/fee.ts';
 import { tickAt, ZERO } from '#shared/money/grid.ts';
+import { underlyingValue } from '#shared/money/margin.ts';
+import { quoteValueOf } from '#shared/money/pnl.ts';
 import type { Random } from '#shared/random.ts';
 import type { BookSide } from './consumption.ts';
 import { Consumption } from './consumption.ts';
+import type { Settlement } from './settlement.ts';
+import { settlementOf } from './settlement.ts';
 
 export type PaperGatewayOptions = {
   readonly clock: Clock;
@@ -22,6 +28,10 @@ export type PaperGatewayOptions = {
   readonly latencyJitterMs: number;
   /** Share of a displayed level that our orders may take. */
   readonly displayedFraction: number;
+  /** What an option's fee is a fraction of, in the currency of its premium; the strike, or one coin, where nobody says. */
+  readonly underlyingOf?: (instrument: Instrument) => Decimal;
+  /** What an expired contract settles at: the price of its underlying. Undefined while nobody says. */
+  readonly settlementPriceOf?: (terms: SettledTerms) => number | undefined;
 };
 
 /** A report before the gateway has put its name and time on it. */
@@ -43,6 +53,7 @@ type PaperOrder = {
   heardNs: number;
 };
 
+const NOBODY_SAYS = { underlyingOf: () => undefined };
 const LEVELS_MAX = 256;
 const ORDERS_MAX = 10_000;
 
@@ -101,6 +112,12 @@ export class PaperGateway implements OrderGateway {
       this.#match(order, 'maker');
       this.#deliver(order);
     }
+  };
+
+  /** Closes a position in what has expired, as its venue would; undefined while the price is not known. */
+  readonly settle = (terms: SettledTerms, size: Decimal): Settlement | undefined => {
+    const price = this.#options.settlementPriceOf?.(terms);
+    return price === undefined || !(price > 0) ? undefined : settlementOf(terms, size, new Decimal(price));
   };
 
   /** Whether any order rests on the instrument: then its book changes matter here. */
@@ -170,7 +187,7 @@ export class PaperGateway implements OrderGateway {
     if (!qty.mod(instrument.lot).isZero() || !price.mod(tickAt(instrument, price)).isZero()) {
       return { reason: 'invalid-order', text: 'price or quantity is off the grid' };
     }
-    const tooSmall = qty.lt(instrument.minQty) || price.times(qty).lt(instrument.minNotional);
+    const tooSmall = qty.lt(instrument.minQty) || quoteValueOf(instrument, qty, price).lt(instrument.minNotional);
     return tooSmall ? { reason: 'below-minimum', text: 'below the smallest order' } : undefined;
   }
 
@@ -222,10 +239,11 @@ export class PaperGateway implements OrderGateway {
 
   #fill(order: PaperOrder, price: Decimal, qty: Decimal, liquidity: 'maker' | 'taker'): void {
     const { request } = order;
-    const { base, quote, fees } = this.#options.instrumentOf(request.instrument).instrument;
+    const { instrument } = this.#options.instrumentOf(request.instrument);
     order.leaves = order.leaves.minus(qty);
-    const inBase = fees.currency === 'received' && request.side === 'buy';
-    const charged = inBase ? qty : qty.times(price);
+    const underlying = this.#options.underlyingOf?.(instrument) ?? underlyingValue(instrument, NOBODY_SAYS);
+    const rate = instrument.fees[liquidity];
+    const charged = feeOfTrade(instrument, { side: request.side, price, qty, rate, underlying });
     order.answers.push({
       kind: 'fill',
       fill: {
@@ -235,8 +253,7 @@ export class PaperGateway implements OrderGateway {
         side: request.side,
         price,
         qty,
-        fee: charged.times(fees[liquidity]),
-        feeAsset: inBase ? base : quote,
+        ...charged,
         liquidity,
       },
     });

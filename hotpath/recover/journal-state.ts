@@ -1,5 +1,6 @@
 import { assert } from '#shared/assert.ts';
 import type {
+  Asset,
   ClientOrderId,
   InstrumentId,
   OperationId,
@@ -400,6 +401,7 @@ function bondFrom({
   intent,
   ends_ms: endsMs,
   carry,
+  asset,
   holding,
 }: NonNullable<EventData<'operation'>['bond']>): NonNullable<OpenOperation['bond']> {
   return {
@@ -408,6 +410,7 @@ function bondFrom({
     intent,
     ...(endsMs === undefined ? {} : { endsMs }),
     carry: decimalFrom(carry),
+    asset: asset as Asset,
     ...(holding === undefined ? {} : { holding: holding as OperationId }),
   };
 }

@@ -1,6 +1,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BadInput } from '#shared/assert.ts';
+import type { Held } from '#shared/domain/held.ts';
 import type { VenueId } from '#shared/domain/ids.ts';
 import type { LedgerState, OpenOperation } from '#shared/domain/recovery.ts';
 import { decimalFrom } from '#shared/money/grid.ts';
@@ -21,6 +22,7 @@ export type Revived = {
     readonly changes: () => { readonly balances: readonly EventData<'balance'>[] };
   };
   readonly executor: { readonly resume: (left: readonly OpenOperation[]) => void };
+  readonly holdings: { readonly restore: (open: readonly Held[], fundedMs: ReadonlyMap<string, number>) => void };
   readonly recorder: Recorder;
 };
 
@@ -45,7 +47,7 @@ export function saveCheckpoint(directory: string, state: JournalState): void {
 
 /**
  * Start-up is recovery: balances as the journal has them (or the initial ones for a venue that never had any), no opportunity left open,
- * and every open operation taken up where it was left. The ledger and the executor must be new.
+ * what is held looked after again, and every open operation taken up where it was left. All of `revived` must be new.
  */
 export function revive(
   state: JournalState,
@@ -53,8 +55,9 @@ export function revive(
   initial: InitialBalances,
   revived: Revived,
 ): void {
-  const { ledger, executor, recorder } = revived;
+  const { ledger, executor, holdings, recorder } = revived;
   ledger.restore(state.ledger());
+  holdings.restore(state.openHoldings(), state.fundedMs);
   for (const venue of venues) {
     if (state.isFunded(venue)) continue;
     for (const [asset, amount] of Object.entries(initial[venue] ?? initial['default'] ?? {})) {

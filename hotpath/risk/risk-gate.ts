@@ -2,7 +2,8 @@ import { assert } from '#shared/assert.ts';
 import type { Asset, InstrumentId, TimeNs, VenueId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { BookStatus } from '#shared/domain/market-event.ts';
-import type { Approved, DenyReason, Plan, TradingState, Verdict } from '#shared/domain/trade.ts';
+import type { Approved, DenyReason, Plan, PlanLeg, TradingState, Verdict } from '#shared/domain/trade.ts';
+import { hasPremium } from '#shared/money/pnl.ts';
 import type { Config } from '#shared/schema/config.ts';
 
 /** What the gate may ask of the rest of the engine. Amounts are in the numeraire. */
@@ -51,7 +52,7 @@ export function riskGate(limits: Config['risk'], instruments: readonly Instrumen
   return {
     approve: (plan, nowNs) => {
       const asked = question(plan, nowNs);
-      for (const { reason, ask } of checks) {
+      for (const { reason, ask } of checksFor(plan)) {
         const check = ask(asked);
         if (!check.passed) return { kind: 'denied', reason, detail: detailOf(check) };
       }
@@ -59,7 +60,7 @@ export function riskGate(limits: Config['risk'], instruments: readonly Instrumen
     },
     checksOf: (plan, nowNs) => {
       const asked = question(plan, nowNs);
-      return checks.map(({ ask }) => ask(asked));
+      return checksFor(plan).map(({ ask }) => ask(asked));
     },
   };
 }
@@ -74,8 +75,12 @@ type Question = {
   readonly sources: RiskSources;
 };
 
-/** One rule. A limit is one entry of `checks`. */
-type RiskCheck = { readonly reason: DenyReason; readonly ask: (question: Question) => Check };
+/** One rule. A limit is one entry of `checks`. An exit only takes away from what is held: limits on what may be opened do not hold it back. */
+type RiskCheck = {
+  readonly reason: DenyReason;
+  readonly ask: (question: Question) => Check;
+  readonly letsExitsPass?: true;
+};
 
 /** Every limit, in the order in which it is asked: from what stops everything to what concerns this plan alone. */
 const checks: readonly RiskCheck[] = [
@@ -84,8 +89,9 @@ const checks: readonly RiskCheck[] = [
     ask: ({ sources }) => isNot('trading_state', sources.tradingState(), 'halted'),
   },
   {
-    // A plan opens an operation; while reducing, only recovery closes what is open.
+    // While reducing, only recovery and exits trade: they close what is open.
     reason: 'TRADING_REDUCING',
+    letsExitsPass: true,
     ask: ({ sources }) => isNot('trading_state', sources.tradingState(), 'reducing'),
   },
   {
@@ -120,11 +126,13 @@ const checks: readonly RiskCheck[] = [
   },
   {
     reason: 'EDGE_BELOW_MIN',
+    letsExitsPass: true,
     ask: ({ plan, limits }) => atLeast('net_edge_bps', plan.netEdgeBps, limits.min_profit_margin_bps),
   },
   {
     // As if this leg alone filled: until the others have, its whole size is a position.
     reason: 'POSITION_EXCEEDS_MAX',
+    letsExitsPass: true,
     ask: ({ legs, limits, sources }) =>
       atMost(
         'position_usd',
@@ -134,6 +142,7 @@ const checks: readonly RiskCheck[] = [
   },
   {
     reason: 'VENUE_EXPOSURE_EXCEEDS_MAX',
+    letsExitsPass: true,
     ask: ({ legs, limits, sources }) =>
       atMost(
         'venue_exposure_usd',
@@ -143,15 +152,18 @@ const checks: readonly RiskCheck[] = [
   },
   {
     reason: 'TOTAL_EXPOSURE_EXCEEDS_MAX',
+    letsExitsPass: true,
     ask: ({ legs, limits, sources }) =>
       atMost('total_exposure_usd', sources.totalExposureUsd() + total(legs), limits.max_total_exposure_usd),
   },
   {
     reason: 'DAILY_LOSS_EXCEEDS_MAX',
+    letsExitsPass: true,
     ask: ({ limits, sources }) => atLeast('daily_pnl_usd', sources.dailyPnlUsd(), -limits.max_daily_loss_usd),
   },
   {
     reason: 'OPEN_OPERATIONS_EXCEED_MAX',
+    letsExitsPass: true,
     ask: ({ limits, sources }) => atMost('open_operations', sources.openOperations() + 1, limits.max_open_operations),
   },
   {
@@ -163,6 +175,9 @@ const checks: readonly RiskCheck[] = [
     },
   },
 ];
+
+const checksFor = ({ bond }: Plan): readonly RiskCheck[] =>
+  bond?.intent === 'exit' ? checks.filter(({ letsExitsPass }) => letsExitsPass !== true) : checks;
 
 /** A number that is none passes no limit. */
 const atMost = (name: string, value: number, limit: number): Check => numeric(name, value, limit, value <= limit);
@@ -184,9 +199,16 @@ const least = (legs: readonly RiskLeg[], of: (leg: RiskLeg) => number): number =
 const total = (legs: readonly RiskLeg[]): number => legs.reduce((sum, { notional }) => sum + notional, 0);
 
 function legsOf(plan: Plan, listings: ReadonlyMap<InstrumentId, Instrument>): readonly RiskLeg[] {
-  return plan.legs.map(({ instrument: id, notional }) => {
-    const listing = listings.get(id);
-    assert(listing !== undefined, `a plan trades what is not in the registry: ${id}`);
-    return { id, venue: listing.venue, base: listing.base, notional: notional.toNumber() };
+  return plan.legs.map((leg) => {
+    const listing = listings.get(leg.instrument);
+    assert(listing !== undefined, `a plan trades what is not in the registry: ${leg.instrument}`);
+    return { id: leg.instrument, venue: listing.venue, base: listing.base, notional: notionalOf(leg, listing, plan) };
   });
+}
+
+/** An option counts as what underlies it, whatever its premium. */
+function notionalOf({ qty, notional }: PlanLeg, { kind, base, contractSize }: Instrument, { rates }: Plan): number {
+  const rate = rates[base];
+  if (!hasPremium(kind) || rate === undefined) return notional.toNumber();
+  return qty.times(contractSize).times(rate).toNumber();
 }

@@ -19,12 +19,13 @@ export type HeldLeg = {
   readonly entryPrice: Decimal;
 };
 
-/** In the numeraire. `entry` and `exit` are before `fees`. */
+/** In the numeraire. `entry` and `exit` are before fees. */
 export type HeldPnl = {
   readonly entry: Decimal;
+  readonly entryFees: Decimal;
   readonly funding: Decimal;
   readonly exit: Decimal;
-  readonly fees: Decimal;
+  readonly exitFees: Decimal;
 };
 
 /** A route that was entered and has not ended. */
@@ -61,7 +62,7 @@ export function afterClosing(
     pnl: {
       ...held.pnl,
       exit: held.pnl.exit.plus(pnl.realised).plus(pnl.fees),
-      fees: held.pnl.fees.plus(pnl.fees),
+      exitFees: held.pnl.exitFees.plus(pnl.fees),
     },
   };
 }
@@ -71,5 +72,7 @@ export const afterFunding = (held: Held, value: Decimal): Held => ({
   pnl: { ...held.pnl, funding: held.pnl.funding.plus(value) },
 });
 
-export const realisedOf = ({ entry, funding, exit, fees }: HeldPnl): Decimal =>
-  entry.plus(funding).plus(exit).minus(fees);
+export const realisedOf = ({ entry, entryFees, funding, exit, exitFees }: HeldPnl): Decimal =>
+  entry.plus(funding).plus(exit).minus(entryFees).minus(exitFees);
+
+export const isFlat = ({ legs }: Held): boolean => legs.every(({ size }) => size.isZero());

@@ -1,6 +1,6 @@
 import type { Decimal } from 'decimal.js';
 import type { Price, Qty } from '../money/grid.ts';
-import type { ClientOrderId, InstrumentId, OperationId, OpportunityId, RouteId, TradeId, VenueId } from './ids.ts';
+import type { Asset, ClientOrderId, InstrumentId, OperationId, OpportunityId, RouteId, TradeId, VenueId } from './ids.ts';
 import type { Instrument } from './instrument.ts';
 import type { OrderRequest, OrderStatus } from './order.ts';
 import type { FamilyId, Side } from './route.ts';
@@ -63,8 +63,8 @@ export type OpenOperation = {
   readonly orders: readonly OpenOrder[];
   /** What of it is in the dust ledger already, by asset: it had ended before a late fill woke it. */
   readonly dust: Readonly<Record<string, Decimal>>;
-  /** Of sum routes; `carry` is what a unit is worth beyond its fills, in the numeraire. */
-  readonly bond?: Bond & { readonly carry: Decimal };
+  /** Of sum routes; `carry` is what a unit is worth beyond its fills, in the numeraire, `asset` the route's. */
+  readonly bond?: Bond & { readonly carry: Decimal; readonly asset: Asset };
 };
 
 export type OpenLeg = {

@@ -39,6 +39,32 @@ export type LegFill = z.infer<typeof legFill>;
 /** One check of the decision, for the explanation: what was asked, what was found, whether it held. */
 const check = z.object({ name: z.string(), value: z.string(), limit: z.string().optional(), passed: z.boolean() });
 
+/** What the time until the end brings and costs, in the opportunity's asset; docs/net-edge.md. */
+const opportunityHolding = z.object({
+  certainty: z.enum(['locked', 'bound', 'converging']),
+  hours: decimal,
+  payoff: decimal,
+  closing: decimal,
+  delivery: decimal,
+  funding: decimal,
+  borrow: decimal,
+  capital_cost: decimal,
+  annualised: decimal,
+  /** Absent when funding never pays for the rest. */
+  break_even_hours: decimal.optional(),
+});
+
+/** What an opportunity that was refused would have made: its legs at its size in the books of some moments later. */
+const counterfactual = z.object({
+  /** As it was refused. */
+  notional: decimal,
+  net_edge_bps: decimal,
+  /** How long its route kept paying. */
+  lifetime_ms: decimal,
+  /** Edge and profit are absent where the books did not bear the size. */
+  outcomes: z.array(z.object({ delay_ms: z.number(), net_edge_bps: decimal.optional(), profit: decimal.optional() })),
+});
+
 const payloads = {
   'engine-started': z.object({
     mode: z.enum(['paper', 'shadow', 'live', 'replay']),
@@ -88,6 +114,13 @@ const payloads = {
     first_seen: unixNs,
     last_seen: unixNs,
     peak_net_edge_bps: decimal,
+    /** In `asset`: what must lie idle or as margin, and what our own footprint is expected to cost. */
+    capital: decimal.optional(),
+    impact: decimal.optional(),
+    holding: opportunityHolding.optional(),
+    /** Among the plans of one change: which had the money first. `worth` is expected value per unit of capital and hour. */
+    contest: z.object({ rank: z.int(), of: z.int(), worth: decimal }).optional(),
+    counterfactual: counterfactual.optional(),
   }),
   operation: z.object({
     id: z.string(),
@@ -112,6 +145,8 @@ const payloads = {
         ends_ms: z.number().optional(),
         /** What a unit is worth beyond its fills, in the numeraire: payoffs and funding to come less what is still to be paid. */
         carry: decimal,
+        /** In which the route is counted. */
+        asset: z.string(),
         /** Of an exit: what it ends. */
         holding: z.string().optional(),
       })
@@ -225,8 +260,15 @@ const payloads = {
     expected_profit: decimal,
     opened_ms: z.number(),
     ends_ms: z.number().optional(),
-    /** In the numeraire. `entry` and `exit` before fees; realised = entry + funding + exit − fees. */
-    pnl: z.object({ entry: decimal, funding: decimal, exit: decimal, fees: decimal, realised: decimal }),
+    /** In the numeraire. `entry` and `exit` before fees; realised = entry − entry fees + funding + exit − exit fees. */
+    pnl: z.object({
+      entry: decimal,
+      entry_fees: decimal,
+      funding: decimal,
+      exit: decimal,
+      exit_fees: decimal,
+      realised: decimal,
+    }),
     /** Left over at the end, below the smallest order. */
     dust: z.record(z.string(), decimal).optional(),
   }),

@@ -14,7 +14,7 @@ export function holdingEventOf(
   held: Held,
   end?: { readonly reason: string; readonly dust: Readonly<Record<string, Decimal>> },
 ): HoldingData {
-  const { entry, funding, exit, fees } = held.pnl;
+  const { entry, entryFees, funding, exit, exitFees } = held.pnl;
   return {
     id: held.id,
     state: end === undefined ? 'open' : 'closed',
@@ -32,9 +32,10 @@ export function holdingEventOf(
     ...(held.endsMs === undefined ? {} : { ends_ms: held.endsMs }),
     pnl: {
       entry: textOf(entry),
+      entry_fees: textOf(entryFees),
       funding: textOf(funding),
       exit: textOf(exit),
-      fees: textOf(fees),
+      exit_fees: textOf(exitFees),
       realised: textOf(realisedOf(held.pnl)),
     },
   };
@@ -57,9 +58,10 @@ export function heldFrom(data: HoldingData): Held {
     ...(data.ends_ms === undefined ? {} : { endsMs: data.ends_ms }),
     pnl: {
       entry: decimalFrom(data.pnl.entry),
+      entryFees: decimalFrom(data.pnl.entry_fees),
       funding: decimalFrom(data.pnl.funding),
       exit: decimalFrom(data.pnl.exit),
-      fees: decimalFrom(data.pnl.fees),
+      exitFees: decimalFrom(data.pnl.exit_fees),
     },
   };
 }

@@ -248,7 +248,7 @@ class World {
       patience: PATIENCE,
     });
     this.#venue.onReport = executor.onReport;
-    revive(state, VENUES, { default: FUNDS }, { ledger, executor, recorder });
+    revive(state, VENUES, { default: FUNDS }, { ledger, executor, recorder, holdings: { restore: () => undefined } });
     recorder.flush();
     this.#checked = Math.min(this.#checked, recorder.events.length);
     return [ledger, executor];

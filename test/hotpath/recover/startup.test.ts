@@ -36,6 +36,7 @@ function start(venues: readonly string[], from = 0): { ledger: Ledger; resumed: 
   revive(state, venues, INITIAL, {
     ledger,
     executor: { resume: (left) => void resumed.push(...left) },
+    holdings: { restore: () => undefined },
     recorder: journal,
   });
   return { ledger, resumed, state };

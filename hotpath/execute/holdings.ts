@@ -1,0 +1,357 @@
+import { Decimal } from 'decimal.js';
+import type { Clock, Timer } from '#shared/clock/clock.ts';
+import type { Held, HeldLeg, SettledTerms } from '#shared/domain/held.ts';
+import { afterClosing, afterFunding, isFlat } from '#shared/domain/held.ts';
+import type { Asset, InstrumentId, OperationId } from '#shared/domain/ids.ts';
+import type { Plan } from '#shared/domain/trade.ts';
+import { decimalFrom, textOf, ZERO } from '#shared/money/grid.ts';
+import { contractOf, fillFactsOf } from '#shared/money/pnl.ts';
+import { heldChange } from '#shared/money/position.ts';
+import { holdingEventOf } from '#shared/schema/held-event.ts';
+import type { Recorder } from '#shared/schema/recorder.ts';
+import type { HoldingKeeper } from './executor.ts';
+import type { ExitMarket, ExitReason } from './exit.ts';
+import { exitPlanOf, exitReasonOf, quoteExit } from './exit.ts';
+import type { FundingDue, FundingWord } from './funding.ts';
+import { fundingEventOf } from './funding.ts';
+import type { Ledger } from './ledger.ts';
+import type { LegOutcome, Operation } from './operation.ts';
+import { contractText, exposureOf } from './operation.ts';
+import { ratesText } from './operation-from.ts';
+import type { Settlement } from './settlement.ts';
+
+export type HoldingsOptions = {
+  readonly clock: Clock;
+  readonly ledger: Ledger;
+  readonly recorder: Recorder;
+  readonly market: ExitMarket;
+  /** The venue's closing of what has expired; undefined while its price is not known. */
+  readonly settle: (terms: SettledTerms, size: Decimal) => Settlement | undefined;
+  /** What a perpetual's venue says of its next funding; undefined while it has not said all. */
+  readonly fundingOf: (id: InstrumentId) => FundingWord | undefined;
+  readonly rateOf: (asset: Asset) => number | undefined;
+  readonly nextOperation: () => OperationId;
+  /** Asks the risk gate and sends, or does nothing: it is asked again at the next look. */
+  readonly exit: (plan: Plan) => void;
+  /** An open operation trades the instrument: what it holds there is about to change. */
+  readonly busy: (id: InstrumentId) => boolean;
+  /** Whether an exit of the holding is on its way. */
+  readonly isExiting: (holding: OperationId) => boolean;
+  /** Routes that end by trading are left after so long. */
+  readonly horizonMs: number;
+};
+
+const LOOK_EVERY_MS = 1_000;
+/** First wait after an exit that has not closed everything; doubled each time up to the maximum. */
+const RETRY_AFTER_MS = 1_000;
+const RETRY_MAX_MS = 60_000;
+/** How far beyond the worst price walked a leg may trade that must be closed. */
+const FORCED_SLACK = new Decimal('0.002');
+
+type Retry = { tries: number; notBeforeMs: number };
+
+/**
+ * What sum operations have entered and not yet left. Looks at it on a timer, far from the ticks: pays funding when it is due, settles what has expired, and
+ * leaves by trading when that is due. Every change is journalled, and each of them can be the last before a restart.
+ */
+export class Holdings implements HoldingKeeper {
+  readonly #options: HoldingsOptions;
+  readonly #held = new Map<OperationId, Held>();
+  readonly #reasons = new Map<OperationId, ExitReason>();
+  readonly #retries = new Map<OperationId, Retry>();
+  /** When each perpetual was last paid for, and what is due next. */
+  readonly #fundedMs = new Map<InstrumentId, number>();
+  readonly #dues = new Map<InstrumentId, FundingDue>();
+  #timer: Timer | undefined;
+
+  constructor(options: HoldingsOptions) {
+    this.#options = options;
+  }
+
+  get open(): readonly Held[] {
+    return [...this.#held.values()];
+  }
+
+  /** Takes over what the journal says, before any operation is taken up. */
+  restore(open: readonly Held[], fundedMs: ReadonlyMap<string, number>): void {
+    for (const held of open) this.#keep(held);
+    for (const [id, ms] of fundedMs) this.#fundedMs.set(id as InstrumentId, ms);
+  }
+
+  start(): void {
+    this.#timer = this.#options.clock.after(LOOK_EVERY_MS, () => {
+      this.look();
+      this.start();
+    });
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+  }
+
+  /** One look at everything that is open. */
+  look(): void {
+    const { clock } = this.#options;
+    const nowMs = clock.unixMs(clock.now());
+    this.#payFunding(nowMs);
+    for (const id of this.#held.keys()) {
+      this.#settleExpired(id, nowMs);
+      this.#leave(id, nowMs);
+    }
+    this.#settleLoose(nowMs);
+    this.#tellChanges();
+  }
+
+  readonly entered: HoldingKeeper['entered'] = (operation) => {
+    const { clock, recorder } = this.#options;
+    const before = this.#held.get(operation.id);
+    const outcomes = operation.outcomes();
+    if (outcomes.length === 0 && before === undefined) return;
+    const held = heldOf(operation, outcomes, before, clock.unixMs(clock.now()));
+    this.#keep(held);
+    recorder.record('holding', held.id, holdingEventOf(held));
+  };
+
+  readonly closing: HoldingKeeper['closing'] = (id, instrument, change, pnl) => {
+    const held = this.#held.get(id);
+    if (held !== undefined) this.#held.set(id, afterClosing(held, instrument, change, pnl));
+  };
+
+  readonly exited: HoldingKeeper['exited'] = (id) => {
+    const held = this.#held.get(id);
+    if (held === undefined) return;
+    const { clock, recorder } = this.#options;
+    if (isFlat(held)) {
+      this.#close(held, this.#reasons.get(id) ?? 'exit', {});
+      return;
+    }
+    const tries = (this.#retries.get(id)?.tries ?? 0) + 1;
+    const waitMs = Math.min(RETRY_MAX_MS, RETRY_AFTER_MS * 2 ** (tries - 1));
+    this.#retries.set(id, { tries, notBeforeMs: clock.unixMs(clock.now()) + waitMs });
+    recorder.record('holding', id, holdingEventOf(held));
+  };
+
+  #settleExpired(id: OperationId, nowMs: number): void {
+    for (const { terms, instrument, size } of this.#held.get(id)!.legs) {
+      if (size.isZero() || !isExpired(terms, nowMs) || this.#options.busy(instrument)) continue;
+      const held = this.#held.get(id)!;
+      const closed = this.#settle(terms, size, { id, rates: held.rates });
+      if (closed === undefined) continue;
+      this.#held.set(id, afterClosing(held, instrument, closed.change, closed.pnl));
+    }
+  }
+
+  /** Positions that no holding has: what an operation that failed has left, and dust. */
+  #settleLoose(nowMs: number): void {
+    const { ledger, market, busy } = this.#options;
+    for (const id of ledger.openPositions()) {
+      const terms = market.instrumentOf(id);
+      if (terms === undefined || !isExpired(terms, nowMs) || busy(id)) continue;
+      const { size, cost } = ledger.positionOf(id);
+      const loose = this.open.reduce((left, held) => left.minus(sizeIn(held, id)), size);
+      if (loose.isZero()) continue;
+      const rates: Record<string, Decimal> = {};
+      for (const asset of [terms.base, terms.quote, terms.settle]) rates[asset] = this.#rateOf(asset);
+      // Worth what it cost: what it pays beyond that is its profit.
+      rates[id] = (cost ?? ZERO).div(size).times(rates[terms.quote]!);
+      this.#settle(terms, loose, { rates });
+    }
+  }
+
+  #settle(
+    terms: SettledTerms,
+    size: Decimal,
+    { id, rates }: { readonly id?: OperationId; readonly rates: Held['rates'] },
+  ): { readonly change: Decimal; readonly pnl: ReturnType<Ledger['settle']> } | undefined {
+    const { ledger, recorder, settle } = this.#options;
+    const settlement = settle(terms, size);
+    if (settlement === undefined) return undefined;
+    const feeRate = rates[settlement.feeAsset] === undefined ? this.#rateOf(settlement.feeAsset) : undefined;
+    const facts = fillFactsOf(settlement, terms, feeRate);
+    const contract = contractOf(terms);
+    recorder.record('settlement', id ?? terms.id, {
+      ...(id === undefined ? {} : { holding: id }),
+      instrument: terms.id,
+      base: terms.base,
+      quote: terms.quote,
+      side: settlement.side,
+      price: textOf(settlement.price),
+      qty: textOf(settlement.qty),
+      fee: textOf(settlement.fee),
+      fee_asset: settlement.feeAsset,
+      ...(feeRate === undefined ? {} : { fee_rate: textOf(feeRate) }),
+      ...(contract === undefined ? {} : { contract: contractText(contract) }),
+      underlying_price: textOf(settlement.underlyingPrice),
+      rates: ratesText(rates),
+    });
+    return { change: heldChange(facts), pnl: ledger.settle(terms, facts, rates) };
+  }
+
+  /** Closes the books on what is flat, and leaves what is to be left. */
+  #leave(id: OperationId, nowMs: number): void {
+    const { market, horizonMs, isExiting, exit, nextOperation, clock } = this.#options;
+    const held = this.#held.get(id)!;
+    if (isExiting(id)) return;
+    if (isFlat(held)) {
+      this.#close(
+        held,
+        this.#reasons.get(id) ?? (held.legs.some(({ terms }) => isExpired(terms, nowMs)) ? 'expired' : 'exit'),
+        {},
+      );
+      return;
+    }
+    if (nowMs < (this.#retries.get(id)?.notBeforeMs ?? 0)) return;
+    if (held.legs.some(({ terms, size }) => isExpired(terms, nowMs) && !size.isZero())) return;
+    const quote = quoteExit(held, market);
+    if (quote === undefined) return;
+    if (quote.legs.length === 0) {
+      if (held.legs.every(({ terms, size }) => size.isZero() || terms.expiryMs === undefined))
+        this.#close(held, 'dust', dustOf(held));
+      return;
+    }
+    const reason = exitReasonOf(held, quote, market, { nowMs, horizonMs });
+    if (reason === undefined) return;
+    const slack = reason === 'converged' ? ZERO : FORCED_SLACK;
+    this.#reasons.set(id, reason);
+    exit(exitPlanOf(held, quote, { operation: nextOperation(), slack, nowNs: clock.now() }));
+  }
+
+  #close(held: Held, reason: string, dust: Readonly<Record<string, Decimal>>): void {
+    const { ledger, recorder } = this.#options;
+    this.#held.delete(held.id);
+    this.#reasons.delete(held.id);
+    this.#retries.delete(held.id);
+    ledger.unexpose(exposureKey(held.id));
+    for (const [asset, amount] of Object.entries(dust)) ledger.addDust(asset, amount);
+    recorder.record('holding', held.id, holdingEventOf(held, { reason, dust }));
+  }
+
+  /** What is held stands to move as much as when it was entered. */
+  #keep(held: Held): void {
+    this.#held.set(held.id, held);
+    const key = exposureKey(held.id);
+    this.#options.ledger.unexpose(key);
+    this.#options.ledger.expose(
+      key,
+      held.legs.map((leg) => [leg.terms.venue, exposureIn(leg, held.rates)] as const),
+    );
+  }
+
+  /** Pays what is due, at the rate that was last said before it fell due; what fell due while nobody listened is not known and not booked. */
+  #payFunding(nowMs: number): void {
+    const { ledger, market, fundingOf } = this.#options;
+    for (const id of ledger.openPositions()) {
+      const instrument = market.instrumentOf(id);
+      if (instrument?.kind !== 'perpetual') continue;
+      const due = this.#dues.get(id);
+      if (due !== undefined && due.dueMs <= nowMs) {
+        this.#dues.delete(id);
+        if (due.dueMs > (this.#fundedMs.get(id) ?? 0)) this.#pay(instrument, due);
+      }
+      const word = fundingOf(id);
+      if (word !== undefined && word.nextMs > nowMs) this.#dues.set(id, { ...word, dueMs: word.nextMs });
+    }
+  }
+
+  /** Each holding its share, and what no holding has by itself. */
+  #pay(terms: SettledTerms, due: FundingDue): void {
+    const { ledger } = this.#options;
+    this.#fundedMs.set(terms.id, due.dueMs);
+    let loose = ledger.positionOf(terms.id).size;
+    for (const held of this.open) {
+      const size = sizeIn(held, terms.id);
+      if (size.isZero()) continue;
+      loose = loose.minus(size);
+      const value = this.#payOne(terms, size, due, held);
+      this.#held.set(held.id, afterFunding(held, value));
+    }
+    if (!loose.isZero()) this.#payOne(terms, loose, due, undefined);
+  }
+
+  #payOne(terms: SettledTerms, size: Decimal, due: FundingDue, held: Held | undefined): Decimal {
+    const { ledger, recorder } = this.#options;
+    const rate = held?.rates[terms.settle] ?? this.#rateOf(terms.settle);
+    const event = fundingEventOf(terms, size, due, rate);
+    recorder.record('funding', held?.id ?? terms.id, held === undefined ? event : { ...event, holding: held.id });
+    const amount = decimalFrom(event.amount);
+    const value = amount.times(rate);
+    ledger.fund(terms.venue, terms.settle, amount, value);
+    return value;
+  }
+
+  #rateOf(asset: Asset): Decimal {
+    return new Decimal(this.#options.rateOf(asset) ?? 0);
+  }
+
+  #tellChanges(): void {
+    const { ledger, recorder } = this.#options;
+    const { balances, positions } = ledger.changes();
+    for (const balance of balances) recorder.record('balance', `${balance.venue}:${balance.asset}`, balance);
+    for (const position of positions) recorder.record('position', position.id, position);
+  }
+}
+
+/** Beside the exposure of the operation itself, which ends with it. */
+const exposureKey = (id: OperationId): OperationId => `held ${id}` as OperationId;
+
+const isExpired = ({ expiryMs }: SettledTerms, nowMs: number): boolean => expiryMs !== undefined && expiryMs <= nowMs;
+
+const sizeIn = ({ legs }: Held, id: InstrumentId): Decimal =>
+  legs.find(({ instrument }) => instrument === id)?.size ?? ZERO;
+
+/** What an entry has come to: a new holding, or the same one after a late fill, of which something may have been closed already. */
+function heldOf(operation: Operation, outcomes: readonly LegOutcome[], before: Held | undefined, nowMs: number): Held {
+  const { facts, bond, realised, fees } = operation;
+  const planned = bond!.units;
+  const units = operation.matchedUnits();
+  const share = units.div(planned);
+  const legs: HeldLeg[] = operation.legs.map(({ instrument }, at) => {
+    const outcome = outcomes[at];
+    const entered = outcome?.size ?? ZERO;
+    const known = before?.legs[at];
+    const closed = known === undefined ? ZERO : known.size.minus(known.entered);
+    return {
+      instrument: instrument.id,
+      terms: instrument,
+      entered,
+      size: entered.plus(closed),
+      entryPrice: outcome?.price ?? ZERO,
+    };
+  });
+  const { endsMs } = bond!;
+  return {
+    id: operation.id,
+    opportunity: facts.opportunity as Held['opportunity'],
+    route: facts.route as Held['route'],
+    family: facts.type,
+    asset: bond!.asset,
+    units,
+    legs,
+    rates: operation.rates,
+    notional: decimalFrom(facts.notional).times(share).toSignificantDigits(18),
+    expectedProfit: decimalFrom(facts.expected_profit).times(share).toSignificantDigits(18),
+    openedMs: before?.openedMs ?? nowMs,
+    ...(endsMs === undefined ? {} : { endsMs }),
+    pnl: {
+      entry: realised.plus(fees),
+      entryFees: fees,
+      funding: before?.pnl.funding ?? ZERO,
+      exit: before?.pnl.exit ?? ZERO,
+      exitFees: before?.pnl.exitFees ?? ZERO,
+    },
+  };
+}
+
+function exposureIn({ terms, entered, entryPrice }: HeldLeg, rates: Held['rates']): Decimal {
+  return exposureOf({ instrument: terms, price: entryPrice, qty: entered.abs() }, rates);
+}
+
+/** What is left below the smallest order: coins by asset, contracts by instrument. */
+function dustOf({ legs }: Held): Readonly<Record<string, Decimal>> {
+  const dust: Record<string, Decimal> = {};
+  for (const { instrument, terms, size } of legs) {
+    const asset = terms.kind === 'spot' ? terms.base : instrument;
+    if (!size.isZero()) dust[asset] = (dust[asset] ?? ZERO).plus(size);
+  }
+  return dust;
+}
