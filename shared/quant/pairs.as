@@ -1,7 +1,7 @@
 /**
- * Black–Scholes and Black-76 with their Greeks, two options at a time: the same operations in the same order as wing.ts, legs.ts and black.ts, so
+ * Black–Scholes and Black-76 with their Greeks, two options at a time: the same operations in the same order as wing.ts, legs.ts and black.ts, so the
  * results are the same bits. Rows that those treat apart (no time or volatility left, numbers beyond 1e300) get no number for a price.
- * Memory: 2^(m/64) in two doubles each, then the columns below. AssemblyScript; built by test/shared/quant/build-kernel.ts.
+ * Memory: 2^(m/64) in two doubles each, the columns below, then the tables. AssemblyScript; built by test/shared/quant/build-kernel.ts.
  */
 
 const ROWS: usize = 128;
@@ -20,13 +20,33 @@ const VEGA: usize = GAMMA + COLUMN;
 const THETA: usize = VEGA + COLUMN;
 const RHO: usize = THETA + COLUMN;
 
+/** Read from memory: a constant in the code is put together anew at each use. */
+const MILLS = memory.data<f64>([
+  1.1568486282918946, -0.22948753825211315, 0.07778159886873767, 0.025072179301638704,
+  -0.06617760077909583, 0.06150504584018923, -0.03802659218584928, 0.016348231280994333,
+  -0.004201290329119981, 1.953063861927472e-5, 0.00045704392324600636, -0.00013437427962890172,
+  -2.480583742626465e-5, 2.2709615666886862e-5, -1.7633441042947286e-7, -3.277292964931172e-6,
+  3.2054570763862265e-7, 4.920024802540081e-7, -6.589172574782641e-8, -7.758978539904777e-8,
+  9.093346192821805e-9, 1.1033982677116041e-8, -7.075544448550995e-10, -9.568291059979476e-10,
+]);
+/** 64/ln 2, what leaves no place for a fraction, ln 2/64 in two parts, 1/2! to 1/6!. */
+const EXP = memory.data<f64>([
+  92.33248261689366, 6755399441055744, 0.01083042469326756, 2.9815858269852933e-12,
+  0.5, 0.16666666666666666, 0.041666666666666664, 0.008333333333333333, 0.001388888888888889,
+]);
+/** 1/3, 1/5, to 1/21, √2 and ln 2 in two parts. */
+const LOG = memory.data<f64>([
+  0.3333333333333333, 0.2, 0.14285714285714285, 0.1111111111111111, 0.09090909090909091,
+  0.07692307692307693, 0.06666666666666667, 0.058823529411764705, 0.05263157894736842, 0.047619047619047616,
+  1.4142135623730951, 0.6931471803691238, 1.9082149292705877e-10,
+]);
+
 /** The first `count` rows; `onSpot` is 1 for options on an asset with a spot price, 0 for options on a forward. */
 export function value(count: i32, onSpot: i32): void {
   const end = <usize>count << 3;
   for (let at: usize = 0; at < end; at += 16) pair(at, onSpot);
 }
 
-// @ts-ignore: decorator
 @inline
 function pair(at: usize, onSpot: i32): void {
   const underlying = v128.load(UNDERLYING + at);
@@ -130,52 +150,46 @@ function pair(at: usize, onSpot: i32): void {
 }
 
 /** x/(ln 2/64), rounded. */
-// @ts-ignore: decorator
 @inline
 function stepsOf(x: v128): v128 {
-  const magic = splat(6755399441055744);
-  return sub(add(mul(x, splat(92.33248261689366)), magic), magic);
+  const toInteger = number(EXP, 1);
+  return sub(add(mul(x, number(EXP, 0)), toInteger), toInteger);
 }
 
 /** e^x as a sum of two: the first, then what it lacks. */
-// @ts-ignore: decorator
 @inline
 function expHigh(steps: v128): v128 {
   const whole = i32x4.trunc_sat_f64x2_s_zero(steps);
   return mul(v128.shuffle<f64>(rootsAt(whole, 0), rootsAt(whole, 1), 0, 2), powerOf(whole));
 }
 
-// @ts-ignore: decorator
 @inline
 function expLow(x: v128, xLow: v128, steps: v128, high: v128): v128 {
-  const r = add(sub(sub(x, mul(steps, splat(0.01083042469326756))), mul(steps, splat(2.9815858269852933e-12))), xLow);
+  const r = add(sub(sub(x, mul(steps, number(EXP, 2))), mul(steps, number(EXP, 3))), xLow);
   const rr = mul(r, r);
   const inner = add(
-    add(splat(0.5), mul(r, splat(1.0 / 6.0))),
-    mul(rr, add(add(splat(1.0 / 24.0), mul(r, splat(1.0 / 120.0))), mul(rr, splat(1.0 / 720.0)))),
+    add(number(EXP, 4), mul(r, number(EXP, 5))),
+    mul(rr, add(add(number(EXP, 6), mul(r, number(EXP, 7))), mul(rr, number(EXP, 8)))),
   );
   const whole = i32x4.trunc_sat_f64x2_s_zero(steps);
   const rootLow = v128.shuffle<f64>(rootsAt(whole, 0), rootsAt(whole, 1), 1, 3);
   return add(mul(rootLow, powerOf(whole)), mul(high, add(r, mul(rr, inner))));
 }
 
-// @ts-ignore: decorator
 @inline
 function rootsAt(whole: v128, lane: u8): v128 {
   return v128.load((lane === 0 ? i32x4.extract_lane(whole, 0) & 63 : i32x4.extract_lane(whole, 1) & 63) << 4);
 }
 
-// @ts-ignore: decorator
 @inline
 function powerOf(whole: v128): v128 {
   return i64x2.shl(i64x2.extend_low_i32x4_u(i32x4.add(i32x4.shr_s(whole, 6), i32x4.splat(1023))), 52);
 }
 
 /** ln((a + low)/b), `ratio` being a/b. */
-// @ts-ignore: decorator
 @inline
 function log(a: v128, b: v128, aLow: v128, ratio: v128): v128 {
-  const bits = mul(ratio, splat(1.4142135623730951));
+  const bits = mul(ratio, number(LOG, 10));
   const power = v128.and(bits, i64x2.splat(0x7ff0000000000000));
   const raised = i64x2.shr_u(power, 52);
   const k = f64x2.convert_low_i32x4_s(i32x4.sub(v128.shuffle<i32>(raised, raised, 0, 2, 0, 2), i32x4.splat(1023)));
@@ -185,51 +199,34 @@ function log(a: v128, b: v128, aLow: v128, ratio: v128): v128 {
   const v = mul(w, w);
   const v2 = mul(v, v);
   const v4 = mul(v2, v2);
-  let series = add(splat(1.0 / 3.0), mul(splat(1.0 / 5.0), v));
-  series = add(series, mul(add(splat(1.0 / 7.0), mul(splat(1.0 / 9.0), v)), v2));
-  const third = add(splat(1.0 / 11.0), mul(splat(1.0 / 13.0), v));
-  series = add(series, mul(add(third, mul(add(splat(1.0 / 15.0), mul(splat(1.0 / 17.0), v)), v2)), v4));
-  series = add(series, mul(add(splat(1.0 / 19.0), mul(splat(1.0 / 21.0), v)), mul(v4, v4)));
+  let series = add(number(LOG, 0), mul(number(LOG, 1), v));
+  series = add(series, mul(add(number(LOG, 2), mul(number(LOG, 3), v)), v2));
+  const third = add(number(LOG, 4), mul(number(LOG, 5), v));
+  series = add(series, mul(add(third, mul(add(number(LOG, 6), mul(number(LOG, 7), v)), v2)), v4));
+  series = add(series, mul(add(number(LOG, 8), mul(number(LOG, 9), v)), mul(v4, v4)));
   const twice = add(w, w);
   return add(
-    mul(k, splat(0.6931471803691238)),
-    add(twice, add(mul(mul(twice, v), series), mul(k, splat(1.9082149292705877e-10)))),
+    mul(k, number(LOG, 11)),
+    add(twice, add(mul(mul(twice, v), series), mul(k, number(LOG, 12)))),
   );
 }
 
-// @ts-ignore: decorator
 @inline
 function mills(z: v128): v128 {
   const t = f64x2.div(sub(z, splat(5)), add(z, splat(5)));
   const t2 = mul(t, t);
   const t4 = mul(t2, t2);
   const t8 = mul(t4, t4);
-  const first = eight(
-    t, t2, t4,
-    1.1568486282918946, -0.22948753825211315, 0.07778159886873767, 0.025072179301638704,
-    -0.06617760077909583, 0.06150504584018923, -0.03802659218584928, 0.016348231280994333,
-  );
-  const second = eight(
-    t, t2, t4,
-    -0.004201290329119981, 1.953063861927472e-5, 0.00045704392324600636, -0.00013437427962890172,
-    -2.480583742626465e-5, 2.2709615666886862e-5, -1.7633441042947286e-7, -3.277292964931172e-6,
-  );
-  const third = eight(
-    t, t2, t4,
-    3.2054570763862265e-7, 4.920024802540081e-7, -6.589172574782641e-8, -7.758978539904777e-8,
-    9.093346192821805e-9, 1.1033982677116041e-8, -7.075544448550995e-10, -9.568291059979476e-10,
-  );
+  const first = eight(t, t2, t4, MILLS);
+  const second = eight(t, t2, t4, MILLS + 64);
+  const third = eight(t, t2, t4, MILLS + 128);
   return f64x2.div(add(add(first, mul(second, t8)), mul(third, mul(t8, t8))), add(splat(1), z));
 }
 
-// @ts-ignore: decorator
 @inline
-function eight(
-  t: v128, t2: v128, t4: v128,
-  a: f64, b: f64, c: f64, d: f64, e: f64, f: f64, g: f64, h: f64,
-): v128 {
-  const lower = add(add(splat(a), mul(splat(b), t)), mul(add(splat(c), mul(splat(d), t)), t2));
-  const upper = add(add(splat(e), mul(splat(f), t)), mul(add(splat(g), mul(splat(h), t)), t2));
+function eight(t: v128, t2: v128, t4: v128, from: usize): v128 {
+  const lower = add(add(number(from, 0), mul(number(from, 1), t)), mul(add(number(from, 2), mul(number(from, 3), t)), t2));
+  const upper = add(add(number(from, 4), mul(number(from, 5), t)), mul(add(number(from, 6), mul(number(from, 7), t)), t2));
   return add(lower, mul(upper, t4));
 }
 
@@ -267,7 +264,6 @@ function gapFar(z: v128, t: v128): v128 {
 }
 
 /** What rounding took from a·b. */
-// @ts-ignore: decorator
 @inline
 function productLow(a: v128, b: v128, product: v128): v128 {
   const splitter = splat(134217729);
@@ -280,18 +276,15 @@ function productLow(a: v128, b: v128, product: v128): v128 {
   return sub(mul(lowA, lowB), sub(sub(sub(product, mul(highA, highB)), mul(lowA, highB)), mul(highA, lowB)));
 }
 
-// @ts-ignore: decorator
+@inline
+function number(table: usize, at: usize): v128 { return v128.load64_splat(table + (at << 3)); }
 @inline
 function within(x: v128, bound: f64): v128 { return f64x2.lt(f64x2.abs(x), splat(bound)); }
-// @ts-ignore: decorator
 @inline
 function add(a: v128, b: v128): v128 { return f64x2.add(a, b); }
-// @ts-ignore: decorator
 @inline
 function sub(a: v128, b: v128): v128 { return f64x2.sub(a, b); }
-// @ts-ignore: decorator
 @inline
 function mul(a: v128, b: v128): v128 { return f64x2.mul(a, b); }
-// @ts-ignore: decorator
 @inline
 function splat(a: f64): v128 { return f64x2.splat(a); }

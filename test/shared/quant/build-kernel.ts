@@ -5,7 +5,18 @@ import { main } from 'assemblyscript/asc';
 
 const SOURCE = 'shared/quant/pairs.as';
 const TARGET = 'shared/quant/pairs-wasm.ts';
-const OPTIONS = ['-O3', '--enable', 'simd', '--runtime', 'stub', '--noAssert', '--initialMemory', '1'];
+const OPTIONS = [
+  '-O3',
+  '--enable',
+  'simd',
+  '--runtime',
+  'stub',
+  '--noAssert',
+  '--initialMemory',
+  '1',
+  '--memoryBase',
+  '16384',
+];
 
 /** The text of the generated file. */
 export async function builtKernel(): Promise<string> {
