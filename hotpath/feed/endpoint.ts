@@ -1,4 +1,5 @@
 import { BadInput } from '#shared/assert.ts';
+import type { Asset } from '#shared/domain/ids.ts';
 import type { Fees } from '#shared/domain/instrument.ts';
 import { decimalFrom } from '#shared/money/grid.ts';
 import type { Config } from '#shared/schema/config.ts';
@@ -54,6 +55,14 @@ function endpointsOf(venue: Venue, config: Config): readonly Endpoint[] {
         ...market.defaultFees,
         maker: settings?.maker_fee === undefined ? maker : decimalFrom(settings.maker_fee),
         taker: settings?.taker_fee === undefined ? taker : decimalFrom(settings.taker_fee),
+        ...(settings?.fee_token === undefined || market.defaultFees.currency === 'settle'
+          ? {}
+          : {
+              token: {
+                asset: settings.fee_token.asset as Asset,
+                discount: decimalFrom(settings.fee_token.discount),
+              },
+            }),
       },
     };
   });

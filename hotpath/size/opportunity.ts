@@ -4,7 +4,7 @@ import type { Opportunity } from '#shared/domain/trade.ts';
 import type { DepthWalk } from './depth-walk.ts';
 import type { ExactLeg } from './exact-legs.ts';
 import type { WalkedLeg } from './fill-model.ts';
-import { fillFactsOf, fillProbabilityOf, impactShareOf } from './fill-model.ts';
+import { fillFactsOf, fillProbabilityOf, goodEndOf, impactShareOf } from './fill-model.ts';
 import type { SizedProduct } from './sized-route.ts';
 import { grossEdgeAtBest, netEdgeAtBest, wayBackPrice } from './sized-route.ts';
 import type { SizeSources } from './sizing.ts';
@@ -23,16 +23,16 @@ type Sighting = {
 };
 
 /**
- * Describes what a walk found. Costs add up: gross edge × notional − fees − slippage is the net profit. The unwind cost is that of crossing the
- * spread back, fees both ways, on the leg where it is dearest; `unwindable` is false when a leg has no price to go back at.
+ * Describes what a walk found. Costs add up: gross edge × notional − fees − slippage is the net profit, transfers being among the fees. The unwind cost is that of
+ * crossing the spread back, fees both ways, on the leg where it is dearest; `unwindable` is false when a leg has no price to go back at.
  */
 export function opportunityFrom(
   { id, sized, walk, walked, nowNs }: Sighting,
   { tops, engine, pace }: Pick<SizeSources, 'tops' | 'engine' | 'pace'>,
 ): { readonly opportunity: Opportunity; readonly unwindable: boolean } {
-  const { route, legs } = sized;
-  const atBest = { gross: grossEdgeAtBest(legs, tops), net: netEdgeAtBest(legs, tops) };
-  const profit = walk.output - walk.input;
+  const { route, legs, transfer } = sized;
+  const atBest = { gross: grossEdgeAtBest(legs, tops), net: netEdgeAtBest(sized, tops) };
+  const profit = walk.output - walk.input * (1 + transfer);
   const unwindShare = Math.max(
     ...legs.map((leg, at) => {
       const lost = 1 - wayBackPrice(leg, tops) / walked[at]!.averagePrice;
@@ -89,21 +89,24 @@ export function fillOutlook(
     fillProbability,
     unwindCost: figures.unwindCost,
     impact: figures.impact,
-    expectedValue: expectedOf(fillProbability, figures),
+    expectedValue: expectedOf(goodEndOf(fillProbability, engine.fill), figures),
     oldestBookAgeMs: Math.max(...walked.map(({ ageMs }) => ageMs)),
   };
 }
 
-/** P × profit − (1 − P) × unwind cost − impact. */
-export const expectedOf = (fillProbability: number, { profit, unwindCost, impact }: Figures): number =>
-  fillProbability * profit - (1 - fillProbability) * unwindCost - impact;
+/** P × profit − (1 − P) × unwind cost − impact, P being the chance of a good end. */
+const expectedOf = (goodEnd: number, { profit, unwindCost, impact }: Figures): number =>
+  goodEnd * profit - (1 - goodEnd) * unwindCost - impact;
 
 /** The same opportunity at the size that the grids allow: figures of the exact legs, costs in proportion. */
 export function atExactSize(
   found: Opportunity,
-  legs: readonly ExactLeg[],
-  notional: Decimal,
-  netEdge: Decimal,
+  {
+    legs,
+    notional,
+    netEdge,
+  }: { readonly legs: readonly ExactLeg[]; readonly notional: Decimal; readonly netEdge: Decimal },
+  { engine }: Pick<SizeSources, 'engine'>,
 ): Opportunity {
   const size = notional.toNumber();
   const net = netEdge.toNumber();
@@ -123,6 +126,6 @@ export function atExactSize(
     slippage: size * found.grossEdge - found.fees * share - figures.profit,
     unwindCost: figures.unwindCost,
     impact: figures.impact,
-    expectedValue: expectedOf(found.fillProbability, figures),
+    expectedValue: expectedOf(goodEndOf(found.fillProbability, engine.fill), figures),
   };
 }

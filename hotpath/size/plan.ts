@@ -2,6 +2,7 @@ import { Decimal } from 'decimal.js';
 import { assert } from '#shared/assert.ts';
 import type { CapitalView } from '#shared/domain/capital.ts';
 import type { Asset } from '#shared/domain/ids.ts';
+import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Opportunity, PlanLeg } from '#shared/domain/trade.ts';
 import type { Amount } from '#shared/money/grid.ts';
 import type { ExactLeg } from './exact-legs.ts';
@@ -14,11 +15,11 @@ const FOUND_DIGITS = 15;
 
 /** Rates of every asset that the legs touch, or the first asset nobody can value. */
 export function ratesOf(
-  legs: readonly { readonly listing: { readonly base: Asset; readonly quote: Asset } }[],
+  legs: readonly { readonly listing: Pick<Instrument, 'base' | 'quote' | 'fees'> }[],
   rateOf: CapitalView['rateOf'],
 ): { readonly kind: 'rates'; readonly rates: Rates } | { readonly kind: 'unknown'; readonly asset: Asset } {
   const rates: Record<string, Decimal> = {};
-  for (const asset of legs.flatMap(({ listing }) => [listing.base, listing.quote])) {
+  for (const asset of legs.flatMap(({ listing: { base, quote, fees } }) => [base, quote, fees.token?.asset ?? quote])) {
     if (rates[asset] !== undefined) continue;
     const rate = rateOf(asset);
     if (rate === undefined || !Number.isFinite(rate)) return { kind: 'unknown', asset };
@@ -52,13 +53,14 @@ export const planLegOf = ({ instrument, side, limit, qty, quote }: ExactLeg, rat
   notional: quote.times(rateIn(rates, instrument.quote)) as Amount,
 });
 
-/** P(all legs fill) × profit − (1 − P) × what getting out of the worst leg would cost − impact; costs are in units of `startRate`. */
+/** P(good end) × profit − (1 − P) × what getting out of the worst leg would cost − impact; costs are in units of `startRate`. */
 export function expectedValueOf(
   profit: Decimal,
-  { fillProbability, unwindCost, impact }: Pick<Opportunity, 'fillProbability' | 'unwindCost' | 'impact'>,
+  goodEnd: number,
+  { unwindCost, impact }: Pick<Opportunity, 'unwindCost' | 'impact'>,
   startRate: number,
 ): Amount {
-  const fill = new Decimal(fillProbability);
+  const fill = new Decimal(goodEnd);
   const costs = fill.neg().plus(1).times(unwindCost).plus(impact).times(startRate);
   return fill.times(profit).minus(costs).toSignificantDigits(FOUND_DIGITS, Decimal.ROUND_FLOOR) as Amount;
 }

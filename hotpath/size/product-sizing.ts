@@ -1,7 +1,7 @@
 import type { CapitalView } from '#shared/domain/capital.ts';
 import type { OpportunityId, TimeNs } from '#shared/domain/ids.ts';
 import type { ProductRoute } from '#shared/domain/route.ts';
-import { ZERO } from '#shared/money/grid.ts';
+import type { Amount } from '#shared/money/grid.ts';
 import type { WalkLimits } from './depth-walk.ts';
 import { DepthWalk, LEGS_MAX, rateAt } from './depth-walk.ts';
 import type { WantedLeg } from './exact-legs.ts';
@@ -10,7 +10,7 @@ import type { WalkedLeg } from './fill-model.ts';
 import { ageOf, atExactSize, opportunityFrom } from './opportunity.ts';
 import { planLegOf, ratesOf, worthOf } from './plan.ts';
 import type { ProductLeg, SizedProduct } from './sized-route.ts';
-import { netEdgeAtBest, ProductLegs } from './sized-route.ts';
+import { netEdgeAtBest, ProductLegs, transferCostOf } from './sized-route.ts';
 import type { Found, Refusal, Settled, SizeSources, Sizing } from './sizing.ts';
 import { causeOf, edgeMinOf, hurdleOf, refusal } from './sizing.ts';
 
@@ -27,13 +27,13 @@ export class ProductSizing implements Sizing<ProductRoute> {
     this.#legs = new ProductLegs(sources.instruments);
   }
 
-  readonly edgeAtBest = (route: ProductRoute): number => netEdgeAtBest(this.#sizedOf(route).legs, this.#sources.tops);
+  readonly edgeAtBest = (route: ProductRoute): number => netEdgeAtBest(this.#sizedOf(route), this.#sources.tops);
 
   readonly find = (route: ProductRoute, id: OpportunityId, nowNs: TimeNs): Found | undefined => {
     const { depths } = this.#sources;
     const sized = this.#sizedOf(route);
     if (!this.#walk.walk(sized.legs, depths, this.#limitsOf(sized))) return undefined;
-    const bearable = this.#bearable(sized.legs);
+    const bearable = this.#bearable(sized);
     const walked = this.#walkedLegs(sized.legs, bearable, nowNs);
     const { opportunity, unwindable } = opportunityFrom({ id, sized, walk: this.#walk, walked, nowNs }, this.#sources);
     return {
@@ -51,17 +51,20 @@ export class ProductSizing implements Sizing<ProductRoute> {
     this.#sized = new Map();
   }
 
-  /** Made when the route is first seen to pay: most never are. */
+  /** Made when the route is first seen to pay: most never are. What is paid in a token depends on how much there is. */
   #sizedOf(route: ProductRoute): SizedProduct {
     const known = this.#sized.get(route);
     if (known !== undefined) return known;
-    const sized = { route, legs: route.legs.map(this.#legs.of) };
-    this.#sized.set(route, sized);
+    const { instruments, engine } = this.#sources;
+    const legs = route.legs.map((leg) => this.#legs.of(leg, this.#sources));
+    const sized = { route, legs, transfer: transferCostOf(route, instruments, engine.rebalance_cost_bps) };
+    if (legs.every(({ instrument }) => instruments[instrument]!.fees.token === undefined))
+      this.#sized.set(route, sized);
     return sized;
   }
 
   #settle(
-    { legs }: SizedProduct,
+    { legs, transfer }: SizedProduct,
     { opportunity: found, bearable }: { readonly opportunity: Found['opportunity']; readonly bearable: number },
     startRate: number,
   ): Settled | Refusal {
@@ -71,28 +74,30 @@ export class ProductSizing implements Sizing<ProductRoute> {
     const exact = exactLegs(this.#wantedLegs(legs), bearable, engine.displayed_fraction);
     if (exact.kind === 'refused') return causeOf(exact, this.#walk.bound);
     const { rates } = valued;
-    const { notional, profit } = worthOf(exact.legs, rates);
+    const { notional, profit: traded } = worthOf(exact.legs, rates);
+    const carry = notional.times(transfer).neg() as Amount;
+    const profit = traded.plus(carry) as Amount;
     const netEdge = profit.div(notional);
     return {
       kind: 'settled',
-      opportunity: atExactSize(found, exact.legs, notional.div(startRate), netEdge),
+      opportunity: atExactSize(found, { legs: exact.legs, notional: notional.div(startRate), netEdge }, this.#sources),
       legs: exact.legs.map((leg) => planLegOf(leg, rates)),
       notional,
       profit,
-      carry: ZERO,
+      carry,
       netEdge,
       rates,
     };
   }
 
-  #limitsOf({ route, legs }: SizedProduct): WalkLimits {
+  #limitsOf({ route, legs, transfer }: SizedProduct): WalkLimits {
     const { capital, engine } = this.#sources;
     for (const [at, { listing, input }] of legs.entries()) {
       this.#inputMax[at] = Math.max(0, capital.availableOf(listing.venue, input));
     }
     return {
       displayedFraction: engine.displayed_fraction,
-      hurdle: hurdleOf(engine),
+      hurdle: hurdleOf(engine) + transfer,
       startMax: startMaxOf(capital.rateOf(route.start), engine.max_notional),
       inputMax: this.#inputMax,
     };
@@ -132,10 +137,10 @@ export class ProductSizing implements Sizing<ProductRoute> {
   }
 
   /** How far the whole route may slip below the worst levels walked before it earns less than the least edge, as a factor. */
-  #bearable(legs: readonly ProductLeg[]): number {
+  #bearable({ legs, transfer }: SizedProduct): number {
     let product = 1;
     for (const [at, leg] of legs.entries()) product *= rateAt(leg, this.#walk.worstPrice[at]!);
-    return product / (1 + edgeMinOf(this.#sources.engine));
+    return product / (1 + edgeMinOf(this.#sources.engine) + transfer);
   }
 }
 

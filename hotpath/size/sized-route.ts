@@ -7,6 +7,8 @@ import type { TakerFee } from '#shared/quant/taker-fee.ts';
 import { takerFeeOf } from '#shared/quant/taker-fee.ts';
 import type { WalkLeg } from './depth-walk.ts';
 import { rateAt } from './depth-walk.ts';
+import type { SizeSources } from './sizing.ts';
+import { feesNow, paysInToken } from './sizing.ts';
 
 /** A leg with everything that sizing asks of it, looked up once. */
 export type ProductLeg = WalkLeg & {
@@ -16,29 +18,42 @@ export type ProductLeg = WalkLeg & {
   readonly input: Asset;
 };
 
-export type SizedProduct = { readonly route: ProductRoute; readonly legs: readonly ProductLeg[] };
+export type SizedProduct = {
+  readonly route: ProductRoute;
+  readonly legs: readonly ProductLeg[];
+  /** What it costs to bring back to each venue what was taken from it, as a fraction of what goes in. */
+  readonly transfer: number;
+};
 
-/** Legs of product routes, made when they are first asked for and shared: there are many routes, and two ways through an instrument. */
+/** Two ways through an instrument, and two ways to pay the fee. */
+type Ways = Readonly<Record<Side, Map<InstrumentIndex, ProductLeg>>>;
+const ways = (): Ways => ({ buy: new Map(), sell: new Map() });
+
+/** Legs of product routes, made when they are first asked for and shared: there are many routes, and few ways through an instrument. */
 export class ProductLegs {
   readonly #instruments: readonly Instrument[];
-  readonly #legs = { buy: new Map<InstrumentIndex, ProductLeg>(), sell: new Map<InstrumentIndex, ProductLeg>() };
+  readonly #legs = ways();
+  /** Of venues whose token is short. */
+  readonly #undiscounted = ways();
 
   constructor(instruments: readonly Instrument[]) {
     this.#instruments = instruments;
   }
 
-  readonly of = ({ instrument, side }: RouteLeg): ProductLeg => {
-    const known = this.#legs[side].get(instrument);
+  of({ instrument, side }: RouteLeg, sources: Pick<SizeSources, 'capital' | 'engine'>): ProductLeg {
+    const listing = this.#instruments[instrument];
+    assert(listing !== undefined, 'a leg is not in the registry');
+    const isShort = listing.fees.token !== undefined && !paysInToken(listing, sources);
+    const legs = (isShort ? this.#undiscounted : this.#legs)[side];
+    const known = legs.get(instrument);
     if (known !== undefined) return known;
-    const leg = productLegOf(instrument, side, this.#instruments);
-    this.#legs[side].set(instrument, leg);
+    const leg = productLegOf(instrument, side, { ...listing, fees: feesNow(listing, sources) });
+    legs.set(instrument, leg);
     return leg;
-  };
+  }
 }
 
-function productLegOf(instrument: InstrumentIndex, side: Side, instruments: readonly Instrument[]): ProductLeg {
-  const listing = instruments[instrument];
-  assert(listing !== undefined, 'a leg is not in the registry');
+function productLegOf(instrument: InstrumentIndex, side: Side, listing: Instrument): ProductLeg {
   const fee = takerFeeOf(listing, side);
   return {
     instrument,
@@ -52,10 +67,25 @@ function productLegOf(instrument: InstrumentIndex, side: Side, instruments: read
 }
 
 /** Edge at best prices as a fraction; NaN while a leg has no price. */
-export function netEdgeAtBest(legs: readonly ProductLeg[], tops: Tops): number {
+export function netEdgeAtBest({ legs, transfer }: SizedProduct, tops: Tops): number {
   let product = 1;
   for (const leg of legs) product *= rateAt(leg, bestPrice(leg, tops));
-  return product - 1;
+  return product - 1 - transfer;
+}
+
+/** What a product route spends where it has not received it must be brought there again: the configured cost between the venues of legs that follow each other. */
+export function transferCostOf(
+  { legs }: ProductRoute,
+  instruments: readonly Instrument[],
+  costsBps: Readonly<Record<string, number>>,
+): number {
+  const venues = legs.map(({ instrument }) => instruments[instrument]!.venue);
+  let bps = 0;
+  for (const [at, venue] of venues.entries()) {
+    const next = venues[(at + 1) % venues.length]!;
+    if (next !== venue) bps += costsBps[`${venue}>${next}`] ?? 0;
+  }
+  return bps / 1e4;
 }
 
 /** The same before fees. */

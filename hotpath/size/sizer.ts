@@ -4,6 +4,7 @@ import type { Opportunity, Plan } from '#shared/domain/trade.ts';
 import type { Config } from '#shared/schema/config.ts';
 import type { Sized } from '../pipeline.ts';
 import { CoolDown } from './cool-down.ts';
+import { goodEndOf } from './fill-model.ts';
 import { Filters } from './filters.ts';
 import { expectedValueOf } from './plan.ts';
 import { ProductSizing } from './product-sizing.ts';
@@ -121,7 +122,8 @@ export class Sizer {
       const detail = `net_edge_bps=${netEdgeBps.toFixed(4)}, min=${engine.min_edge_bps}`;
       return refuse(opportunity, refusal('EDGE_BELOW_THRESHOLD', detail));
     }
-    const expectedValue = expectedValueOf(profit, opportunity, startRate);
+    const goodEnd = goodEndOf(opportunity.fillProbability, engine.fill);
+    const expectedValue = expectedValueOf(profit, goodEnd, opportunity, startRate);
     if (expectedValue.lt(engine.min_expected_value)) {
       return refuse(opportunity, valueTooLow(expectedValue.toNumber(), engine));
     }

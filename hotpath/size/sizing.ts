@@ -1,7 +1,7 @@
 import type { Decimal } from 'decimal.js';
 import type { CapitalView, Depths, Pace, References, Tops } from '#shared/domain/capital.ts';
 import type { OperationId, OpportunityId, TimeNs } from '#shared/domain/ids.ts';
-import type { Instrument } from '#shared/domain/instrument.ts';
+import type { Fees, Instrument } from '#shared/domain/instrument.ts';
 import type { Bond, Opportunity, PlanLeg, SizeRefusal } from '#shared/domain/trade.ts';
 import type { Amount } from '#shared/money/grid.ts';
 import type { Config } from '#shared/schema/config.ts';
@@ -68,6 +68,26 @@ export const refusal = (reason: SizeRefusal, detail: string): Refusal => ({ kind
 export function causeOf({ reason, detail }: Refusal, bound: WalkBound): Refusal {
   if (bound === 'balance') return refusal('BALANCE_INSUFFICIENT', detail);
   return refusal(bound === 'depth' ? 'DEPTH_INSUFFICIENT' : reason, detail);
+}
+
+/** Whether a leg's fee is taken in the venue's token: there is enough of it for the dearest case, the size limit on every leg of a route. */
+export function paysInToken(
+  { venue, fees }: Pick<Instrument, 'venue' | 'fees'>,
+  { capital, engine }: Pick<SizeSources, 'capital' | 'engine'>,
+): boolean {
+  if (fees.token === undefined) return false;
+  const rate = capital.rateOf(fees.token.asset);
+  const most = engine.max_legs * engine.max_notional * fees.taker.toNumber();
+  return rate !== undefined && capital.availableOf(venue, fees.token.asset) * rate >= most;
+}
+
+/** The fees of an instrument as they hold now: without the token while that is short. */
+export function feesNow(
+  listing: Pick<Instrument, 'venue' | 'fees'>,
+  sources: Pick<SizeSources, 'capital' | 'engine'>,
+): Fees {
+  const { token, ...others } = listing.fees;
+  return token === undefined || paysInToken(listing, sources) ? listing.fees : others;
 }
 
 /** Doubles cannot tell edges closer than this; decimals do, on the exact legs. */

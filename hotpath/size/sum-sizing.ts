@@ -6,7 +6,6 @@ import type { Amount } from '#shared/money/grid.ts';
 import { limitPrice, tickAt } from '#shared/money/grid.ts';
 import type { CarrySettings } from '#shared/quant/carry.ts';
 import { carryOf, carrySettingsOf, notionalPerUnit } from '#shared/quant/carry.ts';
-import type { LegFee } from '#shared/quant/leg-value.ts';
 import { legFeeOf } from '#shared/quant/leg-value.ts';
 import type { CommonStep } from './common-step.ts';
 import { commonStepOf } from './common-step.ts';
@@ -17,7 +16,7 @@ import { ageOf } from './opportunity.ts';
 import type { Rates } from './plan.ts';
 import { startMaxOf } from './product-sizing.ts';
 import type { Found, Refusal, Settled, SizeSources, Sizing } from './sizing.ts';
-import { causeOf, edgeMinOf, hurdleOf, refusal } from './sizing.ts';
+import { causeOf, edgeMinOf, feesNow, hurdleOf, refusal } from './sizing.ts';
 import type { SumSight } from './sum-opportunity.ts';
 import { grossEdgeOf, sumOpportunity, unitCashAtBest, unknownOpportunity } from './sum-opportunity.ts';
 import type { UnitLeg } from './unit-leg.ts';
@@ -30,7 +29,7 @@ export class SumSizing implements Sizing<SumRoute> {
   readonly #sources: SizeSources;
   readonly #settings: CarrySettings;
   readonly #walk = new UnitWalk();
-  readonly #fees = new Map<number, LegFee>();
+  readonly #fees = new Map<number, LegFees>();
   /** Whole numbers are costly, and a route's grids do not change. */
   readonly #steps = new Map<SumRoute, CommonStep | undefined>();
 
@@ -76,7 +75,7 @@ export class SumSizing implements Sizing<SumRoute> {
     const settings = this.#settings;
     return {
       route,
-      legs: unitLegsOf(route, market, this.#feeOf),
+      legs: unitLegsOf(route, market, this.#feesOf),
       carry: carryOf(route, market, settings),
       notional: notionalPerUnit(route, tops),
       market,
@@ -192,14 +191,19 @@ export class SumSizing implements Sizing<SumRoute> {
     return this.#steps.get(route);
   }
 
-  readonly #feeOf = ({ instrument }: RouteLeg): LegFee => {
+  readonly #feesOf = ({ instrument }: RouteLeg): LegFees => {
     const known = this.#fees.get(instrument);
     if (known !== undefined) return known;
-    const fee = legFeeOf(this.#sources.instruments[instrument]!);
-    this.#fees.set(instrument, fee);
-    return fee;
+    const listing = this.#sources.instruments[instrument]!;
+    const fees = feesNow(listing, this.#sources);
+    const found = { fees, fee: legFeeOf({ kind: listing.kind, fees }) };
+    // What is paid in a token depends on how much there is.
+    if (listing.fees.token === undefined) this.#fees.set(instrument, found);
+    return found;
   };
 }
+
+type LegFees = Pick<UnitLeg, 'fees' | 'fee'>;
 
 type FoundUnits = {
   readonly id: OpportunityId;

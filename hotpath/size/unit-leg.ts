@@ -1,6 +1,6 @@
 import type { References, Tops } from '#shared/domain/capital.ts';
 import type { Asset } from '#shared/domain/ids.ts';
-import type { Instrument } from '#shared/domain/instrument.ts';
+import type { Fees, Instrument } from '#shared/domain/instrument.ts';
 import type { RouteLeg, SumRoute } from '#shared/domain/route.ts';
 import { marginAssetOf } from '#shared/money/margin.ts';
 import { underlyingOf } from '#shared/quant/carry.ts';
@@ -10,6 +10,8 @@ import { cashPerUnit, unitsPerQty } from '#shared/quant/leg-value.ts';
 /** A leg of a sum route with everything that sizing asks of it. */
 export type UnitLeg = RouteLeg & {
   readonly listing: Instrument;
+  /** As they hold now, and the taker's in doubles. */
+  readonly fees: Fees;
   readonly fee: LegFee;
   /** What an option's fee is a fraction of, in the currency of its premium; NaN while unknown, and for what is no option. */
   readonly underlying: number;
@@ -19,12 +21,12 @@ export type UnitLeg = RouteLeg & {
 export function unitLegsOf(
   { legs }: SumRoute,
   market: { readonly instruments: readonly Instrument[]; readonly references: References },
-  feeOf: (leg: RouteLeg) => LegFee,
+  feesOf: (leg: RouteLeg) => Pick<UnitLeg, 'fees' | 'fee'>,
 ): readonly UnitLeg[] {
   return legs.map((leg) => {
     const listing = market.instruments[leg.instrument]!;
     const underlying = listing.kind === 'option' ? underlyingOf(leg.instrument, market) : NaN;
-    return { ...leg, listing, fee: feeOf(leg), underlying };
+    return { ...leg, listing, ...feesOf(leg), underlying };
   });
 }
 

@@ -3,6 +3,7 @@ import type { CapitalView, Tops } from '#shared/domain/capital.ts';
 import type { Asset } from '#shared/domain/ids.ts';
 import { marginAssetOf, optionFee } from '#shared/money/margin.ts';
 import { contractOf, contractValue, fillFactsOf, hasPremium, pnlOfFill } from '#shared/money/pnl.ts';
+import { reckonedFeeOf } from '#shared/quant/taker-fee.ts';
 import type { CommonStep } from './common-step.ts';
 import type { ExactUnitLeg } from './exact-units.ts';
 import type { Rates } from './plan.ts';
@@ -59,13 +60,13 @@ const RATE_DIGITS = 15;
 /** Tokens are balanced against the other legs: to more digits than any sum of theirs has. */
 const TOKEN_DIGITS = 30;
 
-/** What the taker pays, and in which asset the venue takes it. */
+/** What the taker pays, and in which asset the venue takes it; what it takes in a token is worth as much quote. */
 function feeOf(
-  { listing, fee, side, underlying }: UnitLeg,
+  { listing, fees, side, underlying }: UnitLeg,
   qty: Decimal,
   price: Decimal,
 ): { readonly fee: Decimal; readonly feeAsset: Asset } {
-  const { kind, base, quote, contractSize, fees } = listing;
+  const { kind, base, quote, contractSize } = listing;
   if (kind === 'option') {
     const charged = optionFee(listing, fees.taker, price, new Decimal(underlying));
     return { fee: qty.times(contractSize).times(charged), feeAsset: quote };
@@ -74,8 +75,9 @@ function feeOf(
   if (contract !== undefined) {
     return { fee: contractValue(contract, qty, price).abs().times(fees.taker), feeAsset: marginAssetOf(listing) };
   }
-  const inBase = fee.kind === 'spot-received' && side === 'buy';
-  return { fee: (inBase ? qty : qty.times(price)).times(fees.taker), feeAsset: inBase ? base : quote };
+  const { taker, inReceived } = reckonedFeeOf(fees);
+  const inBase = inReceived && side === 'buy';
+  return { fee: (inBase ? qty : qty.times(price)).times(taker), feeAsset: inBase ? base : quote };
 }
 
 function assetRatesOf(
@@ -83,7 +85,7 @@ function assetRatesOf(
   { start, startRate, rateOf, tops }: UnitMarket,
 ): Record<string, Decimal> {
   const found: Record<string, number> = { [start]: startRate };
-  for (const { listing, unit, instrument, underlying } of legs) {
+  for (const { listing, unit, instrument, underlying, fees } of legs) {
     const { kind, base, quote, settle } = listing;
     const middle = (tops.bid[instrument]! + tops.ask[instrument]!) / 2;
     if (unit === 'quote') found[quote] ??= rateOf(quote) ?? startRate / middle;
@@ -91,6 +93,7 @@ function assetRatesOf(
     else found[quote] ??= startRate;
     found[base] ??= rateOf(base) ?? startRate * (kind === 'option' ? underlying : middle);
     found[settle] ??= settle === base ? found[base] : found[quote];
+    if (fees.token !== undefined) found[fees.token.asset] ??= rateOf(fees.token.asset)!;
   }
   return Object.fromEntries(
     Object.entries(found).map(([asset, rate]) => [asset, new Decimal(rate).toSignificantDigits(RATE_DIGITS)]),

@@ -15,6 +15,8 @@ export type Fees = {
   readonly premiumShareMax?: Decimal;
   /** What the settlement at expiry costs: a fraction of the settled value (futures) or of the underlying (options). None where absent. */
   readonly delivery?: Decimal;
+  /** Where the account pays its fees in the venue's own token, at a discount (a fraction), as long as it holds enough of it. */
+  readonly token?: { readonly asset: Asset; readonly discount: Decimal };
 };
 
 /** Everything the engine knows of a tradable thing. Sizes are in the venue's unit (contracts where it trades contracts). */

@@ -1,5 +1,6 @@
 import type { Instrument } from '../domain/instrument.ts';
 import type { RouteLeg, Unit } from '../domain/route.ts';
+import { reckonedFeeOf } from './taker-fee.ts';
 
 /** What a taker pays on a leg, as doubles. */
 export type LegFee = {
@@ -10,15 +11,16 @@ export type LegFee = {
   readonly kind: 'spot-received' | 'spot-quote' | 'derivative' | 'option';
 };
 
-export function legFeeOf({ kind, fees }: Instrument): LegFee {
+export function legFeeOf({ kind, fees }: Pick<Instrument, 'kind' | 'fees'>): LegFee {
+  const { taker, inReceived } = reckonedFeeOf(fees);
   const of = (legKind: LegFee['kind']): LegFee => ({
-    taker: fees.taker.toNumber(),
+    taker: taker.toNumber(),
     premiumShareMax: fees.premiumShareMax?.toNumber() ?? Infinity,
     kind: legKind,
   });
   if (kind === 'option') return of('option');
   if (kind !== 'spot') return of('derivative');
-  return of(fees.currency === 'received' ? 'spot-received' : 'spot-quote');
+  return of(inReceived ? 'spot-received' : 'spot-quote');
 }
 
 /** What one unit is worth in the route's start asset at a price: the price itself, or 1/price for a leg that is counted in quote. */

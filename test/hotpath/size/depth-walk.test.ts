@@ -178,6 +178,32 @@ describe('the joint walk', () => {
   });
 });
 
+describe('at one size', () => {
+  it('no edge rises with a fee, or falls with depth', () => {
+    fc.assert(
+      fc.property(fc.oneof(pairs, triangles, squares), fc.nat(3), fc.nat(3), (legs: readonly Leg[], which, level) => {
+        // However little it earns: all of the size is taken.
+        const startMax = walked({ legs, hurdle: -1 }).input * 0.4;
+        const edgeOf = (changed: readonly Leg[]): number => {
+          const walk = walked({ legs: changed, hurdle: -1, startMax });
+          return walk.input < startMax * (1 - 1e-9) ? NaN : profitOf(walk) / walk.input;
+        };
+        const at = which % legs.length;
+        const changed = (change: (same: Leg) => Leg): readonly Leg[] =>
+          legs.map((same, index) => (index === at ? change(same) : same));
+        const edge = edgeOf(legs);
+        expect(edgeOf(changed((same) => ({ ...same, feeOnQuote: same.feeOnQuote + 0.001 })))).toBeLessThanOrEqual(
+          edge + 1e-12,
+        );
+        const drop = level % legs[at]!.levels.length;
+        const deeper = legs[at]!.levels.map(([price, qty], index) => [price, index === drop ? qty * 2 : qty] as const);
+        expect(edgeOf(changed((same) => ({ ...same, levels: deeper })))).toBeGreaterThanOrEqual(edge - 1e-12);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
 function capacityOf({ side, levels: shown, feeOnQuote }: Leg, fraction: number): Decimal {
   return shown.reduce(
     (sum, [price, qty]) =>

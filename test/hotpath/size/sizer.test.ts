@@ -32,12 +32,14 @@ const engine: Config['engine'] = {
 /** Each leg fills with this probability at age 0, and less with age. */
 const doubt = (probability: number): Config['engine']['fill'] => ({
   ...engine.fill,
-  intercept: Math.log(-Math.log(probability)) - 0.1 * Math.log(0.001),
-  time: 0.1,
+  intercept: Math.log(-Math.log(probability)),
+  round_trip: 0,
+  age: 0.1,
   volatility: 0,
   share: 0,
   cushion: 0,
   correlation: 1,
+  rescue: 0,
 });
 const ms = (milliseconds: number): TimeNs => (milliseconds * 1e6) as TimeNs;
 
@@ -77,7 +79,7 @@ function stage({ instruments, books: shown, engine: changed = {}, available, rat
       routes.findIndex((route) => route.id === id),
       at,
     );
-  return { books, size };
+  return { books, size, sizer };
 }
 
 const planOf = (sized: Sized | undefined): Plan => {
@@ -244,6 +246,81 @@ describe('a plan', () => {
       }),
       { numRuns: 200 },
     );
+  });
+});
+
+describe('what else it costs', () => {
+  const inToken: Instrument = {
+    ...cheap,
+    fees: { ...cheap.fees, token: { asset: 'BNB' as never, discount: new Decimal('0.25') } },
+  };
+  const rates = { BTC: 99.95, USDT: 1, BNB: 600 };
+  const tokens =
+    (held: number) =>
+    (_venue: string, asset: string): number =>
+      asset === 'BNB' ? held : Infinity;
+  const whole = [cheap, { ...dear, lot: cheap.lot }] as const;
+
+  it('is a fee in the venue token, which leaves what is received whole and comes at a discount', () => {
+    const plan = planOf(stage({ ...scene, instruments: [inToken, whole[1]], rates, available: tokens(1) }).size(ROUTE));
+    expect(plan.legs.map(({ qty }) => qty.toFixed())).toEqual(['4', '4']);
+    const paid = new Decimal(2).times(100).plus(new Decimal(2).times('100.5'));
+    const received = new Decimal(4).times(102).times('0.9984');
+    expect(plan.expectedProfit.toFixed()).toBe(received.minus(paid.times('1.00075')).toFixed());
+    expect(plan.rates['BNB']!.toNumber()).toBe(600);
+  });
+
+  it('is the whole fee where the token is short, or nobody knows what it is worth', () => {
+    const plain = planOf(stage({ ...scene, instruments: whole, rates }).size(ROUTE));
+    for (const short of [
+      { rates, available: tokens(0.1) },
+      { rates: { ...rates, BNB: undefined }, available: tokens(1) },
+    ]) {
+      const priced = { ...scene, instruments: [inToken, whole[1]], ...short, engine: { max_notional: 20_000 } };
+      const plan = planOf(stage(priced).size(ROUTE));
+      expect(plan.legs.map(({ qty }) => qty.toFixed())).toEqual(plain.legs.map(({ qty }) => qty.toFixed()));
+      expect(plan.expectedProfit.toFixed()).toBe(plain.expectedProfit.toFixed());
+    }
+  });
+
+  it('is bringing back what was carried from one venue to another, after the fills', () => {
+    const free = planOf(stage(scene).size(ROUTE));
+    const plan = planOf(stage({ ...scene, engine: { rebalance_cost_bps: { 'a>b': 20, 'b>a': 10 } } }).size(ROUTE));
+    expect(plan.expectedCarry.toFixed()).toBe(plan.notional.times('0.003').neg().toFixed());
+    expect(plan.expectedProfit.toFixed()).toBe(free.expectedProfit.plus(plan.expectedCarry).toFixed());
+    const dearer = stage({ ...scene, engine: { rebalance_cost_bps: { 'a>b': 200 } } }).size(ROUTE);
+    expect(dearer).toBeUndefined();
+  });
+
+  it('is what the registry says, again when it is told that fees have changed', () => {
+    const instruments = [...scene.instruments];
+    const { size, sizer } = stage({ ...scene, instruments });
+    const before = planOf(size(ROUTE, ms(0))).expectedProfit;
+    instruments[1] = { ...dear, fees: { ...dear.fees, taker: new Decimal(0) } };
+    expect(planOf(size(ROUTE, ms(250))).expectedProfit.toFixed()).toBe(before.toFixed());
+    sizer.forgetFees();
+    expect(planOf(size(ROUTE, ms(500))).expectedProfit.gt(before)).toBe(true);
+  });
+});
+
+describe('what is left', () => {
+  it('is sized again whatever the cool-down says, with the money that is there', () => {
+    let money = 1e6;
+    const { size, sizer } = stage({ ...scene, available: () => money });
+    const first = planOf(size(ROUTE));
+    money = 200;
+    expect(size(ROUTE)).toBeUndefined();
+    const second = planOf(sizer.resize(0, ms(0)));
+    expect(second.notional.lt(first.notional) && second.notional.lte(200)).toBe(true);
+    expect(second.opportunity).not.toBe(first.opportunity);
+  });
+});
+
+describe('a filter', () => {
+  it('holds back what is too good to be true, before anything is put on a grid', () => {
+    const filters = { ...engine.filters, max_edge_bps: 50 };
+    const sized = stage({ ...scene, engine: { filters } }).size(ROUTE);
+    expect(refusal(sized)).toBe('EDGE_ABNORMAL');
   });
 });
 

@@ -20,7 +20,10 @@ function walked(route: SumRoute, { instruments, books: shown }: Market, limits: 
   for (const [index, book] of shown.entries()) books.set(index, book);
   const references = silentReferences(instruments.length);
   references.indexPrice.fill(60_000);
-  const legs = unitLegsOf(route, { instruments, references }, ({ instrument }) => legFeeOf(instruments[instrument]!));
+  const legs = unitLegsOf(route, { instruments, references }, ({ instrument }) => {
+    const listed = instruments[instrument]!;
+    return { fees: listed.fees, fee: legFeeOf(listed) };
+  });
   const walk = new UnitWalk();
   walk.walk(legs, books.depths, {
     displayedFraction: 1,
