@@ -28,6 +28,7 @@ import { mountPrices } from './routes/prices.ts';
 import { mountReports } from './routes/reports.ts';
 import { mountRiskLimits } from './routes/risk-limits.ts';
 import { mountStatus } from './routes/status.ts';
+import { mountSynthetics } from './routes/synthetics.ts';
 import { mountToken } from './routes/token.ts';
 import { mountTrading } from './routes/trading.ts';
 
@@ -69,6 +70,7 @@ export function createApp(options: AppOptions): App {
   mountPrices(app, options, guards);
   mountHistory(app, options, guards);
   mountBooks(app, options, guards);
+  mountSynthetics(app, options, guards);
   mountOpportunities(app, options, guards);
   mountPerformance(app, options, guards);
   mountOperations(app, options, guards);

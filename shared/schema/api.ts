@@ -203,6 +203,30 @@ export const bookData = z.object({
   timestamp: time,
 });
 
+const greek = optionalDecimal;
+const syntheticView = z.object({
+  name: z.string(),
+  description: z.string(),
+  quote: z.string(),
+  legs: z
+    .array(z.object({ exchange: z.string(), symbol: z.string(), ratio: decimal }))
+    .meta({ description: 'Coins of each instrument in one unit; below zero where they are owed' }),
+  bid: optionalDecimal,
+  bid_quantity: optionalDecimal,
+  ask: optionalDecimal,
+  ask_quantity: optionalDecimal,
+  bids: levels,
+  asks: levels,
+  fair_value: optionalDecimal.meta({ description: 'Σ ratio × mark price, or the middle of the book' }),
+  greeks: z
+    .object({ delta: greek, gamma: greek, vega: greek, theta: greek, rho: greek })
+    .meta({ description: 'Null while a venue has not said them, and over several coins' }),
+  status: bookStatus,
+  age_ms: z.number(),
+  timestamp: time,
+});
+export const syntheticsData = z.object({ synthetics: z.array(syntheticView) });
+
 const side = z.enum(['buy', 'sell']);
 const legView = z.object({ exchange: z.string(), symbol: z.string(), side, price: decimal, quantity: decimal });
 export const opportunityStatus = z.enum(['active', 'executed', 'expired', 'rejected']);

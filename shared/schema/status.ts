@@ -30,6 +30,24 @@ const venueStatus = z.object({
   clock_jitter_ms: z.number().optional(),
 });
 
+/** Text of a decimal; null while nobody can say. */
+const known = z.string().nullable();
+
+/** A synthetic as its legs stood; levels best first, [price, units]. Prices and fair value are in `quote` and may be below zero. */
+export const syntheticStatus = z.object({
+  name: z.string(),
+  description: z.string(),
+  quote: z.string(),
+  legs: z.array(z.object({ instrument: z.string(), ratio: z.string() })),
+  bids: z.array(z.tuple([z.string(), z.string()])),
+  asks: z.array(z.tuple([z.string(), z.string()])),
+  fair_value: known,
+  greeks: z.object({ delta: known, gamma: known, vega: known, theta: known, rho: known }),
+  status: z.enum(BOOK_STATUSES),
+  age_ms: z.number(),
+});
+export type SyntheticStatus = z.infer<typeof syntheticStatus>;
+
 /**
  * What the engine says of itself once a second, past the streams: written straight to the state table by the publish worker, so that it
  * is seen while Kinesis is down, and drawn by the terminal.
@@ -67,6 +85,8 @@ export const engineStatus = z.object({
   journal: z.object({ records: z.int(), published: z.int(), lag_records: z.int(), lag_ms: z.number() }),
   memory_bytes: z.number(),
   cpu_percent: z.number(),
+  /** Absent where none is configured. */
+  synthetics: z.array(syntheticStatus).optional(),
 });
 export type EngineStatus = z.infer<typeof engineStatus>;
 

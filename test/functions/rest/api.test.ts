@@ -435,6 +435,7 @@ describe('documents', () => {
         "GET /v1/market/books/{exchange}/{symbol}",
         "GET /v1/market/history",
         "GET /v1/market/prices",
+        "GET /v1/market/synthetics",
         "GET /v1/openapi.json",
         "GET /v1/orders",
         "GET /v1/positions",

@@ -23,6 +23,7 @@ const protectedRoutes = [
   ['GET', '/v1/trading/balances', 'read'],
   ['GET', '/v1/analytics/performance', 'read'],
   ['GET', '/v1/market/history', 'read'],
+  ['GET', '/v1/market/synthetics', 'read'],
   ['GET', '/v1/config', 'read'],
   ['PUT', '/v1/config', 'admin'],
   ['GET', '/v1/config/versions', 'read'],
