@@ -1,9 +1,11 @@
 import { Decimal } from 'decimal.js';
 import type { Clock } from '#shared/clock/clock.ts';
-import type { InstrumentIndex } from '#shared/domain/ids.ts';
+import type { InstrumentIndex, TimeNs } from '#shared/domain/ids.ts';
 import { textOf } from '#shared/money/grid.ts';
-import type { EngineStatus, MarketSample } from '#shared/schema/status.ts';
+import type { EngineStatus, MarketSample, SyntheticStatus } from '#shared/schema/status.ts';
 import type { Engine } from './engine.ts';
+import type { SyntheticLevel } from './synthetics/synthetic-view.ts';
+import { viewOf } from './synthetics/synthetic-view.ts';
 
 /** What the publish worker last said of itself. */
 export type Shipping = { readonly publishedSeq: number; readonly lagRecords: number; readonly lagMs: number };
@@ -20,6 +22,8 @@ export type StatusSources = {
 };
 
 const SAMPLE_LEVELS = 10;
+/** A book that was never there is infinitely old, and JSON has no infinity. */
+const AGE_MAX_MS = 86_400_000;
 const NO_LEVEL = ['', ''] as const;
 const TOP_OPPORTUNITIES = 8;
 
@@ -78,6 +82,7 @@ export function statusMaker(sources: StatusSources): () => EngineStatus {
       },
       memory_bytes: load.memoryBytes,
       cpu_percent: load.cpuPercent,
+      ...(engine.synthetics.length === 0 ? {} : { synthetics: syntheticStatuses(engine, nowNs) }),
     };
   };
 }
@@ -110,12 +115,50 @@ export function marketSamples({ instruments, books }: Sampled, clock: Clock): Ma
       // Nobody counts trades yet.
       volume: '',
       status: books.depths.status(index),
-      age_ms: Math.min(books.depths.ageMs(index, nowNs), 86_400_000),
+      age_ms: Math.min(books.depths.ageMs(index, nowNs), AGE_MAX_MS),
       bids,
       asks,
     };
   });
 }
+
+type Priced = Pick<Engine, 'synthetics' | 'references'> & {
+  readonly books: Pick<Engine['books'], 'tops' | 'depths'>;
+};
+
+/** Every synthetic as its legs stand now. */
+export function syntheticStatuses({ synthetics, references, books }: Priced, nowNs: TimeNs): SyntheticStatus[] {
+  const market = { tops: books.tops, depths: books.depths, references };
+  return synthetics.map((synthetic) => {
+    const { name, description, quote, legs } = synthetic;
+    const { bids, asks, fairValue, greeks, status, ageMs } = viewOf(synthetic, market, nowNs);
+    return {
+      name,
+      description,
+      quote,
+      legs: legs.map(({ instrument, ratio }) => ({ instrument: instrument.id, ratio: decimalText(ratio) })),
+      bids: bids.map(levelText),
+      asks: asks.map(levelText),
+      fair_value: summedText(fairValue),
+      greeks: {
+        delta: summedText(greeks.delta),
+        gamma: summedText(greeks.gamma),
+        vega: summedText(greeks.vega),
+        theta: summedText(greeks.theta),
+        rho: summedText(greeks.rho),
+      },
+      status,
+      age_ms: Math.min(ageMs, AGE_MAX_MS),
+    };
+  });
+}
+
+const levelText = ([price, units]: SyntheticLevel): [string, string] => [summedText(price)!, summedText(units)!];
+
+/** A sum of doubles has fewer true digits than a double; null where it is not known. */
+const SUM_DIGITS = 12;
+const summedText = (sum: number): string | null =>
+  Number.isNaN(sum) ? null : decimalText(Number(sum.toPrecision(SUM_DIGITS)));
 
 /** Decimals only where a double's text has an exponent: thousands of levels a second pass here, on the thread that trades. */
 function decimalText(found: number): string {

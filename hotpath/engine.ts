@@ -48,6 +48,9 @@ import type { RiskGate } from './risk/risk-gate.ts';
 import { riskGate } from './risk/risk-gate.ts';
 import { Sizer } from './size/sizer.ts';
 import { valuationOf } from './size/valuation.ts';
+import type { Synthetic } from './synthetics/synthetic.ts';
+import { assetRulesOf, syntheticsFrom } from './synthetics/synthetic.ts';
+import { syntheticRoutes } from './synthetics/synthetic-routes.ts';
 import type { Venue } from './venues/venue.ts';
 
 export type EngineOptions = Outside & {
@@ -76,12 +79,14 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const { config, venues } = options;
   const endpoints = endpointsFrom(config, venues);
   const instruments = await loadInstruments(options, endpoints, config.engine.symbols);
-  return new Engine(options, { endpoints, instruments, ...openJournal(options) });
+  const synthetics = syntheticsFrom(config.synthetics, instruments, assetRulesOf(config.engine));
+  return new Engine(options, { endpoints, instruments, synthetics, ...openJournal(options) });
 }
 
 type Known = {
   readonly endpoints: readonly Endpoint[];
   readonly instruments: readonly Instrument[];
+  readonly synthetics: readonly Synthetic[];
   readonly state: JournalState;
   readonly journal: Journal;
 };
@@ -89,6 +94,7 @@ type Known = {
 /** The hot plane: one thread from frame to order. Reads top-down: what is seen, what it is worth, what may be done, what was done. */
 export class Engine {
   readonly instruments: readonly Instrument[];
+  readonly synthetics: readonly Synthetic[];
   readonly epoch: number;
   readonly journal: Journal;
   readonly books: BookStore;
@@ -128,11 +134,12 @@ export class Engine {
     this.#options = options;
     this.#known = known;
     this.instruments = instruments;
+    this.synthetics = known.synthetics;
     this.#indices = new Map(instruments.map(({ id }, index) => [id, index as InstrumentIndex]));
     this.epoch = state.epoch + 1;
     this.#trading = state.trading ?? { state: 'active', reason: 'first start' };
     const { routes, truncated } = compileRoutes(instruments, config.engine, clock.unixMs(clock.now()));
-    this.#routes = routes;
+    this.#routes = [...routes, ...syntheticRoutes(known.synthetics, assetRulesOf(config.engine))];
     if (truncated.length > 0) {
       options.logger.warn('routes-truncated', { families: truncated, maxRoutes: config.engine.max_routes });
     }
