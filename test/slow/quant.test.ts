@@ -116,9 +116,10 @@ it('allocates nothing an option in the batch forms, and says how long one takes'
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as { readonly name: string; readonly ns: number; readonly bytes: number });
-  expect(results).toHaveLength(3);
+  expect(results).toHaveLength(5);
   for (const { name, ns, bytes } of results) {
-    print(`${name}: ${ns.toFixed(0)} ns an option, ${bytes.toFixed(2)} B`);
+    print(`${name}: ${ns.toFixed(1)} ns an option or strike, ${bytes.toFixed(2)} B`);
+    if (name.endsWith('one at a time')) continue;
     // One boxed double an option would be 12 bytes or more.
     expect(bytes, name).toBeLessThan(3);
   }
