@@ -4,7 +4,7 @@ import type { Opportunity } from '#shared/domain/trade.ts';
 import type { DepthWalk } from './depth-walk.ts';
 import type { ExactLeg } from './exact-legs.ts';
 import type { WalkedLeg } from './fill-model.ts';
-import { fillFactsOf, fillProbabilityOf, goodEndOf, impactShareOf } from './fill-model.ts';
+import { fillFactsOf, fillProbabilityOf, impactShareOf } from './fill-model.ts';
 import type { SizedProduct } from './sized-route.ts';
 import { grossEdgeAtBest, netEdgeAtBest, wayBackPrice } from './sized-route.ts';
 import type { SizeSources } from './sizing.ts';
@@ -89,24 +89,21 @@ export function fillOutlook(
     fillProbability,
     unwindCost: figures.unwindCost,
     impact: figures.impact,
-    expectedValue: expectedOf(goodEndOf(fillProbability, engine.fill), figures),
+    expectedValue: expectedOf(fillProbability, figures),
     oldestBookAgeMs: Math.max(...walked.map(({ ageMs }) => ageMs)),
   };
 }
 
-/** P × profit − (1 − P) × unwind cost − impact, P being the chance of a good end. */
-const expectedOf = (goodEnd: number, { profit, unwindCost, impact }: Figures): number =>
-  goodEnd * profit - (1 - goodEnd) * unwindCost - impact;
+/** P × profit − (1 − P) × unwind cost − impact. */
+export const expectedOf = (fillProbability: number, { profit, unwindCost, impact }: Figures): number =>
+  fillProbability * profit - (1 - fillProbability) * unwindCost - impact;
 
 /** The same opportunity at the size that the grids allow: figures of the exact legs, costs in proportion. */
 export function atExactSize(
   found: Opportunity,
-  {
-    legs,
-    notional,
-    netEdge,
-  }: { readonly legs: readonly ExactLeg[]; readonly notional: Decimal; readonly netEdge: Decimal },
-  { engine }: Pick<SizeSources, 'engine'>,
+  legs: readonly ExactLeg[],
+  notional: Decimal,
+  netEdge: Decimal,
 ): Opportunity {
   const size = notional.toNumber();
   const net = netEdge.toNumber();
@@ -126,6 +123,6 @@ export function atExactSize(
     slippage: size * found.grossEdge - found.fees * share - figures.profit,
     unwindCost: figures.unwindCost,
     impact: figures.impact,
-    expectedValue: expectedOf(goodEndOf(found.fillProbability, engine.fill), figures),
+    expectedValue: expectedOf(found.fillProbability, figures),
   };
 }

@@ -53,14 +53,13 @@ export const planLegOf = ({ instrument, side, limit, qty, quote }: ExactLeg, rat
   notional: quote.times(rateIn(rates, instrument.quote)) as Amount,
 });
 
-/** P(good end) × profit − (1 − P) × what getting out of the worst leg would cost − impact; costs are in units of `startRate`. */
+/** P(all legs fill) × profit − (1 − P) × what getting out of the worst leg would cost − impact; costs are in units of `startRate`. */
 export function expectedValueOf(
   profit: Decimal,
-  goodEnd: number,
-  { unwindCost, impact }: Pick<Opportunity, 'unwindCost' | 'impact'>,
+  { fillProbability, unwindCost, impact }: Pick<Opportunity, 'fillProbability' | 'unwindCost' | 'impact'>,
   startRate: number,
 ): Amount {
-  const fill = new Decimal(goodEnd);
+  const fill = new Decimal(fillProbability);
   const costs = fill.neg().plus(1).times(unwindCost).plus(impact).times(startRate);
   return fill.times(profit).minus(costs).toSignificantDigits(FOUND_DIGITS, Decimal.ROUND_FLOOR) as Amount;
 }

@@ -80,7 +80,7 @@ export class ProductSizing implements Sizing<ProductRoute> {
     const netEdge = profit.div(notional);
     return {
       kind: 'settled',
-      opportunity: atExactSize(found, { legs: exact.legs, notional: notional.div(startRate), netEdge }, this.#sources),
+      opportunity: atExactSize(found, exact.legs, notional.div(startRate), netEdge),
       legs: exact.legs.map((leg) => planLegOf(leg, rates)),
       notional,
       profit,

@@ -4,7 +4,6 @@ import type { Opportunity, Plan } from '#shared/domain/trade.ts';
 import type { Config } from '#shared/schema/config.ts';
 import type { Sized } from '../pipeline.ts';
 import { CoolDown } from './cool-down.ts';
-import { goodEndOf } from './fill-model.ts';
 import { Filters } from './filters.ts';
 import { expectedValueOf } from './plan.ts';
 import { ProductSizing } from './product-sizing.ts';
@@ -122,8 +121,7 @@ export class Sizer {
       const detail = `net_edge_bps=${netEdgeBps.toFixed(4)}, min=${engine.min_edge_bps}`;
       return refuse(opportunity, refusal('EDGE_BELOW_THRESHOLD', detail));
     }
-    const goodEnd = goodEndOf(opportunity.fillProbability, engine.fill);
-    const expectedValue = expectedValueOf(profit, goodEnd, opportunity, startRate);
+    const expectedValue = expectedValueOf(profit, opportunity, startRate);
     if (expectedValue.lt(engine.min_expected_value)) {
       return refuse(opportunity, valueTooLow(expectedValue.toNumber(), engine));
     }

@@ -1,9 +1,9 @@
 import { Decimal } from 'decimal.js';
 import type { CapitalView, Tops } from '#shared/domain/capital.ts';
 import type { Asset } from '#shared/domain/ids.ts';
-import { marginAssetOf, optionFee } from '#shared/money/margin.ts';
-import { contractOf, contractValue, fillFactsOf, hasPremium, pnlOfFill } from '#shared/money/pnl.ts';
-import { reckonedFeeOf } from '#shared/quant/taker-fee.ts';
+import { feeOfTrade } from '#shared/money/fee.ts';
+import { fillFactsOf, hasPremium, pnlOfFill } from '#shared/money/pnl.ts';
+import { reckonedFees } from '#shared/quant/taker-fee.ts';
 import type { CommonStep } from './common-step.ts';
 import type { ExactUnitLeg } from './exact-units.ts';
 import type { Rates } from './plan.ts';
@@ -61,23 +61,10 @@ const RATE_DIGITS = 15;
 const TOKEN_DIGITS = 30;
 
 /** What the taker pays, and in which asset the venue takes it; what it takes in a token is worth as much quote. */
-function feeOf(
-  { listing, fees, side, underlying }: UnitLeg,
-  qty: Decimal,
-  price: Decimal,
-): { readonly fee: Decimal; readonly feeAsset: Asset } {
-  const { kind, base, quote, contractSize } = listing;
-  if (kind === 'option') {
-    const charged = optionFee(listing, fees.taker, price, new Decimal(underlying));
-    return { fee: qty.times(contractSize).times(charged), feeAsset: quote };
-  }
-  const contract = contractOf(listing);
-  if (contract !== undefined) {
-    return { fee: contractValue(contract, qty, price).abs().times(fees.taker), feeAsset: marginAssetOf(listing) };
-  }
-  const { taker, inReceived } = reckonedFeeOf(fees);
-  const inBase = inReceived && side === 'buy';
-  return { fee: (inBase ? qty : qty.times(price)).times(taker), feeAsset: inBase ? base : quote };
+function feeOf({ listing, fees, side, underlying }: UnitLeg, qty: Decimal, price: Decimal) {
+  const reckoned = reckonedFees(fees);
+  const trade = { side, price, qty, rate: reckoned.taker, underlying: new Decimal(underlying) };
+  return feeOfTrade({ ...listing, fees: reckoned }, trade);
 }
 
 function assetRatesOf(

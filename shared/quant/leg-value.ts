@@ -1,6 +1,6 @@
 import type { Instrument } from '../domain/instrument.ts';
 import type { RouteLeg, Unit } from '../domain/route.ts';
-import { reckonedFeeOf } from './taker-fee.ts';
+import { reckonedFees } from './taker-fee.ts';
 
 /** What a taker pays on a leg, as doubles. */
 export type LegFee = {
@@ -12,7 +12,7 @@ export type LegFee = {
 };
 
 export function legFeeOf({ kind, fees }: Pick<Instrument, 'kind' | 'fees'>): LegFee {
-  const { taker, inReceived } = reckonedFeeOf(fees);
+  const { taker, currency } = reckonedFees(fees);
   const of = (legKind: LegFee['kind']): LegFee => ({
     taker: taker.toNumber(),
     premiumShareMax: fees.premiumShareMax?.toNumber() ?? Infinity,
@@ -20,7 +20,7 @@ export function legFeeOf({ kind, fees }: Pick<Instrument, 'kind' | 'fees'>): Leg
   });
   if (kind === 'option') return of('option');
   if (kind !== 'spot') return of('derivative');
-  return of(inReceived ? 'spot-received' : 'spot-quote');
+  return of(currency === 'received' ? 'spot-received' : 'spot-quote');
 }
 
 /** What one unit is worth in the route's start asset at a price: the price itself, or 1/price for a leg that is counted in quote. */

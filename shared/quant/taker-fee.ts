@@ -12,18 +12,16 @@ const ONE = new Decimal(1);
 
 /** A fee in the received asset shrinks what a buy delivers; every other fee is money of the quote side. */
 export function takerFeeOf({ fees }: Pick<Instrument, 'fees'>, side: Side): TakerFee {
-  const { taker, inReceived } = reckonedFeeOf(fees);
+  const { taker, currency } = reckonedFees(fees);
   const kept = ONE.minus(taker);
-  if (side === 'sell' || inReceived) return { paid: ONE, kept };
+  if (side === 'sell' || currency === 'received') return { paid: ONE, kept };
   return { paid: ONE.plus(taker), kept: ONE };
 }
 
-/** The taker's fee as it is reckoned: one that is paid in a token leaves what is received whole, and counts as money of the quote side. */
-export const reckonedFeeOf = ({
-  taker,
-  currency,
-  token,
-}: Fees): { readonly taker: Decimal; readonly inReceived: boolean } =>
-  token === undefined
-    ? { taker, inReceived: currency === 'received' }
-    : { taker: taker.times(ONE.minus(token.discount)), inReceived: false };
+/** Fees as they are reckoned: one that is paid in a token leaves what is received whole, and counts as money of the quote side. */
+export function reckonedFees(fees: Fees): Fees {
+  const { token, maker, taker } = fees;
+  if (token === undefined) return fees;
+  const charged = ONE.minus(token.discount);
+  return { ...fees, maker: maker.times(charged), taker: taker.times(charged), currency: 'quote' };
+}
