@@ -1,11 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { marketSamples } from '#hotpath/engine-status.ts';
+import { ReferenceStore } from '#hotpath/book/reference-store.ts';
+import { marketSamples, syntheticStatuses } from '#hotpath/engine-status.ts';
+import { asset } from '#hotpath/venues/venue.ts';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
+import type { InstrumentIndex, TimeNs } from '#shared/domain/ids.ts';
 import type { BookStatus } from '#shared/domain/market-event.ts';
-import type { MarketSample } from '#shared/schema/status.ts';
-import { marketSample } from '#shared/schema/status.ts';
+import type { MarketSample, SyntheticStatus } from '#shared/schema/status.ts';
+import { marketSample, syntheticStatus } from '#shared/schema/status.ts';
 import type { PaperBook } from '#test/support/market.ts';
 import { Books, spot } from '#test/support/market.ts';
+import { listing } from '#test/support/options.ts';
 
 /** What is sampled of one instrument with this book; without `hasBook` it never had one. */
 function sampled(book: PaperBook, hasBook = true): MarketSample[] {
@@ -50,5 +54,44 @@ describe('marketSamples', () => {
 
   it('has nothing to say of an instrument that never had a book', () => {
     expect(sampled(gone('syncing'), false)).toEqual([]);
+  });
+});
+
+describe('syntheticStatuses', () => {
+  const [march, december] = [listing('a:BTC/USD:BTC-270326'), listing('a:BTC/USD:BTC-261225')];
+  const legs = [
+    { at: 0 as InstrumentIndex, instrument: march, ratio: 1 },
+    { at: 1 as InstrumentIndex, instrument: december, ratio: -0.1 },
+  ];
+  const synthetic = { name: 'roll', description: 'a roll', quote: asset('USD'), legs };
+  const books = new Books(2);
+  const references = new ReferenceStore(2);
+  const told = (): SyntheticStatus => {
+    const [status] = syntheticStatuses({ synthetics: [synthetic], references, books }, 0 as TimeNs);
+    return syntheticStatus.parse(JSON.parse(JSON.stringify(status)));
+  };
+
+  it('say what nobody knows as null', () => {
+    expect(told()).toMatchObject({ fair_value: null, bids: [], asks: [], status: 'syncing', greeks: { delta: '0.9' } });
+  });
+
+  it('round what summing left over', () => {
+    books.set(0, { bids: [[0.3, 3]], asks: [[0.4, 3]], ageMs: 3 });
+    books.set(1, { bids: [[1, 3]], asks: [[1, 3]], ageMs: 5 });
+    expect(told()).toEqual({
+      name: 'roll',
+      description: 'a roll',
+      quote: 'USD',
+      legs: [
+        { instrument: 'a:BTC/USD:BTC-270326', ratio: '1' },
+        { instrument: 'a:BTC/USD:BTC-261225', ratio: '-0.1' },
+      ],
+      bids: [['0.2', '10']],
+      asks: [['0.3', '7.5']],
+      fair_value: '0.25',
+      greeks: { delta: '0.9', gamma: '0', vega: '0', theta: '0', rho: '0' },
+      status: 'live',
+      age_ms: 5,
+    });
   });
 });
