@@ -5,7 +5,7 @@ import type { Account } from '../accounts.ts';
 import { entryPrice, signedSize } from '../accounts.ts';
 import { DepthView } from '../depth-view.ts';
 import type { FlatLevels } from '../depth-view.ts';
-import type { Exchange, Order, OrderChange, OrderDraft, Print, Refusal, Trade } from '../exchange.ts';
+import type { Exchange, Order, OrderChange, OrderDraft, Payment, Print, Refusal, Trade } from '../exchange.ts';
 import { averageOf, limitOf } from '../exchange.ts';
 import { fixedText, integerFrom, scaled } from '../grid-text.ts';
 import type { Listing } from '../listings.ts';
@@ -221,6 +221,7 @@ class Binance implements VenueDialect {
         if (!this.#stale(listing)) this.#feeds[listing.index]!.trade(print);
       },
       ordered: (order, change) => this.#ordered(order, change),
+      paid: (account, listing, { kind }) => this.#paid(account, listing, kind),
     };
   }
 
@@ -852,12 +853,19 @@ class Binance implements VenueDialect {
         ? [event, { e: 'outboundAccountPosition', E: nowMs, u: nowMs, B: balancesIn(order) }]
         : [
             { e: 'ORDER_TRADE_UPDATE', E: nowMs, T: nowMs, o: event },
-            ...(trade === undefined ? [] : [accountUpdate(order, nowMs)]),
+            ...(trade === undefined ? [] : [accountUpdate(account, listing, 'ORDER', nowMs)]),
           ];
     for (const { client, market, subscriptionId } of this.#private.of(account))
       if (market === listing.market)
         for (const each of events)
           client.send(JSON.stringify(subscriptionId === undefined ? each : { subscriptionId, event: each }));
+  }
+
+  #paid(account: Account, listing: Listing, kind: Payment['kind']): void {
+    const event = accountUpdate(account, listing, kind === 'funding' ? 'FUNDING_FEE' : 'ORDER', this.#exchange.nowMs());
+    for (const { client, market, subscriptionId } of this.#private.of(account))
+      if (market === listing.market)
+        client.send(JSON.stringify(subscriptionId === undefined ? event : { subscriptionId, event }));
   }
 }
 
@@ -928,7 +936,7 @@ function balancesIn({ account, listing }: Order): readonly unknown[] {
   });
 }
 
-function accountUpdate({ account, listing }: Order, nowMs: number): unknown {
+function accountUpdate(account: Account, listing: Listing, reason: 'ORDER' | 'FUNDING_FEE', nowMs: number): unknown {
   const total = account.balance(listing.market, listing.settle).total.toFixed(8);
   const position = account.position(listing);
   const P = [
@@ -947,7 +955,7 @@ function accountUpdate({ account, listing }: Order, nowMs: number): unknown {
     e: 'ACCOUNT_UPDATE',
     E: nowMs,
     T: nowMs,
-    a: { m: 'ORDER', B: [{ a: listing.settle, wb: total, cw: total, bc: '0' }], P },
+    a: { m: reason, B: [{ a: listing.settle, wb: total, cw: total, bc: '0' }], P },
   };
 }
 

@@ -174,6 +174,7 @@ class Bitfinex implements VenueDialect {
         if (!this.#isStale(listing)) this.#printed(listing, print);
       },
       ordered: (order, change) => this.#ordered(order, change),
+      paid: (account, listing) => this.#paid(account, listing),
     };
   }
 
@@ -542,12 +543,21 @@ class Bitfinex implements VenueDialect {
       if (change.kind === 'trade')
         for (const type of ['te', 'tu']) this.#tell(socket, type, fillRow(change.trade, type === 'tu'));
       this.#tell(socket, word, this.#rowOf(order));
-      if (change.kind === 'trade' && order.listing.perpetual) {
-        const row = positionRow(order.listing, order.account);
-        this.#tell(socket, row[2] === 0 ? 'pc' : 'pu', row);
-      }
+      if (change.kind === 'trade' && order.listing.perpetual) this.#tellPosition(socket, order.account, order.listing);
       for (const row of walletsOf(order.account, order.listing)) this.#tell(socket, 'wu', row);
     }
+  }
+
+  #paid(account: Account, listing: Listing): void {
+    for (const socket of this.#private.of(account)) {
+      this.#tellPosition(socket, account, listing);
+      for (const row of walletsOf(account, listing)) this.#tell(socket, 'wu', row);
+    }
+  }
+
+  #tellPosition(socket: Socket, account: Account, listing: Listing): void {
+    const row = positionRow(listing, account);
+    this.#tell(socket, row[2] === 0 ? 'pc' : 'pu', row);
   }
 
   /** An order as every list and event shows it. */

@@ -158,6 +158,7 @@ class Bybit implements VenueDialect {
         if (!this.#isStale(listing)) this.#feeds[listing.index]!.trade(print);
       },
       ordered: (order, change) => this.#ordered(order, change),
+      paid: (account, listing) => this.#paid(account, listing),
     };
   }
 
@@ -624,19 +625,28 @@ class Bybit implements VenueDialect {
     if (change.kind === 'canceled' && this.#isPlacing) this.#wouldTake.add(order.id);
     const { listing, account } = order;
     for (const socket of this.#private.of(account)) {
-      const tell = (topic: string, data: readonly unknown[]): void => {
-        const name = [topic, `${topic}.${listing.market}`].find((each) => socket.topics.has(each));
-        if (name !== undefined) socket.send({ id: socket.id, topic: name, creationTime: this.#exchange.nowMs(), data });
-      };
-      if (change.kind === 'trade') tell('execution', [describeTrade(change.trade)]);
-      tell('order', [this.#describe(order)]);
-      if (change.kind === 'trade' && listing.kind !== 'spot')
-        tell(
-          'position',
-          positionsOf(account).flatMap((each) => (each.listing === listing ? [each.described] : [])),
-        );
-      tell('wallet', [this.#wallet(account)]);
+      if (change.kind === 'trade') this.#tell(socket, listing, 'execution', [describeTrade(change.trade)]);
+      this.#tell(socket, listing, 'order', [this.#describe(order)]);
+      if (change.kind === 'trade' && listing.kind !== 'spot') this.#tellPosition(socket, account, listing);
+      this.#tell(socket, listing, 'wallet', [this.#wallet(account)]);
     }
+  }
+
+  #paid(account: Account, listing: Listing): void {
+    for (const socket of this.#private.of(account)) {
+      this.#tellPosition(socket, account, listing);
+      this.#tell(socket, listing, 'wallet', [this.#wallet(account)]);
+    }
+  }
+
+  #tellPosition(socket: Socket, account: Account, listing: Listing): void {
+    const positions = positionsOf(account).flatMap((each) => (each.listing === listing ? [each.described] : []));
+    this.#tell(socket, listing, 'position', positions);
+  }
+
+  #tell(socket: Socket, { market }: Listing, topic: string, data: readonly unknown[]): void {
+    const name = [topic, `${topic}.${market}`].find((each) => socket.topics.has(each));
+    if (name !== undefined) socket.send({ id: socket.id, topic: name, creationTime: this.#exchange.nowMs(), data });
   }
 }
 
@@ -997,6 +1007,7 @@ const instrumentOf = (listing: Listing): Record<string, unknown> => {
     settleCoin: listing.settle,
     launchTime: '1585526400000',
     deliveryTime: String(listing.expiryMs ?? 0),
+    deliveryFeeRate: listing.expiryMs === undefined ? '' : listing.deliveryFee.toFixed(),
     lotSizeFilter: { qtyStep: lot, minOrderQty: least, maxOrderQty: '99999999', ...minNotional },
     ...(listing.kind === 'option'
       ? { optionsType: listing.right === 'call' ? 'Call' : 'Put' }

@@ -134,6 +134,7 @@ class KrakenFutures implements VenueDialect {
         if (!this.#stale()) this.#feeds[listing.index]!.trade(print);
       },
       ordered: (order, change) => this.#ordered(order, change),
+      paid: (account) => this.#tell(account, this.#holdings(account)),
     };
   }
 
@@ -347,11 +348,21 @@ class KrakenFutures implements VenueDialect {
     if (change.kind === 'trade') {
       news.push(
         { feed: 'fills', username: order.account.spec.name, fills: [this.#feedFill(change.trade)] },
-        { feed: 'balances', ...this.#balances(order.account), timestamp: this.#exchange.nowMs() },
-        this.#positionsFeed(order.account),
+        ...this.#holdings(order.account),
       );
     }
-    for (const socket of this.#private.of(order.account)) {
+    this.#tell(order.account, news);
+  }
+
+  #holdings(account: Account): readonly Answer[] {
+    return [
+      { feed: 'balances', ...this.#balances(account), timestamp: this.#exchange.nowMs() },
+      this.#positionsFeed(account),
+    ];
+  }
+
+  #tell(account: Account, news: readonly Answer[]): void {
+    for (const socket of this.#private.of(account)) {
       for (const each of news) if (socket.privateFeeds.has(String(each['feed']))) socket.send(JSON.stringify(each));
     }
   }

@@ -194,6 +194,7 @@ class Okx implements VenueDialect {
         if (!this.#isStale(listing)) this.#feeds[listing.index]!.trade(print);
       },
       ordered: (order, change) => this.#ordered(order, change),
+      paid: (account) => this.#paid(account),
     };
   }
 
@@ -677,6 +678,13 @@ class Okx implements VenueDialect {
       if (socket.privateChannels.has('account')) this.#sendBalances(socket, order.account);
       if (socket.privateChannels.has('positions') && trade !== undefined && order.listing.kind !== 'spot')
         this.#sendPositions(socket, order.account);
+    }
+  }
+
+  #paid(account: Account): void {
+    for (const socket of this.#private.of(account)) {
+      if (socket.privateChannels.has('account')) this.#sendBalances(socket, account);
+      if (socket.privateChannels.has('positions')) this.#sendPositions(socket, account);
     }
   }
 }
