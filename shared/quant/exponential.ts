@@ -22,7 +22,7 @@ export function applyExp(cells: Float64Array, at: number): void {
 }
 
 /**
- * Replaces a = `cells[at]`, b = `cells[at + 1]` and c = `cells[at + 2]` (small beside both) by ln((a + c)/b) in `cells[at]`, within 3e-16 relative
+ * Replaces a = `cells[at]`, b = `cells[at + 1]` and c = `cells[at + 2]` (small beside both) by ln((a + c)/b) in `cells[at]`, within 4e-16 relative
  * however near to one the quotient is: b is doubled or halved until it is near a, and ln(a/b) = 2·artanh((a − b)/(a + b)) by its series.
  */
 export function applyLog(cells: Float64Array, at: number): void {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { black76, black76Into, blackScholes, blackScholesInto } from '#shared/quant/black.ts';
-import { applyExp } from '#shared/quant/exponential.ts';
+import { applyExp, applyLog } from '#shared/quant/exponential.ts';
 import { normalCdf } from '#shared/quant/normal.ts';
 import type { SpotOption } from '#shared/quant/option.ts';
 
@@ -90,6 +90,19 @@ describe('the exponential', () => {
     expect(of(710)).toBe(Infinity);
     expect(of(Number.NaN)).toBeNaN();
   });
+});
+
+it.each([
+  [60000.0, 60000.000001, 0.0, -1.6666672308790375e-11],
+  [1.0, 1.0, 1e-17, 1e-17],
+  [100.0, 141.0, 0.0, -0.3435897043900769],
+  [100.0, 142.0, 0.0, -0.3506568716131694],
+  [3e-9, 4000000000.0, 0.0, -41.7342137463446],
+  [50000.0, 1.25, 0.0, 10.596634733096073],
+])('the logarithm of %d/%d keeps its digits near one and far', (a, b, c, expected) => {
+  const cells = Float64Array.of(a, b, c);
+  applyLog(cells, 0);
+  expect(Math.abs(cells[0]! / expected - 1)).toBeLessThan(5e-16);
 });
 
 describe('Black–Scholes', () => {
