@@ -3,7 +3,7 @@ import type { Instrument } from '#shared/domain/instrument.ts';
 import { benchMarket } from './bench-market.ts';
 import type { Row } from './cases.ts';
 import { bookCase, detectCase, parseCase, wholePathCases } from './cases.ts';
-import { sizeCase } from './size-case.ts';
+import { sizeCases } from './size-case.ts';
 
 const HELP = `npm run bench [-- --json] [-- --small]
 
@@ -54,7 +54,7 @@ function measured({ frames, steps, rounds }: (typeof SIZES)['full']): readonly R
     detectCase('detect spatial, 8 venues', eightVenues(listed[0]!), { families: ['spatial'] }, each),
     detectCase('detect triangles, 50 symbols', listed, { families: ['cycle'], max_legs: 3 }, each),
     detectCase('detect all routes, 3 × 50 symbols', market.instruments, {}, each),
-    sizeCase(steps / 40, rounds),
+    ...sizeCases(steps / 40, rounds),
     ...wholePathCases(market, rounds),
   ];
 }
