@@ -37,7 +37,9 @@ import type { Outside } from './feed/rest-reader.ts';
 import type { Stages } from './pipeline.ts';
 import { onMarketUpdate, onRefresh } from './pipeline.ts';
 import { Journal, readJournal } from './publish/journal.ts';
+import { Hindsight } from './publish/hindsight.ts';
 import { OpportunityLog } from './publish/opportunity-log.ts';
+import { outcomesFrom } from './publish/outcome.ts';
 import { Publisher } from './publish/publisher.ts';
 import type { JournalState } from './recover/journal-state.ts';
 import { recoveryMarketFrom } from './recover/recovery-market.ts';
@@ -66,6 +68,8 @@ export type EngineOptions = Outside & {
 
 const STALE_AFTER_MS = 5_000;
 const SWEEP_EVERY_MS = 250;
+/** Refused opportunities whose further fate is followed at a time: forty a second. */
+const HINDSIGHT_MAX = 200;
 /** Some hundred routes a time are reckoned anew: thousands in half a second. */
 const REFRESH_EVERY_MS = 20;
 const OPPORTUNITY = { expireAfterMs: 1_000, eventsPerSecond: 1, openMax: 10_000 } as const;
@@ -184,6 +188,7 @@ export class Engine {
       clock,
       recorder: this.#publisher,
       checksOf: gate.checksOf,
+      hindsight: this.#hindsightOf(gateway.depths),
     });
     this.#evaluator = this.#evaluatorOf();
     this.#stages = this.#stagesOf(gate, gateway.depths);
@@ -376,6 +381,28 @@ export class Engine {
       dailyPnlUsd: () => ledger.dailyPnl(clock.now()),
       openOperations: () => executor.counts.open,
       busy: executor.busy,
+    });
+  }
+
+  /** What was refused is looked at again when an order would have arrived, after a second, and after five. */
+  #hindsightOf(depths: Depths): Hindsight {
+    const { config, clock } = this.#options;
+    const outcomeOf = outcomesFrom({
+      instruments: this.instruments,
+      routes: this.#routes,
+      tops: this.books.tops,
+      depths,
+      references: this.references,
+      settings: carrySettingsOf(config.engine.carry),
+      unixMs: clock.unixMs,
+      displayedFraction: config.engine.displayed_fraction,
+    });
+    const { latency_ms: latencyMs } = config.paper;
+    return new Hindsight({
+      clock,
+      outcomeOf,
+      delaysMs: [latencyMs, 1_000, 5_000].sort((a, b) => a - b),
+      pendingMax: HINDSIGHT_MAX,
     });
   }
 

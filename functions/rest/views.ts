@@ -102,10 +102,44 @@ export function explainedOpportunityOf(event: EventOf<'opportunity'>): z.infer<t
       fill_probability: exact(data.fill_probability),
       oldest_book_age_ms: exact(data.oldest_book_age_ms),
       checks: data.checks.map(({ name, value, limit, passed }) => ({ name, value, limit: limit ?? null, passed })),
+      capital: exactOrNull(data.capital),
+      impact: exactOrNull(data.impact),
+      holding: data.holding === undefined ? null : holdingViewOf(data.holding),
+      contest: data.contest === undefined ? null : { ...data.contest, worth: exact(data.contest.worth) },
       counterfactual: counterfactualOf(data),
+      counterfactual_outcome: data.counterfactual === undefined ? null : outcomeViewOf(data.counterfactual),
     },
   };
 }
+
+type OpportunityData = EventOf<'opportunity'>['data'];
+type Explanation = z.infer<typeof opportunityData>['explanation'];
+
+const holdingViewOf = (holding: NonNullable<OpportunityData['holding']>): NonNullable<Explanation['holding']> => ({
+  certainty: holding.certainty,
+  hours: exact(holding.hours),
+  payoff: exact(holding.payoff),
+  closing: exact(holding.closing),
+  delivery: exact(holding.delivery),
+  funding: exact(holding.funding),
+  borrow: exact(holding.borrow),
+  capital_cost: exact(holding.capital_cost),
+  annualised: exact(holding.annualised),
+  break_even_hours: exactOrNull(holding.break_even_hours),
+});
+
+const outcomeViewOf = (
+  counterfactual: NonNullable<OpportunityData['counterfactual']>,
+): NonNullable<Explanation['counterfactual_outcome']> => ({
+  notional: exact(counterfactual.notional),
+  net_edge_bps: exact(counterfactual.net_edge_bps),
+  lifetime_ms: exact(counterfactual.lifetime_ms),
+  outcomes: counterfactual.outcomes.map(({ delay_ms, net_edge_bps, profit }) => ({
+    delay_ms,
+    net_edge_bps: exactOrNull(net_edge_bps),
+    profit: exactOrNull(profit),
+  })),
+});
 
 function counterfactualOf(data: EventOf<'opportunity'>['data']): string {
   if (data.operation !== undefined) return `It was traded: operation ${data.operation}.`;

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
-import { Decimal } from 'decimal.js';
 import { assert } from '#shared/assert.ts';
 import type { Clock } from '#shared/clock/clock.ts';
 import type { OpportunityId, TimeNs } from '#shared/domain/ids.ts';
-import type { FillFacts, Opportunity, Plan, RefusalReason, Verdict } from '#shared/domain/trade.ts';
+import type { Opportunity, Plan, RefusalReason, Verdict } from '#shared/domain/trade.ts';
 import { textOf } from '#shared/money/grid.ts';
-import type { EventData, LegFill } from '#shared/schema/event.ts';
+import type { EventData } from '#shared/schema/event.ts';
 import type { Recorder } from '#shared/schema/recorder.ts';
-import type { Sized } from '../pipeline.ts';
+import type { Contest, Sized } from '../pipeline.ts';
+import type { Aftermath, Hindsight } from './hindsight.ts';
+import { bpsText, contestTexts, counterfactualTexts, figuresOf } from './opportunity-event.ts';
 
 export type Check = EventData<'opportunity'>['checks'][number];
 
@@ -22,6 +23,8 @@ export type OpportunityLogOptions = {
   readonly eventsPerSecond: number;
   /** Open lifetimes; one more closes the one that was seen longest ago. */
   readonly openMax: number;
+  /** Looks after what was refused, once a lifetime. */
+  readonly hindsight?: Hindsight;
 };
 
 type Decision = {
@@ -40,6 +43,10 @@ type Lifetime = {
   decision: Decision;
   operation: string | undefined;
   checks: readonly Check[];
+  contest: Contest | undefined;
+  /** The opportunity that was refused first, and how it went on. */
+  refused: { readonly opportunity: Opportunity; readonly aftermath: Aftermath } | undefined;
+  isOpen: boolean;
   /** Events left in the running second. */
   allowance: number;
   allowanceFromNs: number;
@@ -87,6 +94,7 @@ export class OpportunityLog {
     lifetime.opportunity = sized.opportunity;
     lifetime.lastSeenNs = nowNs;
     lifetime.peakNetEdge = Math.max(lifetime.peakNetEdge, sized.opportunity.netEdge);
+    if (decision.reason !== undefined && lifetime.refused === undefined) this.#follow(route, lifetime);
     if (!changed) return;
     this.#count(decision);
     this.#change(lifetime, sized, decision, nowNs);
@@ -103,6 +111,7 @@ export class OpportunityLog {
 
   /** Closes every lifetime: the engine stops looking. */
   readonly closeAll = (): void => {
+    this.#options.hindsight?.stop();
     for (const [route, lifetime] of this.#open) this.#close(route, lifetime);
   };
 
@@ -129,12 +138,24 @@ export class OpportunityLog {
       decision,
       operation: undefined,
       checks: [],
+      contest: undefined,
+      refused: undefined,
+      isOpen: true,
       allowance: this.#options.eventsPerSecond,
       allowanceFromNs: nowNs,
     };
     this.#open.set(route, lifetime);
     this.detected += 1;
     return lifetime;
+  }
+
+  /** What becomes of a refused opportunity may be known only when its lifetime is over: then it is told once more. */
+  #follow(route: number, lifetime: Lifetime): void {
+    const { opportunity } = lifetime;
+    const aftermath = this.#options.hindsight?.follow(route, opportunity, () => {
+      if (!lifetime.isOpen && lifetime.decision.status !== 'executed') this.#recordEnd(lifetime);
+    });
+    if (aftermath !== undefined) lifetime.refused = { opportunity, aftermath };
   }
 
   #count({ status, reason }: Decision): void {
@@ -146,6 +167,7 @@ export class OpportunityLog {
   #change(lifetime: Lifetime, sized: Sized, decision: Decision, nowNs: TimeNs): void {
     const status = lifetime.decision.status === 'executed' ? 'executed' : decision.status;
     lifetime.decision = { ...decision, status };
+    lifetime.contest = sized.contest;
     if (sized.kind === 'plan') {
       lifetime.checks = this.#options.checksOf(sized.plan, nowNs);
       if (decision.status === 'executed') lifetime.operation = sized.plan.operation;
@@ -167,41 +189,33 @@ export class OpportunityLog {
 
   #close(route: number, lifetime: Lifetime): void {
     this.#open.delete(route);
+    lifetime.isOpen = false;
+    this.#recordEnd(lifetime);
+  }
+
+  #recordEnd(lifetime: Lifetime): void {
     const { status, reason } = lifetime.decision;
     this.#record(lifetime, status === 'executed' ? 'executed' : reason === undefined ? 'expired' : 'rejected');
   }
 
   #record(lifetime: Lifetime, status: EventData<'opportunity'>['status']): void {
-    const { opportunity, decision, operation } = lifetime;
+    const { opportunity, decision, operation, contest, refused, firstSeenNs, lastSeenNs } = lifetime;
     const { clock, recorder } = this.#options;
+    const lifetimeMs = (lastSeenNs - firstSeenNs) / 1e6;
     recorder.record('opportunity', lifetime.id, {
       id: lifetime.id,
-      route: opportunity.route,
-      type: opportunity.family,
-      asset: opportunity.asset,
-      legs: opportunity.legs.map(({ instrument, side, price, qty, fill }) => ({
-        instrument,
-        side,
-        price: decimalText(price),
-        qty: decimalText(qty),
-        ...(fill === undefined ? {} : { fill: fillTexts(fill) }),
-      })),
-      notional: decimalText(opportunity.notional),
-      gross_edge_bps: decimalText(opportunity.grossEdge * 1e4),
-      net_edge_bps: decimalText(opportunity.netEdge * 1e4),
-      fees: decimalText(opportunity.fees),
-      slippage: decimalText(opportunity.slippage),
-      unwind_cost: decimalText(opportunity.unwindCost),
-      fill_probability: decimalText(opportunity.fillProbability),
-      expected_value: decimalText(opportunity.expectedValue),
-      oldest_book_age_ms: decimalText(opportunity.oldestBookAgeMs),
+      ...figuresOf(opportunity),
       status,
       ...(decision.reason === undefined ? {} : { reason: decision.reason, detail: decision.detail }),
       ...(operation === undefined ? {} : { operation }),
+      ...(contest === undefined ? {} : { contest: contestTexts(contest) }),
       checks: [...lifetime.checks],
-      first_seen: clock.unixNs(lifetime.firstSeenNs),
-      last_seen: clock.unixNs(lifetime.lastSeenNs),
-      peak_net_edge_bps: decimalText(lifetime.peakNetEdge * 1e4),
+      first_seen: clock.unixNs(firstSeenNs),
+      last_seen: clock.unixNs(lastSeenNs),
+      peak_net_edge_bps: bpsText(lifetime.peakNetEdge),
+      ...(refused?.aftermath.complete === true
+        ? { counterfactual: counterfactualTexts(refused.opportunity, refused.aftermath.outcomes, lifetimeMs) }
+        : {}),
     });
   }
 }
@@ -220,18 +234,4 @@ function decisionText(sized: Sized, { reason }: Decision): string {
     for (const leg of sized.plan.legs) text += ` ${leg.instrument} ${leg.side} ${textOf(leg.price)} ${textOf(leg.qty)}`;
   }
   return `${text} ${reason ?? 'approved'}\n`;
-}
-
-const fillTexts = ({ ageMs, roundTripMs, volatility, share, cushion }: FillFacts): LegFill => ({
-  age_ms: decimalText(ageMs),
-  round_trip_ms: decimalText(roundTripMs),
-  volatility: decimalText(volatility),
-  share: decimalText(share),
-  cushion: decimalText(cushion),
-});
-
-/** A found number as decimal text: twelve digits say all that a screen can know. */
-function decimalText(found: number): string {
-  assert(Number.isFinite(found), 'an opportunity holds a number that is none');
-  return textOf(new Decimal(found).toSignificantDigits(12));
 }

@@ -268,6 +268,26 @@ const checkView = z.object({
   limit: z.string().nullable(),
   passed: z.boolean(),
 });
+/** What the time until the end brings and costs, in `asset`. */
+const holdingView = z.object({
+  certainty: z.enum(['locked', 'bound', 'converging']),
+  hours: decimal,
+  payoff: decimal,
+  closing: decimal,
+  delivery: decimal,
+  funding: decimal,
+  borrow: decimal,
+  capital_cost: decimal,
+  annualised: decimal,
+  break_even_hours: optionalDecimal,
+});
+const outcomeView = z.object({
+  notional: decimal,
+  net_edge_bps: decimal,
+  lifetime_ms: decimal,
+  /** Edge and profit are null where the books did not bear the size. */
+  outcomes: z.array(z.object({ delay_ms: z.number(), net_edge_bps: optionalDecimal, profit: optionalDecimal })),
+});
 export const opportunityData = opportunityView.extend({
   explanation: z.object({
     route: z.string(),
@@ -278,8 +298,16 @@ export const opportunityData = opportunityView.extend({
     fill_probability: decimal,
     oldest_book_age_ms: decimal,
     checks: z.array(checkView),
+    /** What must lie idle or as margin, and what our own footprint is expected to cost. */
+    capital: optionalDecimal,
+    impact: optionalDecimal,
+    holding: holdingView.nullable(),
+    /** Its place among the plans of one change, by expected value per unit of capital and hour. */
+    contest: z.object({ rank: z.int(), of: z.int(), worth: decimal }).nullable(),
     /** What would have had to be different for it to be traded. */
     counterfactual: z.string(),
+    /** What it would have made although it was refused: its legs at its size in the books of some moments later. */
+    counterfactual_outcome: outcomeView.nullable(),
   }),
 });
 

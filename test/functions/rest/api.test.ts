@@ -222,7 +222,12 @@ describe('analytics', () => {
       fill_probability: 0.96,
       oldest_book_age_ms: 12.5,
       checks: [{ name: 'book-age', value: '1700', limit: '1500', passed: false }],
+      capital: null,
+      impact: null,
+      holding: null,
+      contest: null,
       counterfactual: 'It would have been traded if book-age had held: it was 1700 against a limit of 1500.',
+      counterfactual_outcome: null,
     });
   });
 
