@@ -51,12 +51,18 @@ export class Sizer {
    * (all those asked about at the same `nowNs`) have had their turn.
    */
   readonly size = (index: number, nowNs: TimeNs): Sized | undefined => {
+    if (!this.#mayWalk(nowNs)) {
+      // The screen says that it pays.
+      this.#filters.seen(index, nowNs);
+      return undefined;
+    }
     const route = this.#options.routes[index]!;
     const edge = this.#edgeAtBest(route, nowNs);
     if (!(edge > this.#edgeMin - THRESHOLD_SLACK)) return undefined;
     this.#filters.seen(index, nowNs);
     const cooling = this.#coolDown.ask(index, edge, nowNs);
-    if (cooling === 'silent' || !this.#mayWalk(nowNs)) return undefined;
+    if (cooling === 'silent') return undefined;
+    this.#walksLeft -= 1;
     const found = this.#find(route, index, nowNs);
     if (found === undefined) return undefined;
 
@@ -151,8 +157,7 @@ export class Sizer {
       this.#changeNs = nowNs;
       this.#walksLeft = WALKS_MAX;
     }
-    this.#walksLeft -= 1;
-    return this.#walksLeft >= 0;
+    return this.#walksLeft > 0;
   }
 }
 

@@ -4,9 +4,9 @@ import type { RouteLeg, SumRoute } from '#shared/domain/route.ts';
 import type { Bond, PlanLeg } from '#shared/domain/trade.ts';
 import type { Amount } from '#shared/money/grid.ts';
 import { limitPrice, tickAt } from '#shared/money/grid.ts';
-import type { CarrySettings } from '#shared/quant/carry.ts';
-import { carryOf, carrySettingsOf, notionalPerUnit } from '#shared/quant/carry.ts';
-import { legFeeOf } from '#shared/quant/leg-value.ts';
+import type { CarryMarket, CarrySettings } from '#shared/quant/carry.ts';
+import { carryOf, carrySettingsOf, notionalPerUnit, underlyingOf } from '#shared/quant/carry.ts';
+import { cashPerUnit, legFeeOf } from '#shared/quant/leg-value.ts';
 import type { CommonStep } from './common-step.ts';
 import { commonStepOf } from './common-step.ts';
 import type { ExactUnitLeg, WantedUnits } from './exact-units.ts';
@@ -40,9 +40,15 @@ export class SumSizing implements Sizing<SumRoute> {
 
   /** Where a venue's word is missing, what the legs bring before fees: so that want of the word is told where it matters. */
   readonly edgeAtBest = (route: SumRoute, nowNs: TimeNs): number => {
-    const sight = this.#sightOf(route, nowNs);
-    const edge = (unitCashAtBest(sight, this.#sources).net + sight.carry.net) / sight.notional;
-    return Number.isNaN(edge) ? grossEdgeOf(sight, this.#sources) : edge;
+    const market = this.#marketAt(nowNs);
+    let net = carryOf(route, market, this.#settings).net;
+    for (const leg of route.legs) {
+      const { fee } = this.#feesOf(leg);
+      const underlying = fee.kind === 'option' ? underlyingOf(leg.instrument, market) : NaN;
+      net += leg.ratio * cashPerUnit(leg, fee, wayInPrice(leg, market.tops), underlying);
+    }
+    const edge = net / notionalPerUnit(route, market.tops);
+    return Number.isNaN(edge) ? grossEdgeOf(this.#sightOf(route, nowNs), this.#sources) : edge;
   };
 
   readonly find = (route: SumRoute, id: OpportunityId, nowNs: TimeNs): Found | undefined => {
@@ -70,8 +76,8 @@ export class SumSizing implements Sizing<SumRoute> {
   }
 
   #sightOf(route: SumRoute, nowNs: TimeNs): SumSight {
-    const { instruments, tops, references, unixMs } = this.#sources;
-    const market = { instruments, tops, references, nowMs: unixMs(nowNs) };
+    const { tops } = this.#sources;
+    const market = this.#marketAt(nowNs);
     const settings = this.#settings;
     return {
       route,
@@ -81,6 +87,11 @@ export class SumSizing implements Sizing<SumRoute> {
       market,
       settings,
     };
+  }
+
+  #marketAt(nowNs: TimeNs): CarryMarket {
+    const { instruments, tops, references, unixMs } = this.#sources;
+    return { instruments, tops, references, nowMs: unixMs(nowNs) };
   }
 
   #walkBooks({ route, legs, carry, notional }: SumSight): boolean {
@@ -154,8 +165,9 @@ export class SumSizing implements Sizing<SumRoute> {
       const { qty, worstPrice, limit, prices, qtys, levels } = walked[at]!;
       const { listing, side } = leg;
       const tick = tickAt(listing, limit);
-      // No venue takes a price of nothing, however much a leg might yield.
-      const price = limitPrice(Math.max(limit, tick.toNumber()), tick, side);
+      // However much a leg might yield: only what is a difference of prices is sold for nothing.
+      const isDifference = listing.kind === 'combo';
+      const price = limitPrice(side === 'buy' || isDifference ? limit : Math.max(limit, tick.toNumber()), tick, side);
       return { leg, limit: price, qty, worstPrice, prices, qtys, levels };
     });
   }

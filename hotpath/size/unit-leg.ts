@@ -73,7 +73,7 @@ export function needAt(leg: UnitLeg, price: number, marginFraction: number): num
 }
 
 /** The best price of the leg, and of a trade that undoes it. */
-export const wayInPrice = ({ instrument, side }: UnitLeg, { bid, ask }: Pick<Tops, 'bid' | 'ask'>): number =>
+export const wayInPrice = ({ instrument, side }: RouteLeg, { bid, ask }: Pick<Tops, 'bid' | 'ask'>): number =>
   side === 'buy' ? ask[instrument]! : bid[instrument]!;
 export const wayBackPrice = ({ instrument, side }: UnitLeg, { bid, ask }: Pick<Tops, 'bid' | 'ask'>): number =>
   side === 'buy' ? bid[instrument]! : ask[instrument]!;
@@ -81,8 +81,8 @@ export const wayBackPrice = ({ instrument, side }: UnitLeg, { bid, ask }: Pick<T
 /** The price at which a unit of the leg brings so much less, at least, than at this one. */
 export function priceYielding(leg: UnitLeg, price: number, less: number): number {
   const { side, unit, fee } = leg;
-  const cash = cashAt(leg, price);
   if (unit === 'quote') {
+    const cash = cashAt(leg, price);
     // Coins a unit go with 1/price; a buy gives up half of them at most.
     const left = side === 'buy' ? Math.max(cash / 2, cash - less) : cash - less;
     return (price * cash) / left;
@@ -92,5 +92,5 @@ export function priceYielding(leg: UnitLeg, price: number, less: number): number
     const growth = Number.isFinite(fee.premiumShareMax) ? fee.premiumShareMax : 0;
     return side === 'buy' ? price + less / (1 + growth) : price - less;
   }
-  return price - (less * price) / cash;
+  return price - less / cashAt(leg, 1);
 }
