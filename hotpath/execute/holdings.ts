@@ -42,6 +42,8 @@ export type HoldingsOptions = {
 };
 
 const LOOK_EVERY_MS = 1_000;
+/** Ways out that are reckoned in one look: each takes a fraction of a millisecond of the thread that trades. */
+const TURNS_A_LOOK = 4;
 /** First wait after an exit that has not closed everything; doubled each time up to the maximum. */
 const RETRY_AFTER_MS = 1_000;
 const RETRY_MAX_MS = 60_000;
@@ -94,8 +96,15 @@ export class Holdings implements HoldingKeeper {
     const { clock } = this.#options;
     const nowMs = clock.unixMs(clock.now());
     this.#payFunding(nowMs);
-    for (const id of this.#held.keys()) {
-      this.#settleExpired(id, nowMs);
+    let turns = TURNS_A_LOOK;
+    for (const id of [...this.#held.keys()]) {
+      const hasSettled = this.#settleExpired(id, nowMs);
+      if (!hasSettled && turns === 0) continue;
+      turns = Math.max(0, turns - 1);
+      // The next look begins with the others.
+      const held = this.#held.get(id)!;
+      this.#held.delete(id);
+      this.#held.set(id, held);
       this.#leave(id, nowMs);
     }
     this.#settleLoose(nowMs);
@@ -131,14 +140,18 @@ export class Holdings implements HoldingKeeper {
     recorder.record('holding', id, holdingEventOf(held));
   };
 
-  #settleExpired(id: OperationId, nowMs: number): void {
+  /** Whether anything was. */
+  #settleExpired(id: OperationId, nowMs: number): boolean {
+    let hasSettled = false;
     for (const { terms, instrument, size } of this.#held.get(id)!.legs) {
       if (size.isZero() || !isExpired(terms, nowMs) || this.#options.busy(instrument)) continue;
       const held = this.#held.get(id)!;
       const closed = this.#settle(terms, size, { id, rates: held.rates });
       if (closed === undefined) continue;
       this.#held.set(id, afterClosing(held, instrument, closed.change, closed.pnl));
+      hasSettled = true;
     }
+    return hasSettled;
   }
 
   /** Positions that no holding has: what an operation that failed has left, and dust. */
@@ -206,7 +219,7 @@ export class Holdings implements HoldingKeeper {
     if (quote === undefined) return;
     if (quote.legs.length === 0) {
       if (held.legs.every(({ terms, size }) => size.isZero() || terms.expiryMs === undefined))
-        this.#close(held, 'dust', dustOf(held));
+        this.#close(held, this.#reasons.get(id) ?? 'dust', dustOf(held));
       return;
     }
     const reason = exitReasonOf(held, quote, market, { nowMs, horizonMs });
@@ -240,17 +253,25 @@ export class Holdings implements HoldingKeeper {
   /** Pays what is due, at the rate that was last said before it fell due; what fell due while nobody listened is not known and not booked. */
   #payFunding(nowMs: number): void {
     const { ledger, market, fundingOf } = this.#options;
-    for (const id of ledger.openPositions()) {
+    const open = new Set(ledger.openPositions());
+    for (const id of this.#dues.keys()) if (!open.has(id)) this.#dues.delete(id);
+    for (const id of open) {
       const instrument = market.instrumentOf(id);
       if (instrument?.kind !== 'perpetual') continue;
-      const due = this.#dues.get(id);
+      const word = fundingOf(id);
+      const said = word === undefined ? undefined : { ...word, dueMs: word.nextMs };
+      const due = this.#dues.get(id) ?? (said !== undefined && this.#heldBefore(id, said.dueMs) ? said : undefined);
       if (due !== undefined && due.dueMs <= nowMs) {
         this.#dues.delete(id);
         if (due.dueMs > (this.#fundedMs.get(id) ?? 0)) this.#pay(instrument, due);
       }
-      const word = fundingOf(id);
-      if (word !== undefined && word.nextMs > nowMs) this.#dues.set(id, { ...word, dueMs: word.nextMs });
+      if (said !== undefined && said.dueMs > nowMs) this.#dues.set(id, said);
     }
+  }
+
+  /** After a restart its venue may still speak of what fell due in between. */
+  #heldBefore(id: InstrumentId, ms: number): boolean {
+    return this.open.some((held) => held.openedMs < ms && !sizeIn(held, id).isZero());
   }
 
   /** Each holding its share, and what no holding has by itself. */

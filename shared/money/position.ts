@@ -52,10 +52,10 @@ const deltaOf = ({ right }: Contract): Decimal.Value => (right === undefined ? 0
 export function positionAfter(position: Position, fill: FillFacts): Position {
   const { contract } = fill;
   if (contract !== undefined) {
-    const { profit, ...after } = futureAfter(position, fill, contract);
+    const { size, entryPrice, cost, profit } = futureAfter(position, fill, contract);
     const ours = hasPremium(contract.kind) ? fill.quote : contract.settle;
     const fee = fill.feeAsset === ours ? fill.fee : ZERO;
-    return { ...after, realised: position.realised.plus(profit).minus(fee) };
+    return { size, entryPrice, realised: position.realised.plus(profit).minus(fee), cost };
   }
   const traded = moved(position, flowsOf(fill).base, fill.price);
   if (fill.feeAsset !== fill.base)
