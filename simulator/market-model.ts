@@ -11,7 +11,7 @@ import type { Holding } from './planting.ts';
 import { surfaceOf, volatilityOf } from './volatility-surface.ts';
 
 export type ModelSettings = {
-  /** Market updates a second over all instruments of all venues; those of options come beside, three tenths as many. */
+  /** Market updates a second over all instruments of all venues; those of options and combos come beside, at most three tenths as many. */
   readonly updates_per_second: number;
   readonly dislocations_per_minute: number;
   /** Mean size, basis points. */
@@ -341,17 +341,16 @@ type Group = {
 };
 
 function groupsOf(exchanges: readonly Exchange[], random: Random): readonly Group[] {
-  const groupOf = (isIn: (listing: Listing) => boolean, chance: Random, share: number): Group => ({
-    places: exchanges.flatMap((exchange) =>
+  const placesOf = (isIn: (listing: Listing) => boolean, chance: Random): readonly Place[] =>
+    exchanges.flatMap((exchange) =>
       exchange.listings.filter(isIn).map((listing) => placeOf(exchange, listing, chance)),
-    ),
-    random: chance,
-    share,
-    owed: 0,
-  });
+    );
+  const chance = random.fork('options');
+  const [plain, derived] = [placesOf((listing) => !isDerived(listing), random), placesOf(isDerived, chance)];
+  const share = plain.length === 0 ? 1 : Math.min(OPTION_SHARE, derived.length / plain.length);
   return [
-    groupOf((listing) => !isDerived(listing), random, 1),
-    groupOf(isDerived, random.fork('options'), OPTION_SHARE),
+    { places: plain, random, share: 1, owed: 0 },
+    { places: derived, random: chance, share, owed: 0 },
   ].filter(({ places }) => places.length > 0);
 }
 
