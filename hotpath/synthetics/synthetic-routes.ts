@@ -23,6 +23,9 @@ export function syntheticRoutes(synthetics: readonly Synthetic[], options: Asset
     const flat = merged([...legs, ...against.legs.map((leg) => ({ ...leg, ratio: -leg.ratio }))]);
     const refuse = (reason: string): BadInput => new BadInput(`synthetics.${name}: against ${against.name}: ${reason}`);
     if (flat.length < 2 || flat.length > LEGS_MAX) throw refuse(`2 to ${LEGS_MAX} different legs make a route`);
+    const combo = flat.find(({ instrument }) => instrument.kind === 'combo');
+    if (combo !== undefined)
+      throw refuse(`${combo.instrument.id} is a combo, whose price says neither its fee nor its margin`);
     const start = countsAs(quote, options);
     if (!mayStart(start, options)) throw refuse(`${start} is no start asset`);
     const endsMs = endOf(flat);
@@ -80,9 +83,8 @@ function sureWorth(legs: readonly SyntheticLeg[]): number | undefined {
   return Math.abs(sum) <= TOLERANCE ? 0 : sum;
 }
 
-/** Of one unit at a settlement price, or at that price of the market. NaN of a combo: it is worth what its legs are apart. */
+/** Of one unit at a settlement price, or at that price of the market. */
 function worthOf({ instrument: { kind, base, quote, strike, right } }: SyntheticLeg, price: number): number {
-  if (kind === 'combo') return NaN;
   if (kind !== 'option') return price;
   const exercise = strike!.toNumber();
   if (base === quote) return inversePayoff(right!, exercise, price);

@@ -15,6 +15,7 @@ import type { Levels } from '#test/support/market.ts';
 import { Books } from '#test/support/market.ts';
 
 const DAY = '261225';
+const COMBO = 'a:FS-270326_261225/USDT';
 const instruments = [
   listing('a:BTC/USDT'),
   listing('b:BTC/USDT:USDT'),
@@ -27,6 +28,8 @@ const instruments = [
   listing('a:BTC/USD:BTC-261225-50000-P'),
   listing('a:BTC/USD:BTC-261225-70000-C'),
   listing('a:BTC/USD:BTC-261225-70000-P'),
+  listing(COMBO, { kind: 'combo' }),
+  listing('a:BTC-FS-270326_261225/USD', { kind: 'combo', inverse: true }),
 ];
 const at = (id: string): InstrumentIndex =>
   instruments.findIndex((instrument) => instrument.id === id) as InstrumentIndex;
@@ -68,6 +71,11 @@ describe('definitions', () => {
     );
   });
 
+  it('are refused on combos that have no coins at a price', () => {
+    const dollars = { odd: definition({ 'a:BTC-FS-270326_261225/USD': '1' }) };
+    expect(() => resolved(dollars)).toThrow('is counted in dollars and has no coins at a price');
+  });
+
   it('are read from TOML, and one is there as an example that is off', () => {
     expect(loadConfig({ dir: 'config', env: {} }).synthetics).toEqual({});
     const example = loadConfig({ dir: 'config', env: {}, file: 'config/examples/synthetics.toml' });
@@ -81,7 +89,7 @@ describe('definitions', () => {
 
 describe('the price of a synthetic', () => {
   const books = new Books(instruments.length);
-  const references = new ReferenceStore(instruments.length);
+  const references = new ReferenceStore(instruments);
   const market = { tops: books.tops, depths: books.depths, references };
   const view = (legs: Legs, options = compileOptions): ReturnType<typeof viewOf> =>
     viewOf(resolved({ it: definition(legs) }, options)[0]!, market, 0 as TimeNs);
@@ -240,6 +248,8 @@ describe('routes against what is replicated', () => {
     expect(refused({ [CALL]: '1', [PUT]: '-1.01' }, FUTURE)).toThrow('do not come to the same at every price');
     expect(refused({ 'a:ETH/USDT': '20' }, 'a:BTC/USDT')).toThrow('do not come to the same at every price');
     expect(refused({ [FUTURE]: '1' }, FUTURE)).toThrow('2 to 6 different legs make a route');
+    expect(refused({ 'a:BTC/USDT': '1', [COMBO]: '1' }, 'a:BTC/USDT')).toThrow('2 to 6 different legs');
+    expect(refused({ 'a:BTC/USDT': '1', [COMBO]: '1' }, FUTURE)).toThrow('is a combo, whose price says neither');
     const elsewhere = { ...compileOptions, startAssets: ['BTC' as Asset] };
     expect(() => routesOf({ it: definition({ 'a:BTC/USDT': '1' }, { against: FUTURE }) }, elsewhere)).toThrow(
       'USDT is no start asset',
