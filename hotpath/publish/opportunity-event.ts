@@ -35,6 +35,7 @@ export function figuresOf(
     oldest_book_age_ms: decimalText(opportunity.oldestBookAgeMs),
     capital: decimalText(opportunity.capital),
     impact: decimalText(opportunity.impact),
+    good_end: decimalText(opportunity.goodEnd),
     improvement: decimalText(opportunity.improvement),
     ...(holding === undefined ? {} : { holding: holdingTexts(holding) }),
   };

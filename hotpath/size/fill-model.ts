@@ -52,24 +52,33 @@ export function fillProbabilityOf(legs: readonly FillFacts[], settings: FillSett
  * −ln P of one leg alone: ln h is linear in what `regressorsOf` says, a regression with a complementary log-log link.
  * @see McCullagh and Nelder, Generalized Linear Models (1989), section 4.3; docs/calibration.md has the fit
  */
-export function hazardOf(facts: FillFacts, { intercept, time, volatility, share, cushion }: FillSettings): number {
+export function hazardOf(facts: FillFacts, settings: FillSettings): number {
   return Math.exp(
-    intercept +
-      time * timeOf(facts) +
-      volatility * volatilityOf(facts) +
-      share * facts.share +
-      cushion * cushionOf(facts),
+    settings.intercept +
+      settings.round_trip * roundTripOf(facts) +
+      settings.age * ageOf(facts) +
+      settings.volatility * volatilityOf(facts) +
+      settings.share * facts.share +
+      settings.cushion * cushionOf(facts),
   );
 }
 
-/** In the order of the coefficients: 1, time, volatility, share, cushion. */
+/** In the order of the coefficients: 1, round trip, age, volatility, share, cushion. */
 export const regressorsOf = (facts: FillFacts): readonly number[] => [
   1,
-  timeOf(facts),
+  roundTripOf(facts),
+  ageOf(facts),
   volatilityOf(facts),
   facts.share,
   cushionOf(facts),
 ];
+
+/**
+ * The probability that the plan ends as if every leg had filled: either they do, or recovery saves a part of it. So
+ * E[result] = P' × profit − (1 − P') × unwind cost.
+ */
+export const goodEndOf = (fillProbability: number, { rescue }: FillSettings): number =>
+  fillProbability + (1 - fillProbability) * rescue;
 
 /**
  * What our own footprint is expected to cost beyond the levels that the walk has paid for, as a fraction of the leg's value. The square-root law,
@@ -87,23 +96,39 @@ export function impactShareOf(leg: WalkedLeg, pace: Pace, settings: FillSettings
   return Math.max(0, moved - walked);
 }
 
+/**
+ * How much better than reckoned the leg's order is filled, as a fraction of its value: the walk counts on a share of each level, the order takes the best
+ * ones whole.
+ */
+export function improvementShareOf({ qty, averagePrice, worstPrice, prices, qtys, levels }: WalkedLeg): number {
+  if (!(qty > 0)) return 0;
+  let left = qty;
+  let value = 0;
+  for (let at = 0; at < levels && left > 0; at += 1) {
+    const taken = Math.min(left, qtys[at]!);
+    value += taken * prices[at]!;
+    left -= taken;
+  }
+  value += left * worstPrice;
+  return Math.abs(value / qty / averagePrice - 1);
+}
+
 /** The mean of a square root over an order is two thirds of its last value. */
 const MEAN_OF_ROOT = 2 / 3;
 
-/** The information is as old as the book and ages until the order arrives; in units of 100 ms, as a logarithm. */
-const timeOf = ({ ageMs, roundTripMs }: FillFacts): number => Math.log(exposedMs(ageMs, roundTripMs) / 100);
+const roundTripOf = ({ roundTripMs }: FillFacts): number => Math.log(Math.max(roundTripMs, MS_MIN) / 100);
+const ageOf = ({ ageMs }: FillFacts): number => ageMs / 100;
 const volatilityOf = ({ volatility }: FillFacts): number => Math.log(Math.max(volatility, VOLATILITY_MIN) / 1e-4);
 
-/** The cushion against the move that is to be expected until arrival: 0 without one, near 1 when it is many such moves wide. */
+/** The cushion against the move that is to be expected until the order arrives, the book's age included. */
 function cushionOf({ ageMs, roundTripMs, volatility, cushion }: FillFacts): number {
-  const move = Math.max(volatility, VOLATILITY_MIN) * Math.sqrt(exposedMs(ageMs, roundTripMs) / 1e3);
-  return cushion / (cushion + move);
+  const unseenMs = Math.max(MS_MIN, ageMs + roundTripMs / 2);
+  const move = Math.max(volatility, VOLATILITY_MIN) * Math.sqrt(unseenMs / 1e3);
+  return Math.log1p(cushion / move);
 }
 
-const exposedMs = (ageMs: number, roundTripMs: number): number => Math.max(EXPOSED_MS_MIN, ageMs + roundTripMs / 2);
-
 /** Logarithms need something; no order is faster, no price calmer. */
-const EXPOSED_MS_MIN = 0.1;
+const MS_MIN = 0.1;
 const VOLATILITY_MIN = 1e-7;
 
 function displayedWithin({ side, prices, qtys, levels }: WalkedLeg, limit: number): number {

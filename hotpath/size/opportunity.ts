@@ -4,7 +4,7 @@ import type { Opportunity } from '#shared/domain/trade.ts';
 import type { DepthWalk } from './depth-walk.ts';
 import type { ExactLeg } from './exact-legs.ts';
 import type { WalkedLeg } from './fill-model.ts';
-import { fillFactsOf, fillProbabilityOf, impactShareOf } from './fill-model.ts';
+import { fillFactsOf, fillProbabilityOf, goodEndOf, impactShareOf, improvementShareOf } from './fill-model.ts';
 import type { SizedProduct } from './sized-route.ts';
 import { grossEdgeAtBest, netEdgeAtBest, wayBackPrice } from './sized-route.ts';
 import type { SizeSources } from './sizing.ts';
@@ -44,6 +44,7 @@ export function opportunityFrom(
     profit,
     unwindCost: unwindable ? walk.input * unwindShare : 0,
     impact: walked.reduce((sum, leg) => sum + walk.input * impactShareOf(leg, pace, engine.fill), 0),
+    improvement: walked.reduce((sum, leg) => sum + walk.input * improvementShareOf(leg), 0),
   };
   const opportunity: Opportunity = {
     id,
@@ -63,11 +64,11 @@ export function opportunityFrom(
 }
 
 /** What a walk is worth, in the start asset. */
-export type Figures = { readonly profit: number; readonly unwindCost: number; readonly impact: number };
+export type Figures = Pick<Opportunity, 'unwindCost' | 'impact' | 'improvement'> & { readonly profit: number };
 
 type Outlook = Pick<
   Opportunity,
-  'legs' | 'fillProbability' | 'unwindCost' | 'impact' | 'expectedValue' | 'oldestBookAgeMs'
+  'legs' | 'fillProbability' | 'goodEnd' | 'unwindCost' | 'impact' | 'improvement' | 'expectedValue' | 'oldestBookAgeMs'
 >;
 
 /** What is to be expected of the legs as they were walked: whether they fill, and what that makes of the profit. */
@@ -78,6 +79,7 @@ export function fillOutlook(
 ): Outlook {
   const fills = walked.map((leg) => fillFactsOf(leg, pace));
   const fillProbability = fillProbabilityOf(fills, engine.fill);
+  const goodEnd = goodEndOf(fillProbability, engine.fill);
   return {
     legs: walked.map(({ id, side, averagePrice, qty }, at) => ({
       instrument: id,
@@ -87,16 +89,18 @@ export function fillOutlook(
       fill: fills[at]!,
     })),
     fillProbability,
+    goodEnd,
     unwindCost: figures.unwindCost,
     impact: figures.impact,
-    expectedValue: expectedOf(fillProbability, figures),
+    improvement: figures.improvement,
+    expectedValue: expectedOf(goodEnd, figures),
     oldestBookAgeMs: Math.max(...walked.map(({ ageMs }) => ageMs)),
   };
 }
 
-/** P × profit − (1 − P) × unwind cost − impact. */
-export const expectedOf = (fillProbability: number, { profit, unwindCost, impact }: Figures): number =>
-  fillProbability * profit - (1 - fillProbability) * unwindCost - impact;
+/** P(good end) × (profit + improvement) − (1 − P) × unwind cost − impact. */
+const expectedOf = (goodEnd: number, { profit, improvement, unwindCost, impact }: Figures): number =>
+  goodEnd * (profit + improvement) - (1 - goodEnd) * unwindCost - impact;
 
 /** The same opportunity at the size that the grids allow: figures of the exact legs, costs in proportion. */
 export function atExactSize(
@@ -108,7 +112,12 @@ export function atExactSize(
   const size = notional.toNumber();
   const net = netEdge.toNumber();
   const share = size / found.notional;
-  const figures = { profit: size * net, unwindCost: found.unwindCost * share, impact: found.impact * share };
+  const figures = {
+    profit: size * net,
+    unwindCost: found.unwindCost * share,
+    impact: found.impact * share,
+    improvement: found.improvement * share,
+  };
   return {
     ...found,
     legs: legs.map(({ qty, quote }, at) => ({
@@ -123,6 +132,7 @@ export function atExactSize(
     slippage: size * found.grossEdge - found.fees * share - figures.profit,
     unwindCost: figures.unwindCost,
     impact: figures.impact,
-    expectedValue: expectedOf(found.fillProbability, figures),
+    improvement: figures.improvement,
+    expectedValue: expectedOf(found.goodEnd, figures),
   };
 }

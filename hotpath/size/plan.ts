@@ -53,15 +53,15 @@ export const planLegOf = ({ instrument, side, limit, qty, quote }: ExactLeg, rat
   notional: quote.times(rateIn(rates, instrument.quote)) as Amount,
 });
 
-/** P(all legs fill) × profit − (1 − P) × what getting out of the worst leg would cost − impact; costs are in units of `startRate`. */
+/** P(good end) × (profit + improvement) − (1 − P) × what getting out of the worst leg would cost − impact; all but the profit are in units of `startRate`. */
 export function expectedValueOf(
   profit: Decimal,
-  { fillProbability, unwindCost, impact }: Pick<Opportunity, 'fillProbability' | 'unwindCost' | 'impact'>,
+  { goodEnd, improvement, unwindCost, impact }: Pick<Opportunity, 'goodEnd' | 'improvement' | 'unwindCost' | 'impact'>,
   startRate: number,
 ): Amount {
-  const fill = new Decimal(fillProbability);
-  const costs = fill.neg().plus(1).times(unwindCost).plus(impact).times(startRate);
-  return fill.times(profit).minus(costs).toSignificantDigits(FOUND_DIGITS, Decimal.ROUND_FLOOR) as Amount;
+  const good = new Decimal(goodEnd);
+  const costs = good.neg().plus(1).times(unwindCost).plus(impact).minus(good.times(improvement)).times(startRate);
+  return good.times(profit).minus(costs).toSignificantDigits(FOUND_DIGITS, Decimal.ROUND_FLOOR) as Amount;
 }
 
 const givenAsset = ({ instrument, side }: ExactLeg): Asset => (side === 'buy' ? instrument.quote : instrument.base);

@@ -5,7 +5,7 @@ import type { Holding, Opportunity } from '#shared/domain/trade.ts';
 import type { Carry, CarryMarket, CarrySettings } from '#shared/quant/carry.ts';
 import { breakEvenMsOf } from './break-even.ts';
 import type { WalkedLeg } from './fill-model.ts';
-import { impactShareOf } from './fill-model.ts';
+import { impactShareOf, improvementShareOf } from './fill-model.ts';
 import { fillOutlook } from './opportunity.ts';
 import type { SizeSources } from './sizing.ts';
 import type { UnitLeg } from './unit-leg.ts';
@@ -65,6 +65,7 @@ export function sumOpportunity(
     profit,
     unwindCost: unwindable ? unwindCost : 0,
     impact: legs.reduce((sum, leg, at) => sum + units * impactOf(leg, walked[at]!, sources), 0),
+    improvement: legs.reduce((sum, leg, at) => sum + units * improvementOf(leg, walked[at]!), 0),
   };
   const opportunity: Opportunity = {
     id,
@@ -96,7 +97,7 @@ export function unknownOpportunity(
     route: route.id,
     family: route.family,
     asset: route.start,
-    ...fillOutlook(walked, sources, { profit: 0, unwindCost: 0, impact: 0 }),
+    ...fillOutlook(walked, sources, { profit: 0, unwindCost: 0, impact: 0, improvement: 0 }),
     notional: 0,
     grossEdge,
     netEdge: grossEdge,
@@ -138,6 +139,11 @@ function unwindOf(leg: UnitLeg, { averagePrice }: WalkedLeg, { tops }: Pick<Size
 
 /** What our own footprint costs on the leg, per unit of the route. */
 function impactOf(leg: UnitLeg, walked: WalkedLeg, { engine, pace }: Pick<SizeSources, 'engine' | 'pace'>): number {
-  const value = Math.abs(grossCashAt(leg, walked.averagePrice));
-  return leg.ratio * value * impactShareOf(walked, pace, engine.fill);
+  return valueOf(leg, walked) * impactShareOf(walked, pace, engine.fill);
 }
+
+/** What the leg's order gets better than reckoned, per unit of the route. */
+const improvementOf = (leg: UnitLeg, walked: WalkedLeg): number => valueOf(leg, walked) * improvementShareOf(walked);
+
+const valueOf = (leg: UnitLeg, { averagePrice }: WalkedLeg): number =>
+  leg.ratio * Math.abs(grossCashAt(leg, averagePrice));

@@ -21,7 +21,9 @@ export type Opportunity = {
   readonly slippage: number;
   readonly unwindCost: number;
   readonly fillProbability: number;
-  /** P(all fill) × net profit − (1 − P) × unwind cost. */
+  /** The probability that it ends as if every leg had filled: P(all fill), and what recovery saves of the rest. */
+  readonly goodEnd: number;
+  /** P(good end) × (net profit + improvement) − (1 − P) × unwind cost − impact. */
   readonly expectedValue: number;
   readonly oldestBookAgeMs: number;
   readonly detectedTimeNs: TimeNs;
@@ -29,6 +31,8 @@ export type Opportunity = {
   readonly capital: number;
   /** Estimated cost of our own footprint beyond the displayed levels, in `asset`; part of `expectedValue`. */
   readonly impact: number;
+  /** What orders get better than reckoned, in `asset`, because they take levels whole of which only a share is counted on; part of `expectedValue`. */
+  readonly improvement: number;
   /** Routes that hold. */
   readonly holding?: Holding;
 };

@@ -42,19 +42,23 @@ const carry = z.strictObject({
   min_tenor_minutes: z.number().min(0),
 });
 
-/** The chance that an order fills, and what it does to the market. The first five make the hazard of hotpath/size/fill-model.ts. */
+/** The chance that orders fill, and what they do to the market. The first six make the hazard of hotpath/size/fill-model.ts. */
 const fill = z.strictObject({
   intercept: z.number(),
-  /** Of ln((book age + half a round trip) / 100 ms). */
-  time: z.number(),
+  /** Of ln(round trip / 100 ms). */
+  round_trip: z.number().min(0),
+  /** Of the book's age in units of 100 ms. */
+  age: z.number().min(0),
   /** Of ln(volatility / 1e-4). */
   volatility: z.number(),
   /** Of the share taken of what is displayed within the limit. */
   share: z.number(),
-  /** Of the room between limit and need, against the expected move. */
+  /** Of ln(1 + room between limit and need / expected move). */
   cushion: z.number(),
   /** 1 where legs miss independently, less where they miss together. */
   correlation: z.number().positive(),
+  /** The share of what a miss would cost that recovery saves. */
+  rescue: fraction,
   /** A fraction per square root of a second, until an instrument's own is known. */
   default_volatility: z.number().positive(),
   /** What is older than this counts half as much, in the volatility. */

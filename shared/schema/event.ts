@@ -117,6 +117,9 @@ const payloads = {
     /** In `asset`: what must lie idle or as margin, and what our own footprint is expected to cost. */
     capital: decimal.optional(),
     impact: decimal.optional(),
+    /** What orders get better than the net profit counts on, and the probability of an end as if all legs had filled. */
+    improvement: decimal.optional(),
+    good_end: decimal.optional(),
     holding: opportunityHolding.optional(),
     /** Among the plans of one change: which had the money first. `worth` is expected value per unit of capital and hour. */
     contest: z.object({ rank: z.int(), of: z.int(), worth: decimal }).optional(),

@@ -213,6 +213,8 @@ function opportunityOf(
     detectedTimeNs: 0 as TimeNs,
     capital,
     impact: 0,
+    improvement: 0,
+    goodEnd: 1,
     holding: {
       certainty: 'locked',
       hours: holdHours,

@@ -1,39 +1,50 @@
 import { describe, expect, it } from 'vitest';
-import type { Tops } from '#shared/domain/capital.ts';
-import type { InstrumentIndex, TimeNs } from '#shared/domain/ids.ts';
+import { VirtualClock } from '#shared/clock/virtual-clock.ts';
+import type { InstrumentIndex } from '#shared/domain/ids.ts';
 import { randomFrom } from '#shared/random.ts';
 import { Volatility } from '#hotpath/book/volatility.ts';
 
 const SETTINGS = { default_volatility: 1e-4, volatility_half_life_s: 30 };
-const at = 0 as InstrumentIndex;
-const seconds = (value: number): TimeNs => (value * 1e9) as TimeNs;
-const column = (value: number): Float64Array => Float64Array.of(value, NaN);
-const tops = (mid: number): Tops => ({
-  bid: column(mid * 0.9999),
-  ask: column(mid * 1.0001),
-  bidQty: column(1),
-  askQty: column(1),
-  receivedTimeNs: column(0),
-});
+const FIRST = 0 as InstrumentIndex;
+const SECOND = 1 as InstrumentIndex;
+
+/** One book whose middle is set by hand, and another that is never live. */
+function scene() {
+  const clock = new VirtualClock(0n);
+  const column = (): Float64Array => new Float64Array(2).fill(NaN);
+  const tops = { bid: column(), ask: column(), bidQty: column(), askQty: column(), receivedTimeNs: column() };
+  const volatility = new Volatility(tops, clock, SETTINGS);
+  const move = (atSeconds: number, mid: number): void => {
+    clock.runUntil(atSeconds * 1e9);
+    tops.bid[FIRST] = mid * 0.9999;
+    tops.ask[FIRST] = mid * 1.0001;
+  };
+  const sample = (atSeconds: number, mid: number): void => {
+    move(atSeconds, mid);
+    volatility.sample();
+  };
+  return { volatility, move, sample };
+}
 
 /** Samples a walk of a known volatility, `perSecond` times a second; returns what is found at the end. */
 function found(actual: number, perSecond: number, forSeconds: number): number {
-  const volatility = new Volatility(2, SETTINGS);
+  const { volatility, sample } = scene();
   const random = randomFrom(5);
   let mid = 100;
   for (let tick = 0; tick <= forSeconds * perSecond; tick += 1) {
-    volatility.sample(tops(mid), seconds(tick / perSecond));
+    sample(tick / perSecond, mid);
     mid *= Math.exp((actual * random.normal()) / Math.sqrt(perSecond));
   }
-  return volatility.of(at);
+  return volatility.of(FIRST);
 }
 
 describe('volatility', () => {
   it('is the default until something is seen', () => {
-    const volatility = new Volatility(2, SETTINGS);
-    expect(volatility.of(at)).toBeCloseTo(1e-4, 15);
-    volatility.sample(tops(100), seconds(1));
-    expect(volatility.of(at)).toBeCloseTo(1e-4, 15);
+    const { volatility, sample } = scene();
+    expect(volatility.of(FIRST)).toBeCloseTo(1e-4, 15);
+    sample(1, 100);
+    expect(volatility.of(FIRST)).toBeCloseTo(1e-4, 15);
+    expect(volatility.of(SECOND)).toBeCloseTo(1e-4, 15);
   });
 
   it('finds the one of a walk, per root of a second, however often it looks', () => {
@@ -42,25 +53,32 @@ describe('volatility', () => {
   });
 
   it('forgets: what is one half-life old counts half as much', () => {
-    const volatility = new Volatility(2, SETTINGS);
-    volatility.sample(tops(100), seconds(0));
-    volatility.sample(tops(101), seconds(1));
-    const squared = volatility.of(at) ** 2;
-    for (let second = 2; second <= 31; second += 1) volatility.sample(tops(101), seconds(second));
+    const { volatility, sample } = scene();
+    sample(0, 100);
+    sample(1, 101);
+    const squared = volatility.of(FIRST) ** 2;
+    for (let second = 2; second <= 31; second += 1) sample(second, 101);
     // Seconds weigh as much as they are remembered: 5 before the first, and one each.
     const kept = (after: number): number => 2 ** (-after / 30);
     const weight = (until: number): number =>
-      5 * kept(until) + [...Array(until).keys()].reduce((s, n) => s + kept(n), 0);
-    expect(volatility.of(at) ** 2 / squared).toBeCloseTo((kept(30) * weight(1)) / weight(31), 9);
+      5 * kept(until) + [...Array(until).keys()].reduce((sum, second) => sum + kept(second), 0);
+    expect(volatility.of(FIRST) ** 2 / squared).toBeCloseTo((kept(30) * weight(1)) / weight(31), 9);
   });
 
   it('leaves out books that are not live, and takes their way since then for one move', () => {
-    const volatility = new Volatility(2, SETTINGS);
-    volatility.sample(tops(100), seconds(0));
-    for (let second = 1; second < 10; second += 1) volatility.sample(tops(NaN), seconds(second));
-    volatility.sample(tops(100 * Math.exp(0.01)), seconds(10));
+    const { volatility, sample } = scene();
+    sample(0, 100);
+    for (let second = 1; second < 10; second += 1) sample(second, NaN);
+    sample(10, 100 * Math.exp(0.01));
     const kept = 2 ** (-10 / 30);
-    expect(volatility.of(at)).toBeCloseTo(Math.sqrt((5e-8 * kept + 1e-4) / (5 * kept + 10)), 12);
-    expect(volatility.of(1 as InstrumentIndex)).toBeCloseTo(1e-4, 15);
+    expect(volatility.of(FIRST)).toBeCloseTo(Math.sqrt((5e-8 * kept + 1e-4) / (5 * kept + 10)), 12);
+  });
+
+  it('knows a jump at once, before the next sample', () => {
+    const { volatility, move, sample } = scene();
+    sample(0, 100);
+    move(0.1, 100 * Math.exp(0.004));
+    const kept = 2 ** (-0.1 / 30);
+    expect(volatility.of(FIRST)).toBeCloseTo(Math.sqrt((5e-8 * kept + 1.6e-5) / (5 * kept + 0.1)), 12);
   });
 });

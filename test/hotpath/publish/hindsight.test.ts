@@ -38,6 +38,8 @@ function opportunity(over: Partial<Opportunity>): Opportunity {
     fees: 1,
     slippage: 0,
     unwindCost: 0,
+    improvement: 0,
+    goodEnd: 1,
     fillProbability: 1,
     expectedValue: 1,
     oldestBookAgeMs: 0,

@@ -44,6 +44,8 @@ function seen(id: string, netEdge = 0.001, price = 50_000.1): Opportunity {
     detectedTimeNs: 0 as TimeNs,
     capital: 1_000,
     impact: 0,
+    improvement: 0,
+    goodEnd: 1,
   };
 }
 const refused = (id: string, reason: SizeRefusal = 'BELOW_MIN_QTY', netEdge?: number): Sized => ({

@@ -5,7 +5,14 @@ import type { Pace } from '#shared/domain/capital.ts';
 import type { InstrumentId, InstrumentIndex } from '#shared/domain/ids.ts';
 import type { FillFacts } from '#shared/domain/trade.ts';
 import type { WalkedLeg } from '#hotpath/size/fill-model.ts';
-import { fillFactsOf, fillProbabilityOf, hazardOf, impactShareOf, regressorsOf } from '#hotpath/size/fill-model.ts';
+import {
+  fillFactsOf,
+  fillProbabilityOf,
+  goodEndOf,
+  hazardOf,
+  impactShareOf,
+  regressorsOf,
+} from '#hotpath/size/fill-model.ts';
 
 const settings = loadConfig({ dir: 'config', env: {} }).engine.fill;
 const pace: Pace = {
@@ -102,12 +109,20 @@ describe('the probability that all legs fill', () => {
   it('is linear in its regressors, on the logarithm of the hazard', () => {
     fc.assert(
       fc.property(facts, (each) => {
-        const { intercept, time, volatility, share, cushion } = settings;
-        const coefficients = [intercept, time, volatility, share, cushion];
+        const { intercept, round_trip, age, volatility, share, cushion } = settings;
+        const coefficients = [intercept, round_trip, age, volatility, share, cushion];
         const linear = regressorsOf(each).reduce((sum, regressor, at) => sum + regressor * coefficients[at]!, 0);
         expect(Math.log(hazardOf(each, settings))).toBeCloseTo(linear, 9);
       }),
     );
+  });
+});
+
+describe('the probability of a good end', () => {
+  it('adds what recovery saves of the misses', () => {
+    expect(goodEndOf(0.8, { ...settings, rescue: 0 })).toBe(0.8);
+    expect(goodEndOf(0.8, { ...settings, rescue: 0.25 })).toBeCloseTo(0.85, 12);
+    expect(goodEndOf(0.8, { ...settings, rescue: 1 })).toBe(1);
   });
 });
 

@@ -32,12 +32,14 @@ const engine: Config['engine'] = {
 /** Each leg fills with this probability at age 0, and less with age. */
 const doubt = (probability: number): Config['engine']['fill'] => ({
   ...engine.fill,
-  intercept: Math.log(-Math.log(probability)) - 0.1 * Math.log(0.001),
-  time: 0.1,
+  intercept: Math.log(-Math.log(probability)),
+  round_trip: 0,
+  age: 0.1,
   volatility: 0,
   share: 0,
   cushion: 0,
   correlation: 1,
+  rescue: 0,
 });
 const ms = (milliseconds: number): TimeNs => (milliseconds * 1e6) as TimeNs;
 
