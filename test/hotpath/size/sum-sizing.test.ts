@@ -69,7 +69,7 @@ describe('plans of sum routes', () => {
           expect(realised.toFixed()).toBe(plan.expectedProfit.minus(plan.expectedCarry).toFixed());
         }
       }),
-      { numRuns: 40 },
+      { numRuns: 20 },
     );
     expect(plans).toBeGreaterThan(500);
   });
@@ -103,7 +103,7 @@ describe('plans of sum routes', () => {
           expect(sized.opportunity.netEdge * 1e4).toBeCloseTo(plan.netEdgeBps, 6);
         }
       }),
-      { numRuns: 40 },
+      { numRuns: 20 },
     );
   });
 
@@ -130,7 +130,7 @@ describe('plans of sum routes', () => {
           }
         }
       }),
-      { numRuns: 40 },
+      { numRuns: 20 },
     );
   });
 
@@ -165,7 +165,7 @@ describe('plans of sum routes', () => {
           }
         }
       }),
-      { numRuns: 30 },
+      { numRuns: 15 },
     );
   });
 
@@ -211,7 +211,7 @@ describe('plans of sum routes', () => {
           }
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 
