@@ -1,5 +1,6 @@
 import { Decimal } from 'decimal.js';
 import type { CapitalView, References, Tops } from '#shared/domain/capital.ts';
+import { FUNDING_FLOWS } from '#shared/domain/capital.ts';
 import type { SettledTerms } from '#shared/domain/held.ts';
 import type { InstrumentId, InstrumentIndex } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
@@ -52,7 +53,10 @@ export function wordsFrom(sources: WordSources): Words {
       const nextMs = references.nextFundingTimeMs[at]!;
       const middle = (tops.bid[at]! + tops.ask[at]!) / 2;
       const price = spoken(at, [references.markPrice, references.indexPrice]) ?? middle;
-      return Number.isNaN(rate + nextMs + price) ? undefined : { rate, nextMs, price };
+      if (Number.isNaN(rate + nextMs + price)) return undefined;
+      if (nextMs !== FUNDING_FLOWS) return { rate, nextMs, price };
+      const slice = { share: FLOW_SLICE_MS / references.fundingIntervalMs[at]!, number: nowMs() / FLOW_SLICE_MS };
+      return { rate: rate * slice.share, nextMs: (Math.floor(slice.number) + 1) * FLOW_SLICE_MS, price };
     },
     expectedFunding: ({ id }, holdMs) => {
       const at = indexOf(id);
@@ -60,6 +64,9 @@ export function wordsFrom(sources: WordSources): Words {
     },
   };
 }
+
+/** Funding that flows is booked by the minute. */
+const FLOW_SLICE_MS = 60_000;
 
 /** The first of these that a venue has said. */
 const spoken = (at: InstrumentIndex, columns: readonly Float64Array[]): number | undefined =>

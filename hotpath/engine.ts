@@ -151,7 +151,7 @@ export class Engine {
     this.journal = journal;
     this.#publisher = new Publisher(journal, clock);
     this.books = booksOf(options, known);
-    this.references = new ReferenceStore(instruments.length);
+    this.references = new ReferenceStore(instruments);
     const rateOf = valuationOf(instruments, this.books.tops, {
       numeraire: config.engine.numeraire as Asset,
       pegs: config.engine.pegs,

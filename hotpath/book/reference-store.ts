@@ -1,4 +1,6 @@
+import { FUNDING_FLOWS } from '#shared/domain/capital.ts';
 import type { InstrumentIndex, TimeNs } from '#shared/domain/ids.ts';
+import type { Instrument } from '#shared/domain/instrument.ts';
 import type { ReferenceUpdate } from '#shared/domain/market-event.ts';
 
 /** Next funding times further apart in receipt than this leave open whether one in between was missed. */
@@ -17,8 +19,9 @@ export class ReferenceStore implements Readonly<Record<Column, Float64Array>> {
   readonly markPrice: Float64Array;
   readonly indexPrice: Float64Array;
   readonly fundingRate: Float64Array;
+  /** As frames say it, else from a time that the listing says; `FUNDING_FLOWS` where it is paid all the time. */
   readonly nextFundingTimeMs: Float64Array;
-  /** As the venue said, else the distance of two funding times that followed each other; never assumed. */
+  /** As frames say it, else the distance of two funding times that followed each other, else as the instrument says; never assumed. */
   readonly fundingIntervalMs: Float64Array;
   readonly bidVolatility: Float64Array;
   readonly askVolatility: Float64Array;
@@ -33,11 +36,11 @@ export class ReferenceStore implements Readonly<Record<Column, Float64Array>> {
   readonly #receivedTimeNs: Float64Array;
   /** When a next funding time was last received. */
   readonly #scheduledNs: Float64Array;
-  /** 1 where the venue itself says the interval: its word stands. */
+  /** 1 where frames say the interval: their word stands. */
   readonly #intervalSaid: Uint8Array;
 
-  constructor(instruments: number) {
-    const column = (): Float64Array => new Float64Array(instruments).fill(NaN);
+  constructor(instruments: readonly Pick<Instrument, 'funding'>[]) {
+    const column = (): Float64Array => new Float64Array(instruments.length).fill(NaN);
     this.venueTimeMs = column();
     this.markPrice = column();
     this.indexPrice = column();
@@ -56,7 +59,12 @@ export class ReferenceStore implements Readonly<Record<Column, Float64Array>> {
     this.interestRate = column();
     this.#receivedTimeNs = column();
     this.#scheduledNs = column();
-    this.#intervalSaid = new Uint8Array(instruments);
+    this.#intervalSaid = new Uint8Array(instruments.length);
+    for (const [at, { funding }] of instruments.entries()) {
+      if (funding === undefined) continue;
+      this.fundingIntervalMs[at] = funding.intervalMs;
+      this.nextFundingTimeMs[at] = funding.flows ? FUNDING_FLOWS : (funding.paidMs ?? NaN);
+    }
   }
 
   /** Takes what the update says and leaves the rest as it was. */
@@ -87,12 +95,16 @@ export class ReferenceStore implements Readonly<Record<Column, Float64Array>> {
   }
 
   /** Two funding times follow each other when nobody was absent in between. */
-  #schedule({ instrument, receivedTimeNs, nextFundingTimeMs, fundingIntervalMs }: ReferenceUpdate): void {
+  #schedule(update: ReferenceUpdate): void {
+    const { instrument, receivedTimeNs, nextFundingTimeMs, fundingIntervalMs } = update;
     if (fundingIntervalMs > 0) {
       this.fundingIntervalMs[instrument] = fundingIntervalMs;
       this.#intervalSaid[instrument] = 1;
     }
-    if (Number.isNaN(nextFundingTimeMs)) return;
+    if (!(nextFundingTimeMs > 0)) {
+      this.#rollOn(update);
+      return;
+    }
     const distanceMs = nextFundingTimeMs - this.nextFundingTimeMs[instrument]!;
     const attended = receivedTimeNs - this.#scheduledNs[instrument]! <= DERIVED_WITHIN_NS;
     if (distanceMs >= INTERVAL_MIN_MS && attended && this.#intervalSaid[instrument] === 0) {
@@ -100,6 +112,15 @@ export class ReferenceStore implements Readonly<Record<Column, Float64Array>> {
     }
     this.nextFundingTimeMs[instrument] = nextFundingTimeMs;
     this.#scheduledNs[instrument] = receivedTimeNs;
+  }
+
+  /** While no frame has said the next time, it is whole intervals after the one that the listing says. */
+  #rollOn({ instrument, venueTimeMs }: ReferenceUpdate): void {
+    const saidMs = this.nextFundingTimeMs[instrument]!;
+    const intervalMs = this.fundingIntervalMs[instrument]!;
+    const isListed = Number.isNaN(this.#scheduledNs[instrument]!) && saidMs !== FUNDING_FLOWS;
+    if (!isListed || !(venueTimeMs >= saidMs)) return;
+    this.nextFundingTimeMs[instrument] = saidMs + (Math.floor((venueTimeMs - saidMs) / intervalMs) + 1) * intervalMs;
   }
 }
 

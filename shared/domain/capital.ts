@@ -32,6 +32,9 @@ export type Depths = {
   readonly ageMs: (instrument: InstrumentIndex, nowNs: TimeNs) => number;
 };
 
+/** Stands for the next funding time where funding flows all the time. */
+export const FUNDING_FLOWS = 0;
+
 /**
  * What venues say of instruments beside their books, in columns by InstrumentIndex; NaN while unknown. Rates are fractions for one interval, times Unix ms,
  * prices in the quote.
@@ -42,6 +45,7 @@ export type References = {
   /** The forward or index that the venue prices an option on. */
   readonly underlyingPrice: Float64Array;
   readonly fundingRate: Float64Array;
+  /** `FUNDING_FLOWS` where it is paid all the time. */
   readonly nextFundingTimeMs: Float64Array;
   readonly fundingIntervalMs: Float64Array;
   readonly markVolatility: Float64Array;

@@ -19,6 +19,16 @@ export type Fees = {
   readonly token?: { readonly asset: Asset; readonly discount: Decimal };
 };
 
+/** How a perpetual pays funding, as its listing or the venue's documentation says. What frames say goes before it. */
+export type Funding = {
+  /** How long the transmitted rate is for. */
+  readonly intervalMs: number;
+  /** One of the times at which it is paid, Unix ms; the others are whole intervals away. */
+  readonly paidMs?: number;
+  /** It is paid all the time: there is no next time. */
+  readonly flows?: true;
+};
+
 /** Everything the engine knows of a tradable thing. Sizes are in the venue's unit (contracts where it trades contracts). */
 export type Instrument = {
   readonly id: InstrumentId;
@@ -46,6 +56,8 @@ export type Instrument = {
   /** In quote units; zero where the venue has no such rule. */
   readonly minNotional: Decimal;
   readonly fees: Fees;
+  /** Absent where nobody says it: it then shows in two next times that follow each other. */
+  readonly funding?: Funding;
   readonly expiryMs?: number;
   readonly strike?: Decimal;
   readonly right?: 'call' | 'put';

@@ -1,4 +1,5 @@
 import type { References, Tops } from '../domain/capital.ts';
+import { FUNDING_FLOWS } from '../domain/capital.ts';
 import type { InstrumentIndex } from '../domain/ids.ts';
 import type { Instrument } from '../domain/instrument.ts';
 import type { RouteLeg, SumRoute, Unit } from '../domain/route.ts';
@@ -131,7 +132,8 @@ export function underlyingOf(
 }
 
 /**
- * What a long pays over the time, as a fraction of its value: the transmitted rate at the transmitted time, then what persists of it every interval.
+ * What a long pays over the time, as a fraction of its value: the transmitted rate at the transmitted time, then what persists of it every interval; where
+ * funding flows, the rate of each interval for as much of it as the time takes in.
  * NaN while the venue has not said all three.
  */
 export function expectedFunding(
@@ -144,6 +146,7 @@ export function expectedFunding(
   const nextMs = references.nextFundingTimeMs[instrument]!;
   const intervalMs = references.fundingIntervalMs[instrument]!;
   if (Number.isNaN(rate + nextMs + intervalMs)) return NaN;
+  if (nextMs === FUNDING_FLOWS) return rate * intervalsKept(holdMs / intervalMs, fundingPersistence);
   // A time that has passed was paid: the next one is a whole number of intervals later.
   const firstMs = nextMs > nowMs ? nextMs : nextMs + Math.ceil((nowMs - nextMs + 1) / intervalMs) * intervalMs;
   const count = Math.min(FUNDINGS_MAX, Math.floor((nowMs + holdMs - firstMs) / intervalMs) + 1);
@@ -154,6 +157,17 @@ export function expectedFunding(
     share *= fundingPersistence;
   }
   return expected;
+}
+
+/** So many intervals, each worth `persistence` of the one before; the last in part. */
+function intervalsKept(intervals: number, persistence: number): number {
+  let kept = 0;
+  let share = 1;
+  for (let left = Math.min(FUNDINGS_MAX, intervals); left > 0; left -= 1) {
+    kept += share * Math.min(1, left);
+    share *= persistence;
+  }
+  return kept;
 }
 
 /** Per unit of a leg: coins bought or given away whole, a premium paid, the margin of everything else. */

@@ -65,7 +65,7 @@ describe('syntheticStatuses', () => {
   ];
   const synthetic = { name: 'roll', description: 'a roll', quote: asset('USD'), legs };
   const books = new Books(2);
-  const references = new ReferenceStore(2);
+  const references = new ReferenceStore([{}, {}]);
   const told = (): SyntheticStatus => {
     const [status] = syntheticStatuses({ synthetics: [synthetic], references, books }, 0 as TimeNs);
     return syntheticStatus.parse(JSON.parse(JSON.stringify(status)));

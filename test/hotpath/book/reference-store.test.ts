@@ -14,7 +14,7 @@ function say(store: ReferenceStore, seconds: number, said: Partial<ReferenceUpda
 
 describe('reference data', () => {
   it('keeps the last of everything, each by itself', () => {
-    const store = new ReferenceStore(2);
+    const store = new ReferenceStore([{}, {}]);
     say(store, 1, { markPrice: 100, fundingRate: 0.0001, markVolatility: 0.65 });
     say(store, 2, { markPrice: 101, indexPrice: 99 });
     expect([store.markPrice[1], store.indexPrice[1], store.fundingRate[1], store.markVolatility[1]]).toEqual([
@@ -26,7 +26,7 @@ describe('reference data', () => {
   });
 
   it('takes every number that an update carries', () => {
-    const store = new ReferenceStore(2);
+    const store = new ReferenceStore([{}, {}]);
     const { instrument, receivedTimeNs, ...columns } = newReferenceUpdate();
     expect([instrument, receivedTimeNs]).toHaveLength(2);
     const names = Object.keys(columns) as (keyof typeof columns)[];
@@ -37,14 +37,14 @@ describe('reference data', () => {
 
 describe('the funding interval', () => {
   it('is what the venue says, whatever the times say', () => {
-    const store = new ReferenceStore(2);
+    const store = new ReferenceStore([{}, {}]);
     say(store, 0, { nextFundingTimeMs: 8 * HOUR_MS, fundingIntervalMs: 8 * HOUR_MS });
     say(store, 10, { nextFundingTimeMs: 12 * HOUR_MS });
     expect(store.fundingIntervalMs[1]).toBe(8 * HOUR_MS);
   });
 
   it('is the distance of two funding times that follow each other, and unknown before', () => {
-    const store = new ReferenceStore(2);
+    const store = new ReferenceStore([{}, {}]);
     for (const seconds of [0, 30, 60]) say(store, seconds, { nextFundingTimeMs: 8 * HOUR_MS });
     expect(store.fundingIntervalMs[1]).toBeNaN();
     say(store, 90, { nextFundingTimeMs: 8 * HOUR_MS + 1_000 });
@@ -55,7 +55,7 @@ describe('the funding interval', () => {
   });
 
   it('is never a distance over which funding may have been missed', () => {
-    const store = new ReferenceStore(2);
+    const store = new ReferenceStore([{}, {}]);
     say(store, 0, { nextFundingTimeMs: 8 * HOUR_MS });
     say(store, 61, { nextFundingTimeMs: 24 * HOUR_MS });
     expect(store.fundingIntervalMs[1]).toBeNaN();
@@ -65,7 +65,7 @@ describe('the funding interval', () => {
     const pauses = fc.array(fc.integer({ min: 1, max: 40_000 }), { maxLength: 200 });
     fc.assert(
       fc.property(pauses, fc.constantFrom(1, 4, 8), (seconds, hours) => {
-        const store = new ReferenceStore(2);
+        const store = new ReferenceStore([{}, {}]);
         let now = 0;
         for (const pause of seconds) {
           now += pause % 3 === 0 ? pause : pause % 60;

@@ -46,7 +46,7 @@ async function simulated(seed: number, named?: readonly string[]) {
     clock,
     staleAfterMs: 5_000,
   });
-  const references = new ReferenceStore(instruments.length);
+  const references = new ReferenceStore(instruments);
   const prints = new Set<InstrumentId>();
   const feed: Feed = new Feed({
     ...outside,
