@@ -1,13 +1,13 @@
 import { Decimal } from 'decimal.js';
 import { BadInput, assert } from '#shared/assert.ts';
-import type { References } from '#shared/domain/capital.ts';
+import type { References, Tops } from '#shared/domain/capital.ts';
 import type { Asset, TimeNs } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import { QUOTE } from '#shared/domain/market-event.ts';
 import type { CompileOptions, SumRoute } from '#shared/domain/route.ts';
 import type { CarryMarket, CarrySettings } from '#shared/quant/carry.ts';
 import { carryOf, notionalPerUnit } from '#shared/quant/carry.ts';
-import { cashPerUnit, legFeeOf } from '#shared/quant/leg-value.ts';
+import { cashPerUnit, legFeeOf, unitsPerQty } from '#shared/quant/leg-value.ts';
 import { Evaluator } from '../detect/evaluator.ts';
 import { basis } from '../detect/routes/basis.ts';
 import { calendar } from '../detect/routes/calendar.ts';
@@ -37,6 +37,8 @@ export type PairReport = {
   /** With fees given: what entering and leaving both legs costs, and how many episodes pay after that by the definition of the engine. */
   readonly round_trip_fees_bps?: number;
   readonly profitable_episodes?: number;
+  /** And what both best quotes offered when the edge was widest, in coins: contracts are converted. */
+  readonly coins_at_max?: number | null;
 };
 
 export type TakerFees = { readonly spotBps: number; readonly perpBps: number };
@@ -158,6 +160,7 @@ function metersOf({ store, instruments }: Replay, fees: TakerFees | undefined): 
     // A perpetual never settles against what hedges it: what was entered must be left, and both are paid for.
     const costs = fees && {
       net: new EpisodeMeter(() => netEdge(route, market), [0]),
+      coins: () => coinsOffered(route, instruments, store.quotes),
       roundTripBps: 2 * (feeBpsOf(bought) + feeBpsOf(sold)),
     };
     return { place: bought * FORMS.length + sold, meter: new PairMeter([bought, sold], gross, costs) };
@@ -199,13 +202,25 @@ function netEdge(route: SumRoute, market: CarryMarket): number {
   return net / notionalPerUnit(route, tops);
 }
 
-type Costs = { readonly net: EpisodeMeter; readonly roundTripBps: number };
+/** What both best quotes offer. */
+function coinsOffered({ legs }: SumRoute, instruments: readonly Instrument[], quotes: Tops): number {
+  const offers = legs.map(({ instrument: at, side }) =>
+    side === 'buy'
+      ? quotes.askQty[at]! * unitsPerQty(instruments[at]!, 'base', quotes.ask[at]!)
+      : quotes.bidQty[at]! * unitsPerQty(instruments[at]!, 'base', quotes.bid[at]!),
+  );
+  return Math.min(...offers);
+}
+
+type Costs = { readonly net: EpisodeMeter; readonly roundTripBps: number; readonly coins: () => number };
 
 /** What is measured of one ordered pair. */
 class PairMeter {
   readonly name: string;
   readonly #gross: EpisodeMeter;
   readonly #costs: Costs | undefined;
+  #coinsAtMax: number | null = null;
+  #keptCoins: number | null = null;
 
   constructor([bought, sold]: readonly [number, number], gross: EpisodeMeter, costs: Costs | undefined) {
     this.name = `buy_${FORMS[bought]!.name}_sell_${FORMS[sold]!.name}`;
@@ -214,14 +229,18 @@ class PairMeter {
   }
 
   measure(nowNs: TimeNs): void {
+    const widest = this.#gross.max;
     this.#gross.measure(nowNs);
-    this.#costs?.net.measure(nowNs);
+    if (this.#costs === undefined) return;
+    this.#costs.net.measure(nowNs);
+    if (this.#gross.max > widest) this.#coinsAtMax = this.#costs.coins();
   }
 
   /** What was measured until now is reported even if nothing is kept again. */
   keep(): void {
     this.#gross.keep();
     this.#costs?.net.keep();
+    this.#keptCoins = this.#coinsAtMax;
   }
 
   report(): PairReport {
@@ -235,6 +254,7 @@ class PairMeter {
       ...(this.#costs && {
         round_trip_fees_bps: this.#costs.roundTripBps,
         profitable_episodes: this.#costs.net.kept.episodes[0]!,
+        coins_at_max: this.#keptCoins === null ? null : rounded(this.#keptCoins, 8),
       }),
     };
   }
@@ -270,6 +290,10 @@ class EpisodeMeter {
     this.#episodes = thresholds.map(() => 0);
     this.#totalNs = thresholds.map(() => 0);
     this.#kept = this.#counts();
+  }
+
+  get max(): number {
+    return this.#max;
   }
 
   /** The counts when `keep` was last called. */

@@ -51,6 +51,9 @@ it('measures episodes between evaluations, and stops with the last USD-M quote',
   const paying = await reportBasis(files, { venues, fees: { spotBps: 10, perpBps: 5 } });
   expect(paying.results['buy_spot_sell_usdm']).toMatchObject({ round_trip_fees_bps: 30, profitable_episodes: 1 });
   expect(paying.results['buy_cm_sell_usdm']).toMatchObject({ round_trip_fees_bps: 20, profitable_episodes: 1 });
+  // One contract of 100 dollars is a hundredth of a coin at 10,000.
+  expect(paying.results['buy_spot_sell_usdm']).toMatchObject({ coins_at_max: 1 });
+  expect(paying.results['buy_cm_sell_usdm']).toMatchObject({ coins_at_max: 0.01 });
   const dearer = await reportBasis(files, { venues, fees: { spotBps: 10, perpBps: 6 } });
   expect(dearer.results['buy_spot_sell_usdm']).toMatchObject({ round_trip_fees_bps: 32, profitable_episodes: 0 });
 });
@@ -77,4 +80,11 @@ it('refuses a file of several instruments', async () => {
     ),
   );
   await expect(reportBasis([two, two, two], { venues })).rejects.toThrow('files of one instrument, this one has 2');
+});
+
+it('refuses files of several coins', async () => {
+  const row = [[1, 10_000, 10_001]] as const;
+  const files = [quotes('spot', 'BTCUSDT', row), quotes('usdm', 'ETHUSDT', row), quotes('cm', 'BTCUSD_PERP', row)];
+  const [spot, usdm, coinm] = files as [string, string, string];
+  await expect(reportBasis([spot, usdm, coinm], { venues })).rejects.toThrow('files of one coin, these have BTC, ETH');
 });
