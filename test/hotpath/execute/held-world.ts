@@ -20,7 +20,7 @@ import { MemoryJournal, spot } from './trading.ts';
 
 const HOUR_MS = 3_600_000;
 export const START_MS = Date.UTC(2026, 0, 1);
-export const EXPIRY_MS = START_MS + 24 * HOUR_MS;
+export const EXPIRY_MS = START_MS + 20 * 60_000;
 export const HORIZON_MS = 8 * HOUR_MS;
 
 const text = (value: string): Decimal => new Decimal(value);

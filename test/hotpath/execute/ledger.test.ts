@@ -4,9 +4,11 @@ import { Ledger } from '#hotpath/execute/ledger.ts';
 import { Bug } from '#shared/assert.ts';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
 import type { Asset, ClientOrderId, OperationId, TradeId, VenueId } from '#shared/domain/ids.ts';
+import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Fill, OrderRequest } from '#shared/domain/order.ts';
 import type { Side } from '#shared/domain/route.ts';
 import type { Price, Qty } from '#shared/money/grid.ts';
+import { CALL, COIN_CALL, COIN_FUTURE, PERPETUAL, SPOT } from './held-world.ts';
 import { instrumentOf, rates } from './trading.ts';
 
 const a = 'a' as VenueId;
@@ -143,5 +145,92 @@ describe('Ledger', () => {
       ],
     });
     expect(ledger.changes()).toEqual({ balances: [], positions: [] });
+  });
+});
+
+describe('Ledger of contracts', () => {
+  const d = 'd' as VenueId;
+  const listed = new Map([SPOT, PERPETUAL, COIN_FUTURE, CALL, COIN_CALL].map((one) => [one.id, one]));
+  const contractOf = (id: string): Instrument => listed.get(id as never)!;
+  let margined: Ledger;
+  beforeEach(() => {
+    margined = new Ledger(time, {
+      fraction: new Decimal('0.2'),
+      underlyingOf: () => new Decimal(30_000),
+      instrumentOf: (id) => listed.get(id),
+    });
+    margined.deposit(d, 'USDT', new Decimal(10_000));
+    margined.deposit(d, 'BTC', new Decimal(2));
+  });
+  const on = ({ id }: Instrument): string => id;
+  const reserve = (...orders: readonly OrderRequest[]): boolean => margined.reserve(orders, contractOf);
+
+  it('reserves margin and fee for what opens, nothing for what closes', () => {
+    // 0.1 coin at 30000: a fifth of 3000, and 1.5 of fee.
+    expect(reserve(order('1', on(PERPETUAL), 'sell', '100', '30000'))).toBe(true);
+    expect(margined.reservedOf(d, 'USDT').toFixed()).toBe('601.5');
+    margined.apply(fill('1', on(PERPETUAL), 'sell', '100', '30000', '1.5', 'USDT'), PERPETUAL, rates);
+    expect(margined.reservedOf(d, 'USDT').toFixed()).toBe('600');
+    expect(margined.totalOf(d, 'USDT').toFixed()).toBe('9998.5');
+    expect(reserve(order('2', on(PERPETUAL), 'buy', '100', '90000'))).toBe(true);
+    expect(margined.reservedOf(d, 'USDT').toFixed()).toBe('600');
+    margined.apply(fill('2', on(PERPETUAL), 'buy', '60', '31000', '1', 'USDT'), PERPETUAL, rates);
+    // 60 dollars lost and the fee; margin stands for what is left.
+    expect(margined.reservedOf(d, 'USDT').toFixed()).toBe('240');
+    expect(margined.totalOf(d, 'USDT').toFixed()).toBe('9937.5');
+    expect(margined.availableOf(d, 'USDT' as Asset)).toBe(9_697.5);
+  });
+
+  it('reserves coin for inverse futures, the premium of what is bought and a share of what underlies what is sold', () => {
+    reserve(order('1', on(COIN_FUTURE), 'buy', '2500', '50000'));
+    expect(margined.reservedOf(d, 'BTC').toFixed()).toBe('0.10025');
+    reserve(order('2', on(COIN_CALL), 'sell', '1', '0.05'));
+    expect(margined.reservedOf(d, 'BTC').minus('0.10025').toFixed()).toBe('0.2003');
+    reserve(order('3', on(CALL), 'buy', '2', '1500'));
+    expect(margined.reservedOf(d, 'USDT').toFixed()).toBe('3018');
+    expect(reserve(order('4', on(CALL), 'sell', '2', '1500'))).toBe(false);
+  });
+
+  it('counts a coin in the account and a coin sold as nothing', () => {
+    margined.apply(fill('1', on(SPOT), 'buy', '0.1', '30000', '0', 'BTC'), SPOT, rates);
+    expect(margined.deviationOf('BTC')).toBe(0.1);
+    margined.apply(fill('2', on(PERPETUAL), 'sell', '100', '30050', '0', 'USDT'), PERPETUAL, rates);
+    expect(margined.deviationOf('BTC')).toBe(0);
+    expect(margined.deviationOf('USDT')).toBe(5);
+  });
+
+  it('keeps the margin of what it takes over', () => {
+    const position = { instrument: PERPETUAL.id, size: new Decimal(-100), entryPrice: new Decimal(30_000) };
+    const revived = new Ledger(time, {
+      fraction: new Decimal('0.2'),
+      underlyingOf: () => undefined,
+      instrumentOf: (id) => listed.get(id),
+    });
+    revived.restore({
+      balances: [{ venue: d, asset: 'USDT', total: new Decimal(1_000) }],
+      positions: [{ ...position, realised: new Decimal(0), cost: new Decimal(-3_000) }],
+      deviations: {},
+      dust: {},
+      trades: [],
+      realised: new Decimal(0),
+      fees: new Decimal(0),
+      fills: 0,
+      day: 0,
+      dayRealised: new Decimal(0),
+    });
+    expect(revived.freeOf(d, 'USDT').toFixed()).toBe('400');
+  });
+
+  it('takes a fee in an asset of its own', () => {
+    margined.apply(fill('1', on(SPOT), 'buy', '0.1', '50000', '0.01', 'BNB'), SPOT, rates, new Decimal(600));
+    expect(margined.totalOf('a' as VenueId, 'BNB').toFixed()).toBe('-0.01');
+    expect([margined.pnl.realised.toFixed(), margined.pnl.fees.toFixed()]).toEqual(['-6', '6']);
+    expect(margined.positionOf(SPOT.id).realised.toFixed()).toBe('0');
+  });
+
+  it('knows two sides of one trade', () => {
+    const bought = fill('1', on(SPOT), 'buy', '0.1', '50000', '0', 'BTC');
+    margined.apply(bought, SPOT, rates);
+    expect(margined.knows({ ...bought, side: 'sell' })).toBe(false);
   });
 });

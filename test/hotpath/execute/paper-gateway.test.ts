@@ -4,10 +4,12 @@ import { PaperGateway } from '#hotpath/execute/paper-gateway.ts';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
 import type { Depths } from '#shared/domain/capital.ts';
 import type { ClientOrderId, InstrumentId, InstrumentIndex, OperationId } from '#shared/domain/ids.ts';
+import type { Instrument } from '#shared/domain/instrument.ts';
 import type { BookStatus } from '#shared/domain/market-event.ts';
 import type { Fill, OrderReport, OrderRequest } from '#shared/domain/order.ts';
 import type { Price, Qty } from '#shared/money/grid.ts';
 import { randomFrom } from '#shared/random.ts';
+import { CALL, COIN_CALL, COIN_FUTURE, PERPETUAL } from './held-world.ts';
 import { instrumentOf } from './trading.ts';
 
 type Side = [price: number, qty: number][];
@@ -199,5 +201,51 @@ describe('PaperGateway', () => {
       return timeline.join();
     };
     expect(run()).toBe(run());
+  });
+});
+
+describe('PaperGateway of contracts', () => {
+  const feeOf = (instrument: Instrument, size: string, price: number, underlying?: number): string => {
+    const fees: string[] = [];
+    asks = [[price, 1e6]];
+    const contracts = new PaperGateway({
+      clock,
+      random: randomFrom(1),
+      depths,
+      instrumentOf: () => ({ instrument, index: 0 as InstrumentIndex }),
+      idOf: () => instrument.id,
+      onReport: (report) => {
+        if (report.kind === 'fill') fees.push(`${report.fill.fee.toFixed()} ${report.fill.feeAsset}`);
+      },
+      latencyMs: 1,
+      latencyJitterMs: 0,
+      displayedFraction: 1,
+      ...(underlying === undefined ? {} : { underlyingOf: () => new Decimal(underlying) }),
+    });
+    contracts.submit([order(size, String(price), { instrument: instrument.id })]);
+    clock.runUntil(clock.now() + 20e6);
+    return fees.join();
+  };
+
+  it('takes the fee of futures where they settle, of their value', () => {
+    expect(feeOf(PERPETUAL, '100', 30_000)).toBe('1.5 USDT');
+    expect(feeOf(COIN_FUTURE, '6000', 60_000)).toBe('0.0005 BTC');
+  });
+
+  it('takes the fee of options of what underlies them, at most a share of the premium', () => {
+    expect(feeOf(CALL, '2', 1_500, 29_000)).toBe('17.4 USDT');
+    expect(feeOf(CALL, '2', 1_500)).toBe('18 USDT');
+    expect(feeOf(CALL, '2', 10, 29_000)).toBe('2.5 USDT');
+    expect(feeOf(COIN_CALL, '2', 0.05)).toBe('0.0006 BTC');
+  });
+
+  it('measures the smallest order in quote units', () => {
+    const least = { ...COIN_FUTURE, minNotional: new Decimal(100) };
+    expect(feeOf(least, '9', 60_000)).toBe('');
+    expect(feeOf(least, '10', 50_000)).toBe('0.000001 BTC');
+  });
+
+  it('settles at a known price only', () => {
+    expect(gateway.settle(CALL, new Decimal(1))).toBeUndefined();
   });
 });

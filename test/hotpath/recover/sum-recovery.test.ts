@@ -7,7 +7,6 @@ import { doAgree } from '#hotpath/recover/sum-recovery.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { LegView, OperationView, RecoveryOrder } from '#shared/domain/recovery.ts';
 import type { Side } from '#shared/domain/route.ts';
-import type { Qty } from '#shared/money/grid.ts';
 import { lotQty, ZERO } from '#shared/money/grid.ts';
 import { needOf } from '#shared/money/margin.ts';
 import { quoteValueOf } from '#shared/money/pnl.ts';

@@ -136,6 +136,34 @@ describe('the risk gate', () => {
     }
   });
 
+  it('holds no exit back by what limits entries, but by what makes any order unsafe', () => {
+    const bond = { units: new Decimal(1), perUnit: [new Decimal(1), new Decimal(1)] };
+    const exit: Plan = { ...plan, netEdgeBps: -50, bond: { ...bond, intent: 'exit', holding: plan.operation } };
+    const unsafe: DenyReason[] = [
+      'TRADING_HALTED',
+      'VENUE_UNHEALTHY',
+      'BOOK_NOT_LIVE',
+      'BOOK_TOO_OLD',
+      'INSTRUMENT_BUSY',
+    ];
+    for (const reason of reasons) {
+      const verdict = gate(denials[reason].over).approve(exit, now);
+      expect(verdict.kind === 'denied' ? verdict.reason : 'approved', reason).toBe(
+        unsafe.includes(reason) ? reason : 'approved',
+      );
+    }
+    const entry: Plan = { ...plan, bond: { ...bond, intent: 'enter' } };
+    expect(gate({ tradingState: () => 'reducing' }).approve(entry, now)).toMatchObject({ reason: 'TRADING_REDUCING' });
+  });
+
+  it('counts an option as what underlies it, whatever its premium', () => {
+    const option = { ...instruments[0]!, kind: 'option' as const, contractSize: new Decimal(2) };
+    const sold = { ...leg(0, 5), qty: new Decimal(30) as Qty };
+    const verdict = riskGate(limits, [option], calm).approve({ ...plan, legs: [sold] }, now);
+    // 30 × 2 coins at 100.
+    expect(verdict).toMatchObject({ reason: 'POSITION_EXCEEDS_MAX', detail: 'position_usd=6000, limit=5000' });
+  });
+
   it('tells every check with what it found, failed or not', () => {
     const checks = gate({ bookAgeMs: () => 2_000 }).checksOf(plan, now);
     expect(checks).toHaveLength(reasons.length);
