@@ -92,6 +92,9 @@ describe.skipIf(!existsSync(recorded))('recorded frames, replayed (skipped witho
   it('finds nothing that pays retail taker fees on the way in and out', async () => {
     const report = await reportBasis(basisFiles, { venues, fees: { spotBps: 10, perpBps: 5 } });
     for (const pair of Object.values(report.results)) expect(pair.profitable_episodes).toBe(0);
+    // Offered at the widest edge, in coins: 2,163 contracts of 100 dollars at 61671.4 on the COIN-M side.
+    expect(report.results['buy_usdm_sell_cm']).toMatchObject({ max_bps: 11.5909, coins_at_max: 3.50729836 });
+    expect(report.results['buy_cm_sell_spot']).toMatchObject({ max_bps: 4.8489, coins_at_max: 0.27 });
   });
 });
 
