@@ -57,7 +57,7 @@ export type Holding = {
 export type OpportunityLeg = {
   readonly instrument: InstrumentId;
   readonly side: Side;
-  /** Average price of the walk and base quantity, as found: floats, for people and screens. */
+  /** Average price of the walk and quantity in the unit of the book, as found: floats, for people and screens. */
   readonly price: number;
   readonly qty: number;
   readonly fill?: FillFacts;
