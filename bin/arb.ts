@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { BadInput } from '#shared/assert.ts';
+import { calibrateCommand } from './commands/calibrate.ts';
 import { configCommand } from './commands/config.ts';
 import { replayCommand } from './commands/replay.ts';
 import { startCommand } from './commands/start.ts';
@@ -19,7 +20,8 @@ const program = new Command('arb')
     'after',
     '\nThe quickest start: `npm start` runs everything on this machine, against simulated venues, on paper.',
   );
-for (const command of [startCommand(), replayCommand(), configCommand(), venuesCommand()]) program.addCommand(command);
+for (const command of [startCommand(), replayCommand(), calibrateCommand(), configCommand(), venuesCommand()])
+  program.addCommand(command);
 
 try {
   await program.parseAsync();

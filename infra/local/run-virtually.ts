@@ -1,33 +1,22 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '#shared/clock/clock.ts';
-import { VirtualClock } from '#shared/clock/virtual-clock.ts';
-import { randomFrom } from '#shared/random.ts';
 import type { Config } from '#shared/schema/config.ts';
 import type { EngineStatus } from '#shared/schema/status.ts';
 import type { Engine } from '#hotpath/engine.ts';
-import { openEngine } from '#hotpath/engine.ts';
 import { marketSamples, statusMaker } from '#hotpath/engine-status.ts';
 import { readJournal } from '#hotpath/publish/journal.ts';
 import { OutboxClient } from '#hotpath/publish/outbox-client.ts';
 import { createLogger } from '#hotpath/runtime/logger.ts';
-import { venues } from '#hotpath/venues/index.ts';
-import { createSimulator } from '#simulator/simulator.ts';
 import { startCloud } from './cloud.ts';
-import { inProcessTransport } from './in-process-transport.ts';
 import { LOCK_FILE, lockFolder } from './path-lock.ts';
 import type { RunOptions } from './run-options.ts';
 import { reportOf, summaryOf, writeReport } from './run-options.ts';
-import { simulatorConfigOf, throughSimulator } from './simulated.ts';
 import { Screen } from './screen.ts';
+import type { VirtualWorld } from './virtual-world.ts';
+import { drained, SLICE_NS, virtualWorld } from './virtual-world.ts';
 
-/** 2026-01-01T00:00:00Z: every virtual run begins there, so that equal seeds give equal times. */
-const ORIGIN_UNIX_NS = 1_767_225_600_000_000_000n;
-const WIRE_LATENCY_MS = 1;
 const VERSION = 'virtual';
-/** Virtual time between two looks at the real world (Ctrl-C, the screen). */
-const SLICE_NS = 250e6;
-const DRAIN_OPERATIONS_NS = 10e9;
 const SHIP_WITHIN_MS = 300_000;
 
 /**
@@ -51,29 +40,11 @@ export async function runVirtually(options: RunOptions): Promise<number> {
 async function runIn(config: Config, options: RunOptions): Promise<number> {
   const seconds = options.forSeconds!;
   const journalDir = join(config.system.data_dir, 'journal');
-  const clock = new VirtualClock(ORIGIN_UNIX_NS);
-  const random = randomFrom(options.seed);
-  const simulator = createSimulator({ clock, random: random.fork('market'), config: simulatorConfigOf(config) });
-  simulator.start();
-  const engine = await opened(
-    clock,
-    openEngine({
-      config,
-      venues,
-      clock,
-      random: random.fork('engine'),
-      logger: createLogger({ name: 'engine', level: config.system.log_level, clock }),
-      transport: inProcessTransport(simulator, clock, random.fork('wire'), WIRE_LATENCY_MS),
-      version: VERSION,
-      seed: options.seed,
-      journalDir,
-      // Nothing is shipped before the end, so nothing may go.
-      publishedSeq: () => 0,
-    }),
-  );
+  const world = await virtualWorld(config, { seed: options.seed, journalDir, version: VERSION });
+  const { engine } = world;
 
   engine.start();
-  const status = await run(engine, clock, { seconds, screen: new Screen(process.stdout, options.table) });
+  const status = await run(world, { seconds, screen: new Screen(process.stdout, options.table) });
   const { decisionHash } = engine.opportunities;
   const shipped = await ship(config, engine, status);
   const report = reportOf(
@@ -86,36 +57,21 @@ async function runIn(config: Config, options: RunOptions): Promise<number> {
   return report.events.journalled === report.events.projected ? 0 : 1;
 }
 
-/** Its own folder, and no port that a run beside it may have. The simulator's address is a name only: nothing listens there. */
+/** Its own folder, and no port that a run beside it may have. */
 function virtualConfig(config: Config): Config {
   return {
     ...config,
     system: { ...config.system, data_dir: join(config.system.data_dir, 'virtual') },
     api: { ...config.api, port: 0 },
-    venues: throughSimulator(config, 1),
   };
-}
-
-/** Start-up awaits answers: time goes on, event by event, until they are there. */
-async function opened<T>(clock: VirtualClock, promise: Promise<T>): Promise<T> {
-  const answer = { settled: false };
-  const settle = (): void => {
-    answer.settled = true;
-  };
-  promise.then(settle, settle);
-  for (;;) {
-    await new Promise((resolve) => setImmediate(resolve));
-    if (answer.settled) return promise;
-    clock.step(clock.now() + SLICE_NS);
-  }
 }
 
 /** Runs to the end of the time or to Ctrl-C, lets open operations end, closes the journal. Returns the last status. */
 async function run(
-  engine: Engine,
-  clock: VirtualClock,
+  world: VirtualWorld,
   { seconds, screen }: { readonly seconds: number; readonly screen: Screen },
 ): Promise<EngineStatus> {
+  const { engine, clock } = world;
   const real = systemClock();
   const makeStatus = statusMaker({
     engine,
@@ -148,9 +104,7 @@ async function run(
     };
     screen.show(makeStatus(), extras);
   }
-  engine.drain();
-  const untilNs = clock.now() + DRAIN_OPERATIONS_NS;
-  while (!engine.idle && clock.step(untilNs));
+  drained(world);
   const status = makeStatus();
   engine.finish('stopped');
   process.off('SIGINT', interrupt);
