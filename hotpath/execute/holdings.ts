@@ -64,6 +64,8 @@ export class Holdings implements HoldingKeeper {
   /** When each perpetual was last paid for, and what is due next. */
   readonly #fundedMs = new Map<InstrumentId, number>();
   readonly #dues = new Map<InstrumentId, FundingDue>();
+  /** Money has moved without an operation that would tell of it. */
+  #hasBooked = false;
   #timer: Timer | undefined;
 
   constructor(options: HoldingsOptions) {
@@ -108,7 +110,7 @@ export class Holdings implements HoldingKeeper {
       this.#leave(id, nowMs);
     }
     this.#settleLoose(nowMs);
-    this.#tellChanges();
+    if (this.#hasBooked) this.#tellChanges();
   }
 
   readonly entered: HoldingKeeper['entered'] = (operation) => {
@@ -197,6 +199,7 @@ export class Holdings implements HoldingKeeper {
       underlying_price: textOf(settlement.underlyingPrice),
       rates: ratesText(rates),
     });
+    this.#hasBooked = true;
     return { change: heldChange(facts), pnl: ledger.settle(terms, facts, rates) };
   }
 
@@ -297,6 +300,7 @@ export class Holdings implements HoldingKeeper {
     const amount = decimalFrom(event.amount);
     const value = amount.times(rate);
     ledger.fund(terms.venue, terms.settle, amount, value);
+    this.#hasBooked = true;
     return value;
   }
 
@@ -306,6 +310,7 @@ export class Holdings implements HoldingKeeper {
 
   #tellChanges(): void {
     const { ledger, recorder } = this.#options;
+    this.#hasBooked = false;
     const { balances, positions } = ledger.changes();
     for (const balance of balances) recorder.record('balance', `${balance.venue}:${balance.asset}`, balance);
     for (const position of positions) recorder.record('position', position.id, position);

@@ -4,6 +4,7 @@ import { JournalState } from '#hotpath/recover/journal-state.ts';
 import type { VenueId } from '#shared/domain/ids.ts';
 import { recomputePnl } from '#shared/money/pnl.ts';
 import { engineEvent } from '#shared/schema/event.ts';
+import { holdingEventOf } from '#shared/schema/held-event.ts';
 import type { SumLeg } from './held-world.ts';
 import {
   CALL,
@@ -82,7 +83,9 @@ function checkBooks(): void {
     expect(JSON.stringify(world.ledger.positionOf(instrument))).toBe(JSON.stringify(position));
   for (const [asset, amount] of Object.entries(folded.deviations))
     expect(world.ledger.deviationOf(asset)).toBe(amount.toNumber());
-  expect(JSON.stringify(state.openHoldings())).toBe(JSON.stringify(world.holdings.open));
+  expect(state.openHoldings().map((held) => holdingEventOf(held))).toEqual(
+    world.holdings.open.map((held) => holdingEventOf(held)),
+  );
 }
 
 describe('a conversion held to its expiry', () => {
@@ -149,6 +152,34 @@ describe('a conversion held to its expiry', () => {
     world.runUntilMs(EXPIRY_MS + 5_000);
     expect(world.holdings.open).toEqual([]);
     expect(world.gained('USDT').toFixed()).toBe(new Decimal(LOCKED).minus(world.feesIn('USDT')).toFixed());
+  });
+});
+
+describe('an entry that did not fill whole', () => {
+  it('holds the units that agree; lots beyond them, too few to trade, are dust by instrument', () => {
+    const big = { ...PERPETUAL, minQty: new Decimal(100) };
+    world.listed = [SPOT, big];
+    quoteBasis(30_000, 30_060);
+    // 560 of 1000 contracts; coins for half of them, and no more to be had on either side.
+    world.quote(PERPETUAL, 30_060, 30_061, 560);
+    world.quote(SPOT, 29_999, 30_000, 0.5005);
+    world.executor.submit(basis());
+    world.runUntilMs(START_MS + 200);
+    world.quote(PERPETUAL, 30_060, 30_061.5, 560);
+    world.quote(SPOT, 29_999, 30_050, 0.0001);
+    world.runUntilMs(START_MS + 60_000);
+    const ended = world.journal.of('operation').at(-1)!;
+    expect(`${ended.state} ${ended.reason}`).toBe('completed dust');
+    expect(ended.dust).toEqual({ [PERPETUAL.id]: '-60' });
+    expect(world.ledger.dust.get(PERPETUAL.id)?.toFixed()).toBe('-60');
+    const [held] = world.holdings.open;
+    expect(held!.legs.map(({ size }) => size.toFixed())).toEqual(['0.4999995', '-500']);
+    expect(held!.units.toFixed()).toBe('0.5');
+    expect(held!.expectedProfit.toFixed()).toBe('20');
+    const state = new JournalState();
+    for (const event of world.journal.events) state.apply(event);
+    expect(state.ledger().dust[PERPETUAL.id]?.toFixed()).toBe('-60');
+    checkBooks();
   });
 });
 
