@@ -168,7 +168,7 @@ describe('an entry that did not fill whole', () => {
     world.quote(PERPETUAL, 30_060, 30_061.5, 560);
     world.quote(SPOT, 29_999, 30_050, 0.0001);
     world.runUntilMs(START_MS + 60_000);
-    const ended = world.journal.of('operation').at(-1)!;
+    const ended = world.journal.of('operation').at(-1);
     expect(`${ended.state} ${ended.reason}`).toBe('completed dust');
     expect(ended.dust).toEqual({ [PERPETUAL.id]: '-60' });
     expect(world.ledger.dust.get(PERPETUAL.id)?.toFixed()).toBe('-60');
