@@ -29,7 +29,8 @@ export function decideSumRecovery(
 ): Recovery {
   const { legs, round, waits } = view;
   if (legs.every(({ qty, filledQty }) => filledQty.eq(qty))) return { kind: 'complete' };
-  if (legs.every(({ filledQty }) => filledQty.isZero())) return { kind: 'complete', reason: 'unfilled' };
+  if (legs.every(({ spent, received }) => spent.isZero() && received.isZero()))
+    return { kind: 'complete', reason: 'unfilled' };
   if (doAgree(legs, bond)) return { kind: 'complete', reason: 'recovered' };
 
   const slack = new Decimal(limits.slackBps).times(round + 1).div(10_000);

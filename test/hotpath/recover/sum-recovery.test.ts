@@ -58,7 +58,8 @@ type Done = { readonly legs: LegView[]; readonly perUnit: readonly Decimal[] };
 function viewOf(shapes: readonly Shape[], units: number, filled: readonly Decimal.Value[]): Done {
   const legs = shapes.map(([instrument, side, perUnit], at): LegView => {
     const qty = lotQty(new Decimal(perUnit).times(units), instrument.lot);
-    return { instrument, side, qty, filledQty: new Decimal(filled[at]!), spent: ZERO, received: ZERO };
+    const filledQty = new Decimal(filled[at]!);
+    return { instrument, side, qty, filledQty, spent: filledQty, received: filledQty };
   });
   return { legs, perUnit: shapes.map(([, , perUnit]) => new Decimal(perUnit)) };
 }
