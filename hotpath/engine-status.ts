@@ -139,13 +139,13 @@ export function syntheticStatuses({ synthetics, references, books }: Priced, now
       legs: legs.map(({ instrument, ratio }) => ({ instrument: instrument.id, ratio: decimalText(ratio) })),
       bids: bids.map(levelText),
       asks: asks.map(levelText),
-      fair_value: summedText(fairValue),
+      fair_value: textOrNull(fairValue),
       greeks: {
-        delta: summedText(greeks.delta),
-        gamma: summedText(greeks.gamma),
-        vega: summedText(greeks.vega),
-        theta: summedText(greeks.theta),
-        rho: summedText(greeks.rho),
+        delta: textOrNull(greeks.delta),
+        gamma: textOrNull(greeks.gamma),
+        vega: textOrNull(greeks.vega),
+        theta: textOrNull(greeks.theta),
+        rho: textOrNull(greeks.rho),
       },
       status,
       age_ms: Math.min(ageMs, AGE_MAX_MS),
@@ -153,12 +153,14 @@ export function syntheticStatuses({ synthetics, references, books }: Priced, now
   });
 }
 
-const levelText = ([price, units]: SyntheticLevel): [string, string] => [summedText(price)!, summedText(units)!];
+const levelText = ([price, units]: SyntheticLevel): [string, string] => [
+  decimalText(price),
+  decimalText(Number(units.toPrecision(UNIT_DIGITS))),
+];
 
-/** A sum of doubles has fewer true digits than a double; null where it is not known. */
-const SUM_DIGITS = 12;
-const summedText = (sum: number): string | null =>
-  Number.isNaN(sum) ? null : decimalText(Number(sum.toPrecision(SUM_DIGITS)));
+/** Contracts are divided by prices and ratios: nobody wants all digits of that. */
+const UNIT_DIGITS = 12;
+const textOrNull = (found: number): string | null => (Number.isNaN(found) ? null : decimalText(found));
 
 /** Decimals only where a double's text has an exponent: thousands of levels a second pass here, on the thread that trades. */
 function decimalText(found: number): string {

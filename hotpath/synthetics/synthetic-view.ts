@@ -45,8 +45,22 @@ export function viewOf({ legs }: Synthetic, market: SyntheticMarket, nowNs: Time
   };
 }
 
-const sumOf = (legs: readonly SyntheticLeg[], of: (leg: SyntheticLeg) => number): number =>
-  legs.reduce((sum, leg) => sum + leg.ratio * of(leg), 0);
+/** Digits of the greatest term of a sum that doubles are sure of. */
+const DIGITS = 13;
+const DECIMALS_MAX = 20;
+
+/** Σ ratio × value, without the last digits that summing leaves over: two prices of five digits are seven cents apart, not 6.99999999 of them. */
+function sumOf(legs: readonly SyntheticLeg[], of: (leg: SyntheticLeg, place: number) => number): number {
+  let sum = 0;
+  let greatest = 0;
+  for (const [place, leg] of legs.entries()) {
+    const term = leg.ratio * of(leg, place);
+    sum += term;
+    greatest = Math.max(greatest, Math.abs(term));
+  }
+  const decimals = DIGITS - 1 - Math.floor(Math.log10(greatest));
+  return Number(sum.toFixed(Math.min(DECIMALS_MAX, Math.max(0, decimals))));
+}
 
 function fairPriceOf({ at }: SyntheticLeg, { tops, references }: SyntheticMarket): number {
   const mark = references.markPrice[at]!;
@@ -72,20 +86,20 @@ const LEVELS_MAX = 10;
  */
 function levelsOf(legs: readonly SyntheticLeg[], depths: Depths, side: 'bid' | 'ask'): readonly SyntheticLevel[] {
   const books = legs.map((leg) => legLevels(leg, depths, leg.ratio > 0 === (side === 'ask')));
-  const place = legs.map(() => 0);
+  const at = legs.map(() => 0);
   const left = books.map((book) => book[0]?.units ?? 0);
   const levels: SyntheticLevel[] = [];
   while (levels.length < LEVELS_MAX) {
-    const under = books.map((book, leg) => book[place[leg]!]);
+    const under = books.map((book, leg) => book[at[leg]!]);
     if (under.includes(undefined)) break;
-    const price = legs.reduce((sum, { ratio }, leg) => sum + ratio * under[leg]!.price, 0);
+    const price = sumOf(legs, (_leg, place) => under[place]!.price);
     const units = Math.min(...left);
     levels.push([price, units]);
     for (const leg of legs.keys()) {
       left[leg]! -= units;
       if (left[leg]! > 0) continue;
-      place[leg]! += 1;
-      left[leg] = books[leg]![place[leg]!]?.units ?? 0;
+      at[leg]! += 1;
+      left[leg] = books[leg]![at[leg]!]?.units ?? 0;
     }
   }
   return levels;

@@ -112,6 +112,13 @@ describe('the price of a synthetic', () => {
     ]);
   });
 
+  it('has no digits that only summing made', () => {
+    books.set(at(FUTURE), { bids: [[92_396.4, 1]], asks: [[92_396.4, 1]] });
+    books.set(at('b:BTC/USDT:USDT'), { bids: [[92_389.39, 1]], asks: [[92_389.39, 1]] });
+    expect(92_396.4 - 92_389.39).not.toBe(7.01);
+    expect(view({ [FUTURE]: '1', 'b:BTC/USDT:USDT': '-1' }).asks).toEqual([[7.01, 1]]);
+  });
+
   it('counts contracts of 100 dollars in coins', () => {
     books.set(at('a:BTC/USD:BTC-261225'), { bids: [[50_000, 1_000]], asks: [[50_000, 500]] });
     const { bids, asks } = view({ 'a:BTC/USD:BTC-261225': '0.5' });
