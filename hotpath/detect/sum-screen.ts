@@ -32,8 +32,8 @@ export type SumScreenOptions = {
 const CARRY_SLACK = 2e-6;
 /** The scan adds in another order than the edge does: what lies this close is settled by the edge. */
 const ROUNDING = 1e-9;
-/** Routes reckoned anew a call at most, about 0.1 ms; half of them those whose instruments are news, the others in turn. */
-const REFRESHED_MAX = 256;
+/** Routes reckoned anew a call at most, less than 0.1 ms; half of them those whose instruments are news, the others in turn. */
+const REFRESHED_MAX = 64;
 /** An option's underlying that has moved less is no news: its fee and margin are a small share of it. */
 const UNDERLYING_MOVE = 1e-4;
 
@@ -141,7 +141,7 @@ export class SumScreen {
   /** Whether this was not known, or differs from what was known by more than a share of it; then it is known. */
   #hears(at: number, value: number, share: number): boolean {
     const known = this.#heard[at]!;
-    if (Number.isNaN(value) || Math.abs(value - known) <= share * Math.abs(known)) return false;
+    if (Number.isNaN(value) || value === known || Math.abs(value - known) <= share * Math.abs(known)) return false;
     this.#heard[at] = value;
     return true;
   }

@@ -32,9 +32,9 @@ export type Row = {
 
 type Wanted = { readonly venue: string; readonly kind: BenchFrame['kind']; readonly levels: number };
 
-const row = (name: string, { fastNs, plainNs, hash, plainHash }: Compared): Row => ({
+export const row = (name: string, { fastNs, plainNs, hash, plainHash }: Compared, unit = 'ns/message'): Row => ({
   name,
-  unit: 'ns/message',
+  unit,
   value: fastNs,
   ratio: plainNs / fastNs,
   hash,

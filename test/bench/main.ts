@@ -3,7 +3,9 @@ import type { Instrument } from '#shared/domain/instrument.ts';
 import { benchMarket } from './bench-market.ts';
 import type { Row } from './cases.ts';
 import { bookCase, detectCase, parseCase, wholePathCases } from './cases.ts';
+import { familyCase } from './family-case.ts';
 import { sizeCases } from './size-case.ts';
+import { triangleCase } from './triangle-case.ts';
 
 const HELP = `npm run bench [-- --json] [-- --small]
 
@@ -54,6 +56,8 @@ function measured({ frames, steps, rounds }: (typeof SIZES)['full']): readonly R
     detectCase('detect spatial, 8 venues', eightVenues(listed[0]!), { families: ['spatial'] }, each),
     detectCase('detect triangles, 50 symbols', listed, { families: ['cycle'], max_legs: 3 }, each),
     detectCase('detect all routes, 3 × 50 symbols', market.instruments, {}, each),
+    familyCase(steps / 10, rounds),
+    triangleCase(steps / 10, rounds),
     ...sizeCases(steps / 40, rounds),
     ...wholePathCases(market, rounds),
   ];

@@ -6,6 +6,9 @@ import type { Route } from '#shared/domain/route.ts';
 type PlainLeg = { readonly instrument: number; readonly side: 'buy' | 'sell'; readonly factor: number };
 type PlainRoute = { readonly index: number; readonly legs: readonly PlainLeg[] };
 
+/** A route by its index, and what it earns. */
+export type Paying = { readonly index: number; readonly edge: number };
+
 /** As many as the evaluator hands on from one change. */
 const FOUND_MAX = 256;
 
@@ -16,7 +19,8 @@ export class PlainRoutes {
 
   constructor(instruments: readonly Instrument[], routes: readonly Route[], tops: Tops) {
     this.#tops = tops;
-    for (const [index, { legs }] of routes.entries()) {
+    for (const [index, { legs, evaluator }] of routes.entries()) {
+      if (evaluator !== 'product') continue;
       const route: PlainRoute = {
         index,
         legs: legs.map(({ instrument, side }) => {
@@ -36,16 +40,21 @@ export class PlainRoutes {
 
   /** Routes of a changed instrument that pay, best first. */
   found(changed: number, minEdge: number): readonly number[] {
-    const paying: { readonly index: number; readonly edge: number }[] = [];
+    return this.paying(changed, minEdge)
+      .sort((a, b) => b.edge - a.edge)
+      .slice(0, FOUND_MAX)
+      .map(({ index }) => index);
+  }
+
+  /** The same with their edges, in no order. */
+  paying(changed: number, minEdge: number): Paying[] {
+    const paying: Paying[] = [];
     for (const { index, legs } of this.#byInstrument.get(changed) ?? []) {
       let product = 1;
       for (const leg of legs) product *= this.#rateOf(leg);
       if (product > 1 + minEdge - 1e-9) paying.push({ index, edge: product - 1 });
     }
-    return paying
-      .sort((a, b) => b.edge - a.edge)
-      .slice(0, FOUND_MAX)
-      .map(({ index }) => index);
+    return paying;
   }
 
   #rateOf({ instrument, side, factor }: PlainLeg): number {

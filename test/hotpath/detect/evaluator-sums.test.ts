@@ -393,24 +393,24 @@ describe('the refresh of carry', () => {
     return { evaluator, say, pays };
   }
 
-  it('finds without a tick what begins to pay when a venue speaks, within a call', () => {
+  it('finds without a tick what begins to pay when a venue speaks, within three calls', () => {
     const { evaluator, say, pays } = silent();
     for (const index of perpetuals.keys()) say(index, 0.001);
-    expect(pays(80)).toEqual(new Set());
+    expect(pays(300)).toEqual(new Set());
     say(7, 0.002);
     const sold = routes.flatMap(({ legs }, index) => (legs[1]!.instrument === 7 ? [index] : []));
-    expect(pays(1)).toEqual(new Set(sold));
+    expect(pays(3)).toEqual(new Set(sold));
     expect(evaluator.netEdge(sold[0]!)).toBeCloseTo(0.001, 12);
     say(7, 0.001);
-    expect(pays(20)).toEqual(new Set());
+    expect(pays(100)).toEqual(new Set());
   });
 
   it('gives every route its turn while the same instruments are news over and over', () => {
     const { say, pays } = silent();
     for (const index of perpetuals.keys()) say(index, 0.001);
-    pays(80);
+    pays(300);
     const found = new Set<number>();
-    for (let call = 0; call < 40; call += 1) {
+    for (let call = 0; call < 160; call += 1) {
       for (const index of perpetuals.keys()) say(index, index === 3 ? 0.003 : 0.001 + call * 1e-7);
       for (const route of pays(1)) found.add(route);
     }
