@@ -115,7 +115,10 @@ const usdm: Market = {
   restUrl: 'https://fapi.binance.com',
   defaultFees: FUTURES_FEES,
   limits: { symbolsPerSocket: SYMBOLS_PER_SOCKET, messagesPerSecond: 10 },
-  instruments: { paths: ['/fapi/v1/exchangeInfo'], parse: (bodies, taken) => parseInstruments('usdm', bodies, taken) },
+  instruments: {
+    paths: ['/fapi/v1/exchangeInfo', '/fapi/v1/fundingInfo'],
+    parse: (bodies, taken) => parseInstruments('usdm', bodies, taken),
+  },
   book: { snapshot: snapshotAt('/fapi/v1/depth'), follows: followsByPrevious, depth: Infinity },
   streams: {
     kinds: ['trades', 'reference'],
@@ -133,7 +136,10 @@ const coinm: Market = {
   restUrl: 'https://dapi.binance.com',
   defaultFees: FUTURES_FEES,
   limits: { symbolsPerSocket: SYMBOLS_PER_SOCKET, messagesPerSecond: 10 },
-  instruments: { paths: ['/dapi/v1/exchangeInfo'], parse: (bodies, taken) => parseInstruments('coinm', bodies, taken) },
+  instruments: {
+    paths: ['/dapi/v1/exchangeInfo', '/dapi/v1/fundingInfo'],
+    parse: (bodies, taken) => parseInstruments('coinm', bodies, taken),
+  },
   book: { snapshot: snapshotAt('/dapi/v1/depth'), follows: followsByPrevious, depth: Infinity },
   streams: {
     kinds: ['trades', 'reference'],
@@ -627,13 +633,29 @@ const listing = z.object({
 type Listing = z.infer<typeof listing>;
 const exchangeInfo = z.object({ symbols: z.array(listing) });
 
+const fundingInfo = z.array(z.object({ symbol: z.string(), fundingIntervalHours: z.number().positive() }));
+
+/** The second body is of futures. */
 function parseInstruments(market: string, bodies: readonly string[], taken: Fees): readonly Instrument[] {
-  return bodies.flatMap((body) =>
-    bodyFrom(exchangeInfo, body, 'binance exchangeInfo').symbols.flatMap((entry) =>
-      instrumentFrom(market, entry, taken),
-    ),
-  );
+  const [listed = '', adjusted] = bodies;
+  const { symbols } = bodyFrom(exchangeInfo, listed, 'binance exchangeInfo');
+  const instruments = symbols.flatMap((entry) => instrumentFrom(market, entry, taken));
+  if (adjusted === undefined) return instruments;
+  const infos = bodyFrom(fundingInfo, adjusted, 'binance fundingInfo');
+  const hoursOf = new Map(infos.map(({ symbol, fundingIntervalHours }) => [symbol, fundingIntervalHours]));
+  return instruments.map((instrument) => {
+    if (instrument.kind !== 'perpetual') return instrument;
+    const hours = hoursOf.get(instrument.venueSymbol) ?? FUNDING_HOURS;
+    return { ...instrument, funding: { intervalMs: hours * 3_600_000 } };
+  });
 }
+
+/**
+ * Where `fundingInfo`, which lists what was adjusted, says nothing else.
+ * @see https://developers.binance.com/docs/derivatives/usds-margined-futures/market-data/rest-api/Get-Funding-Rate-Info
+ * @see https://www.binance.com/en/support/faq/introduction-to-binance-futures-funding-rates-360033525031
+ */
+const FUNDING_HOURS = 8;
 
 /** Empty for what the engine cannot express: a listing without a price or lot grid, or a contract of an unknown type. */
 function instrumentFrom(market: string, entry: Listing, taken: Fees): readonly Instrument[] {

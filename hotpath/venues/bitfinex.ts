@@ -3,7 +3,7 @@ import { Decimal } from 'decimal.js';
 import { z } from 'zod';
 import { BadInput } from '#shared/assert.ts';
 import type { InstrumentIndex } from '#shared/domain/ids.ts';
-import type { Fees, Instrument } from '#shared/domain/instrument.ts';
+import type { Fees, Funding, Instrument } from '#shared/domain/instrument.ts';
 import type { LevelBuffer, MarketUpdate } from '#shared/domain/market-event.ts';
 import { DELTA, SNAPSHOT } from '#shared/domain/market-event.ts';
 import { amountOf, decimalFrom } from '#shared/money/grid.ts';
@@ -219,7 +219,7 @@ function publishTrade(sink: MarketSink, instrument: InstrumentIndex): void {
 }
 
 /**
- * `[ms,…]` of the status channel: 3 the index, 7 the next funding, 11 what is paid then, 14 the mark. Funding is every eight hours, which the frame leaves out.
+ * `[ms,…]` of the status channel: 3 the index, 7 the next funding, 11 what is paid then, 14 the mark.
  * @see https://docs.bitfinex.com/reference/ws-public-status
  */
 function readStatus(frame: Frame): boolean {
@@ -479,6 +479,11 @@ const MIN_SIZE = 3;
 /** A price has five significant digits, so its grid is known only from a price: the last one. */
 const SIGNIFICANT_DIGITS = 5;
 const LOT = amountOf('0.00000001');
+/**
+ * Paid every eight hours; frames say the next time.
+ * @see https://docs.bitfinex.com/reference/rest-public-derivatives-status
+ */
+const FUNDING: Funding = { intervalMs: 28_800_000 };
 
 /** Pairs without a last price are left out: nobody trades them, and their grid is not known. */
 function parseInstruments(id: 'spot' | 'swap', bodies: readonly string[], fees: Fees): readonly Instrument[] {
@@ -513,6 +518,7 @@ function parseInstruments(id: 'spot' | 'swap', bodies: readonly string[], fees: 
         minQty: typeof minimum === 'string' && Number(minimum) > 0 ? decimalFrom(minimum) : LOT,
         minNotional: amountOf(0),
         fees,
+        ...(id === 'swap' ? { funding: FUNDING } : {}),
         status: 'trading',
       } satisfies Instrument,
     ];

@@ -44,7 +44,7 @@ import {
   signedNumber,
   timeText,
 } from './venue-tools.ts';
-import { asset, batchesOf, bodyFrom, bytesOf, END, expiryOf, idOf, keyCode, venueId } from './venue.ts';
+import { asset, batchesOf, bodyFrom, bytesOf, END, expiryOf, fundingFrom, idOf, keyCode, venueId } from './venue.ts';
 
 const BYBIT = venueId('bybit');
 const REST_URL = 'https://api.bybit.com';
@@ -514,6 +514,8 @@ const listing = z.object({
   settleCoin: z.string().optional(),
   deliveryTime: z.string().optional(),
   deliveryFeeRate: z.string().nullish(),
+  /** Minutes. */
+  fundingInterval: z.number().optional(),
   priceFilter: z.object({ tickSize: z.string() }),
   lotSizeFilter: z.object({
     basePrecision: z.string().optional(),
@@ -587,6 +589,7 @@ function instrumentFrom(id: string, entry: Listing, fees: Fees): readonly Instru
       minQty: decimalFrom(minOrderQty ?? step),
       minNotional: decimalFrom(minNotionalValue ?? minOrderAmt ?? '0'),
       fees: feesOf(entry, fees),
+      ...(kind === 'perpetual' ? fundingFrom((entry.fundingInterval ?? 0) * 60_000) : {}),
       ...(expiry === undefined ? {} : { expiryMs: expiry.ms }),
       ...strike,
       status: entry.status === 'Trading' ? 'trading' : 'halted',

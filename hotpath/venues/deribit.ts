@@ -2,7 +2,7 @@ import { Decimal } from 'decimal.js';
 import { z } from 'zod';
 import { BadInput } from '#shared/assert.ts';
 import type { InstrumentIndex } from '#shared/domain/ids.ts';
-import type { Fees, Instrument, InstrumentKind } from '#shared/domain/instrument.ts';
+import type { Fees, Funding, Instrument, InstrumentKind } from '#shared/domain/instrument.ts';
 import type { LevelBuffer, MarketUpdate } from '#shared/domain/market-event.ts';
 import { DELTA, SNAPSHOT } from '#shared/domain/market-event.ts';
 import { amountOf, tickAt } from '#shared/money/grid.ts';
@@ -412,8 +412,6 @@ const TICKER_KEYS: readonly number[] = [
   'rho',
 ].map(keyCode);
 const SAID = new Float64Array(TICKER_KEYS.length);
-/** Funding flows all the time; `current_funding` is said for eight hours. */
-const FUNDING_MS = 28_800_000;
 const PERCENT = 100;
 
 /** Volatilities come in percent, 0 where there is no such quote. */
@@ -433,7 +431,6 @@ function readTicker(frame: Frame, sink: MarketSink): void {
   reference.markPrice = SAID[0]!;
   reference.indexPrice = SAID[1]!;
   reference.fundingRate = SAID[2]!;
-  if (!Number.isNaN(SAID[2]!)) reference.fundingIntervalMs = FUNDING_MS;
   reference.bidVolatility = SAID[3]! === 0 ? NaN : SAID[3]! / PERCENT;
   reference.askVolatility = SAID[4]! === 0 ? NaN : SAID[4]! / PERCENT;
   reference.markVolatility = SAID[5]! / PERCENT;
@@ -569,6 +566,12 @@ const marketOf = ({ kind, settlement_period }: Listing): string | undefined => {
   return settlement_period === 'perpetual' ? 'swap' : 'futures';
 };
 
+/**
+ * Funding flows all the time; `current_funding` is what is paid over eight hours.
+ * @see https://www.deribit.com/kb/deribit-linear-perpetual
+ */
+const FUNDING: Funding = { intervalMs: 28_800_000, flows: true };
+
 type Strike = { readonly strike: Decimal; readonly right: 'call' | 'put' };
 
 function strikeOf({ kind, strike, option_type }: Listing): Strike | undefined {
@@ -615,6 +618,7 @@ function instrumentFrom(id: string, entry: Listing, fees: Fees): readonly Instru
       minQty: amountOf(entry.min_trade_amount),
       minNotional: amountOf(0),
       fees: feesOf(entry, fees),
+      ...(id === 'swap' ? { funding: FUNDING } : {}),
       ...(expiry === undefined ? {} : { expiryMs: expiry.ms }),
       ...strike,
       status: entry.is_active && entry.state === 'open' ? 'trading' : 'halted',

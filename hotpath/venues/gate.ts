@@ -45,7 +45,7 @@ import {
   timeText,
 } from './venue-tools.ts';
 import type { BookRules, Continuity, Frame, Market, MarketSink, Venue } from './venue.ts';
-import { asset, bodyFrom, bytesOf, END, idOf, keyCode, roomFor, venueId } from './venue.ts';
+import { asset, bodyFrom, bytesOf, END, fundingFrom, idOf, keyCode, roomFor, venueId } from './venue.ts';
 
 const GATE = venueId('gate');
 /** Every request must have a time; that it is the present one matters only where a request is signed. */
@@ -167,6 +167,7 @@ const KEY = {
   error: keyCode('error'),
   result: keyCode('result'),
   time: keyCode('t'),
+  sentMs: keyCode('time_ms'),
   full: keyCode('full'),
   symbol: keyCode('s'),
   first: keyCode('U'),
@@ -244,6 +245,7 @@ function decode(frame: Frame, sink: MarketSink, channels: Channels): void {
   let channel = NOTHING;
   let isUpdate = false;
   let held = NOTHING;
+  sink.update.venueTimeMs = NaN;
   for (let key = frame.firstKey(); key !== END; key = frame.nextKey()) {
     if (key === KEY.channel) {
       frame.string();
@@ -253,6 +255,9 @@ function decode(frame: Frame, sink: MarketSink, channels: Channels): void {
         if (frame.textIs(SPOT_PONG) || frame.textIs(FUTURES_PONG)) sink.control('pong', frame.text());
         return;
       }
+    } else if (key === KEY.sentMs && held === NOTHING) {
+      frame.integer();
+      sink.update.venueTimeMs = frame.value;
     } else if (key === KEY.event) {
       frame.string();
       isUpdate = frame.textIs(EVENT_UPDATE);
@@ -346,11 +351,12 @@ function readTrade(frame: Frame, sink: MarketSink): number {
   return followed ? PRINT : UNFOLLOWED;
 }
 
-/** `funding_rate` is the running period's; `funding_rate_indicative` is that of the period after it. */
+/** `funding_rate` is the running period's; `funding_rate_indicative` is that of the period after it. When it is paid, the contract's listing says. */
 function readTicker(frame: Frame, sink: MarketSink): void {
   const { reference } = sink;
   let followed = false;
   sink.clearReference();
+  reference.venueTimeMs = sink.update.venueTimeMs;
   for (let key = frame.firstKey(); key !== END; key = frame.nextKey()) {
     if (key === KEY.contract) {
       frame.string();
@@ -540,6 +546,8 @@ const contract = z.object({
   order_price_round: z.string(),
   order_size_min: z.union([z.number(), z.string()]),
   in_delisting: z.boolean(),
+  funding_interval: z.number().optional(),
+  funding_next_apply: z.number().optional(),
   status: z.string().optional(),
 });
 const contracts = z.array(contract).min(1);
@@ -549,6 +557,8 @@ function parseContracts(bodies: readonly string[], fees: Fees): readonly Instrum
     bodyFrom(contracts, body, 'gate contracts').flatMap((entry) => contractFrom(entry, fees)),
   );
 }
+
+const msOf = (seconds: number | undefined): number | undefined => (seconds === undefined ? undefined : seconds * 1_000);
 
 /**
  * Empty for what is not a linear contract with a size and a grid. Fractions of contracts, where a contract allows them, need a header of their own
@@ -580,6 +590,7 @@ function contractFrom(entry: z.infer<typeof contract>, fees: Fees): readonly Ins
       minQty: least.lessThan(1) ? amountOf(1) : least,
       minNotional: amountOf(0),
       fees,
+      ...fundingFrom(msOf(entry.funding_interval), msOf(entry.funding_next_apply)),
       status: trades ? 'trading' : 'halted',
     },
   ];

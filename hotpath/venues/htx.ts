@@ -7,7 +7,7 @@ import type { MarketUpdate } from '#shared/domain/market-event.ts';
 import { DELTA, SNAPSHOT } from '#shared/domain/market-event.ts';
 import { amountOf } from '#shared/money/grid.ts';
 import type { BookRules, Continuity, Frame, Market, MarketSink, StreamRules, Venue } from './venue.ts';
-import { asset, batchesOf, bodyFrom, bytesOf, END, idOf, keyCode, venueId, unpackerOf } from './venue.ts';
+import { asset, batchesOf, bodyFrom, bytesOf, END, fundingFrom, idOf, keyCode, unpackerOf, venueId } from './venue.ts';
 import type {
   Account,
   AccountContext,
@@ -97,7 +97,10 @@ const swap: Market = {
   restUrl: 'https://api.hbdm.com',
   hosts: ['api.hbdm.vn'],
   defaultFees: { maker: amountOf('0.0002'), taker: amountOf('0.0006'), currency: 'settle' },
-  instruments: { paths: ['/linear-swap-api/v1/swap_contract_info'], parse: parseSwaps },
+  instruments: {
+    paths: ['/linear-swap-api/v1/swap_contract_info', '/linear-swap-api/v1/swap_query_elements'],
+    parse: parseSwaps,
+  },
   subscribe: (symbols, request) => swapRequests('sub', symbols, request),
   unsubscribe: (symbols, request) => swapRequests('unsub', symbols, request),
   // About forty subscriptions a second are taken.
@@ -584,11 +587,23 @@ const swapListing = z.object({
 const swapList = z.object({ status: z.literal('ok'), data: z.array(swapListing) });
 const TRADING = 1;
 
+/** Hours between two fundings. */
+const swapElements = z.object({
+  status: z.literal('ok'),
+  data: z.array(z.object({ contract_code: z.string(), settle_period: z.number().optional() })),
+});
+
 /** Dated contracts stand in the same list; their topics are named otherwise and are not followed. */
 function parseSwaps(bodies: readonly string[], fees: Fees): readonly Instrument[] {
-  return bodies.flatMap((body) =>
-    bodyFrom(swapList, body, 'htx swap_contract_info').data.flatMap((entry) => swapInstrument(entry, fees)),
+  const [listed = '', elements] = bodies;
+  const { data } = bodyFrom(swapList, listed, 'htx swap_contract_info');
+  const instruments = data.flatMap((entry) => swapInstrument(entry, fees));
+  if (elements === undefined) return instruments;
+  const periods = bodyFrom(swapElements, elements, 'htx swap_query_elements').data;
+  const fundingOf = new Map(
+    periods.map(({ contract_code: code, settle_period: hours = NaN }) => [code, fundingFrom(hours * 3_600_000)]),
   );
+  return instruments.map((instrument) => ({ ...instrument, ...fundingOf.get(instrument.venueSymbol) }));
 }
 
 function swapInstrument(entry: z.infer<typeof swapListing>, fees: Fees): readonly Instrument[] {

@@ -2,7 +2,7 @@ import { Decimal } from 'decimal.js';
 import { z } from 'zod';
 import { assert, BadInput } from '#shared/assert.ts';
 import type { InstrumentIndex } from '#shared/domain/ids.ts';
-import type { Fees, Instrument } from '#shared/domain/instrument.ts';
+import type { Fees, Funding, Instrument } from '#shared/domain/instrument.ts';
 import type { MarketUpdate } from '#shared/domain/market-event.ts';
 import { DELTA, SNAPSHOT } from '#shared/domain/market-event.ts';
 import { amountOf, decimalFrom } from '#shared/money/grid.ts';
@@ -292,7 +292,7 @@ function publishTrade(frame: Frame, sink: MarketSink, seen: number, instrument: 
   sink.publishPrint();
 }
 
-/** Funding is hourly; the relative rate is a fraction of the mark, the other one an amount a contract. */
+/** The relative rate is a fraction of the value for one hour, the other one an amount a contract. */
 function publishReference(frame: Frame, sink: MarketSink, seen: number, instrument: Found): void {
   const { reference } = sink;
   requireWhole(frame, seen, PRODUCT, instrument);
@@ -387,6 +387,12 @@ const TYPES: Readonly<Record<string, 'linear' | 'inverse'>> = {
   futures_inverse: 'inverse',
 };
 
+/**
+ * Paid by the hour; frames say the next time.
+ * @see https://support.kraken.com/hc/en-us/articles/9618146737172-Perpetual-Contracts-Funding-Rate-Method
+ */
+const HOURLY: Funding = { intervalMs: 3_600_000 };
+
 /** Empty for indices and for types that are no longer listed. A market that takes resting orders only is halted for us. */
 function instrumentFrom(entry: Listing, fees: Fees): readonly Instrument[] {
   const { tickSize, contractSize, contractValueTradePrecision: precision } = entry;
@@ -417,7 +423,7 @@ function instrumentFrom(entry: Listing, fees: Fees): readonly Instrument[] {
       minQty: lot,
       minNotional: amountOf(0),
       fees,
-      ...(expiry === undefined ? {} : { expiryMs: expiry.ms }),
+      ...(expiry === undefined ? { funding: HOURLY } : { expiryMs: expiry.ms }),
       status: entry.tradeable && entry.postOnly !== true ? 'trading' : 'halted',
     },
   ];

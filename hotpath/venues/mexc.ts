@@ -6,7 +6,7 @@ import type { LevelBuffer, MarketUpdate } from '#shared/domain/market-event.ts';
 import { DELTA, SNAPSHOT } from '#shared/domain/market-event.ts';
 import { amountOf, decimalFrom } from '#shared/money/grid.ts';
 import type { BookRules, Continuity, Frame, Market, MarketSink, Venue } from './venue.ts';
-import { asset, batchesOf, bodyFrom, bytesOf, END, idOf, keyCode, roomFor, venueId } from './venue.ts';
+import { asset, batchesOf, bodyFrom, bytesOf, END, fundingFrom, idOf, keyCode, roomFor, venueId } from './venue.ts';
 import type {
   Account,
   AccountContext,
@@ -97,7 +97,7 @@ const futures: Market = {
   wsUrl: FUTURES_WS_URL,
   restUrl: REST_URL,
   defaultFees: { maker: amountOf('0.0006'), taker: amountOf('0.0008'), currency: 'settle' },
-  instruments: { paths: ['/api/v1/contract/detail'], parse: parseFutures },
+  instruments: { paths: ['/api/v1/contract/detail', '/api/v1/contract/funding_rate'], parse: parseFutures },
   // A step a message: merged ones would wait 200 ms.
   subscribe: (symbols) => futuresRequests('sub.depth', symbols, { compress: false }),
   unsubscribe: (symbols) => futuresRequests('unsub.depth', symbols, {}),
@@ -713,10 +713,22 @@ const contract = z.object({
 });
 const details = z.object({ success: z.literal(true), data: z.array(contract) });
 
+/** @see https://www.mexc.com/api-docs/futures/market-endpoints/get-funding-rate : the cycle in hours. */
+const fundingRate = z.object({ symbol: z.string(), collectCycle: z.number(), nextSettleTime: z.number() });
+const fundingRates = z.object({ success: z.literal(true), data: z.array(fundingRate) });
+
 function parseFutures(bodies: readonly string[], fees: Fees): readonly Instrument[] {
-  return bodies.flatMap((body) =>
-    bodyFrom(details, body, 'mexc contract detail').data.map((entry) => contractFrom(entry, fees)),
+  const [listed = '', funded] = bodies;
+  const contracts = bodyFrom(details, listed, 'mexc contract detail').data.map((entry) => contractFrom(entry, fees));
+  if (funded === undefined) return contracts;
+  const { data } = bodyFrom(fundingRates, funded, 'mexc funding_rate');
+  const fundingOf = new Map(
+    data.map(({ symbol, collectCycle, nextSettleTime }) => [
+      symbol,
+      fundingFrom(collectCycle * 3_600_000, nextSettleTime),
+    ]),
   );
+  return contracts.map((instrument) => ({ ...instrument, ...fundingOf.get(instrument.venueSymbol) }));
 }
 
 /** Perpetuals all of them; those settled in their base coin are inverse, a contract being `contractSize` units of the quote. */

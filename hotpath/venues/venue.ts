@@ -213,6 +213,12 @@ export function bodyFrom<T>(schema: z.ZodType<T>, body: string, what: string): T
   throw new BadInput(`${what}: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}: ${body.slice(0, 80)}`);
 }
 
+/** How a perpetual pays funding, `paidMs` being one of its times; nothing where the venue says no interval. */
+export function fundingFrom(intervalMs: number | undefined, paidMs?: number): Pick<Instrument, 'funding'> {
+  if (intervalMs === undefined || !(intervalMs > 0)) return {};
+  return { funding: { intervalMs, ...(paidMs !== undefined && paidMs > 0 ? { paidMs } : {}) } };
+}
+
 /** An expiry with its day as unified symbols write it: `261225`. Undefined without one. */
 export function expiryOf(ms: number | undefined): { readonly ms: number; readonly day: string } | undefined {
   if (ms === undefined || !Number.isSafeInteger(ms) || ms <= 0 || ms > 8e15) return undefined;

@@ -461,12 +461,10 @@ describe('deribit tape, tickers and combos', () => {
     expect(rig.references[0]!.fundingIntervalMs).toBeNaN();
   });
 
-  it('say funding for the eight hours that it is quoted for', () => {
+  it('say a rate of funding, and no time at which it is paid', () => {
     const rig = rigOf('swap', 'BTC-PERPETUAL');
     rig.take(frameOf('ticker.BTC-PERPETUAL.raw', { timestamp: 5, mark_price: 1, current_funding: -0.000005 }));
-    expect(rig.references).toMatchObject([
-      { fundingRate: -0.000005, fundingIntervalMs: 28_800_000, nextFundingTimeMs: NaN },
-    ]);
+    expect(rig.references).toMatchObject([{ fundingRate: -0.000005, fundingIntervalMs: NaN, nextFundingTimeMs: NaN }]);
   });
 });
 
