@@ -71,6 +71,7 @@ export class PaperGateway implements OrderGateway {
   readonly #consumption = new Consumption();
   readonly #prices = new Float64Array(LEVELS_MAX);
   readonly #qtys = new Float64Array(LEVELS_MAX);
+  readonly #lots = new Map<InstrumentIndex, number>();
   readonly #orders = new Map<ClientOrderId, PaperOrder>();
   readonly #resting = new Map<InstrumentId, Set<PaperOrder>>();
 
@@ -131,17 +132,30 @@ export class PaperGateway implements OrderGateway {
   ): number {
     const id = this.#options.idOf(index);
     const isTouched = this.#consumption.isTouched(id, side);
+    const lot = this.#lotOf(index);
     let left = 0;
     for (let at = 0; at < count; at += 1) {
       const level = { price: prices[at]!, displayed: qtys[at]! };
       const taken = isTouched ? this.#consumption.takenOf(id, side, level).toNumber() : 0;
       const free = level.displayed * this.#options.displayedFraction - taken;
-      if (free <= 0) continue;
+      // Less than a lot of a level is not to be had.
+      if (free < lot) continue;
       prices[left] = level.price;
       qtys[left] = free;
       left += 1;
     }
     return left;
+  }
+
+  /** A little less than a lot, for what doubles leave of it. */
+  #lotOf(index: InstrumentIndex): number {
+    let lot = this.#lots.get(index);
+    if (lot === undefined) {
+      const { idOf, instrumentOf } = this.#options;
+      lot = instrumentOf(idOf(index)).instrument.lot.toNumber() * (1 - 1e-9);
+      this.#lots.set(index, lot);
+    }
+    return lot;
   }
 
   #travel(task: () => void): void {

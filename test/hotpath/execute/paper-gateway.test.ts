@@ -126,6 +126,16 @@ describe('PaperGateway', () => {
     expect(qtys[0]).toBe(0.5);
   });
 
+  it('shows no level of which less than a lot is to be had', () => {
+    asks = [
+      [100, 0.00015],
+      [101, 0.0002],
+    ];
+    const [prices, qtys] = [new Float64Array(9), new Float64Array(9)];
+    expect(gateway.depths.asks(0 as InstrumentIndex, prices, qtys)).toBe(1);
+    expect(prices[0]).toBe(101);
+  });
+
   it('fills all of a FOK or nothing', () => {
     send(order('1.6', '101', { timeInForce: 'FOK' }));
     expect(kinds()).toEqual(['accepted', 'expired']);
