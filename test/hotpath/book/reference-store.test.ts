@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ReferenceStore } from '#hotpath/book/reference-store.ts';
 import { newReferenceUpdate } from '#hotpath/feed/sink.ts';
+import { FUNDING_FLOWS } from '#shared/domain/capital.ts';
 import type { InstrumentIndex, TimeNs } from '#shared/domain/ids.ts';
+import type { Funding } from '#shared/domain/instrument.ts';
 import type { ReferenceUpdate } from '#shared/domain/market-event.ts';
 
 const PERPETUAL = 1 as InstrumentIndex;
@@ -75,5 +77,66 @@ describe('the funding interval', () => {
         }
       }),
     );
+  });
+});
+
+describe('what an instrument says of funding', () => {
+  const storeOf = (funding: Funding): ReferenceStore => new ReferenceStore([{}, { funding }]);
+  const scheduleOf = (store: ReferenceStore): readonly number[] => [
+    store.nextFundingTimeMs[1]!,
+    store.fundingIntervalMs[1]!,
+  ];
+
+  it('holds until frames say otherwise', () => {
+    const store = storeOf({ intervalMs: 8 * HOUR_MS, paidMs: 16 * HOUR_MS });
+    expect(scheduleOf(store)).toEqual([16 * HOUR_MS, 8 * HOUR_MS]);
+    expect(store.fundingIntervalMs[0]).toBeNaN();
+    say(store, 0, { nextFundingTimeMs: 12 * HOUR_MS, fundingIntervalMs: 4 * HOUR_MS });
+    expect(scheduleOf(store)).toEqual([12 * HOUR_MS, 4 * HOUR_MS]);
+    say(store, 1, { venueTimeMs: 13 * HOUR_MS });
+    expect(scheduleOf(store)).toEqual([12 * HOUR_MS, 4 * HOUR_MS]);
+  });
+
+  it('gives way to the distance of two funding times that follow each other', () => {
+    const store = storeOf({ intervalMs: 8 * HOUR_MS });
+    say(store, 0, { nextFundingTimeMs: 8 * HOUR_MS });
+    expect(scheduleOf(store)).toEqual([8 * HOUR_MS, 8 * HOUR_MS]);
+    say(store, 30, { nextFundingTimeMs: 12 * HOUR_MS });
+    expect(scheduleOf(store)).toEqual([12 * HOUR_MS, 4 * HOUR_MS]);
+  });
+
+  it('gives no interval by the distance of the listing from the first frame', () => {
+    const store = storeOf({ intervalMs: 8 * HOUR_MS, paidMs: 8 * HOUR_MS });
+    say(store, 0, { nextFundingTimeMs: 12 * HOUR_MS });
+    expect(scheduleOf(store)).toEqual([12 * HOUR_MS, 8 * HOUR_MS]);
+  });
+
+  it('keeps the next time ahead of the venue’s clock, whole intervals from the time that is listed', () => {
+    const times = fc.array(fc.integer({ min: 0, max: 2_000 * HOUR_MS }), { minLength: 1, maxLength: 20 });
+    fc.assert(
+      fc.property(times, fc.constantFrom(1, 4, 8), fc.integer({ min: 1, max: HOUR_MS }), (list, hours, paidMs) => {
+        const intervalMs = hours * HOUR_MS;
+        const store = storeOf({ intervalMs, paidMs });
+        for (const venueTimeMs of list.sort((a, b) => a - b)) {
+          say(store, 0, { venueTimeMs, markPrice: 1 });
+          const [nextMs] = scheduleOf(store);
+          expect(nextMs).toBeGreaterThan(venueTimeMs);
+          expect(nextMs! - Math.max(venueTimeMs, paidMs - intervalMs)).toBeLessThanOrEqual(intervalMs);
+          expect((nextMs! - paidMs) % intervalMs).toBe(0);
+        }
+      }),
+    );
+  });
+
+  it('has no next time where it flows', () => {
+    const store = storeOf({ intervalMs: 8 * HOUR_MS, flows: true });
+    say(store, 0, { venueTimeMs: 9 * HOUR_MS, fundingRate: 0.0001 });
+    expect(scheduleOf(store)).toEqual([FUNDING_FLOWS, 8 * HOUR_MS]);
+  });
+
+  it('is unknown of a time that nobody says, whatever frames say that is none', () => {
+    const store = storeOf({ intervalMs: 8 * HOUR_MS });
+    say(store, 0, { venueTimeMs: 9 * HOUR_MS, nextFundingTimeMs: 0 });
+    expect(scheduleOf(store)).toEqual([NaN, 8 * HOUR_MS]);
   });
 });

@@ -1,11 +1,13 @@
 import { Decimal } from 'decimal.js';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { References } from '#shared/domain/capital.ts';
+import { FUNDING_FLOWS } from '#shared/domain/capital.ts';
 import type { InstrumentIndex } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { SumRoute } from '#shared/domain/route.ts';
 import type { CarrySettings } from '#shared/quant/carry.ts';
-import { carryOf } from '#shared/quant/carry.ts';
+import { carryOf, expectedFunding } from '#shared/quant/carry.ts';
 import { jellyRoll } from '#hotpath/detect/routes/jelly-roll.ts';
 import { surface } from '#hotpath/detect/routes/surface.ts';
 import { Books } from '#test/support/market.ts';
@@ -113,5 +115,45 @@ describe('closing an option by trading', () => {
 
   it('costs no more than its share of the premium', () => {
     expect(closingOf('BTC/USDT:USDT', feesOf('0.01', '0.125'))).toBeCloseTo(2_500 * (0.125 + 0.0001), 9);
+  });
+});
+
+describe('funding that flows', () => {
+  const HOUR_MS = 3_600_000;
+  const intervalMs = 8 * HOUR_MS;
+  const expected = (nextMs: number, holdMs: number, fundingPersistence: number, rate = 0.0003): number => {
+    const market = marketOf([listing('a:BTC/USDT:USDT', { fees: feesOf('0') })], compileOptions.nowMs);
+    market.references.fundingRate[0] = rate;
+    market.references.fundingIntervalMs[0] = intervalMs;
+    market.references.nextFundingTimeMs[0] = nextMs;
+    return expectedFunding(0 as InstrumentIndex, market, holdMs, { fundingPersistence });
+  };
+  const persistences = fc.double({ min: 0, max: 1, noNaN: true });
+  const holds = fc.integer({ min: 0, max: 400 * HOUR_MS });
+
+  it('comes to what is paid at once after whole intervals', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 60 }), persistences, (intervals, persistence) => {
+        const holdMs = intervals * intervalMs;
+        const atOnce = expected(compileOptions.nowMs + intervalMs, holdMs, persistence);
+        expect(expected(FUNDING_FLOWS, holdMs, persistence)).toBeCloseTo(atOnce, 12);
+      }),
+    );
+  });
+
+  it('is between the whole intervals before and after, and grows evenly inside of one', () => {
+    fc.assert(
+      fc.property(holds, persistences, (holdMs, persistence) => {
+        const flowed = expected(FUNDING_FLOWS, holdMs, persistence);
+        const startMs = Math.floor(holdMs / intervalMs) * intervalMs;
+        const [from, to] = [0, intervalMs].map((more) => expected(FUNDING_FLOWS, startMs + more, persistence));
+        expect(flowed).toBeCloseTo(from! + ((to! - from!) * (holdMs - startMs)) / intervalMs, 12);
+      }),
+    );
+  });
+
+  it('is unknown without a rate', () => {
+    expect(expected(FUNDING_FLOWS, intervalMs, 1, NaN)).toBeNaN();
+    expect(expected(FUNDING_FLOWS, intervalMs / 4, 1, 0.0004)).toBeCloseTo(0.0001, 15);
   });
 });
