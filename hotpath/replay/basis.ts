@@ -7,6 +7,7 @@ import { QUOTE } from '#shared/domain/market-event.ts';
 import type { CompileOptions, SumRoute } from '#shared/domain/route.ts';
 import type { CarryMarket, CarrySettings } from '#shared/quant/carry.ts';
 import { carryOf, notionalPerUnit } from '#shared/quant/carry.ts';
+import type { LegFee } from '#shared/quant/leg-value.ts';
 import { cashPerUnit, legFeeOf, unitsPerQty } from '#shared/quant/leg-value.ts';
 import { Evaluator } from '../detect/evaluator.ts';
 import { basis } from '../detect/routes/basis.ts';
@@ -153,13 +154,14 @@ function metersOf({ store, instruments }: Replay, fees: TakerFees | undefined): 
   const routes = [basis, funding, calendar].flatMap((family) => family.compile(instruments, COMPILE)) as SumRoute[];
   const evaluator = new Evaluator(instruments, routes, { tops: store.quotes, minEdge: 0 });
   const market: CarryMarket = { instruments, tops: store.quotes, references: unfunded(instruments.length), nowMs: 0 };
+  const legFees = instruments.map(legFeeOf);
   const feeBpsOf = (form: number): number => (form === 0 ? (fees?.spotBps ?? 0) : (fees?.perpBps ?? 0));
   const meters = routes.map((route, at) => {
     const [bought, sold] = route.legs.map(({ instrument }) => instrument as number) as [number, number];
     const gross = new EpisodeMeter(() => evaluator.grossEdge(at) * 1e4, THRESHOLDS_BPS);
     // A perpetual never settles against what hedges it: what was entered must be left, and both are paid for.
     const costs = fees && {
-      net: new EpisodeMeter(() => netEdge(route, market), [0]),
+      net: new EpisodeMeter(() => netEdge(route, market, legFees), [0]),
       coins: () => coinsOffered(route, instruments, store.quotes),
       roundTripBps: 2 * (feeBpsOf(bought) + feeBpsOf(sold)),
     };
@@ -192,12 +194,12 @@ const FEES_ALONE: CarrySettings = {
   borrowRateOf: () => 0,
 };
 
-function netEdge(route: SumRoute, market: CarryMarket): number {
-  const { instruments, tops } = market;
+function netEdge(route: SumRoute, market: CarryMarket, legFees: readonly LegFee[]): number {
+  const { tops } = market;
   let net = carryOf(route, market, FEES_ALONE).net;
   for (const leg of route.legs) {
     const price = (leg.side === 'buy' ? tops.ask : tops.bid)[leg.instrument]!;
-    net += leg.ratio * cashPerUnit(leg, legFeeOf(instruments[leg.instrument]!), price, price);
+    net += leg.ratio * cashPerUnit(leg, legFees[leg.instrument]!, price, price);
   }
   return net / notionalPerUnit(route, tops);
 }
