@@ -38,6 +38,8 @@ export type Listing = {
   readonly expiryMs?: number;
   readonly strike?: Decimal;
   readonly right?: 'call' | 'put';
+  /** Of a perpetual: between two fundings, which come at whole multiples of it since midnight UTC. */
+  readonly fundingEveryMs: number;
   /** Of a combo only. */
   readonly combo?: Combo;
   /** Fraction of the underlying taken at expiry. */
@@ -135,11 +137,16 @@ function spotListing(rules: SpotRules, [symbol, price, lot]: readonly [string, n
     feeIn: rules.feeIn ?? 'received',
     postOnly: rules.postOnly ?? 'refused',
     wallet: rules.wallet ?? 'spot',
-    ...NO_DELIVERY,
+    ...USUAL,
   };
 }
 
-const NO_DELIVERY = { deliveryFee: new Decimal(0), feeCap: new Decimal('0.125'), settlesOverMs: 1_800_000 };
+const USUAL = {
+  fundingEveryMs: 28_800_000,
+  deliveryFee: new Decimal(0),
+  feeCap: new Decimal('0.125'),
+  settlesOverMs: 1_800_000,
+};
 
 export type DerivativeRules = {
   readonly venue: string;
@@ -157,6 +164,8 @@ export type DerivativeRules = {
   readonly fees: readonly [maker: string, taker: string];
   readonly postOnly?: Listing['postOnly'];
   readonly wallet?: string;
+  /** Eight hours where absent. */
+  readonly fundingEveryMs?: number;
   /** None where absent. */
   readonly deliveryFee?: string;
   /** An eighth where absent. */
@@ -194,7 +203,8 @@ export function derivativeListing(rules: DerivativeRules): ListingSpec {
     feeIn: 'quote',
     postOnly: rules.postOnly ?? 'refused',
     wallet: rules.wallet ?? 'spot',
-    ...NO_DELIVERY,
+    ...USUAL,
+    ...(rules.fundingEveryMs === undefined ? {} : { fundingEveryMs: rules.fundingEveryMs }),
     ...(rules.deliveryFee === undefined ? {} : { deliveryFee: new Decimal(rules.deliveryFee) }),
     ...(rules.feeCap === undefined ? {} : { feeCap: new Decimal(rules.feeCap) }),
     ...(rules.settlesOverMs === undefined ? {} : { settlesOverMs: rules.settlesOverMs }),

@@ -29,7 +29,8 @@ export type OptionReference = {
   readonly rho: number;
 };
 
-export const FUNDING_INTERVAL_MS = 8 * 3_600_000;
+/** The premium is what eight hours cost. */
+const EIGHT_HOURS_MS = 28_800_000;
 const FUNDING_MAX = 0.0075;
 const DAYS_A_YEAR = 365;
 const YEAR_MS = DAYS_A_YEAR * 86_400_000;
@@ -46,14 +47,14 @@ export function referenceOf(exchange: Exchange, listing: Listing): Reference | u
   return {
     mark,
     index,
-    fundingRate: planted.fundingRate ?? Number(premium.toFixed(8)),
-    fundingMs: planted.nextFundingMs ?? nextFundingMs(exchange.nowMs()),
+    fundingRate: planted.fundingRate ?? Number(((premium * listing.fundingEveryMs) / EIGHT_HOURS_MS).toFixed(8)),
+    fundingMs: planted.nextFundingMs ?? nextFundingMs(listing, exchange.nowMs()),
   };
 }
 
-/** The first funding after `nowMs`: 00:00, 08:00 and 16:00 UTC. */
-export const nextFundingMs = (nowMs: number): number =>
-  (Math.floor(nowMs / FUNDING_INTERVAL_MS) + 1) * FUNDING_INTERVAL_MS;
+/** The first funding after `nowMs`. */
+export const nextFundingMs = ({ fundingEveryMs }: Listing, nowMs: number): number =>
+  (Math.floor(nowMs / fundingEveryMs) + 1) * fundingEveryMs;
 
 /** Undefined for what is no option, has expired, or has no book. */
 export function optionReferenceOf(exchange: Exchange, listing: Listing): OptionReference | undefined {

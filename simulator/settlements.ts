@@ -12,7 +12,7 @@ const PRICE_DECIMALS = 4;
 
 /**
  * What the calendar does to one venue: expired listings settle at the average of their index, read once a second over the time before expiry that
- * the venue names; perpetuals pay funding, on every venue at 00:00, 08:00 and 16:00 UTC (Deribit's flows all the time).
+ * the venue names; perpetuals pay funding, on most venues at 00:00, 08:00 and 16:00 UTC, on Kraken each hour (Deribit's flows all the time).
  * @see https://legacy.deribit.com/pages/docs/futures: the time-weighted average of the index between 07:30 and 08:00 UTC.
  */
 export class Settlements {
@@ -23,10 +23,9 @@ export class Settlements {
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
-    const fundingMs = nextFundingMs(exchange.nowMs());
     this.#perpetuals = exchange.listings
       .filter(({ perpetual }) => perpetual)
-      .map((listing) => ({ listing, due: { ms: fundingMs } }));
+      .map((listing) => ({ listing, due: { ms: nextFundingMs(listing, exchange.nowMs()) } }));
     this.#expiring = exchange.listings.flatMap((listing) =>
       listing.expiryMs === undefined
         ? []
@@ -66,7 +65,7 @@ export class Settlements {
     const { nextFundingMs: planted, ...reference } = this.#exchange.planted(listing);
     if (nowMs < (planted ?? due.ms)) return;
     const said = referenceOf(this.#exchange, listing);
-    due.ms = nextFundingMs(nowMs);
+    due.ms = nextFundingMs(listing, nowMs);
     if (planted !== undefined) this.#exchange.plantReference(listing, reference);
     if (said !== undefined)
       this.#exchange.fund(listing, new Decimal(said.fundingRate), new Decimal(said.mark.toPrecision(INDEX_DIGITS)));

@@ -560,6 +560,8 @@ class Binance implements VenueDialect {
           ? optionsInfo(listed(call), this.#exchange.nowMs())
           : exchangeInfo(call.market, listed(call), this.#exchange.nowMs()),
       ),
+      // Only those are listed whose interval or caps were adjusted.
+      'GET fundingInfo': open(0, () => []),
       'GET premiumIndex': open(1, (call) => this.#premium(this.#listing(call))),
       'GET depth': open(5, (call) => {
         const limit = Number(call.fields.get('limit') ?? 100);

@@ -9,7 +9,7 @@ import type { Exchange, Order, OrderChange, Print, Refusal, Trade } from '../exc
 import { averageOf } from '../exchange.ts';
 import type { Listing, ListingSpec } from '../listings.ts';
 import { derivativeListing, priceOf, qtyOf, spotListings } from '../listings.ts';
-import { FUNDING_INTERVAL_MS, referenceOf } from '../reference.ts';
+import { referenceOf } from '../reference.ts';
 import type {
   Client,
   Connection,
@@ -717,7 +717,7 @@ function statusOf(exchange: Exchange, listing: Listing): readonly unknown[] | un
   const reference = referenceOf(exchange, listing);
   if (reference === undefined) return undefined;
   const { mark, index, fundingRate, fundingMs } = reference;
-  const steps = Math.floor((exchange.nowMs() - (fundingMs - FUNDING_INTERVAL_MS)) / 60_000);
+  const steps = Math.floor((exchange.nowMs() - (fundingMs - listing.fundingEveryMs)) / 60_000);
   return [
     ...[exchange.nowMs(), null, mark, index, null, 100_000, null, fundingMs, fundingRate, steps, null, fundingRate],
     ...[null, null, mark, null, null, 1_000, null, null, null, 0.0005, 0.0025],

@@ -9,7 +9,7 @@ import { averageOf, limitOf } from '../exchange.ts';
 import { trimmedText } from '../grid-text.ts';
 import type { Listing } from '../listings.ts';
 import { derivativeListing, lotOf, priceOf, qtyOf, spotListings, tickOf, valueOf } from '../listings.ts';
-import { FUNDING_INTERVAL_MS, optionReferenceOf, referenceOf } from '../reference.ts';
+import { optionReferenceOf, referenceOf } from '../reference.ts';
 import type {
   Client,
   Connection,
@@ -747,7 +747,7 @@ class Feed {
     const funding = {
       fundingRate: reference.fundingRate.toFixed(8),
       nextFundingTime: String(reference.fundingMs),
-      fundingIntervalHour: String(FUNDING_INTERVAL_MS / 3_600_000),
+      fundingIntervalHour: String(this.listing.fundingEveryMs / 3_600_000),
     };
     return { ...last, ...quote, ...prices, ...funding };
   }
@@ -1014,7 +1014,7 @@ const instrumentOf = (listing: Listing): Record<string, unknown> => {
       : {
           contractType: `${listing.inverse ? 'Inverse' : 'Linear'}${listing.perpetual ? 'Perpetual' : 'Futures'}`,
           leverageFilter: { minLeverage: '1', maxLeverage: '100.00', leverageStep: '0.01' },
-          fundingInterval: FUNDING_INTERVAL_MS / 60_000,
+          fundingInterval: listing.fundingEveryMs / 60_000,
         }),
   };
 };

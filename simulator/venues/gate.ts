@@ -11,6 +11,7 @@ import { trimmedText } from '../grid-text.ts';
 import type { Listing } from '../listings.ts';
 import { derivativeListing, priceOf, qtyOf, spotListings, tickOf } from '../listings.ts';
 import type { MatchingEngine } from '../matching-engine.ts';
+import { nextFundingMs, referenceOf } from '../reference.ts';
 import type {
   Client,
   Connection,
@@ -91,8 +92,6 @@ const FIRST_SEQUENCE = 70_000_000_000;
 const TICKER_MS = 1_000;
 const DEPTHS = [50, 400] as const;
 const UPDATE_DEPTH = 100;
-const FUNDING_S = 28_800;
-const FUNDING_RATE = '0.0001';
 const CHANNEL_OF: Readonly<Record<Prefix, readonly string[]>> = {
   spot: ['orders', 'usertrades', 'balances'],
   futures: ['orders', 'usertrades', 'positions', 'balances'],
@@ -161,6 +160,9 @@ class Gate implements VenueDialect {
       },
       printed: (listing, print) => {
         if (!this.#stale(listing)) this.#printed(listing, print);
+      },
+      paid: (account, listing) => {
+        this.#paid(account, listing);
       },
       ordered: (order, change) => {
         this.#ordered(order, change);
@@ -289,15 +291,15 @@ class Gate implements VenueDialect {
 
   #tick(listing: Listing): void {
     const { venueSymbol } = listing;
-    const mark = this.#mid(listing).toFixed();
+    const { mark, index, rate } = this.#reference(listing);
     this.#push(listing, { channel: 'tickers', topic: `tickers ${venueSymbol}` }, [
       {
         contract: venueSymbol,
-        last: mark,
-        funding_rate: FUNDING_RATE,
-        funding_rate_indicative: FUNDING_RATE,
+        last: this.#mid(listing).toFixed(),
+        funding_rate: rate,
+        funding_rate_indicative: rate,
         mark_price: mark,
-        index_price: mark,
+        index_price: index,
         quanto_base_rate: '',
       },
     ]);
@@ -541,9 +543,20 @@ class Gate implements VenueDialect {
       : new GateError('CONTRACT_NOT_FOUND', `Contract ${symbol ?? ''} not found`);
   }
 
+  /** As texts; the middle of the book where there is no other mark. */
+  #reference(listing: Listing): { mark: string; index: string; rate: string; fundingMs: number } {
+    const said = referenceOf(this.#exchange, listing);
+    const mark = said === undefined ? this.#mid(listing).toFixed() : new Decimal(said.mark).toFixed();
+    return {
+      mark,
+      index: said === undefined ? mark : new Decimal(said.index).toFixed(),
+      rate: new Decimal(said?.fundingRate ?? 0).toFixed(),
+      fundingMs: said?.fundingMs ?? nextFundingMs(listing, this.#exchange.nowMs()),
+    };
+  }
+
   #contractOf(listing: Listing): unknown {
-    const mark = this.#mid(listing).toFixed();
-    const nowS = this.#exchange.nowMs() / 1_000;
+    const { mark, index, rate, fundingMs } = this.#reference(listing);
     return {
       name: listing.venueSymbol,
       type: 'direct',
@@ -560,12 +573,12 @@ class Gate implements VenueDialect {
       maintenance_rate: '0.005',
       mark_type: 'index',
       mark_price: mark,
-      index_price: mark,
-      last_price: mark,
-      funding_rate: FUNDING_RATE,
-      funding_rate_indicative: FUNDING_RATE,
-      funding_interval: FUNDING_S,
-      funding_next_apply: Math.ceil(nowS / FUNDING_S) * FUNDING_S,
+      index_price: index,
+      last_price: this.#mid(listing).toFixed(),
+      funding_rate: rate,
+      funding_rate_indicative: rate,
+      funding_interval: listing.fundingEveryMs / 1_000,
+      funding_next_apply: fundingMs / 1_000,
       in_delisting: false,
       status: 'trading',
       create_time: 1_600_000_000,
@@ -808,6 +821,13 @@ class Gate implements VenueDialect {
       if (isSpot) tell('balances', this.#balances(order));
       else if (change.kind === 'trade') tell('positions', this.#positions(order.account));
     }
+  }
+
+  #paid(account: Account, listing: Listing): void {
+    const prefix = prefixOf(listing);
+    for (const socket of this.#private.of(account))
+      if (socket.prefix === prefix && socket.channels.has('positions'))
+        socket.client.send(this.#frame(`${prefix}.positions`, this.#positions(account)));
   }
 
   #balances({ account, listing }: Order): readonly unknown[] {

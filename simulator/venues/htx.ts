@@ -10,7 +10,7 @@ import { averageOf, limitOf } from '../exchange.ts';
 import { trimmedText } from '../grid-text.ts';
 import type { Listing } from '../listings.ts';
 import { derivativeListing, priceOf, qtyOf, spotListings, tickOf } from '../listings.ts';
-import { FUNDING_INTERVAL_MS, referenceOf } from '../reference.ts';
+import { referenceOf } from '../reference.ts';
 import type {
   Client,
   Connection,
@@ -169,6 +169,9 @@ class Htx implements VenueDialect {
       },
       printed: (listing, print) => {
         if (!this.#stale(listing)) this.#printed(listing, print);
+      },
+      paid: (account, listing) => {
+        this.#paid(account, listing);
       },
       ordered: (order, change) => {
         this.#ordered(order, change);
@@ -615,6 +618,17 @@ class Htx implements VenueDialect {
           data: this.#exchange.listings.filter(({ perpetual }) => perpetual).map(contractOf),
           ts: nowMs,
         };
+      case '/linear-swap-api/v1/swap_query_elements':
+        return {
+          status: 'ok',
+          data: this.#exchange.listings
+            .filter(({ perpetual }) => perpetual)
+            .map(({ venueSymbol, fundingEveryMs }) => ({
+              contract_code: venueSymbol,
+              settle_period: fundingEveryMs / 3_600_000,
+            })),
+          ts: nowMs,
+        };
       case '/swap-api/v1/swap_contract_info':
       case '/api/v1/contract_contract_info':
         return { status: 'ok', data: [], ts: nowMs };
@@ -927,11 +941,18 @@ class Htx implements VenueDialect {
       });
   }
 
+  #paid(account: Account, { venueSymbol }: Listing): void {
+    for (const socket of this.#private.of(account)) {
+      if (socket.route !== '/ws/v5/notification') continue;
+      if (hears(socket, 'positions', venueSymbol))
+        this.#tell(socket, 'positions', this.#positions(account), venueSymbol);
+      if (hears(socket, 'account', venueSymbol)) this.#tell(socket, 'account', swapBalance(account));
+    }
+  }
+
   #tellSwap(socket: Socket, order: Order, change: OrderChange): void {
     const { venueSymbol } = order.listing;
-    const hears = (name: string): boolean =>
-      socket.channels.has(`${name} *`) || socket.channels.has(`${name} ${venueSymbol}`);
-    if (hears('orders')) {
+    if (hears(socket, 'orders', venueSymbol)) {
       const shown = this.#swapOrder(order);
       this.#tell(
         socket,
@@ -941,15 +962,16 @@ class Htx implements VenueDialect {
       );
     }
     if (change.kind === 'trade') {
-      if (hears('trade')) {
+      if (hears(socket, 'trade', venueSymbol)) {
         const { side, ...fill } = swapFill(change.trade);
         // The socket calls the side so, and says nothing of the fee.
         const told = { ...fill, direction: side, trade_fee: undefined, fee_currency: undefined };
         this.#tell(socket, 'trade', [told], venueSymbol);
       }
-      if (hears('positions')) this.#tell(socket, 'positions', this.#positions(order.account), venueSymbol);
+      if (hears(socket, 'positions', venueSymbol))
+        this.#tell(socket, 'positions', this.#positions(order.account), venueSymbol);
     }
-    if (hears('account')) this.#tell(socket, 'account', swapBalance(order.account));
+    if (hears(socket, 'account', venueSymbol)) this.#tell(socket, 'account', swapBalance(order.account));
   }
 
   #tell(socket: Socket, topic: string, data: unknown, symbol = ''): void {
@@ -1068,6 +1090,10 @@ class Htx implements VenueDialect {
       }));
   }
 }
+
+/** Whether a private socket has asked for this topic, of this contract or of all. */
+const hears = ({ channels }: Socket, topic: string, contract: string): boolean =>
+  channels.has(`${topic} *`) || channels.has(`${topic} ${contract}`);
 
 /** JSON in which texts that begin with `#` are numbers. */
 const jsonText = (value: unknown): string =>
@@ -1306,7 +1332,7 @@ const contractOf = (listing: Listing): Readonly<Record<string, unknown>> => ({
   create_date: '20201021',
   contract_status: 1,
   settlement_date: '1640966400000',
-  settlement_period: String(FUNDING_INTERVAL_MS / 3_600_000),
+  settlement_period: String(listing.fundingEveryMs / 3_600_000),
   support_margin_mode: 'all',
   business_type: 'swap',
   pair: listing.venueSymbol,

@@ -12,6 +12,7 @@ import { fixedText } from '../grid-text.ts';
 import type { DerivativeRules, Listing } from '../listings.ts';
 import { derivativeListing, priceOf, qtyOf, tickOf } from '../listings.ts';
 import type { BookHalf, MatchingEngine } from '../matching-engine.ts';
+import { referenceOf } from '../reference.ts';
 import type {
   Client,
   Connection,
@@ -58,9 +59,6 @@ const RECENT_MAX = 100;
 /** How long an order that ended is still told by its status. */
 const STATUS_MS = 5_000;
 const CANCEL_AFTER_S_MAX = 86_400;
-const HOUR_MS = 3_600_000;
-/** Hourly, of the mark. */
-const FUNDING = 0.0000125;
 
 const rules = (
   symbol: string,
@@ -76,6 +74,7 @@ const rules = (
   lotDecimals,
   fees: ['0.0002', '0.0005'],
   deliveryFee: '0.0005',
+  fundingEveryMs: 3_600_000,
   // Inverse contracts have a wallet each.
   wallet: symbol.includes(':BTC') ? 'fi_xbtusd' : 'flex',
 });
@@ -121,9 +120,7 @@ class KrakenFutures implements VenueDialect {
   constructor(options: DialectOptions) {
     this.#options = options;
     this.#exchange = options.exchange;
-    this.#feeds = options.exchange.listings.map(
-      (listing) => new FuturesFeed(listing, options.exchange.engine(listing)),
-    );
+    this.#feeds = options.exchange.listings.map((listing) => new FuturesFeed(listing, options.exchange));
     this.#operations = new Map(Object.entries({ ...this.#orderOperations(), ...this.#accountOperations() }));
     options.exchange.listener = {
       booked: (listing) => {
@@ -600,6 +597,7 @@ const PRIVATE_FEEDS: ReadonlySet<string> = new Set(['open_orders', 'fills', 'bal
 /** One product's public feeds. A book frame is one level, and counted. */
 class FuturesFeed {
   readonly listing: Listing;
+  readonly #exchange: Exchange;
   readonly #engine: MatchingEngine;
   readonly #view: DepthView;
   readonly #books = new Set<Receiver>();
@@ -610,10 +608,11 @@ class FuturesFeed {
   #tradeSequence = 0;
   #last = 0;
 
-  constructor(listing: Listing, engine: MatchingEngine) {
+  constructor(listing: Listing, exchange: Exchange) {
     this.listing = listing;
-    this.#engine = engine;
-    this.#view = new DepthView(engine, Infinity);
+    this.#exchange = exchange;
+    this.#engine = exchange.engine(listing);
+    this.#view = new DepthView(this.#engine, Infinity);
   }
 
   /** Starts with a snapshot; returns how to leave. */
@@ -678,8 +677,14 @@ class FuturesFeed {
     for (const receiver of this.#tickers) receiver.send(frame);
   }
 
-  /** Halfway between the best prices. */
+  index(): number {
+    return referenceOf(this.#exchange, this.listing)?.index ?? this.mark();
+  }
+
+  /** Halfway between the best prices, where nothing else was said; at the only one where a side is empty. */
   mark(): number {
+    const said = referenceOf(this.#exchange, this.listing);
+    if (said !== undefined) return said.mark;
     const [bid, ask] = [this.#engine.bids.best()?.price, this.#engine.asks.best()?.price];
     const ticks = new Decimal((bid ?? ask ?? 0) + (ask ?? bid ?? 0)).div(2);
     return ticks.times(tickOf(this.listing)).toNumber();
@@ -692,7 +697,7 @@ class FuturesFeed {
       pair: 'XBT:USD',
       tag: this.listing.perpetual ? 'perpetual' : 'quarter',
       markPrice: this.mark(),
-      indexPrice: this.mark(),
+      indexPrice: this.index(),
       bid: Number(this.#price(bid?.price ?? 0)),
       bidSize: Number(this.#qty(bid?.qty ?? 0)),
       ask: Number(this.#price(ask?.price ?? 0)),
@@ -707,11 +712,11 @@ class FuturesFeed {
     const { perpetual, venueSymbol, inverse } = this.listing;
     const [bid, ask] = [this.#engine.bids.best(), this.#engine.asks.best()];
     const mark = this.mark();
-    const next = (Math.floor(nowMs / HOUR_MS) + 1) * HOUR_MS;
+    const { fundingRate = 0, fundingMs = nowMs } = referenceOf(this.#exchange, this.listing) ?? {};
     // An amount a contract: of the settlement asset.
-    const absolute = inverse ? FUNDING / mark : FUNDING * mark;
+    const absolute = inverse ? fundingRate / mark : fundingRate * mark;
     const funding = perpetual
-      ? { funding_rate: absolute, relative_funding_rate: FUNDING, next_funding_rate_time: next }
+      ? { funding_rate: absolute, relative_funding_rate: fundingRate, next_funding_rate_time: fundingMs }
       : {};
     return JSON.stringify({
       time: nowMs,
@@ -722,7 +727,7 @@ class FuturesFeed {
       ask: Number(this.#price(ask?.price ?? 0)),
       bid_size: Number(this.#qty(bid?.qty ?? 0)),
       ask_size: Number(this.#qty(ask?.qty ?? 0)),
-      index: mark,
+      index: this.index(),
       last: Number(this.#price(this.#last)),
       tag: perpetual ? 'perpetual' : 'quarter',
       suspended: false,

@@ -10,6 +10,7 @@ import { trimmedText } from '../grid-text.ts';
 import type { Listing } from '../listings.ts';
 import { derivativeListing, lotOf, priceOf, qtyOf, spotListings, tickOf } from '../listings.ts';
 import type { MatchingEngine } from '../matching-engine.ts';
+import { nextFundingMs, referenceOf } from '../reference.ts';
 import type {
   Client,
   Connection,
@@ -106,8 +107,6 @@ const SNAPSHOT_DEPTH = 500;
 const FIRST_SEQUENCE = 25_900_000_000;
 const MARK_MS = 1_000;
 const FUNDING_MS = 60_000;
-const FUNDING_INTERVAL_MS = 28_800_000;
-const FUNDING_RATE = '0.0001';
 const BOOK_DEPTH = 'increment@10ms';
 const PUBLIC_CHANNELS = ['obu', 'trade', 'mark-price', 'funding-fee'];
 const PRIVATE_CHANNELS = ['order', 'orderAll', 'execution', 'execution.lite', 'balance', 'positionAll'];
@@ -181,6 +180,9 @@ class KuCoin implements VenueDialect {
       },
       printed: (listing, print) => {
         if (!this.#stale(listing)) this.#printed(listing, print);
+      },
+      paid: (account, listing) => {
+        this.#paid(account, listing);
       },
       ordered: (order, change) => {
         this.#ordered(order, change);
@@ -361,27 +363,32 @@ class KuCoin implements VenueDialect {
   /** Mark and index each second, funding each minute. */
   #refer(listing: Listing, isFundingDue: boolean): void {
     const nowMs = this.#exchange.nowMs();
-    const mark = this.#mid(listing).toFixed();
+    const said = referenceOf(this.#exchange, listing);
+    const mark = said === undefined ? this.#mid(listing).toFixed() : new Decimal(said.mark).toFixed();
+    const index = said === undefined ? mark : new Decimal(said.index).toFixed();
     this.#push(listing, 'mark-price', {
       T: 'mark-price',
       P: ns(nowMs),
-      d: { s: listing.venueSymbol, mp: mark, ip: mark, oi: '1000', ts: nowMs },
+      d: { s: listing.venueSymbol, mp: mark, ip: index, oi: '1000', ts: nowMs },
     });
     if (isFundingDue) this.#push(listing, 'funding-fee', this.#funding(listing, nowMs));
   }
 
-  #funding({ venueSymbol }: Listing, nowMs: number): Readonly<Record<string, unknown>> {
-    const next = Math.ceil(nowMs / FUNDING_INTERVAL_MS) * FUNDING_INTERVAL_MS;
+  #funding(listing: Listing, nowMs: number): Readonly<Record<string, unknown>> {
+    const { fundingEveryMs, venueSymbol } = listing;
+    const said = referenceOf(this.#exchange, listing);
+    const next = said?.fundingMs ?? nextFundingMs(listing, nowMs);
+    const rate = new Decimal(said?.fundingRate ?? 0).toFixed();
     return {
       T: 'funding-fee',
       P: ns(nowMs),
       d: {
         s: venueSymbol,
-        fr: FUNDING_RATE,
-        lfr: FUNDING_RATE,
-        ft: next - FUNDING_INTERVAL_MS,
+        fr: rate,
+        lfr: rate,
+        ft: next - fundingEveryMs,
         nt: next,
-        gl: FUNDING_INTERVAL_MS,
+        gl: fundingEveryMs,
         fc: '0.003',
         ff: '-0.003',
       },
@@ -797,12 +804,8 @@ class KuCoin implements VenueDialect {
   }
 
   #ordered(order: Order, change: OrderChange): void {
-    const timeMs = this.#exchange.nowMs();
     for (const socket of this.#private.of(order.account)) {
-      const tell = (channel: string, list: readonly unknown[]): void => {
-        if (!socket.topics.has(channel)) return;
-        for (const d of list) socket.client.send(bytesOf(jsonText({ T: `${channel}.UNIFIED`, P: ns(timeMs), d })));
-      };
+      const tell = (channel: string, list: readonly unknown[]): void => this.#tell(socket, channel, list);
       const shown = this.#pushedOrder(order, change);
       tell('order', [shown]);
       tell('orderAll', [shown]);
@@ -814,6 +817,19 @@ class KuCoin implements VenueDialect {
       }
       tell('balance', this.#pushedBalances(order));
     }
+  }
+
+  #paid(account: Account, listing: Listing): void {
+    for (const socket of this.#private.of(account)) {
+      this.#tell(socket, 'positionAll', this.#pushedPositions({ account, listing }));
+      this.#tell(socket, 'balance', this.#pushedBalances({ account, listing }));
+    }
+  }
+
+  #tell(socket: PushSocket, channel: string, list: readonly unknown[]): void {
+    if (!socket.topics.has(channel)) return;
+    const P = ns(this.#exchange.nowMs());
+    for (const d of list) socket.client.send(bytesOf(jsonText({ T: `${channel}.UNIFIED`, P, d })));
   }
 
   #pushedOrder(order: Order, change: OrderChange): unknown {
@@ -847,7 +863,7 @@ class KuCoin implements VenueDialect {
     };
   }
 
-  #pushedPositions({ account, listing }: Order): readonly unknown[] {
+  #pushedPositions({ account, listing }: Pick<Order, 'account' | 'listing'>): readonly unknown[] {
     const position = account.position(listing);
     return [
       {
@@ -864,7 +880,7 @@ class KuCoin implements VenueDialect {
     ];
   }
 
-  #pushedBalances({ account, listing }: Order): readonly unknown[] {
+  #pushedBalances({ account, listing }: Pick<Order, 'account' | 'listing'>): readonly unknown[] {
     const assets = listing.kind === 'spot' ? [listing.base, listing.quote] : [listing.settle];
     return assets.map((currency) => {
       const { balance, available, hold } = balanceOf(account, currency);

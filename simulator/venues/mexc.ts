@@ -10,7 +10,7 @@ import { fixedText, trimmedText } from '../grid-text.ts';
 import type { Listing } from '../listings.ts';
 import { derivativeListing, lotOf, priceOf, qtyOf, spotListings, tickOf } from '../listings.ts';
 import type { MatchingEngine } from '../matching-engine.ts';
-import { FUNDING_INTERVAL_MS, referenceOf } from '../reference.ts';
+import { referenceOf } from '../reference.ts';
 import type {
   Client,
   Connection,
@@ -155,6 +155,9 @@ class Mexc implements VenueDialect {
       },
       printed: (listing, print) => {
         if (!this.#stale(listing)) this.#printed(listing, print);
+      },
+      paid: (account, listing) => {
+        this.#paid(account, listing);
       },
       ordered: (order, change) => {
         this.#ordered(order, change);
@@ -454,6 +457,17 @@ class Mexc implements VenueDialect {
     throw new MexcError(400, 'no such endpoint');
   }
 
+  #funding(listing: Listing): unknown {
+    const reference = referenceOf(this.#exchange, listing);
+    return {
+      symbol: listing.venueSymbol,
+      fundingRate: reference?.fundingRate ?? 0,
+      collectCycle: listing.fundingEveryMs / 3_600_000,
+      nextSettleTime: reference?.fundingMs ?? 0,
+      timestamp: this.#exchange.nowMs(),
+    };
+  }
+
   #public(route: string, fields: Fields): unknown {
     const nowMs = this.#exchange.nowMs();
     const name = route.split('/').at(-1) ?? '';
@@ -484,16 +498,10 @@ class Mexc implements VenueDialect {
           Number(fields.get('limit') ?? 1_000),
           nowMs,
         );
-      case '/api/v1/contract/funding_rate/*': {
-        const reference = referenceOf(this.#exchange, this.#listing('futures', name));
-        return done({
-          symbol: name,
-          fundingRate: reference?.fundingRate ?? 0,
-          collectCycle: FUNDING_INTERVAL_MS / 3_600_000,
-          nextSettleTime: reference?.fundingMs ?? 0,
-          timestamp: nowMs,
-        });
-      }
+      case '/api/v1/contract/funding_rate':
+        return done(this.#exchange.listings.filter(({ perpetual }) => perpetual).map((each) => this.#funding(each)));
+      case '/api/v1/contract/funding_rate/*':
+        return done(this.#funding(this.#listing('futures', name)));
       default:
         return undefined;
     }
@@ -731,12 +739,21 @@ class Mexc implements VenueDialect {
     for (const asset of [listing.base, listing.quote]) tell('account', accountMessage(account, asset, nowMs));
   }
 
+  #paid(account: Account, listing: Listing): void {
+    for (const socket of this.#private.of(account)) {
+      if (socket.market !== listing.market) continue;
+      this.#tellPersonal(socket, 'position', positionOf({ listing, position: account.position(listing) }));
+      this.#tellPersonal(socket, 'asset', assetOf(account, listing.settle));
+    }
+  }
+
+  #tellPersonal(socket: Socket, name: string, data: unknown): void {
+    if (socket.topics.has(`personal.${name}`))
+      this.#send(socket, jsonText({ channel: `push.personal.${name}`, data, ts: this.#exchange.nowMs() }));
+  }
+
   #tellFutures(socket: Socket, order: Order, change: OrderChange): void {
-    const nowMs = this.#exchange.nowMs();
-    const tell = (name: string, data: unknown): void => {
-      if (socket.topics.has(`personal.${name}`))
-        this.#send(socket, jsonText({ channel: `push.personal.${name}`, data, ts: nowMs }));
-    };
+    const tell = (name: string, data: unknown): void => this.#tellPersonal(socket, name, data);
     const shown = futuresOrder(order);
     tell('order', change.kind === 'new' ? { ...shown, state: 2, dealVol: 0, dealAvgPrice: 0 } : shown);
     if (change.kind === 'trade') {

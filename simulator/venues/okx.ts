@@ -10,7 +10,7 @@ import { scaled, trimmedText } from '../grid-text.ts';
 import type { Listing, ListingSpec } from '../listings.ts';
 import { derivativeListing, lotOf, priceOf, qtyOf, spotListings, tickOf } from '../listings.ts';
 import type { MatchingEngine } from '../matching-engine.ts';
-import { FUNDING_INTERVAL_MS, optionReferenceOf, referenceOf } from '../reference.ts';
+import { optionReferenceOf, referenceOf } from '../reference.ts';
 import type {
   Client,
   Connection,
@@ -769,7 +769,7 @@ function referenceRow(exchange: Exchange, listing: Listing, { channel, arg }: Su
     case 'index-tickers':
       return { instId: arg.get('instId'), idxPx: text(index), ts: named.ts };
     case 'funding-rate': {
-      const times = { fundingTime: String(fundingMs), nextFundingTime: String(fundingMs + FUNDING_INTERVAL_MS) };
+      const times = { fundingTime: String(fundingMs), nextFundingTime: String(fundingMs + listing.fundingEveryMs) };
       return { ...named, fundingRate: text(fundingRate), ...times, method: 'current_period', settState: 'settled' };
     }
     case 'opt-summary': {

@@ -4,6 +4,7 @@ import { bitfinex } from '#hotpath/venues/bitfinex.ts';
 import { bybit } from '#hotpath/venues/bybit.ts';
 import { deribit } from '#hotpath/venues/deribit.ts';
 import { krakenfutures } from '#hotpath/venues/krakenfutures.ts';
+import { mexc } from '#hotpath/venues/mexc.ts';
 import { okx } from '#hotpath/venues/okx.ts';
 import type { AccountContext, AccountEvent } from '#hotpath/venues/venue-account.ts';
 import { DEFAULT_ACCOUNT } from '#simulator/accounts.ts';
@@ -39,6 +40,7 @@ describe('funding', () => {
     { name: 'Bybit', venue: bybit, symbol: 'BTC/USDT:USDT' },
     { name: 'Deribit', venue: deribit, symbol: 'BTC/USDC:USDC' },
     { name: 'Kraken', venue: krakenfutures, symbol: 'BTC/USD:USD' },
+    { name: 'MEXC', venue: mexc, symbol: 'BTC/USDT:USDT' },
     { name: 'OKX', venue: okx, symbol: 'BTC/USDT:USDT' },
   ])('is told on the private stream of $name', ({ venue, symbol }) => {
     const { run, simulator, listing, fund, total } = holding(venue.id, symbol);
