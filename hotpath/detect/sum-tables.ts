@@ -124,7 +124,9 @@ function placedFrom(index: number, route: SumRoute, values: Values, crowds: Int3
 const fixedNotional = ({ terms: { notional } }: SumRoute): number => ('amount' in notional ? notional.amount : 0);
 
 const instrumentsOfCarry = ({ legs, terms }: SumRoute): ReadonlySet<number> =>
-  new Set([...legs, ...terms.closings, ...terms.deliveries].map(({ instrument }) => instrument));
+  new Set(
+    [...legs, ...terms.closings, ...terms.deliveries, ...(terms.bridges ?? [])].map(({ instrument }) => instrument),
+  );
 
 function placesOfHub(placed: readonly Placed[], values: number): Int32Array {
   const starts = new Int32Array(values + 1);
