@@ -77,12 +77,17 @@ export class PortfolioRisk {
     return this.#positions;
   }
 
-  /** Puts a position in a row, in place of what was there; all amounts 0 close it. */
+  /** Puts a position in a row, in place of what was there; all amounts 0 close it. Amounts are numbers: while a price is unknown, the last one counts. */
   set(row: number, position: Position): void {
     const columns = this.#positions;
     assert(row >= 0 && row < columns.factor.length, 'there is a row for the position');
-    this.#book.add(columns.factor[row]!, -columns.deltaUsd[row]!, -columns.gammaUsd[row]!);
-    this.#book.add(position.factor, position.deltaUsd, position.gammaUsd);
+    const { factor, deltaUsd, gammaUsd } = position;
+    if (columns.factor[row] === factor) {
+      this.#book.add(factor, deltaUsd - columns.deltaUsd[row]!, gammaUsd - columns.gammaUsd[row]!);
+    } else {
+      this.#book.add(columns.factor[row]!, -columns.deltaUsd[row]!, -columns.gammaUsd[row]!);
+      this.#book.add(factor, deltaUsd, gammaUsd);
+    }
     columns.factor[row] = position.factor;
     columns.venue[row] = position.venue;
     columns.asset[row] = position.asset;

@@ -65,9 +65,10 @@ export class ScenarioBook {
     this.#rebuild();
   }
 
-  /** Adds to the exposure to one factor; the sign says which way. */
+  /** Adds to the exposure to one factor; the sign says which way. What is not known must not get in: no later change would take it out of the sums. */
   add(factor: number, deltaUsd: number, gammaUsd: number): void {
     assert(factor >= 0 && factor < this.#scenarios.factors, 'the scenarios know the factor');
+    assert(Number.isFinite(deltaUsd) && Number.isFinite(gammaUsd), 'an exposure is a number');
     this.#deltaUsd[factor] = this.#deltaUsd[factor]! + deltaUsd;
     this.#gammaUsd[factor] = this.#gammaUsd[factor]! + gammaUsd;
     this.#changes += 1;
@@ -86,7 +87,7 @@ export class ScenarioBook {
     return this.tails;
   }
 
-  /** VaR and ES with a plan, and what it adds; the portfolio stays as it is. */
+  /** VaR and ES with a plan, and what it adds; the portfolio stays as it is. NaN where an amount of the plan is. */
   effectOf({ count, factor, deltaUsd, gammaUsd }: PlanColumns): PlanEffect {
     const before = this.measure();
     const { varUsd, esUsd, addedVarUsd, addedEsUsd } = this.#effect;

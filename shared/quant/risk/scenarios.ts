@@ -41,12 +41,12 @@ export function addExposure(
   if (gammaUsd !== 0) addSquare(scenarios, factor, gammaUsd, pnl);
 }
 
-export function addLinear({ returns, count }: Scenarios, factor: number, deltaUsd: number, pnl: Float64Array): void {
+function addLinear({ returns, count }: Scenarios, factor: number, deltaUsd: number, pnl: Float64Array): void {
   const from = factor * count;
   for (let at = 0; at < count; at += 1) pnl[at] = pnl[at]! + deltaUsd * returns[from + at]!;
 }
 
-export function addSquare({ returns, count }: Scenarios, factor: number, gammaUsd: number, pnl: Float64Array): void {
+function addSquare({ returns, count }: Scenarios, factor: number, gammaUsd: number, pnl: Float64Array): void {
   const from = factor * count;
   for (let at = 0; at < count; at += 1) {
     const move = returns[from + at]!;
