@@ -4,7 +4,7 @@ import { DEFAULT_ACCOUNT } from '#simulator/accounts.ts';
 import type { PlantSpec } from '#simulator/planting.ts';
 import { optionReferenceOf, referenceOf } from '#simulator/reference.ts';
 import type { Simulator } from '#simulator/simulator.ts';
-import { socketTo, truth, virtualRun } from './venue-client.ts';
+import { get, socketTo, truth, virtualRun } from './venue-client.ts';
 
 const BOOKS: PlantSpec['books'] = [
   {
@@ -180,5 +180,26 @@ describe('planting', () => {
     simulator.unplant();
     expect(referenceOf(exchange, perpetual)).toEqual(before);
     expect(() => simulator.plantReference({ venue: 'deribit', symbol: 'X', mark_price: 1 })).toThrow('does not list X');
+  });
+
+  it('changes what venues answer of a contract', () => {
+    const { simulator } = virtualRun(53, { venues: ['gate', 'krakenfutures', 'mexc'] });
+    const said = { funding_rate: 0.0025, mark_price: 90_123.5, index_price: 90_000 };
+    simulator.plantReference({ venue: 'gate', symbol: 'BTC/USDT:USDT', ...said });
+    simulator.plantReference({ venue: 'mexc', symbol: 'BTC/USDT:USDT', ...said });
+    simulator.plantReference({ venue: 'krakenfutures', symbol: 'BTC/USD:USD', ...said });
+    expect(get(simulator, '/gate/api/v4/futures/usdt/contracts/BTC_USDT')).toMatchObject({
+      funding_rate: '0.0025',
+      mark_price: '90123.5',
+      index_price: '90000',
+    });
+    expect(get(simulator, '/mexc/api/v1/contract/funding_rate/BTC_USDT')).toMatchObject({
+      data: { fundingRate: 0.0025 },
+    });
+    expect(get(simulator, '/krakenfutures/derivatives/api/v3/tickers')).toMatchObject({
+      tickers: expect.arrayContaining([
+        expect.objectContaining({ markPrice: 90_123.5, indexPrice: 90_000 }),
+      ]) as unknown,
+    });
   });
 });

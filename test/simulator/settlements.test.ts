@@ -230,10 +230,10 @@ describe('funding', () => {
     // [symbol, side, quantity, asset, paid]
     ['BTC/USD:BTC', 'buy', '10000', 'BTC', '-0.00001'],
     ['BTC/USD:BTC', 'sell', '10000', 'BTC', '0.00001'],
-    ['BTC/USDC:USDC', 'buy', '0.5', 'USDC', '-5'],
-    ['BTC/USDC:USDC', 'sell', '0.5', 'USDC', '5'],
+    ['BTC/USDT:USDT', 'buy', '0.5', 'USDT', '-5'],
+    ['BTC/USDT:USDT', 'sell', '0.5', 'USDT', '5'],
   ] as const)('of %s %s %s moves %s: %s', (symbol, side, qty, asset, paid) => {
-    const calendar = new Calendar('deribit', HOUR - 10_000);
+    const calendar = new Calendar('bybit', HOUR - 10_000);
     const total = calendar.total(asset);
     calendar.trade(symbol, side, '90000', qty);
     calendar.exchange.plantReference(calendar.listing(symbol), { fundingRate: 0.0001, markPrice: 100_000 });
@@ -247,17 +247,33 @@ describe('funding', () => {
   });
 
   it('comes when it was planted to come, and then at its usual hours again', () => {
-    const calendar = new Calendar('deribit', HOUR - 600_000);
-    calendar.trade('BTC/USDC:USDC', 'buy', '90000', '1');
+    const calendar = new Calendar('bybit', HOUR - 600_000);
+    calendar.trade('BTC/USDT:USDT', 'buy', '90000', '1');
     const planted = { fundingRate: -0.001, markPrice: 100_000, nextFundingMs: HOUR - 300_000 };
-    calendar.exchange.plantReference(calendar.listing('BTC/USDC:USDC'), planted);
+    calendar.exchange.plantReference(calendar.listing('BTC/USDT:USDT'), planted);
     calendar.run(HOUR - 301_000);
     expect(calendar.payments).toEqual([]);
     calendar.run(HOUR - 300_000);
-    expect(calendar.payments).toMatchObject([['BTC/USDC:USDC', { amount: new Decimal(100) }]]);
+    expect(calendar.payments).toMatchObject([['BTC/USDT:USDT', { amount: new Decimal(100) }]]);
     calendar.run(HOUR - 1_000);
     expect(calendar.payments).toHaveLength(1);
     calendar.run(HOUR);
     expect(calendar.payments).toHaveLength(2);
+  });
+
+  it('flows on Deribit, a share a minute, whatever time was planted', () => {
+    const calendar = new Calendar('deribit', HOUR - 3_600_000);
+    calendar.trade('BTC/USDC:USDC', 'buy', '90000', '0.5');
+    const planted = { fundingRate: 0.0001, markPrice: 100_000, nextFundingMs: HOUR };
+    calendar.exchange.plantReference(calendar.listing('BTC/USDC:USDC'), planted);
+    const before = calendar.balance('USDC');
+    const total = calendar.total('USDC');
+    calendar.run(HOUR - 3_540_000);
+    expect(calendar.payments).toHaveLength(1);
+    calendar.run(HOUR);
+    expect(calendar.payments).toHaveLength(60);
+    // An eighth of what eight hours cost.
+    expect(new Decimal(before).minus(calendar.balance('USDC')).toNumber()).toBeCloseTo(5 / 8, 9);
+    expect(calendar.total('USDC')).toBe(total);
   });
 });
