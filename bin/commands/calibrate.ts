@@ -48,7 +48,7 @@ const runLine = ({ scenario, seed, samples }: Run): string =>
 /** The section of the configuration, each fitted number with its standard error. */
 export function fittedText({ settings, standardErrors, plans, filled }: Fitted): string {
   const lines = Object.entries(standardErrors).map(([name, error]) => {
-    const value = settings[name as keyof typeof settings];
+    const value = settings[name as keyof typeof standardErrors];
     return `${name} = ${value.toFixed(3)}  # ± ${error.toFixed(3)}`;
   });
   return [

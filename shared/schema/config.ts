@@ -113,9 +113,6 @@ const engine = z.strictObject({
   route_cooldown_ms: z.number().min(0),
   /** What it costs to bring back what a route has carried from one venue to another, `"binance>okx"`; nothing where absent, since accounts are pre-funded. */
   rebalance_cost_bps: z.record(z.string(), z.number().min(0)),
-  /** Per-leg probability that displayed liquidity is still there on arrival, at age 0 and per second of book age. */
-  fill_probability: fraction,
-  fill_decay_per_second: z.number().min(0),
   fill,
   filters,
 });

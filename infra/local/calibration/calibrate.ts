@@ -7,6 +7,7 @@ import { readJournal } from '#hotpath/publish/journal.ts';
 import type { FillSettings } from '#hotpath/size/fill-model.ts';
 import { hazardOf, regressorsOf } from '#hotpath/size/fill-model.ts';
 import { drained, SLICE_NS, virtualWorld } from '../virtual-world.ts';
+import type { Fit, Trial } from './hazard-fit.ts';
 import { fitHazard } from './hazard-fit.ts';
 import type { Sample } from './samples.ts';
 import { samplesFrom } from './samples.ts';
@@ -87,11 +88,16 @@ async function samplesOf(config: Config, seed: number, seconds: number): Promise
 }
 
 /** In the order of `regressorsOf`. */
-const COEFFICIENTS = ['intercept', 'time', 'volatility', 'share', 'cushion'] as const;
+const COEFFICIENTS = ['intercept', 'round_trip', 'age', 'volatility', 'share', 'cushion'] as const;
+const AGE = 2;
+
+type Coefficients = Readonly<Record<(typeof COEFFICIENTS)[number], number>>;
+const byName = (values: readonly number[]): Coefficients =>
+  Object.fromEntries(COEFFICIENTS.map((name, at) => [name, values[at]!])) as Coefficients;
 
 export type Fitted = {
   readonly settings: FillSettings;
-  readonly standardErrors: Readonly<Record<string, number>>;
+  readonly standardErrors: Coefficients & { readonly correlation: number };
   readonly plans: number;
   readonly filled: number;
 };
@@ -110,15 +116,14 @@ export function fittedTo(runs: readonly Run[], settings: FillSettings): Fitted {
   );
   const misses = trials.filter(({ missed }) => missed).length;
   if (misses < MISSES_LEAST) throw new BadInput(`only ${misses} legs missed: run longer (at least ${MISSES_LEAST})`);
-  const legs = fitHazard(trials, RIDGE);
-  const [intercept, time, volatility, share, cushion] = legs.coefficients as [number, number, number, number, number];
-  const alone = { ...settings, intercept, time, volatility, share, cushion, correlation: 1 };
+  const legs = fitted(trials);
+  const alone: FillSettings = { ...settings, ...byName(legs.coefficients), correlation: 1 };
   const together = togetherness(samples, alone);
   const correlation = Math.abs(together.mean - 1) > 2 * together.standardError ? together.mean : 1;
   return {
     settings: { ...alone, correlation, rescue: rescueOf(samples) },
     standardErrors: {
-      ...Object.fromEntries(COEFFICIENTS.map((name, at) => [name, legs.standardErrors[at]!])),
+      ...byName(legs.standardErrors),
       correlation: together.standardError,
     },
     plans: samples.length,
@@ -127,6 +132,14 @@ export function fittedTo(runs: readonly Run[], settings: FillSettings): Fitted {
 }
 
 const MISSES_LEAST = 50;
+
+/** A book's age does no good: where chance says that it does, it is left out. */
+function fitted(trials: readonly Trial[]): Fit {
+  const free = fitHazard(trials, RIDGE);
+  if (free.coefficients[AGE]! >= 0) return free;
+  const ageless = trials.map((trial) => ({ ...trial, regressors: trial.regressors.with(AGE, 0) }));
+  return fitHazard(ageless, RIDGE);
+}
 
 /** By what factor the hazards of one plan's legs must be multiplied to give the plan's. */
 function togetherness(samples: readonly Sample[], settings: FillSettings): Omit<Mean, 'count'> {
