@@ -1,6 +1,7 @@
 import { Decimal } from 'decimal.js';
 import { assert } from '#shared/assert.ts';
 import type { Clock } from '#shared/clock/clock.ts';
+import type { Closing } from '#shared/domain/held.ts';
 import type { InstrumentId, OperationId, OpportunityId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Fill, OrderGateway, OrderReport, OrderRequest, OrderStatus } from '#shared/domain/order.ts';
@@ -9,7 +10,7 @@ import type { Approved, OperationState, Plan } from '#shared/domain/trade.ts';
 import { textOf, ZERO } from '#shared/money/grid.ts';
 import type { Pnl } from '#shared/money/pnl.ts';
 import { fillFactsOf } from '#shared/money/pnl.ts';
-import { heldChange } from '#shared/money/position.ts';
+import { closingOf } from '#shared/money/position.ts';
 import type { Recorder } from '#shared/schema/recorder.ts';
 import { clientOrderIdFrom } from './client-order-id.ts';
 import type { Ledger } from './ledger.ts';
@@ -41,8 +42,8 @@ export type ExecutorOptions = {
 export type HoldingKeeper = {
   /** An entry has completed; it may have before, and been woken by a late fill. */
   readonly entered: (operation: Operation) => void;
-  /** An exit has traded: the signed change of what is held. */
-  readonly closing: (holding: OperationId, instrument: InstrumentId, change: Decimal, pnl: Pnl) => void;
+  /** An exit has traded. */
+  readonly closing: (holding: OperationId, instrument: InstrumentId, closing: Closing, pnl: Pnl) => void;
   /** An exit is over, however much of it was done. */
   readonly exited: (holding: OperationId) => void;
 };
@@ -301,7 +302,7 @@ export class Executor {
     operation.addFill(order, fill, pnl);
     const holding = operation.bond?.holding;
     if (holding !== undefined)
-      this.#options.keeper?.closing(holding, instrument.id, heldChange(fillFactsOf(fill, instrument)), pnl);
+      this.#options.keeper?.closing(holding, instrument.id, closingOf(fillFactsOf(fill, instrument)), pnl);
     const isFull = order.filledQty.gte(request.qty);
     if (order.filledQty.gt(request.qty) || order.status === 'rejected') this.anomalies += 1;
     // Money that has moved is believed whatever was said before; an order that had ended stays ended unless this completes it.

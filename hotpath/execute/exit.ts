@@ -1,6 +1,6 @@
 import { Decimal } from 'decimal.js';
 import type { Held, HeldLeg } from '#shared/domain/held.ts';
-import { realisedOf } from '#shared/domain/held.ts';
+import { isCountedInQuote, realisedOf } from '#shared/domain/held.ts';
 import type { OperationId, TimeNs } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Side } from '#shared/domain/route.ts';
@@ -54,16 +54,18 @@ export function quoteExit(held: Held, market: ExitMarket): ExitQuote | undefined
   let realised: Decimal = ZERO;
   let middle: Decimal = ZERO;
   let isWhole = true;
-  for (const { instrument: id, size } of held.legs) {
+  for (const leg of held.legs) {
+    const { size } = leg;
     if (size.isZero()) continue;
-    const instrument = market.instrumentOf(id);
+    const instrument = market.instrumentOf(leg.instrument);
     if (instrument === undefined) return undefined;
     const side = size.isNegative() ? 'buy' : 'sell';
     const taken = market.levels(instrument, side);
     const given = market.levels(instrument, opposite(side));
     if (taken.length === 0 || given.length === 0) return undefined;
-    const qty = orderQty(instrument, side, size.abs());
     const mid = taken[0]!.price.plus(given[0]!.price).div(2);
+    const coins = isCountedInQuote(held, leg) ? size.abs().times(leg.entryPrice).div(mid) : size.abs();
+    const qty = orderQty(instrument, side, coins);
     if (isTooSmall(instrument, qty, mid)) continue;
     const walk = walkLeg({ instrument, side, qty }, taken, held.rates, market.underlyingOf(instrument));
     legs.push(walk.leg);

@@ -1,12 +1,12 @@
 import { Decimal } from 'decimal.js';
 import type { Clock, Timer } from '#shared/clock/clock.ts';
-import type { Held, HeldLeg, SettledTerms } from '#shared/domain/held.ts';
-import { afterClosing, afterFunding, isFlat } from '#shared/domain/held.ts';
+import type { Closing, Held, HeldLeg, SettledTerms } from '#shared/domain/held.ts';
+import { afterClosing, afterFunding, isCountedInQuote, isFlat } from '#shared/domain/held.ts';
 import type { Asset, InstrumentId, OperationId } from '#shared/domain/ids.ts';
 import type { Plan } from '#shared/domain/trade.ts';
 import { decimalFrom, textOf, ZERO } from '#shared/money/grid.ts';
 import { contractOf, fillFactsOf } from '#shared/money/pnl.ts';
-import { heldChange } from '#shared/money/position.ts';
+import { closingOf } from '#shared/money/position.ts';
 import { holdingEventOf } from '#shared/schema/held-event.ts';
 import type { Recorder } from '#shared/schema/recorder.ts';
 import type { HoldingKeeper } from './executor.ts';
@@ -123,9 +123,9 @@ export class Holdings implements HoldingKeeper {
     recorder.record('holding', held.id, holdingEventOf(held));
   };
 
-  readonly closing: HoldingKeeper['closing'] = (id, instrument, change, pnl) => {
+  readonly closing: HoldingKeeper['closing'] = (id, instrument, closing, pnl) => {
     const held = this.#held.get(id);
-    if (held !== undefined) this.#held.set(id, afterClosing(held, instrument, change, pnl));
+    if (held !== undefined) this.#held.set(id, afterClosing(held, instrument, closing, pnl));
   };
 
   readonly exited: HoldingKeeper['exited'] = (id) => {
@@ -150,7 +150,7 @@ export class Holdings implements HoldingKeeper {
       const held = this.#held.get(id)!;
       const closed = this.#settle(terms, size, { id, rates: held.rates });
       if (closed === undefined) continue;
-      this.#held.set(id, afterClosing(held, instrument, closed.change, closed.pnl));
+      this.#held.set(id, afterClosing(held, instrument, closed.closing, closed.pnl));
       hasSettled = true;
     }
     return hasSettled;
@@ -177,7 +177,7 @@ export class Holdings implements HoldingKeeper {
     terms: SettledTerms,
     size: Decimal,
     { id, rates }: { readonly id?: OperationId; readonly rates: Held['rates'] },
-  ): { readonly change: Decimal; readonly pnl: ReturnType<Ledger['settle']> } | undefined {
+  ): { readonly closing: Closing; readonly pnl: ReturnType<Ledger['settle']> } | undefined {
     const { ledger, recorder, settle } = this.#options;
     const settlement = settle(terms, size);
     if (settlement === undefined) return undefined;
@@ -200,7 +200,7 @@ export class Holdings implements HoldingKeeper {
       rates: ratesText(rates),
     });
     this.#hasBooked = true;
-    return { change: heldChange(facts), pnl: ledger.settle(terms, facts, rates) };
+    return { closing: closingOf(facts), pnl: ledger.settle(terms, facts, rates) };
   }
 
   /** Closes the books on what is flat, and leaves what is to be left. */
@@ -333,7 +333,8 @@ function heldOf(operation: Operation, outcomes: readonly LegOutcome[], before: H
   const share = units.div(planned);
   const legs: HeldLeg[] = operation.legs.map(({ instrument }, at) => {
     const outcome = outcomes[at];
-    const entered = outcome?.size ?? ZERO;
+    const inQuote = isCountedInQuote(bond!, { terms: instrument });
+    const entered = (inQuote ? outcome?.traded : outcome?.size) ?? ZERO;
     const known = before?.legs[at];
     const closed = known === undefined ? ZERO : known.size.minus(known.entered);
     return {

@@ -58,8 +58,8 @@ export type OperationFacts = Pick<
 /** How the legs of a sum plan hang together, what a unit is worth beyond its fills, in the numeraire, and in which asset it is counted. */
 export type OperationBond = Bond & { readonly carry: Decimal; readonly asset: Asset };
 
-/** What a leg has come to: signed change of what is held, and its average price. */
-export type LegOutcome = { readonly instrument: Instrument; readonly size: Decimal; readonly price: Decimal };
+/** What a leg has come to: signed change of what is held, the quantity traded for it, and the average price. */
+export type LegOutcome = { readonly size: Decimal; readonly traded: Decimal; readonly price: Decimal };
 
 type LegAssets = Pick<OperationLeg, 'instrument' | 'side'>;
 type LegFlows = { filledQty: Decimal; filledValue: Decimal; base: Decimal; quote: Decimal; held: Decimal };
@@ -175,10 +175,11 @@ export class Operation {
   outcomes(): readonly LegOutcome[] {
     const residues = this.#loose();
     if (this.bond === undefined || !this.#matched().gt(0)) return [];
-    return this.legs.map(({ instrument }, at) => {
+    return this.legs.map(({ side }, at) => {
       const { held, filledQty, filledValue } = this.#flows[at]!;
       const price = filledValue.div(filledQty).toSignificantDigits(18);
-      return { instrument, size: held.minus(residues[at]!), price };
+      const traded = side === 'buy' ? filledQty : filledQty.neg();
+      return { size: held.minus(residues[at]!), traded: traded.minus(residues[at]!), price };
     });
   }
 

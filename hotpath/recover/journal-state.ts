@@ -26,7 +26,7 @@ import {
   tradeKey,
 } from '#shared/money/pnl.ts';
 import type { Amounts, Position } from '#shared/money/position.ts';
-import { bookingOf, FLAT, heldChange } from '#shared/money/position.ts';
+import { bookingOf, closingOf, FLAT } from '#shared/money/position.ts';
 import { heldFrom, holdingEventOf } from '#shared/schema/held-event.ts';
 import type { EngineEvent, EventData } from '#shared/schema/event.ts';
 
@@ -273,7 +273,7 @@ export class JournalState {
     this.#book(data.instrument, fill, pnl, at);
     this.#fills += 1;
     const held = this.#holdings.get(record.operation.bond?.holding ?? '');
-    if (held !== undefined) this.#holdings.set(held.id, afterClosing(held, data.instrument, heldChange(fill), pnl));
+    if (held !== undefined) this.#holdings.set(held.id, afterClosing(held, data.instrument, closingOf(fill), pnl));
   }
 
   #applySettlement(data: EventData<'settlement'>, at: string): void {
@@ -281,7 +281,7 @@ export class JournalState {
     const pnl = pnlOfSettlement(data);
     this.#book(data.instrument, closing, pnl, at);
     const held = this.#holdings.get(data.holding ?? '');
-    if (held !== undefined) this.#holdings.set(held.id, afterClosing(held, data.instrument, heldChange(closing), pnl));
+    if (held !== undefined) this.#holdings.set(held.id, afterClosing(held, data.instrument, closingOf(closing), pnl));
   }
 
   #applyFunding(data: EventData<'funding'>, at: string): void {

@@ -49,22 +49,30 @@ export type Held = {
   readonly pnl: HeldPnl;
 };
 
-/** After a trade or a settlement that changed one leg by a signed quantity. */
+/** What a trade or a settlement takes away: signed change of what is held, and what it brings in quote before its fee. */
+export type Closing = { readonly change: Decimal; readonly quote: Decimal };
+
+/**
+ * Coins of a route that is reckoned in the coin are counted in what they were bought or sold for: those dollars must come back, however many coins
+ * that is by then. Their `size` is in coins of the entry.
+ */
+export const isCountedInQuote = ({ asset }: Pick<Held, 'asset'>, { terms }: Pick<HeldLeg, 'terms'>): boolean =>
+  terms.kind === 'spot' && terms.base === asset;
+
+/** After a trade or a settlement of one leg. */
 export function afterClosing(
   held: Held,
   instrument: string,
-  change: Decimal,
+  { change, quote }: Closing,
   pnl: { readonly realised: Decimal; readonly fees: Decimal },
 ): Held {
-  return {
-    ...held,
-    legs: held.legs.map((leg) => (leg.instrument === instrument ? { ...leg, size: leg.size.plus(change) } : leg)),
-    pnl: {
-      ...held.pnl,
-      exit: held.pnl.exit.plus(pnl.realised).plus(pnl.fees),
-      exitFees: held.pnl.exitFees.plus(pnl.fees),
-    },
-  };
+  const legs = held.legs.map((leg) => {
+    if (leg.instrument !== instrument) return leg;
+    const closed = isCountedInQuote(held, leg) ? quote.neg().div(leg.entryPrice).toDecimalPlaces(18) : change;
+    return { ...leg, size: leg.size.plus(closed) };
+  });
+  const exit = held.pnl.exit.plus(pnl.realised).plus(pnl.fees);
+  return { ...held, legs, pnl: { ...held.pnl, exit, exitFees: held.pnl.exitFees.plus(pnl.fees) } };
 }
 
 export const afterFunding = (held: Held, value: Decimal): Held => ({

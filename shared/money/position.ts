@@ -1,4 +1,5 @@
 import { Decimal } from 'decimal.js';
+import type { Closing } from '../domain/held.ts';
 import { ZERO } from './grid.ts';
 import type { Contract, FillFacts } from './pnl.ts';
 import { contractValue, flowAssetOf, flowsOf, hasPremium } from './pnl.ts';
@@ -70,6 +71,9 @@ export function heldChange(fill: FillFacts): Decimal {
   if (fill.contract !== undefined) return fill.side === 'buy' ? fill.qty : fill.qty.neg();
   return fill.feeAsset === flowAssetOf(fill) ? base.minus(fill.fee) : base;
 }
+
+/** What a fill takes away from what is held. */
+export const closingOf = (fill: FillFacts): Closing => ({ change: heldChange(fill), quote: flowsOf(fill).quote });
 
 /** Average entry while it grows, realised profit while it shrinks, a new entry when it turns over. */
 function moved({ size, entryPrice, realised }: Position, change: Decimal, price: Decimal): Position {

@@ -1,7 +1,7 @@
 import { Decimal } from 'decimal.js';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { JournalState } from '#hotpath/recover/journal-state.ts';
-import type { VenueId } from '#shared/domain/ids.ts';
+import type { Asset, VenueId } from '#shared/domain/ids.ts';
 import { recomputePnl } from '#shared/money/pnl.ts';
 import { engineEvent } from '#shared/schema/event.ts';
 import { holdingEventOf } from '#shared/schema/held-event.ts';
@@ -127,6 +127,25 @@ describe('a conversion held to its expiry', () => {
     const locked = brought.minus(1).plus('0.01');
     expect(world.gained('BTC').toFixed()).toBe(locked.minus(world.feesIn('BTC')).toFixed());
     expect(world.gained('USDT').toFixed()).toBe('0');
+  });
+
+  it.each([48_000, 64_000])('brings the same dollars back where coins were bought with them, at %d', (settlement) => {
+    world.index = 61_000;
+    world.quote(COIN_CALL, 0.05, 0.052);
+    world.quote(COIN_PUT, 0.039, 0.04);
+    world.quote(SPOT, 60_999, 61_000);
+    const legs: readonly SumLeg[] = [COIN_CONVERSION[0]!, COIN_CONVERSION[1]!, [SPOT, 'buy', '0.9836', '61000']];
+    const plan = sumPlan('s', legs, { units: '1', profit: '100', carry: '100', endsMs: EXPIRY_MS });
+    world.executor.submit({ ...plan, asset: 'BTC' as Asset });
+    world.runUntilMs(START_MS + 5_000);
+    world.quotes.clear();
+    world.index = settlement;
+    world.quote(SPOT, settlement, settlement + 1);
+    world.runUntilMs(EXPIRY_MS + 60_000);
+    checkOverButDust();
+    // To a lot of coins, the spread and fees.
+    expect(Math.abs(world.gained('USDT').plus(world.feesIn('USDT')).toNumber())).toBeLessThan(0.0002 * 64_000);
+    expect(world.gained('BTC').plus(world.feesIn('BTC')).toNumber()).toBeCloseTo(60_000 / 61_000 - 1 + 0.01, 3);
   });
 
   it('takes the fee of the option that pays alone, and no more than its share of that', () => {
