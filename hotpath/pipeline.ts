@@ -44,7 +44,7 @@ export type Stages = {
     /** Undefined when there is nothing worth saying: the screen was optimistic, or the route was refused a moment ago for the same reason. */
     readonly size: (route: number, nowNs: TimeNs) => Sized | undefined;
     /** What is left for a route that was planned just now, after a better plan has taken money of it: asked whatever its cool-down says. */
-    readonly resize?: (route: number, nowNs: TimeNs) => Sized | undefined;
+    readonly resize: (route: number, nowNs: TimeNs) => Sized | undefined;
   };
   readonly risk: { readonly approve: (plan: Plan, nowNs: TimeNs) => Verdict };
   readonly execute: {
@@ -122,7 +122,7 @@ function contestantFrom({ opportunity, plan }: Planned, claims: readonly Claim[]
 function affordable(stages: Deciding, route: number, sized: Planned, nowNs: TimeNs): Sized {
   const short = stages.execute.claimsOf(sized.plan).find(({ amount, free }) => amount > free);
   if (short === undefined) return sized;
-  const smaller = stages.size.resize?.(route, nowNs);
+  const smaller = stages.size.resize(route, nowNs);
   if (smaller?.kind === 'plan') return smaller;
   return {
     kind: 'refused',
