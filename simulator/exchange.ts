@@ -137,6 +137,8 @@ export type PlantedReference = {
 export type PlantedSide = readonly (readonly [price: number, qty: number])[];
 
 const OPEN_ORDERS_MAX = 2_000;
+/** A minute's share of it on a small position is much less than a satoshi. */
+const FUNDING_DECIMALS = 14;
 /** Closed orders are remembered this many deep, then forgotten oldest first. */
 const HISTORY_MAX = 20_000;
 
@@ -271,7 +273,7 @@ export class Exchange {
     for (const account of this.ledger.all()) {
       const { lots } = account.position(listing);
       if (lots === 0 || account === this.ledger.house) continue;
-      const owed = valueAt(listing, mark, Math.abs(lots)).times(rate).toDecimalPlaces(8);
+      const owed = valueAt(listing, mark, Math.abs(lots)).times(rate).toDecimalPlaces(FUNDING_DECIMALS);
       const amount = lots > 0 ? owed.negated() : owed;
       this.ledger.pay(account, listing, amount);
       this.listener?.paid?.(account, listing, { kind: 'funding', amount });

@@ -38,8 +38,10 @@ export type Listing = {
   readonly expiryMs?: number;
   readonly strike?: Decimal;
   readonly right?: 'call' | 'put';
-  /** Of a perpetual: between two fundings, which come at whole multiples of it since midnight UTC. */
+  /** Of a perpetual: what its rate is for, and between two fundings, which come at whole multiples of it since midnight UTC. */
   readonly fundingEveryMs: number;
+  /** Funding is paid all the time: a minute's share of the rate each minute. */
+  readonly fundingFlows: boolean;
   /** Of a combo only. */
   readonly combo?: Combo;
   /** Fraction of the underlying taken at expiry. */
@@ -143,6 +145,7 @@ function spotListing(rules: SpotRules, [symbol, price, lot]: readonly [string, n
 
 const USUAL = {
   fundingEveryMs: 28_800_000,
+  fundingFlows: false,
   deliveryFee: new Decimal(0),
   feeCap: new Decimal('0.125'),
   settlesOverMs: 1_800_000,
@@ -166,6 +169,7 @@ export type DerivativeRules = {
   readonly wallet?: string;
   /** Eight hours where absent. */
   readonly fundingEveryMs?: number;
+  readonly fundingFlows?: boolean;
   /** None where absent. */
   readonly deliveryFee?: string;
   /** An eighth where absent. */
@@ -205,6 +209,7 @@ export function derivativeListing(rules: DerivativeRules): ListingSpec {
     wallet: rules.wallet ?? 'spot',
     ...USUAL,
     ...(rules.fundingEveryMs === undefined ? {} : { fundingEveryMs: rules.fundingEveryMs }),
+    ...(rules.fundingFlows === undefined ? {} : { fundingFlows: rules.fundingFlows }),
     ...(rules.deliveryFee === undefined ? {} : { deliveryFee: new Decimal(rules.deliveryFee) }),
     ...(rules.feeCap === undefined ? {} : { feeCap: new Decimal(rules.feeCap) }),
     ...(rules.settlesOverMs === undefined ? {} : { settlesOverMs: rules.settlesOverMs }),

@@ -12,7 +12,7 @@ const PRICE_DECIMALS = 4;
 
 /**
  * What the calendar does to one venue: expired listings settle at the average of their index, read once a second over the time before expiry that
- * the venue names; perpetuals pay funding, on most venues at 00:00, 08:00 and 16:00 UTC, on Kraken each hour (Deribit's flows all the time).
+ * the venue names; perpetuals pay funding, on most venues at 00:00, 08:00 and 16:00 UTC, on Kraken each hour, on Deribit all the time.
  * @see https://legacy.deribit.com/pages/docs/futures: the time-weighted average of the index between 07:30 and 08:00 UTC.
  */
 export class Settlements {
@@ -25,7 +25,7 @@ export class Settlements {
     this.#exchange = exchange;
     this.#perpetuals = exchange.listings
       .filter(({ perpetual }) => perpetual)
-      .map((listing) => ({ listing, due: { ms: nextFundingMs(listing, exchange.nowMs()) } }));
+      .map((listing) => ({ listing, due: { ms: dueAfter(listing, exchange.nowMs()) } }));
     this.#expiring = exchange.listings.flatMap((listing) =>
       listing.expiryMs === undefined
         ? []
@@ -63,14 +63,24 @@ export class Settlements {
 
   #fund({ listing, due }: Perpetual, nowMs: number): void {
     const { nextFundingMs: planted, ...reference } = this.#exchange.planted(listing);
-    if (nowMs < (planted ?? due.ms)) return;
+    if (nowMs < (listing.fundingFlows ? due.ms : (planted ?? due.ms))) return;
     const said = referenceOf(this.#exchange, listing);
-    due.ms = nextFundingMs(listing, nowMs);
+    due.ms = dueAfter(listing, nowMs);
     if (planted !== undefined) this.#exchange.plantReference(listing, reference);
-    if (said !== undefined)
-      this.#exchange.fund(listing, new Decimal(said.fundingRate), new Decimal(said.mark.toPrecision(INDEX_DIGITS)));
+    if (said === undefined) return;
+    const share = listing.fundingFlows ? new Decimal(FLOW_MS).div(listing.fundingEveryMs) : 1;
+    this.#exchange.fund(
+      listing,
+      new Decimal(said.fundingRate).times(share),
+      new Decimal(said.mark.toPrecision(INDEX_DIGITS)),
+    );
   }
 }
+
+/** Funding that flows is paid as often as this. */
+const FLOW_MS = 60_000;
+const dueAfter = (listing: Listing, nowMs: number): number =>
+  listing.fundingFlows ? (Math.floor(nowMs / FLOW_MS) + 1) * FLOW_MS : nextFundingMs(listing, nowMs);
 
 type Perpetual = { readonly listing: Listing; readonly due: { ms: number } };
 type Expiring = {

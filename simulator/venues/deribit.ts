@@ -109,6 +109,7 @@ const derivative = (
     lotDecimals,
     fees: market === 'options' ? ['0.0003', '0.0003'] : ['0.00015', '0.00035'],
     deliveryFee: market === 'options' ? '0.00015' : '0.00025',
+    fundingFlows: true,
   });
 
 /** By its name: what one unit buys and what it sells. */

@@ -1,3 +1,4 @@
+import { Decimal } from 'decimal.js';
 import { expect, it } from 'vitest';
 import { BookStore } from '#hotpath/book/book-store.ts';
 import { ReferenceStore } from '#hotpath/book/reference-store.ts';
@@ -10,17 +11,24 @@ import { inProcessTransport } from '#local/in-process-transport.ts';
 import { simulatorConfigOf, throughSimulator } from '#local/simulated.ts';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
 import { loadConfig } from '#shared/config/load.ts';
+import { FUNDING_FLOWS } from '#shared/domain/capital.ts';
 import type { InstrumentId } from '#shared/domain/ids.ts';
 import { BROKEN } from '#shared/domain/market-event.ts';
 import { randomFrom } from '#shared/random.ts';
+import { DEFAULT_ACCOUNT } from '#simulator/accounts.ts';
+import type { Listing } from '#simulator/listings.ts';
+import { valueAt } from '#simulator/listings.ts';
 import { createSimulator } from '#simulator/simulator.ts';
 import { simulatedVenues } from '#simulator/simulated-venues.ts';
 
+type Scene = { readonly symbols?: readonly string[]; readonly startMs?: number };
+
 /** Every configured market of every venue, spoken by the simulator, on a clock of the test. */
-async function simulated(seed: number, named?: readonly string[]) {
+async function simulated(seed: number, named?: readonly string[], { symbols, startMs }: Scene = {}) {
   const defaults = loadConfig({ dir: 'config', env: {} });
-  const config = { ...defaults, engine: { ...defaults.engine, venues: [...(named ?? defaults.engine.venues)] } };
-  const clock = new VirtualClock(1_700_000_000_000_000_000n);
+  const chosen = { venues: [...(named ?? defaults.engine.venues)], symbols: [...(symbols ?? defaults.engine.symbols)] };
+  const config = { ...defaults, engine: { ...defaults.engine, ...chosen } };
+  const clock = new VirtualClock(BigInt(startMs ?? 1_700_000_000_000) * 1_000_000n);
   const random = randomFrom(seed);
   const simulator = createSimulator({ clock, random: random.fork('market'), config: simulatorConfigOf(config) });
   simulator.start();
@@ -63,7 +71,8 @@ async function simulated(seed: number, named?: readonly string[]) {
   feed.start();
   const run = (seconds: number) => clock.runUntil(clock.now() + seconds * 1e9);
   const statusOf = (venue: string) => feed.status().find(({ id }) => id === venue)!;
-  return { feed, simulator, run, statusOf, instruments, references, prints };
+  const nowMs = (): number => clock.unixMs(clock.now());
+  return { feed, simulator, run, nowMs, statusOf, instruments, references, prints };
 }
 
 it('every market is live in seconds and stays so, the same way with the same seed', async () => {
@@ -90,6 +99,77 @@ it.each([...simulatedVenues.keys()])('%s tells of trades and reference prices be
   );
   expect(unfunded.map((instrument) => instrument.id)).toEqual([]);
 });
+
+const FUNDED_MS = Date.UTC(2026, 10, 20, 8);
+/** The slowest venue speaks of funding once a minute. */
+const RUN_UP_S = 80;
+const RATE = 0.0012;
+const derivativesOf = (id: string): readonly Listing[] => {
+  const listings = simulatedVenues.get(id)!.listings.map((spec, index) => ({ ...spec, index }));
+  const options = listings.filter(({ kind }) => kind === 'option').slice(0, 4);
+  return [...listings.filter(({ perpetual }) => perpetual), ...options];
+};
+const purseOf = ({ wallet, settle }: Listing): string => `${wallet} ${settle}`;
+
+/** Two minutes before perpetuals pay what is planted. */
+async function beforeFunding(id: string) {
+  const symbols = derivativesOf(id).map(({ symbol }) => symbol);
+  const scene = await simulated(7, [id], { symbols, startMs: FUNDED_MS - 120_000 });
+  const exchange = scene.simulator.exchange(id);
+  const account = exchange.ledger.byKey(DEFAULT_ACCOUNT.apiKey)!;
+  const perpetuals = scene.instruments.flatMap(({ id: name, kind, market, symbol }, at) => {
+    const listing = exchange.listings.find((each) => each.market === market && each.symbol === symbol)!;
+    return kind === 'perpetual' ? [{ name, at, listing }] : [];
+  });
+  for (const { listing } of perpetuals)
+    exchange.plantReference(listing, { fundingRate: RATE, markPrice: exchange.mid(listing)! });
+  /** Buys some of each; answers what is then owed from now on, by purse, for one interval. */
+  const buy = (): ReadonlyMap<string, Decimal> => {
+    const owed = new Map<string, Decimal>();
+    for (const { listing } of perpetuals) {
+      const lots = 1_000 * listing.minLots;
+      exchange.ledger.trade(account, listing, 'buy', {
+        price: exchange.mid(listing)! * 10 ** listing.priceDecimals,
+        lots,
+      });
+      const worth = valueAt(listing, new Decimal(exchange.planted(listing).markPrice!), lots);
+      owed.set(purseOf(listing), worth.times(RATE).plus(owed.get(purseOf(listing)) ?? 0));
+    }
+    return owed;
+  };
+  const money = (): ReadonlyMap<string, Decimal> =>
+    new Map(perpetuals.map(({ listing }) => [purseOf(listing), account.balance(listing.wallet, listing.settle).total]));
+  return { ...scene, perpetuals, buy, money };
+}
+
+it.each([...simulatedVenues.keys()].filter((id) => derivativesOf(id).length > 0))(
+  '%s says when and what its perpetuals pay, and they pay it',
+  async (id) => {
+    const { run, nowMs, instruments, references, perpetuals, buy, money } = await beforeFunding(id);
+    run(RUN_UP_S);
+    expect(perpetuals).not.toEqual([]);
+    for (const { name, at, listing } of perpetuals) {
+      const { fundingRate, nextFundingTimeMs, fundingIntervalMs } = references;
+      expect([name, fundingRate[at], fundingIntervalMs[at]]).toEqual([name, RATE, listing.fundingEveryMs]);
+      expect([name, nextFundingTimeMs[at]]).toEqual([name, listing.fundingFlows ? FUNDING_FLOWS : FUNDED_MS]);
+    }
+    const underlying = [references.indexPrice, references.underlyingPrice];
+    const silent = instruments.filter(
+      ({ kind }, at) => kind === 'option' && underlying.every((column) => Number.isNaN(column[at])),
+    );
+    expect(silent.map((option) => option.id)).toEqual([]);
+
+    run((FUNDED_MS - nowMs()) / 1_000 - 2);
+    const owed = buy();
+    const before = money();
+    run(4);
+    const flowed = perpetuals.every(({ listing }) => listing.fundingFlows) ? 60_000 / 28_800_000 : 1;
+    for (const [purse, amount] of owed) {
+      const paid = before.get(purse)!.minus(money().get(purse)!);
+      expect([purse, paid.div(amount.times(flowed)).toNumber()]).toEqual([purse, expect.closeTo(1, 3)]);
+    }
+  },
+);
 
 it.each([
   ['binance', 'gap'],
