@@ -10,7 +10,7 @@ export type Sample = {
   readonly fillProbability: number;
   readonly allFilled: boolean;
   readonly expectedValue: number;
-  /** What the plan would have made, had all legs filled as it said. */
+  /** What the plan would have made, had all legs filled: its profit, and what whole levels give beyond it. */
   readonly expectedProfit: number;
   readonly unwindCost: number;
   /** Undefined for what is held: it has not brought everything yet. */
@@ -58,7 +58,7 @@ function sampleFrom({ opportunity, filled, operation }: Sending): Sample | undef
     fillProbability: Number(opportunity.fill_probability),
     allFilled: legs.every((leg) => leg.filled),
     expectedValue: Number(opportunity.expected_value) * rate,
-    expectedProfit: Number(operation.expected_profit),
+    expectedProfit: Number(operation.expected_profit) + Number(opportunity.improvement ?? 0) * rate,
     unwindCost: Number(opportunity.unwind_cost) * rate,
     realised: operation.bond === undefined ? Number(operation.pnl.realised) : undefined,
   };

@@ -5,7 +5,12 @@ import { opportunityData, operationData } from '#test/functions/support/events.t
 
 const facts: LegFill = { age_ms: '3', round_trip_ms: '10', volatility: '0.0002', share: '0.25', cushion: '0.001' };
 const opportunity = (over: Partial<EventData<'opportunity'>> = {}): EventData<'opportunity'> => {
-  const { legs, ...data } = opportunityData('opp-1', { status: 'executed', operation: 'op-1', ...over });
+  const { legs, ...data } = opportunityData('opp-1', {
+    status: 'executed',
+    operation: 'op-1',
+    improvement: '0.5',
+    ...over,
+  });
   return { ...data, legs: legs.map((leg) => ({ ...leg, fill: facts })) };
 };
 const operation = (over: Partial<EventData<'operation'>> = {}): EventData<'operation'> =>
@@ -54,14 +59,14 @@ describe('the plans of a journal', () => {
       fillProbability: 0.96,
       allFilled: false,
       expectedValue: 13.8,
-      expectedProfit: 7.5,
+      expectedProfit: 8.5,
       unwindCost: 9,
       realised: 6.25,
     });
   });
 
   it('are only those that were sent and have ended', () => {
-    const { pnl: _, ...open } = operation();
+    const open = operationData('op-1', { state: 'executing' });
     const sent = [event('order', order(0, 'filled')), event('order', order(1, 'filled'))];
     expect(samplesFrom([event('opportunity', opportunity()), ...sent, event('operation', open)])).toEqual([]);
     expect(samplesFrom([event('opportunity', opportunity()), event('operation', operation())])).toEqual([]);
