@@ -107,6 +107,7 @@ export class Executor {
   /** The execute stage of the pipeline. */
   readonly submit = (plan: Approved<Plan>): void => {
     const { ledger } = this.#options;
+    const { bond } = plan;
     assert(!this.#open.has(plan.operation), 'an operation is submitted twice');
     const legs = plan.legs.map(({ instrument, side, price, qty }) => ({
       instrument: this.#instrument(instrument),
@@ -125,7 +126,7 @@ export class Executor {
     this.#recordOperation(operation);
 
     const requests = plan.legs.map((leg, at) => this.#request(operation, at, { ...leg, purpose: 'leg' }));
-    if (!ledger.reserve(requests, this.#instrument)) {
+    if (!ledger.reserve(requests, this.#instrument, bond?.intent)) {
       this.#end(operation, 'failed', 'BALANCE_INSUFFICIENT');
       return;
     }
@@ -400,7 +401,7 @@ export class Executor {
       return;
     }
     const requests = orders.map((order) => this.#request(operation, order.leg, order));
-    if (!this.#options.ledger.reserve(requests, this.#instrument)) {
+    if (!this.#options.ledger.reserve(requests, this.#instrument, operation.bond?.intent)) {
       this.#settleLater(operation);
       return;
     }

@@ -6,6 +6,7 @@ import type { Asset, ClientOrderId, InstrumentId, OperationId, TimeNs, VenueId }
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Fill, OrderRequest } from '#shared/domain/order.ts';
 import type { LedgerState } from '#shared/domain/recovery.ts';
+import type { Bond } from '#shared/domain/trade.ts';
 import { textOf, ZERO } from '#shared/money/grid.ts';
 import type { MarginRules, Need } from '#shared/money/margin.ts';
 import { marginAssetOf, marginOf, needOf, underlyingValue } from '#shared/money/margin.ts';
@@ -175,11 +176,20 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
     this.changes();
   }
 
-  /** Reserves the worst case of all orders, or of none: false when an account does not bear it. */
-  reserve(orders: readonly OrderRequest[], instrumentOf: (id: InstrumentId) => Instrument): boolean {
+  /**
+   * Reserves the worst case of all orders, or of none: false when an account does not bear it. Of an exit's contracts it always does: they end what is
+   * held, and the margin that netting against other holdings had set free is called for again, whoever has it.
+   */
+  reserve(
+    orders: readonly OrderRequest[],
+    instrumentOf: (id: InstrumentId) => Instrument,
+    intent: Bond['intent'] = 'enter',
+  ): boolean {
     const made: ClientOrderId[] = [];
     for (const order of orders) {
-      if (!this.#reserveOne(order, instrumentOf(order.instrument))) {
+      const instrument = instrumentOf(order.instrument);
+      const isCalled = intent === 'exit' && instrument.kind !== 'spot';
+      if (!this.#reserveOne(order, instrument, isCalled)) {
         for (const id of made) this.release(id);
         return false;
       }
@@ -278,12 +288,12 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
     return { balances, positions };
   }
 
-  #reserveOne(order: OrderRequest, instrument: Instrument): boolean {
+  #reserveOne(order: OrderRequest, instrument: Instrument, isCalled: boolean): boolean {
     assert(!this.#reservations.has(order.clientOrderId), 'an order is reserved twice');
     const { asset, unitCost, amount } = this.needOf(instrument, order);
     const account = this.#accountOf(instrument.venue, asset);
     // What needs nothing is never refused: an account in the red must still get out.
-    if (amount.gt(0) && account.total.minus(account.reserved).lt(amount)) return false;
+    if (!isCalled && amount.gt(0) && account.total.minus(account.reserved).lt(amount)) return false;
     account.reserved = account.reserved.plus(amount);
     this.#reservations.set(order.clientOrderId, { account, unitCost, left: amount });
     this.#touch(account);

@@ -199,6 +199,14 @@ describe('Ledger of contracts', () => {
     expect(margined.deviationOf('USDT')).toBe(5);
   });
 
+  it('calls for the margin of an exit, whoever has it, and for nothing else that is not there', () => {
+    const sale = order('1', on(PERPETUAL), 'sell', '2000', '30000');
+    expect(reserve(sale)).toBe(false);
+    expect(margined.reserve([sale], contractOf, 'exit')).toBe(true);
+    expect(margined.availableOf(d, 'USDT' as Asset)).toBe(10_000 - 12_030);
+    expect(margined.reserve([order('2', on(SPOT), 'buy', '1', '30000')], contractOf, 'exit')).toBe(false);
+  });
+
   it('keeps the margin of what it takes over', () => {
     const position = { instrument: PERPETUAL.id, size: new Decimal(-100), entryPrice: new Decimal(30_000) };
     const revived = new Ledger(time, {
