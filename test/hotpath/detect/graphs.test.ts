@@ -109,7 +109,7 @@ class Graph {
     });
     const paying = new Map<string, number>();
     const extend = (path: typeof steps): void => {
-      const last = path.at(-1);
+      const last = path.at(-1)!;
       if (last.to === path[0]!.from) {
         const edge = path.reduce((product, { rate }) => product * rate, 1) - 1;
         if (path.length >= LEGS_MIN && edge > MIN_EDGE) paying.set(rotation(path.map(({ key }) => key)), edge);
