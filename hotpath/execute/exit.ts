@@ -133,24 +133,28 @@ export function exitReasonOf(
   if (nowMs >= endsMs) return held.endsMs === undefined ? 'horizon' : 'ended';
   if (!quote.isWhole) return undefined;
   if (realisedOf(held.pnl).plus(quote.realised).gte(held.expectedProfit)) return 'converged';
-  const lost = expectedLoss(held, market, endsMs - nowMs);
+  const left = (endsMs - nowMs) / (endsMs - held.openedMs);
+  const lost = held.expectedFunding.toNumber() * left - expectedFunding(held, market, endsMs - nowMs);
   return lost > quote.middle.minus(quote.realised).toNumber() ? 'funding-turned' : undefined;
 }
 
-/** What funding is expected to take until the end, in the numeraire; NaN while a venue has not said. */
-function expectedLoss({ legs, rates }: Held, market: ExitMarket, holdMs: number): number {
-  let lost = 0;
+/** What funding is expected to bring until the end, in the numeraire; NaN while a venue has not said. */
+export function expectedFunding(
+  { legs, rates }: Pick<Held, 'legs' | 'rates'>,
+  market: ExitMarket,
+  holdMs: number,
+): number {
+  let received = 0;
   for (const { instrument: id, size, terms } of legs) {
     if (terms.kind !== 'perpetual' || size.isZero()) continue;
     const instrument = market.instrumentOf(id);
     const price = instrument === undefined ? undefined : market.levels(instrument, 'sell')[0]?.price;
     if (instrument === undefined || price === undefined) return NaN;
-    const side = size.isNegative() ? 'sell' : 'buy';
     const value = exposureOf({ instrument, price, qty: size.abs() }, rates).toNumber();
     const paid = value * market.expectedFunding(instrument, holdMs);
-    lost += side === 'buy' ? paid : -paid;
+    received += size.isNegative() ? paid : -paid;
   }
-  return lost;
+  return received;
 }
 
 /**

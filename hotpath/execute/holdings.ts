@@ -11,7 +11,7 @@ import { holdingEventOf } from '#shared/schema/held-event.ts';
 import type { Recorder } from '#shared/schema/recorder.ts';
 import type { HoldingKeeper } from './executor.ts';
 import type { ExitMarket, ExitReason } from './exit.ts';
-import { exitPlanOf, exitReasonOf, quoteExit } from './exit.ts';
+import { exitPlanOf, exitReasonOf, expectedFunding, quoteExit } from './exit.ts';
 import type { FundingDue, FundingWord } from './funding.ts';
 import { fundingEventOf } from './funding.ts';
 import type { Ledger } from './ledger.ts';
@@ -118,7 +118,7 @@ export class Holdings implements HoldingKeeper {
     const before = this.#held.get(operation.id);
     const outcomes = operation.outcomes();
     if (outcomes.length === 0 && before === undefined) return;
-    const held = heldOf(operation, outcomes, before, clock.unixMs(clock.now()));
+    const held = this.#expecting(heldOf(operation, outcomes, before, clock.unixMs(clock.now())));
     this.#keep(held);
     recorder.record('holding', held.id, holdingEventOf(held));
   };
@@ -141,6 +141,13 @@ export class Holdings implements HoldingKeeper {
     this.#retries.set(id, { tries, notBeforeMs: clock.unixMs(clock.now()) + waitMs });
     recorder.record('holding', id, holdingEventOf(held));
   };
+
+  /** What a venue has not said, nobody has counted on. */
+  #expecting(held: Held): Held {
+    const { market, horizonMs } = this.#options;
+    const funding = expectedFunding(held, market, (held.endsMs ?? held.openedMs + horizonMs) - held.openedMs);
+    return Number.isNaN(funding) ? held : { ...held, expectedFunding: new Decimal(funding) };
+  }
 
   /** Whether anything was. */
   #settleExpired(id: OperationId, nowMs: number): boolean {
@@ -357,6 +364,7 @@ function heldOf(operation: Operation, outcomes: readonly LegOutcome[], before: H
     rates: operation.rates,
     notional: decimalFrom(facts.notional).times(share).toSignificantDigits(18),
     expectedProfit: decimalFrom(facts.expected_profit).times(share).toSignificantDigits(18),
+    expectedFunding: before?.expectedFunding ?? ZERO,
     openedMs: before?.openedMs ?? nowMs,
     ...(endsMs === undefined ? {} : { endsMs }),
     pnl: {

@@ -43,6 +43,8 @@ export type Held = {
   readonly notional: Decimal;
   /** What the entry promised for `units`. */
   readonly expectedProfit: Decimal;
+  /** How much of that was to come from funding: received when positive. */
+  readonly expectedFunding: Decimal;
   readonly openedMs: number;
   /** Undefined where it ends by trading. */
   readonly endsMs?: number;

@@ -261,6 +261,8 @@ const payloads = {
     rates: z.record(z.string(), decimal),
     notional: decimal,
     expected_profit: decimal,
+    /** How much of that was to come from funding. */
+    expected_funding: decimal,
     opened_ms: z.number(),
     ends_ms: z.number().optional(),
     /** In the numeraire. `entry` and `exit` before fees; realised = entry − entry fees + funding + exit − exit fees. */

@@ -28,6 +28,7 @@ export function holdingEventOf(
     rates: textsOf(held.rates),
     notional: textOf(held.notional),
     expected_profit: textOf(held.expectedProfit),
+    expected_funding: textOf(held.expectedFunding),
     opened_ms: held.openedMs,
     ...(held.endsMs === undefined ? {} : { ends_ms: held.endsMs }),
     pnl: {
@@ -54,6 +55,7 @@ export function heldFrom(data: HoldingData): Held {
     rates: decimalsFrom(data.rates),
     notional: decimalFrom(data.notional),
     expectedProfit: decimalFrom(data.expected_profit),
+    expectedFunding: decimalFrom(data.expected_funding),
     openedMs: data.opened_ms,
     ...(data.ends_ms === undefined ? {} : { endsMs: data.ends_ms }),
     pnl: {

@@ -187,9 +187,11 @@ describe('an entry that did not fill whole', () => {
     world.quote(PERPETUAL, 30_060, 30_061.5, 560);
     world.quote(SPOT, 29_999, 30_050, 0.0001);
     world.runUntilMs(START_MS + 60_000);
-    const ended = world.journal.of('operation').at(-1);
-    expect(`${ended.state} ${ended.reason}`).toBe('completed dust');
-    expect(ended.dust).toEqual({ [PERPETUAL.id]: '-60' });
+    expect(world.journal.of('operation').at(-1)).toMatchObject({
+      state: 'completed',
+      reason: 'dust',
+      dust: { [PERPETUAL.id]: '-60' },
+    });
     expect(world.ledger.dust.get(PERPETUAL.id)?.toFixed()).toBe('-60');
     const [held] = world.holdings.open;
     expect(held!.legs.map(({ size }) => size.toFixed())).toEqual(['0.4999995', '-500']);
@@ -241,6 +243,18 @@ describe('a basis against a perpetual', () => {
     expect(closed()).toEqual([]);
     world.expectedRate = -0.002;
     world.runUntilMs(START_MS + 20_000);
+    expect(closed().map(({ reason }) => reason)).toEqual(['funding-turned']);
+  });
+
+  it('is not left for funding that was counted on when it was entered', () => {
+    quoteBasis(30_000, 30_060);
+    world.expectedRate = -0.004;
+    world.executor.submit(basis('400'));
+    world.runUntilMs(START_MS + 20_000);
+    expect(closed()).toEqual([]);
+    expect(world.holdings.open[0]!.expectedFunding.toNumber()).toBeCloseTo(-120.24, 2);
+    world.expectedRate = -0.006;
+    world.runUntilMs(START_MS + 30_000);
     expect(closed().map(({ reason }) => reason)).toEqual(['funding-turned']);
   });
 
