@@ -263,7 +263,7 @@ describe('the aftermath of a refusal', () => {
         ],
       },
     });
-    expect(journal.of('opportunity').at(-1).peak_net_edge_bps).toBe('300');
+    expect(journal.of('opportunity').at(-1)!.peak_net_edge_bps).toBe('300');
     for (const event of journal.events) expect(engineEvent.safeParse(event).error).toBeUndefined();
   });
 
@@ -278,7 +278,7 @@ describe('the aftermath of a refusal', () => {
     clock.runUntil(7e9);
     log.sweep(clock.now());
     expect(told()).toHaveLength(2);
-    expect(told().at(-1).counterfactual).toMatchObject({
+    expect(told().at(-1)!.counterfactual).toMatchObject({
       lifetime_ms: '5900',
       outcomes: [{ delay_ms: 5 }, { delay_ms: 1_000 }, { delay_ms: 5_000 }],
     });
@@ -296,6 +296,6 @@ describe('the aftermath of a refusal', () => {
     refuse(4);
     clock.runUntil(20e9);
     log.sweep(clock.now());
-    expect(told().at(-1).counterfactual?.outcomes).toHaveLength(3);
+    expect(told().at(-1)!.counterfactual?.outcomes).toHaveLength(3);
   });
 });
