@@ -454,7 +454,7 @@ describe('the private stream', () => {
           gateway.probe(id('p'));
           forward(2_000);
           const keys = reports.flatMap((report) => (report.kind === 'fill' ? [tradeKey(report.fill)] : []));
-          expect(keys.toSorted()).toEqual(venue.fills.map((fill) => `${BTC.id} ${fill.id}`).toSorted());
+          expect(keys.toSorted()).toEqual(venue.fills.map((fill) => `${BTC.id} buy ${fill.id}`).toSorted());
           expect(words('p').at(-1)).toBe('canceled');
           gateway.stop();
         },
