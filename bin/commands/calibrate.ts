@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { loadConfig } from '#shared/config/load.ts';
 import type { Fitted, Run, Verdict } from '#local/calibration/calibrate.ts';
-import { fittedTo, runsOf, verdictOn } from '#local/calibration/calibrate.ts';
+import { fittedTo, runsOf, SCENARIOS, verdictOn } from '#local/calibration/calibrate.ts';
 import { configDir } from './config.ts';
 
 type Flags = { readonly train: number; readonly test: number; readonly for: number; readonly config?: string };
@@ -28,7 +28,7 @@ Every seed is run in several markets, near and far, calm and fast, on a virtual 
       process.stdout.write(fittedText(fitted));
       const judged = { ...config, engine: { ...config.engine, fill: fitted.settings } };
       const heldOut = await runsOf(judged, { seeds: seedsFrom(1 + train, test), seconds, onRun });
-      process.stdout.write(verdictText(verdictOn(heldOut)));
+      process.stdout.write(`${verdictText(verdictOn(heldOut), fitted)}\n${scenarioTexts(heldOut)}`);
     });
 }
 
@@ -61,13 +61,16 @@ export function fittedText({ settings, standardErrors, plans, filled }: Fitted):
   ].join('\n');
 }
 
-export function verdictText({ plans, filled, brier, baseline, reliability, bias, expectedValue }: Verdict): string {
+export function verdictText(
+  { plans, filled, brier, baseline, reliability, bias, expectedValue }: Verdict,
+  { valueError }: Pick<Fitted, 'valueError'>,
+): string {
   const share = ((100 * filled) / plans).toFixed(1);
   const skill = (100 * (1 - brier / baseline)).toFixed(1);
   return [
     `held out       ${plans} plans, ${share} % filled`,
     `Brier score    ${brier.toFixed(5)}, constant rate ${baseline.toFixed(5)}, better by ${skill} %`,
-    `EV per plan    ${expectedValue.toFixed(3)}, realised less expected ${bias.mean.toFixed(3)} ± ${bias.standardError.toFixed(3)} (${bias.count} plans)`,
+    `EV per plan    ${expectedValue.toFixed(3)}, realised less expected ${bias.mean.toFixed(3)} ± ${Math.hypot(bias.standardError, valueError).toFixed(3)} (${bias.count} plans)`,
     'predicted  observed  plans',
     ...reliability.map(
       (bin) =>
@@ -75,4 +78,27 @@ export function verdictText({ plans, filled, brier, baseline, reliability, bias,
     ),
     '',
   ].join('\n');
+}
+
+/** One line a market: the forecasts on average, and what came of them. */
+function scenarioTexts(runs: readonly Run[]): string {
+  const lines = SCENARIOS.map((scenario) => {
+    const { plans, filled, reliability, bias, expectedValue } = verdictOn(
+      runs.filter((run) => run.scenario === scenario),
+    );
+    const predicted = reliability.reduce((sum, bin) => sum + bin.predicted * bin.count, 0) / plans;
+    const cells = [
+      String(scenario.latencyMs).padStart(10),
+      String(scenario.updatesPerSecond).padStart(9),
+      String(plans).padStart(5),
+      predicted.toFixed(3).padStart(9),
+      (filled / plans).toFixed(3).padStart(8),
+      expectedValue.toFixed(2).padStart(8),
+      `${bias.mean.toFixed(2)} ± ${bias.standardError.toFixed(2)}`,
+    ];
+    return cells.join('  ');
+  });
+  return ['latency ms  updates/s  plans  predicted  observed  EV/plan  realised less expected', ...lines, ''].join(
+    '\n',
+  );
 }

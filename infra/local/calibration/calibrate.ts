@@ -100,6 +100,8 @@ export type Fitted = {
   readonly standardErrors: Coefficients & { readonly correlation: number };
   readonly plans: number;
   readonly filled: number;
+  /** How far chance may have put the expected value of a plan, as it was fitted to these runs. */
+  readonly valueError: number;
 };
 
 /** The belief that a coefficient is 0 weighs as much as one miss. */
@@ -128,6 +130,7 @@ export function fittedTo(runs: readonly Run[], settings: FillSettings): Fitted {
     },
     plans: samples.length,
     filled: samples.filter(({ allFilled }) => allFilled).length,
+    valueError: verdictOn(runs).bias.standardError,
   };
 }
 
@@ -174,7 +177,7 @@ export type Verdict = {
   readonly brier: number;
   readonly baseline: number;
   readonly reliability: readonly Bin[];
-  /** Realised less expected value of an operation, in the numeraire. */
+  /** Realised less expected value of an operation, in the numeraire. The error is that of these runs alone, without that of the fit. */
   readonly bias: Mean;
   readonly expectedValue: number;
 };
