@@ -45,6 +45,7 @@ const UNDERLYING_MOVE = 1e-4;
 export class SumScreen {
   readonly #options: SumScreenOptions;
   readonly #instruments: readonly Instrument[];
+  readonly #said: Pick<CarryMarket, 'instruments' | 'references'> | undefined;
   readonly #tables: SumTables;
   readonly #threshold: number;
   /** By value; NaN while there is no price. */
@@ -71,6 +72,7 @@ export class SumScreen {
   constructor(instruments: readonly Instrument[], routes: readonly Route[], options: SumScreenOptions) {
     this.#options = options;
     this.#instruments = instruments;
+    this.#said = options.carry && { instruments, references: options.carry.references };
     this.#threshold = options.minEdge - CARRY_SLACK;
     this.#tables = sumTables(instruments, routes, this.#threshold - ROUNDING);
     const places = this.#tables.routes.length;
@@ -191,9 +193,7 @@ export class SumScreen {
   }
 
   #underlyingOf(instrument: InstrumentIndex): number {
-    const { carry } = this.#options;
-    if (carry === undefined) return NaN;
-    return underlyingOf(instrument, { instruments: this.#instruments, references: carry.references });
+    return this.#said === undefined ? NaN : underlyingOf(instrument, this.#said);
   }
 
   #screenHub(value: number): void {

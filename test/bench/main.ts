@@ -57,7 +57,7 @@ function measured({ frames, steps, rounds }: (typeof SIZES)['full']): readonly R
     detectCase('detect triangles, 50 symbols', listed, { families: ['cycle'], max_legs: 3 }, each),
     detectCase('detect all routes, 3 × 50 symbols', market.instruments, {}, each),
     familyCase(steps / 4, rounds),
-    triangleCase(steps / 10, rounds),
+    triangleCase(steps / 4, rounds),
     ...sizeCases(steps / 40, rounds),
     ...wholePathCases(market, rounds),
   ];

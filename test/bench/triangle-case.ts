@@ -20,8 +20,10 @@ const LEVELS = 50;
 const FEE = '0.0005';
 /** What a bot tries to put in, in USDT. */
 const INVESTMENTS = Array.from({ length: 20 }, (_none, step) => 250 * (step + 1));
-/** Books that are as far off as this pay. */
+/** Standard deviations of a price from its value: that of most changes pays nothing after fees. */
+const USUAL = 0.0002;
 const MISPRICED = 0.004;
+const MISPRICED_SHARE = 0.005;
 
 /**
  * A changed book → which of its triangles earn anything, and with what investment. The usual way walks the depth of three books for every investment and
@@ -39,7 +41,7 @@ export function triangleCase(messages: number, rounds: number): Row {
   const random = randomFrom(5);
   const changes = Array.from({ length: messages }, () => {
     const index = random.integer(instruments.length);
-    const shift = random.next() < 0.01 ? MISPRICED : 0.0004;
+    const shift = random.next() < MISPRICED_SHARE ? MISPRICED : USUAL;
     return { index, book: bookAt(listed[index]!, shift * random.normal()) };
   });
   const touching = instruments.map((_one, index) =>
