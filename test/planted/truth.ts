@@ -47,7 +47,8 @@ export type World = {
   readonly indexOf: (instrument: Instrument) => Decimal;
   readonly fundingOf: (instrument: Instrument) => {
     readonly rate: Decimal;
-    readonly nextMs: number;
+    /** Undefined where it flows all the time. */
+    readonly nextMs: number | undefined;
     readonly intervalMs: number;
   };
   readonly nowMs: number;
@@ -220,11 +221,18 @@ function takerOf(instrument: Instrument, value: Decimal, world: World): Decimal 
   return fees.premiumShareMax === undefined ? flat : Decimal.min(flat, value.times(fees.premiumShareMax));
 }
 
-/** The transmitted rate at its time, then its persistent share an interval, as long as the route is held. */
+/** The transmitted rate at its time (or all the time), then its persistent share an interval, as long as the route is held. */
 function fundingRate(instrument: Instrument, holdMs: Decimal, world: World): Decimal {
   const { rate, nextMs, intervalMs } = world.fundingOf(instrument);
   let sum = ZERO;
   let share = ONE;
+  if (nextMs === undefined) {
+    for (let left = holdMs.div(intervalMs); left.gt(0); left = left.minus(1)) {
+      sum = sum.plus(rate.times(share).times(Decimal.min(1, left)));
+      share = share.times(world.fundingPersistence);
+    }
+    return sum;
+  }
   for (let atMs = nextMs; holdMs.plus(world.nowMs).gte(atMs); atMs += intervalMs) {
     sum = sum.plus(rate.times(share));
     share = share.times(world.fundingPersistence);

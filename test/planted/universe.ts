@@ -38,6 +38,7 @@ const HOUR_MS = 3_600_000;
 /** A basis point every eight hours; who pays by the hour pays an eighth of it. */
 const FUNDING_RATE = '0.0001';
 const HOURLY = 'krakenfutures';
+const FLOWING = 'deribit';
 
 /** All venues and the whole engine in this process, on one clock; trading is stopped, so that what is found is judged and nothing more. */
 export type Universe = {
@@ -143,10 +144,16 @@ function plantReference(simulator: Simulator, instrument: Instrument, clock: Vir
     symbol,
     index_price: DOLLARS[base]!,
     ...(kind === 'perpetual'
-      ? { funding_rate: Number(FUNDING_RATE), next_funding_ms: nextMs(clock.unixMs(clock.now()), 8 * HOUR_MS) }
+      ? {
+          funding_rate: fundingRateOf(venue).toNumber(),
+          next_funding_ms: nextMs(clock.unixMs(clock.now()), intervalMsOf(venue)),
+        }
       : {}),
   });
 }
+
+const intervalMsOf = (venue: string): number => (venue === HOURLY ? HOUR_MS : 8 * HOUR_MS);
+const fundingRateOf = (venue: string): Decimal => new Decimal(FUNDING_RATE).times(intervalMsOf(venue)).div(8 * HOUR_MS);
 
 const textsOf = ([price, qty]: Level): [string, string] => [textOf(price), textOf(qty)];
 const nextMs = (nowMs: number, intervalMs: number): number => (Math.floor(nowMs / intervalMs) + 1) * intervalMs;
@@ -156,14 +163,11 @@ function worldOf({ engine }: Config, clock: VirtualClock): Omit<World, 'bookOf'>
   const { carry } = engine;
   return {
     indexOf: ({ base }) => new Decimal(DOLLARS[base]!),
-    fundingOf: ({ venue }) => {
-      const hours = venue === HOURLY ? 1 : 8;
-      return {
-        rate: new Decimal(FUNDING_RATE).times(hours).div(8),
-        nextMs: nextMs(nowMs, hours * HOUR_MS),
-        intervalMs: hours * HOUR_MS,
-      };
-    },
+    fundingOf: ({ venue }) => ({
+      rate: fundingRateOf(venue),
+      nextMs: venue === FLOWING ? undefined : nextMs(nowMs, intervalMsOf(venue)),
+      intervalMs: intervalMsOf(venue),
+    }),
     nowMs,
     displayedFraction: new Decimal(engine.displayed_fraction),
     hurdle: new Decimal(THRESHOLD_BPS).div(1e4),
