@@ -43,7 +43,7 @@ export type PlantedBook = { readonly bids: readonly Level[]; readonly asks: read
 
 export type World = {
   readonly bookOf: (instrument: Instrument) => PlantedBook;
-  /** Dollars, for fees of options whose premium is in dollars, and what a coin is worth that was paid as a fee. */
+  /** Dollars, for fees of options whose premium is in dollars. */
   readonly indexOf: (instrument: Instrument) => Decimal;
   readonly fundingOf: (instrument: Instrument) => {
     readonly rate: Decimal;
@@ -78,9 +78,18 @@ const ONE = new Decimal(1);
 const YEAR_MS = new Decimal(365 * 86_400_000);
 
 export const truthOf = (shape: Shape, world: World): Truth =>
-  shape.kind === 'sum' ? sumTruth(shape, world) : productTruth(shape, world);
+  shape.kind === 'sum' ? sumTruth(shape, { ...world, coinOf: coinIn(shape, world) }) : productTruth(shape, world);
 
-function sumTruth(shape: SumShape, world: World): Truth {
+/** With what a coin is worth that was paid as a fee. */
+type SumWorld = World & { readonly coinOf: (instrument: Instrument) => Decimal };
+
+/** What a spot leg's dollars say of its coin, where there is one: those dollars are worth what coins cost in them. Else the index. */
+function coinIn({ legs }: SumShape, world: World): SumWorld['coinOf'] {
+  const spot = legs.find(({ instrument: { kind, quote } }) => kind === 'spot' && quote === 'USD')?.instrument;
+  return (instrument) => (spot?.base === instrument.base ? midOf(spot, world) : world.indexOf(instrument));
+}
+
+function sumTruth(shape: SumShape, world: SumWorld): Truth {
   const carry = carryPerUnit(shape, world);
   const ladders = shape.legs.map((leg) => ladderOf(leg, world));
   const notional = notionalOf(shape, world);
@@ -117,7 +126,7 @@ function sumTruth(shape: SumShape, world: World): Truth {
 /** Cash of one unit of the route on one leg's level, and how many units the level bears. */
 type Step = { readonly cash: Decimal; readonly units: Decimal };
 
-function ladderOf(leg: ShapeLeg, world: World): readonly Step[] {
+function ladderOf(leg: ShapeLeg, world: SumWorld): readonly Step[] {
   const { bids, asks } = world.bookOf(leg.instrument);
   return (leg.side === 'buy' ? asks : bids).map(([price, qty]) => ({
     cash: cashOf(leg, price, world).times(leg.ratio),
@@ -130,7 +139,7 @@ const keptOf = ({ instrument: { kind, fees }, side, unit }: ShapeLeg): Decimal =
   kind === 'spot' && side === 'buy' && unit === 'base' && fees.currency === 'received' ? ONE.minus(fees.taker) : ONE;
 
 /** Cash of one unit of a leg, fee included: received is positive. */
-function cashOf({ instrument, side, unit }: ShapeLeg, price: Decimal, world: World): Decimal {
+function cashOf({ instrument, side, unit }: ShapeLeg, price: Decimal, world: SumWorld): Decimal {
   const { kind, fees } = instrument;
   const fee = fees.taker;
   if (kind === 'option') {
@@ -138,7 +147,7 @@ function cashOf({ instrument, side, unit }: ShapeLeg, price: Decimal, world: Wor
   }
   // Coin-settled contracts take their fee in coin, which is worth what coins cost, not what the contract does.
   if (unit === 'base' && instrument.inverse) {
-    return (side === 'buy' ? price.neg() : price).minus(fee.times(world.indexOf(instrument)));
+    return (side === 'buy' ? price.neg() : price).minus(fee.times(world.coinOf(instrument)));
   }
   if (unit === 'base') {
     if (side === 'sell') return price.times(ONE.minus(fee));
@@ -258,9 +267,9 @@ function stepOf(shape: SumShape, world: World): Decimal {
 }
 
 /** What is left of a lot of every leg that no number of lots fits: its price is not what the coin is worth, and it paid a fee. */
-function remainders({ legs }: SumShape, world: World): Decimal {
+function remainders({ legs }: SumShape, world: SumWorld): Decimal {
   return legs.filter(isPriceDependent).reduce((sum, leg) => {
-    const coin = world.indexOf(leg.instrument);
+    const coin = world.coinOf(leg.instrument);
     const middle = midOf(leg.instrument, world);
     const apart = middle.minus(coin).abs().div(coin).plus(leg.instrument.fees.taker);
     const worth = leg.instrument.lot.times(unitsOf(leg, middle)).times(valueOf(leg, world));
