@@ -240,7 +240,7 @@ const scenarioRows = ({ returns, factors, count }: Scenarios): readonly (readonl
 
 function plainPnl(row: readonly number[], deltaUsd: ArrayLike<number>): number {
   let sum = 0;
-  for (const [factor, move] of row.entries()) sum += deltaUsd[factor]! * move;
+  for (let factor = 0; factor < row.length; factor += 1) sum += deltaUsd[factor]! * row[factor]!;
   return sum;
 }
 
