@@ -39,8 +39,6 @@ export type ExitQuote = {
   readonly legs: readonly ExitLeg[];
   /** What the exit brings after fees. */
   readonly realised: Decimal;
-  /** What it would bring at middle prices and for nothing: what is given up is the cost of leaving. */
-  readonly middle: Decimal;
   /** Whether the books bear all of it. */
   readonly isWhole: boolean;
 };
@@ -52,7 +50,6 @@ export type ExitReason = 'converged' | 'funding-turned' | 'horizon' | 'ended' | 
 export function quoteExit(held: Held, market: ExitMarket): ExitQuote | undefined {
   const legs: ExitLeg[] = [];
   let realised: Decimal = ZERO;
-  let middle: Decimal = ZERO;
   let isWhole = true;
   for (const leg of held.legs) {
     const { size } = leg;
@@ -71,12 +68,8 @@ export function quoteExit(held: Held, market: ExitMarket): ExitQuote | undefined
     legs.push(walk.leg);
     realised = realised.plus(walk.realised);
     isWhole &&= walk.isWhole;
-    middle = middle.plus(
-      pnlOfFill(fillFactsOf({ side, price: mid, qty, fee: ZERO, feeAsset: instrument.quote }, instrument), held.rates)
-        .realised,
-    );
   }
-  return { legs, realised, middle, isWhole };
+  return { legs, realised, isWhole };
 }
 
 /** Coins that are bought back lose their fee on the way: a little more is bought. */
@@ -132,10 +125,11 @@ export function exitReasonOf(
   const endsMs = held.endsMs ?? held.openedMs + horizonMs;
   if (nowMs >= endsMs) return held.endsMs === undefined ? 'horizon' : 'ended';
   if (!quote.isWhole) return undefined;
-  if (realisedOf(held.pnl).plus(quote.realised).gte(held.expectedProfit)) return 'converged';
+  const brought = realisedOf(held.pnl).plus(quote.realised);
+  if (brought.gte(held.expectedProfit)) return 'converged';
   const left = (endsMs - nowMs) / (endsMs - held.openedMs);
   const lost = held.expectedFunding.toNumber() * left - expectedFunding(held, market, endsMs - nowMs);
-  return lost > quote.middle.minus(quote.realised).toNumber() ? 'funding-turned' : undefined;
+  return lost > held.expectedProfit.minus(brought).toNumber() ? 'funding-turned' : undefined;
 }
 
 /** What funding is expected to bring until the end, in the numeraire; NaN while a venue has not said. */

@@ -235,13 +235,13 @@ describe('a basis against a perpetual', () => {
 
   it('is left when funding turns against it by more than leaving costs', () => {
     quoteBasis(30_000, 30_060);
-    world.executor.submit(basis('400'));
+    world.executor.submit(basis());
     world.runUntilMs(START_MS + 5_000);
-    // A short pays when the rate is negative. Leaving costs about 45 in fees and 1 of spreads.
-    world.expectedRate = -0.001;
+    // A short pays when the rate is negative. 40 are expected; to leave costs fees of 90 both ways and 2 of spreads.
+    world.expectedRate = -0.004;
     world.runUntilMs(START_MS + 10_000);
     expect(closed()).toEqual([]);
-    world.expectedRate = -0.002;
+    world.expectedRate = -0.005;
     world.runUntilMs(START_MS + 20_000);
     expect(closed().map(({ reason }) => reason)).toEqual(['funding-turned']);
   });
@@ -249,11 +249,14 @@ describe('a basis against a perpetual', () => {
   it('is not left for funding that was counted on when it was entered', () => {
     quoteBasis(30_000, 30_060);
     world.expectedRate = -0.004;
-    world.executor.submit(basis('400'));
+    world.executor.submit(basis());
     world.runUntilMs(START_MS + 20_000);
     expect(closed()).toEqual([]);
     expect(world.holdings.open[0]!.expectedFunding.toNumber()).toBeCloseTo(-120.24, 2);
-    world.expectedRate = -0.006;
+    world.expectedRate = -0.008;
+    world.runUntilMs(START_MS + 25_000);
+    expect(closed()).toEqual([]);
+    world.expectedRate = -0.009;
     world.runUntilMs(START_MS + 30_000);
     expect(closed().map(({ reason }) => reason)).toEqual(['funding-turned']);
   });
