@@ -27,7 +27,7 @@ export function tailsFor(scenarios: number, confidences: readonly number[] = CON
 /**
  * Historical (or simulated) VaR and ES of equally likely outcomes `pnl`, in their own unit. With the losses L₁ ≥ L₂ ≥ … ≥ Lₙ and m = n(1 − α):
  * VaR = L₍⌊m⌋₊₁₎, the least loss that is not exceeded with probability α; ES = [L₁ + … + L₍⌊m⌋₎ + (m − ⌊m⌋)·VaR] / m, the mean of the worst m of n, which
- * stays coherent where outcomes are few or tie. NaN without outcomes, or where one of them is no finite number. Allocates nothing.
+ * stays coherent where outcomes are few or tie. NaN without outcomes, or where one of them is no finite number. Allocates nothing that grows with them.
  * @see C. Acerbi & D. Tasche, "On the coherence of expected shortfall", J. Banking & Finance 26 (2002) 1487–1503, def. 2.6 and prop. 4.1.
  */
 export function tailsInto(pnl: Float64Array, { confidences, varUsd, esUsd, scratch }: Tails): void {
