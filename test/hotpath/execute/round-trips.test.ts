@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
-import type { ClientOrderId, InstrumentId, TimeNs, VenueId } from '#shared/domain/ids.ts';
+import type { ClientOrderId, InstrumentId, VenueId } from '#shared/domain/ids.ts';
 import type { OrderGateway, OrderReport, OrderRequest } from '#shared/domain/order.ts';
 import { RoundTrips } from '#hotpath/execute/round-trips.ts';
 
@@ -25,7 +25,7 @@ function scene() {
       ),
     );
   const hear = (id: string, afterMs: number, kind: 'expired' | 'unknown' = 'expired'): void => {
-    clock.runUntil((clock.now() + afterMs * 1e6) as TimeNs);
+    clock.runUntil(clock.now() + afterMs * 1e6);
     const report = { kind, clientOrderId: id as ClientOrderId, receivedTimeNs: clock.now(), cause: 'timeout' };
     trips.heard(report as OrderReport);
   };
