@@ -11,6 +11,7 @@ import {
   goodEndOf,
   hazardOf,
   impactShareOf,
+  improvementShareOf,
   regressorsOf,
 } from '#hotpath/size/fill-model.ts';
 
@@ -144,5 +145,20 @@ describe('the impact beyond the displayed levels', () => {
     const wanted = { ...settings, impact_factor: 1, turnover_seconds: 10 };
     const of = (qty: number): number => impactShareOf(leg({ qty, averagePrice: 100 }), pace, wanted);
     expect(of(4) / of(1)).toBeCloseTo(2, 12);
+  });
+});
+
+describe('the improvement over what was reckoned', () => {
+  it('is what whole levels give beyond the share that is counted on', () => {
+    // Half of each level: 1 at 100, 1.5 at 100.5, 0.5 at 101. Whole ones: 2 at 100, 1 at 100.5.
+    const counted = (100 + 1.5 * 100.5 + 0.5 * 101) / 3;
+    const whole = (2 * 100 + 100.5) / 3;
+    const improved = improvementShareOf(leg({ averagePrice: counted, worstPrice: 101 }));
+    expect(improved).toBeCloseTo(1 - whole / counted, 12);
+  });
+
+  it('is nothing where levels are counted on whole, and where nothing is taken', () => {
+    expect(improvementShareOf(leg({ averagePrice: (2 * 100 + 100.5) / 3 }))).toBeCloseTo(0, 12);
+    expect(improvementShareOf(leg({ qty: 0 }))).toBe(0);
   });
 });
