@@ -4,6 +4,8 @@ import { benchMarket } from './bench-market.ts';
 import type { Row } from './cases.ts';
 import { bookCase, detectCase, parseCase, wholePathCases } from './cases.ts';
 import { familyCase } from './family-case.ts';
+import { quantCases } from './quant-case.ts';
+import { riskCases } from './risk-case.ts';
 import { sizeCases } from './size-case.ts';
 import { triangleCase } from './triangle-case.ts';
 
@@ -59,6 +61,8 @@ function measured({ frames, steps, rounds }: (typeof SIZES)['full']): readonly R
     familyCase(steps / 4, rounds),
     triangleCase(steps / 4, rounds),
     ...sizeCases(steps / 40, rounds),
+    ...quantCases(steps / 4, rounds),
+    ...riskCases(steps / 20),
     ...wholePathCases(market, rounds),
   ];
 }
