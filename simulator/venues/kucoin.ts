@@ -371,7 +371,8 @@ class KuCoin implements VenueDialect {
       P: ns(nowMs),
       d: { s: listing.venueSymbol, mp: mark, ip: index, oi: '1000', ts: nowMs },
     });
-    if (isFundingDue) this.#push(listing, 'funding-fee', this.#funding(listing, nowMs));
+    // Without a price there is no rate, and none is not zero.
+    if (isFundingDue && said !== undefined) this.#push(listing, 'funding-fee', this.#funding(listing, nowMs));
   }
 
   #funding(listing: Listing, nowMs: number): Readonly<Record<string, unknown>> {

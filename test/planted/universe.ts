@@ -16,6 +16,7 @@ import { createLogger } from '#hotpath/runtime/logger.ts';
 import { venues } from '#hotpath/venues/index.ts';
 import { inProcessTransport } from '#local/in-process-transport.ts';
 import { simulatorConfigOf, throughSimulator } from '#local/simulated.ts';
+import type { ListingSpec } from '#simulator/listings.ts';
 import { simulatedVenues } from '#simulator/simulated-venues.ts';
 import type { Simulator } from '#simulator/simulator.ts';
 import { createSimulator } from '#simulator/simulator.ts';
@@ -61,6 +62,11 @@ export async function openUniverse(options: { readonly seed: number; readonly fe
     random: random.fork('market'),
     config: { ...simulatorConfigOf(config), batch_ms: 0 },
   });
+  // Before anybody asks: some say it once a minute only.
+  for (const { listings } of simulatedVenues.values()) {
+    for (const listing of listings)
+      if (config.engine.symbols.includes(listing.symbol)) plantReference(simulator, listing, clock);
+  }
   simulator.start();
   const opening = openEngine({
     config,
@@ -78,7 +84,6 @@ export async function openUniverse(options: { readonly seed: number; readonly fe
   engine.start();
   engine.obey({ id: 'stop', kind: 'stop', reason: 'planted', by: 'test' } as never);
   const universe: Running = { engine, simulator, clock };
-  for (const instrument of engine.instruments) plantReference(simulator, instrument, clock);
   // Venues speak of an instrument while it has prices.
   const nowMs = clock.unixMs(clock.now());
   const derivatives = engine.instruments.filter(({ kind }) => kind !== 'spot' && kind !== 'combo');
@@ -136,8 +141,8 @@ function watch(running: Running, books: ReadonlyMap<Instrument, PlantedBook>): r
 }
 
 /** What every venue says of a derivative for the whole of the run: the index, and the same funding everywhere. */
-function plantReference(simulator: Simulator, instrument: Instrument, clock: VirtualClock): void {
-  const { venue, symbol, kind, base } = instrument;
+function plantReference(simulator: Simulator, listing: ListingSpec, clock: VirtualClock): void {
+  const { venue, symbol, kind, base } = listing;
   if (kind === 'spot' || kind === 'combo') return;
   simulator.plantReference({
     venue,
