@@ -104,8 +104,9 @@ function walkLeg(
   return { leg: { instrument, side, qty, worst, average }, realised, isWhole: left.isZero() };
 }
 
-/** Whether legs that are left hang together as they were entered, to within a lot. */
+/** Whether legs that are left hang together as they were entered, to within a lot. A leg that is gone holds nothing: a lot may be all of another one. */
 export function isBalanced({ legs }: Held, instrumentOf: ExitMarket['instrumentOf']): boolean {
+  if (legs.some(({ size }) => size.isZero())) return legs.every(({ size }) => size.isZero());
   const ranges = legs.map(({ instrument, entered, size }) => {
     const lot = instrumentOf(instrument)?.lot ?? ZERO;
     const share = (qty: Decimal): Decimal => qty.div(entered.abs());

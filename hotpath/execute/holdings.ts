@@ -49,6 +49,8 @@ const RETRY_AFTER_MS = 1_000;
 const RETRY_MAX_MS = 60_000;
 /** How far beyond the worst price walked a leg may trade that must be closed. */
 const FORCED_SLACK = new Decimal('0.002');
+/** Holdings that are over and that a late fill can still wake: as many as operations that it can find. */
+const ENDED_MAX = 400;
 
 type Retry = { tries: number; notBeforeMs: number };
 
@@ -59,6 +61,8 @@ type Retry = { tries: number; notBeforeMs: number };
 export class Holdings implements HoldingKeeper {
   readonly #options: HoldingsOptions;
   readonly #held = new Map<OperationId, Held>();
+  /** Over, and flat: their dust is told. */
+  readonly #ended = new Map<OperationId, Held>();
   readonly #reasons = new Map<OperationId, ExitReason>();
   readonly #retries = new Map<OperationId, Retry>();
   /** When each perpetual was last paid for, and what is due next. */
@@ -115,7 +119,7 @@ export class Holdings implements HoldingKeeper {
 
   readonly entered: HoldingKeeper['entered'] = (operation) => {
     const { clock, recorder } = this.#options;
-    const before = this.#held.get(operation.id);
+    const before = this.#held.get(operation.id) ?? this.#ended.get(operation.id);
     const outcomes = operation.outcomes();
     if (outcomes.length === 0 && before === undefined) return;
     const held = this.#expecting(heldOf(operation, outcomes, before, clock.unixMs(clock.now())));
@@ -126,6 +130,8 @@ export class Holdings implements HoldingKeeper {
   readonly closing: HoldingKeeper['closing'] = (id, instrument, closing, pnl) => {
     const held = this.#held.get(id);
     if (held !== undefined) this.#held.set(id, afterClosing(held, instrument, closing, pnl));
+    const ended = this.#ended.get(id);
+    if (ended !== undefined) this.#keep(afterClosing(ended, instrument, closing, pnl));
   };
 
   readonly exited: HoldingKeeper['exited'] = (id) => {
@@ -163,17 +169,18 @@ export class Holdings implements HoldingKeeper {
     return hasSettled;
   }
 
-  /** Positions that no holding has: what an operation that failed has left, and dust. */
+  /** Positions that no holding has: what an operation that failed has left, and dust. What nobody can value waits. */
   #settleLoose(nowMs: number): void {
-    const { ledger, market, busy } = this.#options;
+    const { ledger, market, busy, rateOf } = this.#options;
     for (const id of ledger.openPositions()) {
       const terms = market.instrumentOf(id);
       if (terms === undefined || !isExpired(terms, nowMs) || busy(id)) continue;
       const { size, cost } = ledger.positionOf(id);
       const loose = this.open.reduce((left, held) => left.minus(sizeIn(held, id)), size);
-      if (loose.isZero()) continue;
+      const assets = [terms.base, terms.quote, terms.settle];
+      if (loose.isZero() || assets.some((asset) => rateOf(asset) === undefined)) continue;
       const rates: Record<string, Decimal> = {};
-      for (const asset of [terms.base, terms.quote, terms.settle]) rates[asset] = this.#rateOf(asset);
+      for (const asset of assets) rates[asset] = this.#rateOf(asset);
       // Worth what it cost: what it pays beyond that is its profit.
       rates[id] = (cost ?? ZERO).div(size).times(rates[terms.quote]!);
       this.#settle(terms, loose, { rates });
@@ -242,6 +249,8 @@ export class Holdings implements HoldingKeeper {
   #close(held: Held, reason: string, dust: Readonly<Record<string, Decimal>>): void {
     const { ledger, recorder } = this.#options;
     this.#held.delete(held.id);
+    this.#ended.set(held.id, { ...held, legs: held.legs.map((leg) => ({ ...leg, size: ZERO })) });
+    if (this.#ended.size > ENDED_MAX) this.#ended.delete(this.#ended.keys().next().value!);
     this.#reasons.delete(held.id);
     this.#retries.delete(held.id);
     ledger.unexpose(exposureKey(held.id));
@@ -251,6 +260,7 @@ export class Holdings implements HoldingKeeper {
 
   /** What is held stands to move as much as when it was entered. */
   #keep(held: Held): void {
+    this.#ended.delete(held.id);
     this.#held.set(held.id, held);
     const key = exposureKey(held.id);
     this.#options.ledger.unexpose(key);

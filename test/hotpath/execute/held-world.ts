@@ -126,6 +126,8 @@ export class HeldWorld {
   index = 30_000;
   funding: FundingWord | undefined;
   expectedRate = 0;
+  /** Values of assets in the numeraire, but of coins, which are worth the index; undefined while nobody can say. */
+  rates: Readonly<Record<string, number>> | undefined = { USDT: 1, USD: 1 };
   journal = new MemoryJournal(this.clock);
   ledger!: Ledger;
   executor!: Executor;
@@ -226,7 +228,7 @@ export class HeldWorld {
       market: { instrumentOf: listed, levels: market.levels, underlyingOf, expectedFunding: () => this.expectedRate },
       settle: gateway.settle,
       fundingOf: () => this.funding,
-      rateOf: (asset) => ({ USDT: 1, USD: 1, BTC: this.index })[asset as 'USDT'],
+      rateOf: (asset) => (this.rates === undefined || asset !== 'BTC' ? this.rates?.[asset] : this.index),
       nextOperation: () => `x${epoch}-${(exits += 1)}` as OperationId,
       exit: (plan) => executor.submit(plan as Approved<Plan>),
       busy: executor.busy,

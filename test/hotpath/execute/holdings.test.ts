@@ -1,7 +1,7 @@
 import { Decimal } from 'decimal.js';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { JournalState } from '#hotpath/recover/journal-state.ts';
-import type { Asset, VenueId } from '#shared/domain/ids.ts';
+import type { Asset, ClientOrderId, TradeId, VenueId } from '#shared/domain/ids.ts';
 import { recomputePnl } from '#shared/money/pnl.ts';
 import { engineEvent } from '#shared/schema/event.ts';
 import { holdingEventOf } from '#shared/schema/held-event.ts';
@@ -277,6 +277,72 @@ describe('a basis against a perpetual', () => {
     expect(closed().map(({ reason }) => reason)).toEqual(['horizon']);
     expect(world.journal.of('operation').filter(({ bond }) => bond?.intent === 'exit').length).toBeGreaterThan(3);
     checkBooks();
+  });
+});
+
+describe('what is left alone', () => {
+  it('is closed when the other leg has settled, though it was a single lot', () => {
+    world.quote(FUTURE, 30_100, 30_101);
+    world.quote(PERPETUAL, 29_999, 30_000);
+    const legs: readonly SumLeg[] = [
+      [FUTURE, 'sell', '1', '30100'],
+      [PERPETUAL, 'buy', '100', '30000'],
+    ];
+    const endsMs = EXPIRY_MS + HORIZON_MS;
+    world.executor.submit(sumPlan('r', legs, { units: '0.1', profit: '400', carry: '390', endsMs }));
+    world.runUntilMs(EXPIRY_MS - 1_000);
+    expect(world.holdings.open.length).toBe(1);
+    world.runUntilMs(EXPIRY_MS + 5_000);
+    expect(closed().map(({ reason }) => reason)).toEqual(['unbalanced']);
+    checkOver();
+  });
+
+  it('is settled by itself, once somebody can value it', () => {
+    world.quote(FUTURE, 30_090, 30_100);
+    // The other leg has no book: recovery has no way out and gives up.
+    const plan = sumPlan('l', CONVERSION.slice(0, 2), { units: '2', profit: '25', carry: '25', endsMs: EXPIRY_MS });
+    world.executor.submit(plan);
+    world.runUntilMs(START_MS + 9);
+    world.quotes.clear();
+    world.rates = undefined;
+    world.runUntilMs(EXPIRY_MS + 3_600_000);
+    expect(world.executor.counts.failed).toBe(1);
+    expect(world.journal.of('settlement')).toEqual([]);
+    world.rates = { USDT: 1, USD: 1 };
+    world.runUntilMs(EXPIRY_MS + 3_605_000);
+    expect(world.ledger.positionOf(FUTURE.id).size.toNumber()).toBe(0);
+    // Bought for 30100 when a coin was taken for 30000, and taken back at what it was worth then.
+    expect(world.ledger.pnl.realised.plus(world.ledger.pnl.fees).toNumber()).toBe(-200);
+    checkBooks();
+  });
+});
+
+describe('a fill that comes after the end', () => {
+  it('of an entry holds again no more than that fill', () => {
+    quoteBasis(30_000, 30_060);
+    world.executor.submit(basis());
+    world.runUntilMs(START_MS + 5_000);
+    quoteBasis(30_500, 30_400);
+    world.runUntilMs(START_MS + 10_000);
+    expect(closed().length).toBe(1);
+    const order = world.journal.of('order').find(({ instrument }) => instrument === PERPETUAL.id)!;
+    const clientOrderId = order.client_order_id as ClientOrderId;
+    const trade = { clientOrderId, instrument: PERPETUAL.id, side: 'sell', liquidity: 'taker' } as const;
+    const fill = { ...trade, tradeId: 'late' as TradeId, price: new Decimal(30_060), qty: new Decimal(100) };
+    const fee = { fee: new Decimal('1.503'), feeAsset: 'USDT' as Asset };
+    world.executor.onReport({
+      kind: 'fill',
+      clientOrderId,
+      receivedTimeNs: world.clock.now(),
+      fill: { ...fill, ...fee },
+    });
+    for (let at = 1; at <= 10; at += 1) {
+      quoteBasis(30_500 + at, 30_400 + at);
+      world.runUntilMs(START_MS + 10_000 + at * 10_000);
+    }
+    checkOverButDust();
+    const entries = world.journal.of('operation').filter(({ id, state }) => id === 'b' && state === 'completed');
+    expect(entries.length).toBe(2);
   });
 });
 
