@@ -83,14 +83,19 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const { config, venues } = options;
   const endpoints = endpointsFrom(config, venues);
   const instruments = await loadInstruments(options, endpoints, config.engine.symbols);
-  const synthetics = syntheticsFrom(config.synthetics, instruments, assetRulesOf(config.engine));
-  return new Engine(options, { endpoints, instruments, synthetics, ...openJournal(options) });
+  const rules = assetRulesOf(config.engine);
+  const synthetics = syntheticsFrom(config.synthetics, instruments, rules);
+  // Bad input ends here, before the journal is touched.
+  const replicas = syntheticRoutes(synthetics, rules);
+  return new Engine(options, { endpoints, instruments, synthetics, replicas, ...openJournal(options) });
 }
 
 type Known = {
   readonly endpoints: readonly Endpoint[];
   readonly instruments: readonly Instrument[];
   readonly synthetics: readonly Synthetic[];
+  /** The routes between synthetics and what they replicate. */
+  readonly replicas: readonly Route[];
   readonly state: JournalState;
   readonly journal: Journal;
 };
@@ -143,7 +148,7 @@ export class Engine {
     this.epoch = state.epoch + 1;
     this.#trading = state.trading ?? { state: 'active', reason: 'first start' };
     const { routes, truncated } = compileRoutes(instruments, config.engine, clock.unixMs(clock.now()));
-    this.#routes = [...routes, ...syntheticRoutes(known.synthetics, assetRulesOf(config.engine))];
+    this.#routes = [...routes, ...known.replicas];
     if (truncated.length > 0) {
       options.logger.warn('routes-truncated', { families: truncated, maxRoutes: config.engine.max_routes });
     }

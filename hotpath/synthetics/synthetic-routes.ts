@@ -115,6 +115,7 @@ const isOtherOfPair = ({ instrument: put, ratio }: SyntheticLeg, legs: readonly 
     ({ instrument: call, ratio: calls }) =>
       call.right === 'call' &&
       call.venue === put.venue &&
+      call.base === put.base &&
       call.strike?.eq(put.strike!) === true &&
       Math.abs(calls) >= Math.abs(ratio),
   );
