@@ -18,8 +18,12 @@ export type Contestant = {
 /** Money that is back at once waits for the next opportunity: no plan is worth more than if it held this long. */
 const HOLD_HOURS_MIN = 1;
 
+/** What ties up nothing is worth no more than if it were a cent. */
+const CAPITAL_MIN = 0.01;
+
 /** Expected value per unit of capital and hour: what plans are ranked by. */
-export const worthOf = (contestant: Contestant): number => earningOf(contestant) / contestant.capital;
+export const worthOf = (contestant: Contestant): number =>
+  earningOf(contestant) / Math.max(contestant.capital, CAPITAL_MIN);
 
 /**
  * In which order contestants take what they claim; indices. By worth first: where money is short, it goes to what makes most of it in its time. But

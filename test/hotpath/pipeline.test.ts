@@ -185,6 +185,8 @@ describe('plans that compete', () => {
     });
     expect(worthOf(contestant(10, 1_000, 0.001))).toBe(0.01);
     expect(worthOf(contestant(10, 1_000, 20))).toBe(0.0005);
+    // Without margin nothing lies idle; the journal takes no infinite worth.
+    expect(worthOf(contestant(10, 0, 0))).toBe(1_000);
     expect(orderOf([contestant(10, 1_000, 20), contestant(1, 1_000, 0), contestant(2, 1_000, 1)])).toEqual([2, 1, 0]);
   });
 });
