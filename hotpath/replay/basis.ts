@@ -192,6 +192,7 @@ const FEES_ALONE: CarrySettings = {
   marginFraction: 0,
   closingSlippage: 0,
   borrowRateOf: () => 0,
+  minTenorMs: 0,
 };
 
 function netEdge(route: SumRoute, market: CarryMarket, legFees: readonly LegFee[]): number {

@@ -108,7 +108,8 @@ export class Sizer {
     if (startRate === undefined) return refuse(opportunity, refusal('RATE_UNKNOWN', `asset=${route.start}`));
     // Rounding only takes away: what is too little here needs no decimals. Want of money is told as such.
     const expectedMost = opportunity.expectedValue * startRate;
-    const isTooLow = expectedMost < engine.min_expected_value - VALUE_SLACK;
+    // What is no number reaches nothing.
+    const isTooLow = !(expectedMost >= engine.min_expected_value - VALUE_SLACK);
     if (isTooLow && bound !== 'balance') return refuse(opportunity, valueTooLow(expectedMost, engine));
 
     const { family, netEdge, detectedTimeNs: nowNs } = opportunity;
@@ -123,12 +124,12 @@ export class Sizer {
     const { engine, ids } = this.#options;
     const { opportunity, legs, notional, profit, carry, rates, bond } = settled;
     const netEdgeBps = settled.netEdge.times(1e4);
-    if (netEdgeBps.lt(engine.min_edge_bps)) {
+    if (!netEdgeBps.gte(engine.min_edge_bps)) {
       const detail = `net_edge_bps=${netEdgeBps.toFixed(4)}, min=${engine.min_edge_bps}`;
       return refuse(opportunity, refusal('EDGE_BELOW_THRESHOLD', detail));
     }
     const expectedValue = expectedValueOf(profit, opportunity, startRate);
-    if (expectedValue.lt(engine.min_expected_value)) {
+    if (!expectedValue.gte(engine.min_expected_value)) {
       return refuse(opportunity, valueTooLow(expectedValue.toNumber(), engine));
     }
     const plan: Plan = {

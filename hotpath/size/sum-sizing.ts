@@ -5,7 +5,7 @@ import type { Bond, PlanLeg } from '#shared/domain/trade.ts';
 import type { Amount } from '#shared/money/grid.ts';
 import { limitPrice, tickAt } from '#shared/money/grid.ts';
 import type { CarryMarket, CarrySettings } from '#shared/quant/carry.ts';
-import { carryOf, carrySettingsOf, notionalPerUnit, underlyingOf } from '#shared/quant/carry.ts';
+import { canEnter, carryOf, carrySettingsOf, notionalPerUnit, underlyingOf } from '#shared/quant/carry.ts';
 import { cashPerUnit, legFeeOf } from '#shared/quant/leg-value.ts';
 import type { CommonStep } from './common-step.ts';
 import { commonStepOf } from './common-step.ts';
@@ -38,9 +38,10 @@ export class SumSizing implements Sizing<SumRoute> {
     this.#settings = carrySettingsOf(sources.engine.carry);
   }
 
-  /** Where a venue's word is missing, what the legs bring before fees: so that want of the word is told where it matters. */
+  /** NaN once the route can be entered no more. Where a venue's word is missing, what the legs bring before fees: so that want of the word is told where it matters. */
   readonly edgeAtBest = (route: SumRoute, nowNs: TimeNs): number => {
     const market = this.#marketAt(nowNs);
+    if (!canEnter(route, market, this.#settings)) return NaN;
     let net = carryOf(route, market, this.#settings).net;
     for (const leg of route.legs) {
       const { fee } = this.#feesOf(leg);
@@ -54,6 +55,7 @@ export class SumSizing implements Sizing<SumRoute> {
   readonly find = (route: SumRoute, id: OpportunityId, nowNs: TimeNs): Found | undefined => {
     const sources = this.#sources;
     const sight = this.#sightOf(route, nowNs);
+    if (!canEnter(route, sight.market, this.#settings)) return undefined;
     if (Number.isNaN(unitCashAtBest(sight, sources).net + sight.carry.net)) return this.#unknown(sight, id, nowNs);
     if (!this.#walkBooks(sight)) return undefined;
     const { units, cash, bound } = this.#walk;
@@ -147,8 +149,10 @@ export class SumSizing implements Sizing<SumRoute> {
     };
   }
 
-  #unknown(sight: SumSight, id: OpportunityId, nowNs: TimeNs): Found {
+  /** Undefined where a book has nothing that may be taken. */
+  #unknown(sight: SumSight, id: OpportunityId, nowNs: TimeNs): Found | undefined {
     this.#walk.look(sight.legs, this.#sources.depths);
+    if (sight.legs.some((_leg, at) => this.#walk.levels[at] === 0)) return undefined;
     const walked = this.#walkedLegs(sight, nowNs);
     const said = missingWords(sight);
     return {

@@ -20,12 +20,14 @@ export type CarrySettings = {
   readonly closingSlippage: number;
   /** What a coin that was sold short costs, a year, by asset. */
   readonly borrowRateOf: (asset: string) => number;
+  /** What expires sooner makes no route, and no route pays until the end any more. */
+  readonly minTenorMs: number;
 };
 
 /**
  * What the time until the end of a route brings and costs per unit, in the start asset, beside the cash of its entry. Costs are positive; funding is what is
  * expected to be received (negative: paid). `net` = payoff + funding − closing − delivery − borrow − capitalCost. Every figure is NaN while a price or
- * a word of a venue that it needs is missing.
+ * a word of a venue that it needs is missing, and `net` once the route can be entered no more.
  */
 export type Carry = {
   readonly net: number;
@@ -57,6 +59,7 @@ export function carrySettingsOf(carry: Config['engine']['carry']): CarrySettings
     marginFraction: carry.margin_fraction,
     closingSlippage: carry.closing_slippage_bps / 1e4,
     borrowRateOf: (asset) => borrowRates[asset] ?? borrowRates['default'] ?? 0,
+    minTenorMs: carry.min_tenor_minutes * 60_000,
   };
 }
 
@@ -106,8 +109,21 @@ export function carryOf(route: SumRoute, market: CarryMarket, settings: CarrySet
   }
   const payoff = terms.payoffs.reduce((sum, { amount }) => sum + amount, 0);
   const capitalCost = capital * settings.capitalRate * years + bridging;
-  const net = payoff + funding - closing - delivery - borrow - capitalCost;
+  const net = canEnter(route, market, settings) ? payoff + funding - closing - delivery - borrow - capitalCost : NaN;
   return { net, payoff, closing, delivery, funding, borrow, capitalCost, capital, holdMs };
+}
+
+/** Whether no leg has expired, or expires within the least tenor: routes are compiled once, and time goes on. */
+export function canEnter(
+  { legs }: Pick<SumRoute, 'legs'>,
+  { instruments, nowMs }: Pick<CarryMarket, 'instruments' | 'nowMs'>,
+  { minTenorMs }: Pick<CarrySettings, 'minTenorMs'>,
+): boolean {
+  for (const { instrument } of legs) {
+    const { expiryMs } = instruments[instrument]!;
+    if (expiryMs !== undefined && expiryMs <= nowMs + minTenorMs) return false;
+  }
+  return true;
 }
 
 /** The notional of one unit, in the start asset: what its edge is a fraction of. */

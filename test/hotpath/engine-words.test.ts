@@ -28,6 +28,7 @@ function wordOf(funding: Funding) {
       marginFraction: 0,
       closingSlippage: 0,
       borrowRateOf: () => 0,
+      minTenorMs: 0,
     },
     nowMs: () => NOW_MS,
   });

@@ -32,6 +32,7 @@ const free: CarrySettings = {
   marginFraction: 0,
   closingSlippage: 0,
   borrowRateOf: () => 0,
+  minTenorMs: 0,
 };
 const dear: CarrySettings = {
   horizonMs: 8 * 3_600_000,
@@ -40,6 +41,7 @@ const dear: CarrySettings = {
   marginFraction: 0.2,
   closingSlippage: 0.0001,
   borrowRateOf: (asset) => (asset === 'BTC' ? 0.1 : 0.02),
+  minTenorMs: 0,
 };
 
 function referencesOf(count: number): References {

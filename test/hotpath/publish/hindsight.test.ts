@@ -23,6 +23,7 @@ const free = {
   marginFraction: 0,
   closingSlippage: 0,
   borrowRateOf: () => 0,
+  minTenorMs: 0,
 };
 
 function opportunity(over: Partial<Opportunity>): Opportunity {

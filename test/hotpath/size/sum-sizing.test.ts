@@ -337,6 +337,26 @@ describe('a conversion paid in dollars', () => {
     );
   });
 
+  it('is refused where its value is no number, however little is asked', () => {
+    const engine = { ...plain, fill: { ...certain.fill, impact_factor: NaN } };
+    expect(refusalOf(sumStage({ ...scene, engine }).size(ROUTE))).toMatch(/^EV_BELOW_THRESHOLD: expected_value=NaN/);
+  });
+
+  it('says nothing of an unknown index where a book has nothing that may be taken', () => {
+    const stage = sumStage({ ...scene, said: ({ indexPrice }) => void indexPrice.fill(NaN) });
+    Object.assign(stage.books.depths, { asks: () => 0 });
+    expect(stage.size(ROUTE)).toBeUndefined();
+  });
+
+  it('is entered no more once its options expire within the least tenor', () => {
+    const { sizer, indexOf, engine } = sumStage(scene);
+    const lastMs = ENDS_MS - engine.carry.min_tenor_minutes * 60_000 - 1 - NOW_MS;
+    const route = indexOf(ROUTE);
+    planOf(sizer.size(route, (lastMs * 1e6) as TimeNs));
+    expect(sizer.size(route, ((lastMs + 1) * 1e6) as TimeNs)).toBeUndefined();
+    expect(sizer.resize(route, ((lastMs + 1) * 1e6) as TimeNs)).toBeUndefined();
+  });
+
   it('names the account that is short, and the instrument whose grid is too coarse', () => {
     const poor: SumScene = { ...scene, available: (venue, asset) => (venue === 'b' && asset === 'USDT' ? 60 : 1e9) };
     expect(refusalOf(sumStage(poor).size(ROUTE))).toMatch(/^BALANCE_INSUFFICIENT: instrument=b:/);

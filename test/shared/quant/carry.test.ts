@@ -20,6 +20,7 @@ const settings: CarrySettings = {
   marginFraction: 0.2,
   closingSlippage: 0.0001,
   borrowRateOf: () => 0.05,
+  minTenorMs: 60_000,
 };
 const YEAR_MS = 365 * 86_400_000;
 const [nearMs, farMs] = [expiryMsOf('261225'), expiryMsOf('270326')];
@@ -95,6 +96,13 @@ describe('the carry of a bridge', () => {
     const market = marketOf(instruments, compileOptions.nowMs);
     market.tops.bid[4 as InstrumentIndex] = NaN;
     expect(carryOf(routes[0]!, market, settings).net).toBeNaN();
+  });
+
+  it('is unknown once a leg expires within the least tenor, be it one that the route outlasts', () => {
+    const netAt = (nowMs: number): number => carryOf(routes[0]!, marketOf(instruments, nowMs), settings).net;
+    expect(netAt(nearMs - settings.minTenorMs - 1)).not.toBeNaN();
+    expect(netAt(nearMs - settings.minTenorMs)).toBeNaN();
+    expect(netAt(farMs + 1)).toBeNaN();
   });
 });
 
