@@ -31,16 +31,16 @@ function expectWhole({ report, data }: { readonly report: RunReport; readonly da
   expect(report.pnl.realised).toBe(textOf(recomputePnl(events).realised));
   expect(report.operations).toMatchObject({ open: 0, recovering: 0 });
   expect(report.venues.map(({ id, status, gaps }) => ({ id, status, gaps }))).toEqual(
-    ['binance', 'okx', 'kraken'].map((id) => ({ id, status: 'live', gaps: 0 })),
+    ['binance', 'okx', 'kraken', 'deribit'].map((id) => ({ id, status: 'live', gaps: 0 })),
   );
   expect(report.opportunities.detected).toBeGreaterThan(0);
 }
 
 it('repeats a virtual run to the byte, and another seed decides otherwise', async () => {
   const [one, two, other] = [
-    await started(['--virtual', '--for', '9s', '--seed', '13']),
-    await started(['--virtual', '--for', '9s', '--seed', '13']),
-    await started(['--virtual', '--for', '9s', '--seed', '8']),
+    await started(['--virtual', '--for', '20s', '--seed', '7']),
+    await started(['--virtual', '--for', '20s', '--seed', '7']),
+    await started(['--virtual', '--for', '20s', '--seed', '8']),
   ];
   expect(two.text).toBe(one.text);
   expect(other.report.decisionHash).not.toBe(one.report.decisionHash);

@@ -15,7 +15,7 @@ const fileWith = (text: string): string => {
 
 describe('loadConfig', () => {
   it('reads the defaults', () => {
-    expect(load().engine.venues).toEqual(['binance', 'okx', 'kraken']);
+    expect(load().engine.venues).toEqual(['binance', 'okx', 'kraken', 'deribit']);
   });
 
   it('lets later layers win: file over default, environment over file, overrides over all', () => {
