@@ -55,7 +55,7 @@ export function fittedText({ settings, standardErrors, plans, filled }: Fitted):
     `# fitted to ${plans} plans, of which ${filled} filled`,
     '[engine.fill]',
     ...lines,
-    `rescue = ${settings.rescue.toFixed(3)}`,
+    `rescue_ms = ${settings.rescue_ms.toFixed(1)}`,
     '',
     '',
   ].join('\n');

@@ -74,11 +74,18 @@ export const regressorsOf = (facts: FillFacts): readonly number[] => [
 ];
 
 /**
- * The probability that the plan ends as if every leg had filled: either they do, or recovery saves a part of it. So
- * E[result] = P' × profit − (1 − P') × unwind cost.
+ * The probability that a plan ends as if every leg had filled: either they do, or recovery saves a part of it. So
+ * E[result] = G × profit − (1 − G) × unwind cost.
  */
-export const goodEndOf = (fillProbability: number, { rescue }: FillSettings): number =>
-  fillProbability + (1 - fillProbability) * rescue;
+export const goodEndOf = (fillProbability: number, legs: readonly FillFacts[], settings: FillSettings): number =>
+  fillProbability + (1 - fillProbability) * rescueOf(legs, settings);
+
+/** The share of what a miss would cost that recovery saves: the sooner the answers come, the more of the opportunity is still there. */
+export function rescueOf(legs: readonly FillFacts[], { rescue_ms }: Pick<FillSettings, 'rescue_ms'>): number {
+  let slowestMs = MS_MIN;
+  for (const { roundTripMs } of legs) slowestMs = Math.max(slowestMs, roundTripMs);
+  return rescue_ms / (rescue_ms + slowestMs);
+}
 
 /**
  * What our own footprint is expected to cost beyond the levels that the walk has paid for, as a fraction of the leg's value. The square-root law,

@@ -79,7 +79,7 @@ export function fillOutlook(
 ): Outlook {
   const fills = walked.map((leg) => fillFactsOf(leg, pace));
   const fillProbability = fillProbabilityOf(fills, engine.fill);
-  const goodEnd = goodEndOf(fillProbability, engine.fill);
+  const goodEnd = goodEndOf(fillProbability, fills, engine.fill);
   return {
     legs: walked.map(({ id, side, averagePrice, qty }, at) => ({
       instrument: id,

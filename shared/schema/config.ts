@@ -57,8 +57,8 @@ const fill = z.strictObject({
   cushion: z.number(),
   /** 1 where legs miss independently, less where they miss together. */
   correlation: z.number().positive(),
-  /** The share of what a miss would cost that recovery saves. */
-  rescue: fraction,
+  /** Round trip at which recovery saves half of what a miss would cost. */
+  rescue_ms: z.number().min(0),
   /** A fraction per square root of a second, until an instrument's own is known. */
   default_volatility: z.number().positive(),
   /** What is older than this counts half as much, in the volatility. */

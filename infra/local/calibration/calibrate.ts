@@ -5,7 +5,7 @@ import { BadInput } from '#shared/assert.ts';
 import type { Config } from '#shared/schema/config.ts';
 import { readJournal } from '#hotpath/publish/journal.ts';
 import type { FillSettings } from '#hotpath/size/fill-model.ts';
-import { hazardOf, regressorsOf } from '#hotpath/size/fill-model.ts';
+import { hazardOf, regressorsOf, rescueOf } from '#hotpath/size/fill-model.ts';
 import { drained, SLICE_NS, virtualWorld } from '../virtual-world.ts';
 import type { Fit, Trial } from './hazard-fit.ts';
 import { fitHazard } from './hazard-fit.ts';
@@ -123,7 +123,7 @@ export function fittedTo(runs: readonly Run[], settings: FillSettings): Fitted {
   const together = togetherness(samples, alone);
   const correlation = Math.abs(together.mean - 1) > 2 * together.standardError ? together.mean : 1;
   return {
-    settings: { ...alone, correlation, rescue: rescueOf(samples) },
+    settings: { ...alone, correlation, rescue_ms: rescueMsOf(samples) },
     standardErrors: {
       ...byName(legs.standardErrors),
       correlation: together.standardError,
@@ -157,17 +157,30 @@ function togetherness(samples: readonly Sample[], settings: FillSettings): Omit<
   return { mean, standardError: mean * standardErrors[0]! };
 }
 
-/** Of what all misses would have cost (the profit gone, and the unwind), the share that did not have to be paid. */
-function rescueOf(samples: readonly Sample[]): number {
-  let lost = 0;
-  let feared = 0;
-  for (const { allFilled, expectedProfit, unwindCost, realised } of samples) {
-    if (allFilled || realised === undefined) continue;
-    lost += expectedProfit - realised;
-    feared += expectedProfit + unwindCost;
+/** The round trip of half a rescue under which the misses would have lost, all together, what they did lose: by bisection of its logarithm. */
+function rescueMsOf(samples: readonly Sample[]): number {
+  const misses = samples.filter(({ allFilled, realised }) => !allFilled && realised !== undefined);
+  const surplusOf = (rescueMs: number): number =>
+    misses.reduce((sum, { legs, expectedProfit, unwindCost, realised }) => {
+      const saved = rescueOf(
+        legs.map(({ facts }) => facts),
+        { rescue_ms: rescueMs },
+      );
+      return sum + saved * (expectedProfit + unwindCost) - unwindCost - realised!;
+    }, 0);
+  let low = Math.log(RESCUE_MS_MIN);
+  let high = Math.log(RESCUE_MS_MAX);
+  for (let step = 0; step < BISECTIONS; step += 1) {
+    const middle = (low + high) / 2;
+    if (surplusOf(Math.exp(middle)) < 0) low = middle;
+    else high = middle;
   }
-  return feared > 0 ? Math.min(1, Math.max(0, 1 - lost / feared)) : 0;
+  return Math.exp(low);
 }
+
+const RESCUE_MS_MIN = 0.01;
+const RESCUE_MS_MAX = 1e5;
+const BISECTIONS = 60;
 
 /** How good the forecasts of some runs were. */
 export type Verdict = {

@@ -120,10 +120,18 @@ describe('the probability that all legs fill', () => {
 });
 
 describe('the probability of a good end', () => {
-  it('adds what recovery saves of the misses', () => {
-    expect(goodEndOf(0.8, { ...settings, rescue: 0 })).toBe(0.8);
-    expect(goodEndOf(0.8, { ...settings, rescue: 0.25 })).toBeCloseTo(0.85, 12);
-    expect(goodEndOf(0.8, { ...settings, rescue: 1 })).toBe(1);
+  const legs = [40, 10].map((roundTripMs) => ({ ...fillFactsOf(leg(), pace), roundTripMs }));
+
+  it('adds what recovery saves of the misses, the less the slower the slowest venue is', () => {
+    expect(goodEndOf(0.8, legs, { ...settings, rescue_ms: 0 })).toBe(0.8);
+    expect(goodEndOf(0.8, legs, { ...settings, rescue_ms: 40 })).toBeCloseTo(0.9, 12);
+    expect(goodEndOf(0.8, legs, { ...settings, rescue_ms: 120 })).toBeCloseTo(0.95, 12);
+  });
+
+  it('stays a probability where nothing takes time', () => {
+    const instant = legs.map((each) => ({ ...each, roundTripMs: 0 }));
+    expect(goodEndOf(0.8, instant, { ...settings, rescue_ms: 0 })).toBe(0.8);
+    expect(goodEndOf(0.8, instant, { ...settings, rescue_ms: 1e9 })).toBeCloseTo(1, 9);
   });
 });
 

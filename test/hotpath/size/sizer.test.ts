@@ -39,7 +39,7 @@ const doubt = (probability: number): Config['engine']['fill'] => ({
   share: 0,
   cushion: 0,
   correlation: 1,
-  rescue: 0,
+  rescue_ms: 0,
 });
 const ms = (milliseconds: number): TimeNs => (milliseconds * 1e6) as TimeNs;
 
