@@ -52,7 +52,8 @@ export const at = {
 /** API keys belong to no engine. */
 export const KEY_LIST = 'APIKEY';
 
-export type ListName = 'OPPORTUNITY' | 'OPERATION' | 'ORDER';
+/** `PAYMENT`: settlements and funding, which move money without an operation. */
+export type ListName = 'OPPORTUNITY' | 'OPERATION' | 'ORDER' | 'PAYMENT';
 export const listOf = (engine: string, name: ListName): string => `${engine}#${name}`;
 
 /**
@@ -106,9 +107,9 @@ export function placementsOf(event: EngineEvent): readonly Placement[] {
     case 'holding':
       return [{ key: at.holding(engine, event.data.id) }];
     case 'settlement':
-      return [{ key: at.settlement(engine, event.seq), once: true }];
+      return [{ key: at.settlement(engine, event.seq), list: 'PAYMENT', once: true }];
     case 'funding':
-      return [{ key: at.funding(engine, event.seq), once: true }];
+      return [{ key: at.funding(engine, event.seq), list: 'PAYMENT', once: true }];
   }
 }
 

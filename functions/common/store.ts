@@ -16,6 +16,8 @@ export type PageRequest<T> = {
   readonly cursor: string | undefined;
   readonly matches: (item: T) => boolean;
 };
+/** `fromMs` and `toMs` inclusive. */
+type Range = { readonly fromMs: number; readonly toMs: number; readonly max: number };
 export type Operation = {
   readonly operation: Entity<'operation'>;
   readonly transitions: readonly EventOf<'operation'>[];
@@ -86,12 +88,17 @@ export class Store {
   }
 
   /** Operations by the time of their first event, newest first, at most `max`. */
-  async operationsBegun(range: {
-    readonly fromMs: number;
-    readonly toMs: number;
-    readonly max: number;
-  }): Promise<readonly Entity<'operation'>[]> {
-    const found: Entity<'operation'>[] = [];
+  operationsBegun(range: Range): Promise<readonly Entity<'operation'>[]> {
+    return this.#between('OPERATION', range);
+  }
+
+  /** Settlements and funding, newest first, at most `max`. */
+  payments(range: Range): Promise<readonly Entity<'settlement' | 'funding'>[]> {
+    return this.#between('PAYMENT', range);
+  }
+
+  async #between<K extends EventKind>(name: ListName, range: Range): Promise<readonly Entity<K>[]> {
+    const found: Entity<K>[] = [];
     let from: Record<string, unknown> | undefined;
     do {
       const page = await this.state.query({
@@ -99,7 +106,7 @@ export class Store {
         KeyConditionExpression: '#list = :list AND list_at BETWEEN :from AND :to',
         ExpressionAttributeNames: { '#list': 'list' },
         ExpressionAttributeValues: {
-          ':list': listOf(this.engine, 'OPERATION'),
+          ':list': listOf(this.engine, name),
           ':from': listAtOf(range.fromMs),
           ':to': listAtOf(range.toMs),
         },
@@ -107,7 +114,7 @@ export class Store {
         Limit: range.max - found.length,
         ...(from === undefined ? {} : { ExclusiveStartKey: from }),
       });
-      found.push(...(page.Items ?? []).map((item) => entityOf<'operation'>(item)));
+      found.push(...(page.Items ?? []).map((item) => entityOf<K>(item)));
       from = page.LastEvaluatedKey;
     } while (from !== undefined && found.length < range.max);
     return found;
@@ -124,6 +131,12 @@ export class Store {
     });
     const [first] = Items;
     return first === undefined ? undefined : Number(BigInt(entityOf<'operation'>(first).firstAtNs) / 1_000_000n);
+  }
+
+  /** The family of an operation; undefined for one that is not stored. */
+  async familyOf(operation: string): Promise<string | undefined> {
+    const item = await this.state.get(at.operation(this.engine, operation));
+    return item === undefined ? undefined : eventOf<'operation'>(item).data.type;
   }
 
   /** An operation with all that belongs to it: one partition, one query. */

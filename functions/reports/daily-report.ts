@@ -55,7 +55,9 @@ function reportOf(engine: string, date: string, history: History, nowMs: number)
   // The whole day, also before the first operation: its hours stand on a clock.
   const found = performanceOf(history.outcomes, { fromMs, toMs: fromMs + DAY_MS, bucketMs: HOUR_MS });
   const { pnl, sharpe, volatility } = figuresOf(found);
-  const byProfit = [...history.outcomes].sort((a, b) => b.pnl.comparedTo(a.pnl) || (a.id < b.id ? -1 : 1));
+  const byProfit = history.outcomes
+    .filter(({ isPayment }) => isPayment !== true)
+    .sort((a, b) => b.pnl.comparedTo(a.pnl) || (a.id < b.id ? -1 : 1));
   return {
     date,
     engine,

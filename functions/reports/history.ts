@@ -1,11 +1,19 @@
 import { BadInput } from '#shared/assert.ts';
-import { decimalFrom } from '#shared/money/grid.ts';
-import { decimalsFrom, fillFactsFrom, pnlOfFill, type Rates } from '#shared/money/pnl.ts';
+import { decimalFrom, ZERO } from '#shared/money/grid.ts';
+import {
+  decimalsFrom,
+  fillFactsFrom,
+  fundingValue,
+  pnlOfFill,
+  pnlOfSettlement,
+  type Pnl,
+  type Rates,
+} from '#shared/money/pnl.ts';
 import type { Entity, EventOf, Store } from '../common/store.ts';
-import type { Outcome, Share } from './performance.ts';
+import { UNATTRIBUTED, type Outcome, type Share } from './performance.ts';
 
 export type History = {
-  /** Operations that ended within the time asked for. */
+  /** Operations that ended within the time asked for, and what was paid within it on what is held. */
   readonly outcomes: readonly Outcome[];
   /** Begun, and not over when this was read. */
   readonly open: number;
@@ -16,6 +24,7 @@ export type History = {
 };
 
 const OPERATIONS_MAX = 2_000;
+const PAYMENTS_MAX = 20_000;
 /** Partitions that are read at the same time. */
 const CONCURRENCY = 32;
 /** An operation that ended within the time may have begun before it: they live for seconds, a manual recovery for hours. */
@@ -36,13 +45,56 @@ export async function readHistory(
   for (let at = 0; at < ended.length; at += CONCURRENCY) {
     outcomes.push(...(await Promise.all(ended.slice(at, at + CONCURRENCY).map((each) => outcomeOf(store, each)))));
   }
+  const paid = await store.payments({ fromMs, toMs, max: PAYMENTS_MAX + 1 });
+  const payments = paid.slice(0, PAYMENTS_MAX).map(({ event }) => event);
+  const arePaymentsCut = paid.length > PAYMENTS_MAX;
+  const knownFromMs = truncated
+    ? Math.max(fromMs, msOf(taken.at(-1)!.firstAtNs))
+    : await knownFrom(store, fromMs, toMs);
   return {
-    outcomes,
+    outcomes: [
+      ...outcomes,
+      ...(await paymentsFrom(
+        store,
+        payments.filter(({ at }) => within(msOf(at))),
+      )),
+    ],
     open: taken.filter(({ event }) => !isOver(event)).length,
-    truncated,
-    knownFromMs: truncated ? Math.max(fromMs, msOf(taken.at(-1)!.firstAtNs)) : await knownFrom(store, fromMs, toMs),
+    truncated: truncated || arePaymentsCut,
+    knownFromMs: arePaymentsCut ? Math.max(knownFromMs, msOf(payments.at(-1)!.at)) : knownFromMs,
   };
 }
+
+type Payment = EventOf<'settlement' | 'funding'>;
+
+/** Money that moved without an operation, under the family of the one that had entered. */
+async function paymentsFrom(store: Store, payments: readonly Payment[]): Promise<readonly Outcome[]> {
+  const holdings = [...new Set(payments.flatMap(({ data }) => data.holding ?? []))];
+  const families = new Map<string, string | undefined>();
+  for (let at = 0; at < holdings.length; at += CONCURRENCY) {
+    const found = holdings.slice(at, at + CONCURRENCY).map(async (id) => [id, await store.familyOf(id)] as const);
+    for (const [id, family] of await Promise.all(found)) families.set(id, family);
+  }
+  return payments.map((event) => paymentOf(event, families.get(event.data.holding ?? '') ?? UNATTRIBUTED));
+}
+
+function paymentOf(event: Payment, family: string): Outcome {
+  const { realised, fees } = pnlOfPayment(event);
+  const atMs = msOf(event.at);
+  return {
+    id: `payment-${event.seq}`,
+    isPayment: true,
+    family,
+    begunAtMs: atMs,
+    endedAtMs: atMs,
+    pnl: realised,
+    fees,
+    shares: [{ ...marketOf(event.data.instrument), pnl: realised }],
+  };
+}
+
+const pnlOfPayment = (event: Payment): Pnl =>
+  event.kind === 'settlement' ? pnlOfSettlement(event.data) : { realised: fundingValue(event.data), fees: ZERO };
 
 async function knownFrom(store: Store, fromMs: number, toMs: number): Promise<number> {
   const first = await store.firstOperationAtMs();
@@ -69,14 +121,18 @@ async function outcomeOf(store: Store, { event, firstAtNs }: Entity<'operation'>
 
 /** Nothing for a fill whose assets the plan fixed no rate of. */
 function shareOf({ data }: EventOf<'fill'>, rates: Rates): readonly Share[] {
-  const colon = data.instrument.indexOf(':');
   try {
     const { realised } = pnlOfFill(fillFactsFrom(data), rates);
-    return [{ venue: data.instrument.slice(0, colon), symbol: data.instrument.slice(colon + 1), pnl: realised }];
+    return [{ ...marketOf(data.instrument), pnl: realised }];
   } catch (error) {
     if (error instanceof BadInput) return [];
     throw error;
   }
+}
+
+function marketOf(instrument: string): Pick<Share, 'venue' | 'symbol'> {
+  const colon = instrument.indexOf(':');
+  return { venue: instrument.slice(0, colon), symbol: instrument.slice(colon + 1) };
 }
 
 const msOf = (unixNs: string): number => Number(BigInt(unixNs) / 1_000_000n);

@@ -7,6 +7,8 @@ export type Share = { readonly venue: string; readonly symbol: string; readonly 
 /** An operation that is over. Amounts are in the numeraire; `pnl` is after `fees`. */
 export type Outcome = {
   readonly id: string;
+  /** A settlement or funding: profit like any other, and no operation. */
+  readonly isPayment?: true;
   readonly family: string;
   readonly begunAtMs: number;
   readonly endedAtMs: number;
@@ -44,7 +46,7 @@ export type Performance = {
 const YEAR_MS = 365 * 86_400_000;
 /** Of ratios, which are measures and not money. */
 const RATIO_DIGITS = 12;
-const UNATTRIBUTED = 'unattributed';
+export const UNATTRIBUTED = 'unattributed';
 
 /**
  * The figures of a window. Each bucket's profit x counts as a return; n buckets, mean m, and k buckets in a year of 365 days (the
@@ -57,6 +59,7 @@ const UNATTRIBUTED = 'unattributed';
  * - Volatility: s × √k.
  * - Maximum drawdown: the largest fall of the running total from its highest point so far, operation by operation; it starts at zero.
  *   @see Magdon-Ismail and Atiya, Maximum Drawdown, Risk 17 (2004)
+ * - Settlements and funding of what is held are profit where they happen; they are counted among no operations.
  * - Win rate: operations that ended with a profit / operations. Profit factor: sum of profits / sum of losses.
  */
 export function performanceOf(outcomes: readonly Outcome[], window: Window): Performance {
@@ -66,10 +69,11 @@ export function performanceOf(outcomes: readonly Outcome[], window: Window): Per
     .sort((a, b) => a.endedAtMs - b.endedAtMs || (a.id < b.id ? -1 : 1));
   const series = seriesOf(inOrder, window);
   const profits = inOrder.map(({ pnl }) => pnl);
-  const won = profits.filter((pnl) => pnl.isPositive() && !pnl.isZero());
-  const lost = profits.filter((pnl) => pnl.isNegative() && !pnl.isZero());
-  const count = inOrder.length;
-  const durationMs = inOrder.reduce((sum, { begunAtMs, endedAtMs }) => sum + endedAtMs - begunAtMs, 0);
+  const operations = inOrder.filter(({ isPayment }) => isPayment !== true);
+  const won = operations.map(({ pnl }) => pnl).filter((pnl) => pnl.isPositive() && !pnl.isZero());
+  const lost = operations.map(({ pnl }) => pnl).filter((pnl) => pnl.isNegative() && !pnl.isZero());
+  const count = operations.length;
+  const durationMs = operations.reduce((sum, { begunAtMs, endedAtMs }) => sum + endedAtMs - begunAtMs, 0);
   return {
     operations: count,
     totalPnl: sumOf(profits),
@@ -156,7 +160,7 @@ function partsOf(
     const touched = new Set<string>();
     for (const [name, pnl] of partsIn(outcome)) {
       const known = parts.get(name) ?? { name, pnl: ZERO, operations: 0 };
-      const operations = known.operations + (touched.has(name) ? 0 : 1);
+      const operations = known.operations + (touched.has(name) || outcome.isPayment === true ? 0 : 1);
       parts.set(name, { name, pnl: known.pnl.plus(pnl), operations });
       touched.add(name);
     }

@@ -128,11 +128,12 @@ function changesOf(taken: readonly Taken[]): readonly Change[] {
   return [...changes.values()];
 }
 
-const itemOf = ({ placement: { key }, seq, text, listAt }: Change): Item => ({
+const itemOf = ({ placement: { key, list }, engine, seq, text, listAt }: Change): Item => ({
   ...key,
   event: text,
   last_seq: seq,
   list_at: listAt,
+  ...(list === undefined ? {} : { list: listOf(engine, list) }),
 });
 
 async function applyAll(state: Table, changes: readonly Change[], clock: Clock): Promise<void> {

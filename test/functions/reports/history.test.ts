@@ -6,6 +6,7 @@ import { documentClient, dynamoClient } from '#functions/common/clients.ts';
 import { Store } from '#functions/common/store.ts';
 import { tableDefinitions } from '#functions/common/tables.ts';
 import { readHistory } from '#functions/reports/history.ts';
+import { performanceOf } from '#functions/reports/performance.ts';
 import { createProjector } from '#functions/stream/projector.ts';
 import { ensureTables, startDynamo, type Peer } from '#local/peers.ts';
 import { batchOf, eventOf, fillData, operationData } from '../support/events.ts';
@@ -82,6 +83,41 @@ describe('history', () => {
     const store = await storeWith('unvalued', [1, 2]);
     const { outcomes } = await readHistory(store, { fromMs: hour(0), toMs: hour(9) });
     expect(outcomes.map(({ pnl, shares }) => [pnl.toFixed(), shares])).toEqual([['1', []]]);
+  });
+
+  it('counts what was paid on what is held, at its time and under its family', async () => {
+    const store = await storeWith('held', [0, 1]);
+    const projector = createProjector({ client, names, stream: 'events', clock: systemClock(), log: silentLog });
+    const instrument = 'd:BTC/USDT:USDT';
+    const contract = { kind: 'perpetual', size: '0.001', inverse: false, settle: 'USDT' } as const;
+    const funding = {
+      instrument,
+      asset: 'USDT',
+      amount: '90',
+      asset_rate: '1',
+      funding_rate: '-0.003',
+      price: '30000',
+    };
+    const closing = { instrument, base: 'BTC', quote: 'USDT', side: 'buy', price: '30000', qty: '1000' } as const;
+    const settled = { ...closing, fee: '3', fee_asset: 'USDT', underlying_price: '30000', contract };
+    const events = [
+      eventOf('funding', 91, { ...funding, holding: 'op-0', size: '-1000', due_ms: hour(1) }, { engine: 'held' }),
+      eventOf('settlement', 92, { ...settled, rates: { BTC: '30100', USDT: '1' } }, { engine: 'held' }),
+    ].map((event, at) => JSON.stringify({ ...event, at: String(BigInt(hour(1 + at)) * 1_000_000n) }));
+    // Twice: nothing is counted twice.
+    for (let time = 0; time < 2; time += 1) expect(await projector(batchOf(events))).toEqual({ batchItemFailures: [] });
+    const { outcomes } = await readHistory(store, { fromMs: hour(0.9), toMs: hour(9) });
+    const [family] = (await readHistory(store, { fromMs: hour(0), toMs: hour(0.9) })).outcomes.map((one) => one.family);
+    const told = outcomes.map((one) => [one.id, one.family, one.pnl.toFixed(), one.fees.toFixed(), one.isPayment]);
+    expect(told).toEqual([
+      ['payment-92', 'unattributed', '97', '3', true],
+      ['payment-91', family, '90', '0', true],
+    ]);
+    const found = performanceOf(outcomes, { fromMs: hour(0), toMs: hour(9), bucketMs: HOUR_MS });
+    expect([found.totalPnl.toFixed(), found.fees.toFixed(), found.operations]).toEqual(['187', '3', 0]);
+    expect(found.venues.map(({ name, pnl, operations }) => [name, pnl.toFixed(), operations])).toEqual([
+      ['d', '187', 0],
+    ]);
   });
 
   it('is empty where there is none', async () => {
