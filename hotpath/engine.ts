@@ -401,6 +401,7 @@ export class Engine {
       settings: carrySettingsOf(config.engine.carry),
       unixMs: clock.unixMs,
       displayedFraction: config.engine.displayed_fraction,
+      rebalanceCostBps: config.engine.rebalance_cost_bps,
     });
     const { latency_ms: latencyMs } = config.paper;
     return new Hindsight({

@@ -7,6 +7,7 @@ import type { CarryMarket, CarrySettings } from '#shared/quant/carry.ts';
 import { carryOf, notionalPerUnit, underlyingOf } from '#shared/quant/carry.ts';
 import { cashPerUnit, legFeeOf, unitsPerQty } from '#shared/quant/leg-value.ts';
 import { takerFeeOf } from '#shared/quant/taker-fee.ts';
+import { transferCostOf } from '#shared/quant/transfer-cost.ts';
 
 export type OutcomeSources = {
   readonly instruments: readonly Instrument[];
@@ -18,6 +19,8 @@ export type OutcomeSources = {
   readonly unixMs: (at: TimeNs) => number;
   /** Share of each displayed level that could have been taken: that of sizing. */
   readonly displayedFraction: number;
+  /** What transfers cost, by `from>to`. */
+  readonly rebalanceCostBps: Readonly<Record<string, number>>;
 };
 
 /** What an opportunity would make if its legs were taken from the books of now, as a fraction; undefined when they cannot be, or when nobody can say. */
@@ -27,8 +30,8 @@ export type OutcomeOf = (route: number, opportunity: Opportunity, nowNs: TimeNs)
 const LEVELS_MAX = 64;
 
 /**
- * Walks the same legs at the same size: a product takes its notional through its conversions, a sum as many units as were found. Fees and carry are those of
- * docs/net-edge.md. Reads into its own buffers; one at a time.
+ * Walks the same legs at the same size: a product takes its notional through its conversions, a sum as many units as were found. Fees, transfers and carry are those
+ * of docs/net-edge.md. Reads into its own buffers; one at a time.
  */
 export function outcomesFrom(sources: OutcomeSources): OutcomeOf {
   const levels = new Levels(sources);
@@ -66,18 +69,18 @@ class Levels {
 
 /** NaN when a book is too thin. */
 function productEdge(
-  { legs }: ProductRoute,
+  route: ProductRoute,
   { notional }: Opportunity,
-  { instruments }: OutcomeSources,
+  { instruments, rebalanceCostBps }: OutcomeSources,
   levels: Levels,
 ): number {
   let amount = notional;
-  for (const { instrument, side } of legs) {
+  for (const { instrument, side } of route.legs) {
     const fee = takerFeeOf(instruments[instrument]!, side);
     levels.read(instrument, side);
     amount = converted(amount / fee.paid.toNumber(), side, levels) * fee.kept.toNumber();
   }
-  return amount / notional - 1;
+  return amount / notional - 1 - transferCostOf(route, instruments, rebalanceCostBps);
 }
 
 /** What an amount of quote buys, or an amount of base brings, before fees. */

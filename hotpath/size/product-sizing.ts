@@ -2,6 +2,7 @@ import type { CapitalView } from '#shared/domain/capital.ts';
 import type { OpportunityId, TimeNs } from '#shared/domain/ids.ts';
 import type { ProductRoute } from '#shared/domain/route.ts';
 import type { Amount } from '#shared/money/grid.ts';
+import { transferCostOf } from '#shared/quant/transfer-cost.ts';
 import type { WalkLimits } from './depth-walk.ts';
 import { DepthWalk, LEGS_MAX, rateAt } from './depth-walk.ts';
 import type { WantedLeg } from './exact-legs.ts';
@@ -10,7 +11,7 @@ import type { WalkedLeg } from './fill-model.ts';
 import { ageOf, atExactSize, opportunityFrom } from './opportunity.ts';
 import { planLegOf, ratesOf, worthOf } from './plan.ts';
 import type { ProductLeg, SizedProduct } from './sized-route.ts';
-import { netEdgeAtBest, ProductLegs, transferCostOf } from './sized-route.ts';
+import { netEdgeAtBest, ProductLegs } from './sized-route.ts';
 import type { Found, Refusal, Settled, SizeSources, Sizing } from './sizing.ts';
 import { causeOf, edgeMinOf, hurdleOf, refusal } from './sizing.ts';
 

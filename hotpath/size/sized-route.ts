@@ -73,21 +73,6 @@ export function netEdgeAtBest({ legs, transfer }: SizedProduct, tops: Tops): num
   return product - 1 - transfer;
 }
 
-/** What a product route spends where it has not received it must be brought there again: the configured cost between the venues of legs that follow each other. */
-export function transferCostOf(
-  { legs }: ProductRoute,
-  instruments: readonly Instrument[],
-  costsBps: Readonly<Record<string, number>>,
-): number {
-  const venues = legs.map(({ instrument }) => instruments[instrument]!.venue);
-  let bps = 0;
-  for (const [at, venue] of venues.entries()) {
-    const next = venues[(at + 1) % venues.length]!;
-    if (next !== venue) bps += costsBps[`${venue}>${next}`] ?? 0;
-  }
-  return bps / 1e4;
-}
-
 /** The same before fees. */
 export function grossEdgeAtBest(legs: readonly ProductLeg[], tops: Tops): number {
   let product = 1;

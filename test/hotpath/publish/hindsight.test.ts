@@ -51,7 +51,12 @@ function opportunity(over: Partial<Opportunity>): Opportunity {
   };
 }
 
-function outcomes(instruments: readonly Instrument[], route: Route, books: Books): OutcomeOf {
+function outcomes(
+  instruments: readonly Instrument[],
+  route: Route,
+  books: Books,
+  costs: Readonly<Record<string, number>> = {},
+): OutcomeOf {
   const column = (): Float64Array => new Float64Array(instruments.length).fill(NaN);
   return outcomesFrom({
     instruments,
@@ -70,6 +75,7 @@ function outcomes(instruments: readonly Instrument[], route: Route, books: Books
     settings: free,
     unixMs: () => 0,
     displayedFraction: 0.5,
+    rebalanceCostBps: costs,
   });
 }
 
@@ -107,6 +113,8 @@ describe('what an opportunity would make now', () => {
     const bought = new Decimal(7).times('0.999');
     const received = new Decimal(330).plus(bought.minus(3).times(108)).times('0.998');
     expect(edge).toBeCloseTo(received.div(702).minus(1).toNumber(), 14);
+    const charged = outcomes(pair, across, books, { 'a>b': 3, 'b>a': 1 })(0, opportunity({ notional: 702 }), now)!;
+    expect(edge - charged).toBeCloseTo(0.0004, 14);
   });
 
   it('cannot say where a book is too thin, dead or not live, nor of nothing', () => {
