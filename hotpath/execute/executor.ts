@@ -176,7 +176,13 @@ export class Executor {
     const operation = operationFrom(open, this.#nextOrdinal(), instrumentOf);
     if (operation === undefined) {
       this.counts.failed += 1;
-      recorder.record('operation', open.id, { ...openFacts(open), state: 'failed', reason: 'INSTRUMENT_UNLISTED' });
+      const pnl = { realised: textOf(open.pnl.realised), fees: textOf(open.pnl.fees) };
+      recorder.record('operation', open.id, {
+        ...openFacts(open),
+        state: 'failed',
+        reason: 'INSTRUMENT_UNLISTED',
+        pnl,
+      });
       return [];
     }
     this.#enter(operation);
@@ -185,6 +191,8 @@ export class Executor {
       this.#end(operation, 'failed', 'NEVER_SENT');
       return [];
     }
+    // Whoever reads from this start on must know at which rates its fills are booked.
+    this.#recordOperation(operation, 'restart');
     const unknown = operation.orders.filter(({ status }) => !isAtRest(status));
     for (const order of unknown) {
       // It may still be live and take its worst case. Where the account does not bear that, there is nothing left to protect.

@@ -164,6 +164,8 @@ export class Holdings implements HoldingKeeper {
       const closed = this.#settle(terms, size, { id, rates: held.rates });
       if (closed === undefined) continue;
       this.#held.set(id, afterClosing(held, instrument, closed.closing, closed.pnl));
+      // What was to be left for another reason has not been.
+      this.#reasons.delete(id);
       hasSettled = true;
     }
     return hasSettled;

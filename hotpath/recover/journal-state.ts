@@ -15,7 +15,7 @@ import type { OpenOperation, OpenOrder, LedgerState } from '#shared/domain/recov
 import type { Decimal } from 'decimal.js';
 import type { Price, Qty } from '#shared/money/grid.ts';
 import { decimalFrom, textOf, ZERO } from '#shared/money/grid.ts';
-import type { FillFacts, Pnl } from '#shared/money/pnl.ts';
+import type { FillFacts, Pnl, Rates } from '#shared/money/pnl.ts';
 import {
   decimalsFrom,
   fillFactsFrom,
@@ -390,9 +390,19 @@ function openOperationFrom({ operation, orders, fills, dust }: OperationRecord):
       qty: decimalFrom(qty) as Qty,
     })),
     orders: Object.values(orders).map((order) => openOrderFrom(order, fills)),
+    pnl: pnlSoFar(fills, rates),
     dust: decimalsFrom(dust),
     ...(operation.bond === undefined ? {} : { bond: bondFrom(operation.bond) }),
   };
+}
+
+function pnlSoFar(fills: readonly EventData<'fill'>[], rates: Rates): Pnl {
+  let sum: Pnl = { realised: ZERO, fees: ZERO };
+  for (const fill of fills) {
+    const { realised, fees } = pnlOfFill(fillFactsFrom(fill), rates);
+    sum = { realised: sum.realised.plus(realised), fees: sum.fees.plus(fees) };
+  }
+  return sum;
 }
 
 function bondFrom({

@@ -1,6 +1,15 @@
 import type { Decimal } from 'decimal.js';
 import type { Price, Qty } from '../money/grid.ts';
-import type { Asset, ClientOrderId, InstrumentId, OperationId, OpportunityId, RouteId, TradeId, VenueId } from './ids.ts';
+import type {
+  Asset,
+  ClientOrderId,
+  InstrumentId,
+  OperationId,
+  OpportunityId,
+  RouteId,
+  TradeId,
+  VenueId,
+} from './ids.ts';
 import type { Instrument } from './instrument.ts';
 import type { OrderRequest, OrderStatus } from './order.ts';
 import type { FamilyId, Side } from './route.ts';
@@ -61,6 +70,8 @@ export type OpenOperation = {
   readonly rates: Readonly<Record<string, Decimal>>;
   readonly legs: readonly OpenLeg[];
   readonly orders: readonly OpenOrder[];
+  /** Of its fills so far, in the numeraire. */
+  readonly pnl: { readonly realised: Decimal; readonly fees: Decimal };
   /** What of it is in the dust ledger already, by asset: it had ended before a late fill woke it. */
   readonly dust: Readonly<Record<string, Decimal>>;
   /** Of sum routes; `carry` is what a unit is worth beyond its fills, in the numeraire, `asset` the route's. */

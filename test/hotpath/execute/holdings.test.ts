@@ -317,6 +317,20 @@ describe('what is left alone', () => {
   });
 });
 
+it('tells what an entry has brought whose contracts are listed no more', () => {
+  quoteConversion();
+  world.executor.submit(conversion());
+  world.runUntilMs(START_MS + 10);
+  world.listed = [SPOT, PERPETUAL];
+  world.crash('all');
+  const told = world.journal.of('operation').at(-1)!;
+  expect(told).toMatchObject({ state: 'failed', reason: 'INSTRUMENT_UNLISTED' });
+  const fills = world.journal.of('fill');
+  expect(fills.length).toBeGreaterThan(0);
+  expect(told.pnl!.realised).toBe(recomputePnl(world.journal.events).realised.toFixed());
+  expect(told.pnl!.fees).toBe(fills.reduce((sum, { fee }) => sum.plus(fee), new Decimal(0)).toFixed());
+});
+
 describe('a fill that comes after the end', () => {
   it('of an entry holds again no more than that fill', () => {
     quoteBasis(30_000, 30_060);
@@ -372,11 +386,14 @@ describe('a kill at any time', () => {
           world.runUntilMs(time);
         }
         world.crash(keep);
+        const before = world.journal.events.length;
         world.runUntilMs(Math.max(world.nowMs, START_MS + 60_000));
         world.quotes.clear();
         world.index = 33_333;
         world.runUntilMs(EXPIRY_MS + 5_000);
         checkOver();
+        // What follows the restart can be reckoned by itself.
+        expect(() => recomputePnl(world.journal.events.slice(before))).not.toThrow();
         const gained = world.gained('USDT').plus(world.feesIn('USDT'));
         if (closed().length === 0) continue;
         entered += 1;
