@@ -275,7 +275,9 @@ export class Holdings implements HoldingKeeper {
   /** Pays what is due, at the rate that was last said before it fell due; what fell due while nobody listened is not known and not booked. */
   #payFunding(nowMs: number): void {
     const { ledger, market, fundingOf } = this.#options;
-    const open = new Set(ledger.openPositions());
+    // Two that are held against each other make no position, and each is paid all the same.
+    const held = this.open.flatMap(({ legs }) => legs.filter(({ size }) => !size.isZero()));
+    const open = new Set([...ledger.openPositions(), ...held.map(({ instrument }) => instrument)]);
     for (const id of this.#dues.keys()) if (!open.has(id)) this.#dues.delete(id);
     for (const id of open) {
       const instrument = market.instrumentOf(id);

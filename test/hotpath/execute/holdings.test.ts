@@ -233,6 +233,24 @@ describe('a basis against a perpetual', () => {
     expect(world.ledger.pnl.realised.toFixed()).toBe(realised);
   });
 
+  it('is paid its funding, though another holding has the same the other way round', () => {
+    quoteBasis(30_000, 30_060);
+    world.quote(FUTURE, 30_100, 30_101);
+    world.executor.submit(basis('400'));
+    world.runUntilMs(START_MS + 1_000);
+    const legs: readonly SumLeg[] = [
+      [FUTURE, 'sell', '10', '30100'],
+      [PERPETUAL, 'buy', '1000', '30061'],
+    ];
+    world.executor.submit(sumPlan('f', legs, { units: '1', profit: '400', carry: '390', endsMs: EXPIRY_MS }));
+    world.funding = { rate: 0.003, nextMs: START_MS + 60_000, price: 30_050 };
+    world.runUntilMs(START_MS + 62_000);
+    expect(world.ledger.positionOf(PERPETUAL.id).size.toNumber()).toBe(0);
+    const paid = world.journal.of('funding').map(({ amount, holding }) => `${holding} ${amount}`);
+    expect(paid.sort()).toEqual(['b 90.15', 'f -90.15']);
+    checkBooks();
+  });
+
   it('is left when funding turns against it by more than leaving costs', () => {
     quoteBasis(30_000, 30_060);
     world.executor.submit(basis());
