@@ -73,6 +73,8 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
   readonly #trades = new Set<string>();
   readonly #dirtyAccounts = new Set<Account>();
   readonly #dirtyPositions = new Set<InstrumentId>();
+  /** Expired: once flat and told, nothing is ever held of them again. */
+  readonly #settled = new Set<InstrumentId>();
   readonly #told = new Map<Account, string>();
   #realised: Decimal = ZERO;
   #fees: Decimal = ZERO;
@@ -240,6 +242,7 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
 
   /** Closes what has expired, as if it were traded at what it paid. */
   settle(instrument: Pick<Instrument, 'id' | 'venue'>, closing: FillFacts, rates: Rates): Pnl {
+    this.#settled.add(instrument.id);
     return this.#book(instrument, closing, rates);
   }
 
@@ -283,8 +286,10 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
       this.#told.set(account, text);
     }
     const positions = [...this.#dirtyPositions].map((id) => positionEventOf(id, this.positionOf(id)));
+    for (const id of this.#settled) if (this.positionOf(id).size.isZero()) this.#positions.delete(id);
     this.#dirtyAccounts.clear();
     this.#dirtyPositions.clear();
+    this.#settled.clear();
     return { balances, positions };
   }
 

@@ -280,6 +280,8 @@ export class JournalState {
     const closing = fillFactsFrom(data);
     const pnl = pnlOfSettlement(data);
     this.#book(data.instrument, closing, pnl, at);
+    // Expired: nothing is ever held of it again.
+    if (this.#positions.get(data.instrument)!.size.isZero()) this.#positions.delete(data.instrument);
     const held = this.#holdings.get(data.holding ?? '');
     if (held !== undefined) this.#holdings.set(held.id, afterClosing(held, data.instrument, closingOf(closing), pnl));
   }

@@ -105,6 +105,13 @@ describe('a conversion held to its expiry', () => {
     expect(closed().map(({ reason }) => reason)).toEqual(['expired']);
     expect(world.gained('USDT').toFixed()).toBe(new Decimal(LOCKED).minus(world.feesIn('USDT')).toFixed());
     expect(world.journal.of('settlement').length).toBe(3);
+    // What has expired is told once more and then forgotten.
+    const flat = world.journal.of('position').filter(({ status }) => status === 'closed');
+    expect(flat.map(({ instrument }) => instrument).sort()).toEqual([FUTURE.id, CALL.id, PUT.id].sort());
+    const state = new JournalState();
+    for (const event of world.journal.events) state.apply(event);
+    expect(state.ledger().positions).toEqual([]);
+    expect(world.ledger.positionOf(FUTURE.id).realised.toNumber()).toBe(0);
     // What has settled is all that was ever earned: the books agree with the accounts.
     expect(world.ledger.pnl.realised.toFixed()).toBe(world.gained('USDT').toFixed());
     expect(closed()[0]!.pnl.realised).toBe(world.gained('USDT').toFixed());
