@@ -72,10 +72,9 @@ function sureWorth(legs: readonly SyntheticLeg[]): number | undefined {
   for (const ofCoin of Map.groupBy(legs, ({ instrument }) => instrument.base).values()) {
     const strikes = ofCoin.flatMap(({ instrument: { strike } }) => strike?.toNumber() ?? []);
     const [low, high] = strikes.length === 0 ? [1, 1] : [Math.min(...strikes), Math.max(...strikes)];
-    const worths = [low / 2, ...strikes, high * 2].map((price) =>
-      ofCoin.reduce((worth, leg) => worth + leg.ratio * worthOf(leg, price), 0),
-    );
-    const most = Math.max(high * 2, 1) * Math.max(...ofCoin.map(({ ratio }) => Math.abs(ratio)));
+    const terms = [low / 2, ...strikes, high * 2].map((price) => ofCoin.map((leg) => leg.ratio * worthOf(leg, price)));
+    const worths = terms.map((each) => each.reduce((worth, term) => worth + term, 0));
+    const most = Math.max(...terms.flat().map(Math.abs));
     const [first] = worths as [number];
     if (worths.some((worth) => !(Math.abs(worth - first) <= TOLERANCE * most))) return undefined;
     sum += first;

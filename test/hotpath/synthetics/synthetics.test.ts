@@ -245,6 +245,10 @@ describe('routes against what is replicated', () => {
     });
     expect(route).toMatchObject({ start: 'BTC', terms: { certainty: 'locked', notional: { amount: 1 } } });
     expect(route!.terms.payoffs[0]!.amount).toBeCloseTo(1 - 5 / 7, 12);
+    // So few digits leave a few millionths of a coin that move: too much beside what options in coin are worth.
+    const coarse = { ...box, [`${high}-C`]: '-0.71428' };
+    const puts = definition({ [`${high}-P`]: '-0.71428' });
+    expect(() => routesOf({ box: definition(coarse, { against: 'puts' }), puts })).toThrow('do not come to the same');
   });
 
   it('are refused where they do not come to the same at every price', () => {
