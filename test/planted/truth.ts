@@ -95,20 +95,22 @@ function sumTruth(shape: SumShape, world: SumWorld): Truth {
   const notional = notionalOf(shape, world);
   const places = ladders.map(() => 0);
   const left = ladders.map((ladder) => ladder[0]?.units ?? ZERO);
-  const marginal = (): Decimal | undefined => {
+  const marginal = (of: 'cash' | 'sought'): Decimal | undefined => {
     let sum = carry;
     for (const [at, ladder] of ladders.entries()) {
       const step = ladder[places[at]!];
       if (step === undefined) return undefined;
-      sum = sum.plus(step.cash);
+      sum = sum.plus(step[of]);
     }
     return sum;
   };
-  const best = marginal();
+  const best = marginal('cash');
   if (best === undefined) return { bestEdgeBps: new Decimal(-1e9), net: ZERO, size: ZERO, tolerance: ZERO };
   let net = ZERO;
   let size = ZERO;
-  for (let now: Decimal | undefined = best; now?.gt(world.hurdle.times(notional)) === true; now = marginal()) {
+  let levels = 1;
+  for (let now: Decimal | undefined = best; now !== undefined; now = marginal('cash')) {
+    if (marginal('sought')!.lte(world.hurdle.times(notional))) break;
     const units = Decimal.min(...left);
     net = net.plus(units.times(now));
     size = size.plus(units);
@@ -118,18 +120,22 @@ function sumTruth(shape: SumShape, world: SumWorld): Truth {
       places[at] = places[at]! + 1;
       left[at] = ladder[places[at]]?.units ?? ZERO;
     }
+    levels = Math.max(...places) + 1;
   }
-  const tolerance = stepOf(shape, world).times(best.abs()).times(1.000001).plus(remainders(shape, world));
+  // Only a share of each level is ours, in whole lots.
+  const rounded = stepOf(shape, world).times(best.abs()).times(levels).times(1.000001);
+  const tolerance = rounded.plus(remainders(shape, world));
   return { bestEdgeBps: best.div(notional).times(1e4), net, size, tolerance };
 }
 
-/** Cash of one unit of the route on one leg's level, and how many units the level bears. */
-type Step = { readonly cash: Decimal; readonly units: Decimal };
+/** Cash of one unit of the route on one leg's level, the same with every fee at the price (by which size is sought), and how many units the level bears. */
+type Step = { readonly cash: Decimal; readonly sought: Decimal; readonly units: Decimal };
 
 function ladderOf(leg: ShapeLeg, world: SumWorld): readonly Step[] {
   const { bids, asks } = world.bookOf(leg.instrument);
   return (leg.side === 'buy' ? asks : bids).map(([price, qty]) => ({
     cash: cashOf(leg, price, world).times(leg.ratio),
+    sought: cashOf(leg, price, { ...world, coinOf: () => price }).times(leg.ratio),
     units: qty.times(world.displayedFraction).times(unitsOf(leg, price)).times(keptOf(leg)).div(leg.ratio),
   }));
 }
