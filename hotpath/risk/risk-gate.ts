@@ -174,6 +174,16 @@ const checks: readonly RiskCheck[] = [
       return { name: 'instruments_free', value: taken?.id ?? 'all', passed: taken === undefined };
     },
   },
+  {
+    // Without its spot trade it would stand open from the first settlement on.
+    reason: 'BRIDGE_NOT_TRADED',
+    letsExitsPass: true,
+    ask: ({ plan: { bond } }) => ({
+      name: 'bridge',
+      value: bond?.isBridged === true ? 'needed' : 'none',
+      passed: bond?.isBridged !== true,
+    }),
+  },
 ];
 
 const checksFor = ({ bond }: Plan): readonly RiskCheck[] =>

@@ -240,11 +240,16 @@ const planLegOf = (leg: ExactUnitLeg, rates: Rates): PlanLeg => ({
   notional: notionalOf(leg, rates) as Amount,
 });
 
-const bondOf = ({ terms: { endsMs } }: SumRoute, units: Decimal, legs: readonly ExactUnitLeg[]): Bond => ({
+const bondOf = (
+  { terms: { endsMs, bridges = [] } }: SumRoute,
+  units: Decimal,
+  legs: readonly ExactUnitLeg[],
+): Bond => ({
   units,
   perUnit: legs.map(({ qty }) => qty.div(units)),
   intent: 'enter',
   ...(endsMs === undefined ? {} : { endsMs }),
+  ...(bridges.length === 0 ? {} : { isBridged: true }),
 });
 
 /** The instruments of which something is not known that the route is reckoned with. */

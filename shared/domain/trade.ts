@@ -109,6 +109,8 @@ export type Bond = {
   /** `enter` opens what is held until `endsMs` (or until it is closed by trading where that is absent); `exit` closes it. */
   readonly intent: 'enter' | 'exit';
   readonly endsMs?: number;
+  /** The route carries an exposure over from one settlement to the next. */
+  readonly isBridged?: true;
   /** Of an exit: the operation that entered what it closes. */
   readonly holding?: OperationId;
 };
@@ -166,7 +168,9 @@ export type DenyReason =
   | 'TOTAL_EXPOSURE_EXCEEDS_MAX'
   | 'DAILY_LOSS_EXCEEDS_MAX'
   | 'OPEN_OPERATIONS_EXCEED_MAX'
-  | 'INSTRUMENT_BUSY';
+  | 'INSTRUMENT_BUSY'
+  /** The route needs a spot trade at a settlement to come, which nobody makes yet. */
+  | 'BRIDGE_NOT_TRADED';
 
 /** `detail` is `key=value, key=value`. */
 export type Denied = { readonly kind: 'denied'; readonly reason: DenyReason; readonly detail: string };

@@ -85,6 +85,10 @@ const denials: Readonly<
   DAILY_LOSS_EXCEEDS_MAX: { over: { dailyPnlUsd: () => -500.01 }, at: { dailyPnlUsd: () => -500 } },
   OPEN_OPERATIONS_EXCEED_MAX: { over: { openOperations: () => 3 }, at: { openOperations: () => 2 } },
   INSTRUMENT_BUSY: { over: { busy: (id) => id === 'b:BTC/USDT' } },
+  BRIDGE_NOT_TRADED: {
+    over: {},
+    plan: { bond: { units: new Decimal(1), perUnit: [], intent: 'enter', isBridged: true } },
+  },
 };
 const reasons = Object.keys(denials) as DenyReason[];
 
@@ -112,10 +116,8 @@ describe('the risk gate', () => {
       const later = reasons.slice(at);
       // Both trading states cannot hold at once.
       const sources = Object.assign({}, ...later.map((name) => denials[name].over).reverse()) as Partial<RiskSources>;
-      const verdict = gate(sources).approve(
-        { ...plan, netEdgeBps: at <= reasons.indexOf('EDGE_BELOW_MIN') ? 0 : 10 },
-        now,
-      );
+      const changed = Object.assign({}, ...later.map((name) => denials[name].plan ?? {})) as Partial<Plan>;
+      const verdict = gate(sources).approve({ ...plan, ...changed }, now);
       expect(verdict).toMatchObject({ kind: 'denied', reason });
     }
   });
