@@ -357,9 +357,9 @@ function boardFrom(group: readonly Listed[], options: CompileOptions): Board {
   };
 }
 
-/** An option of one strike that pays in what its premium is paid in. */
+/** An option of one strike, above nothing, that pays in what its premium is paid in. */
 function isPlainOption({ symbol, base, quote, settle, strike, right }: Instrument, options: CompileOptions): boolean {
-  if (strike === undefined || right === undefined || countsAs(settle, options) !== countsAs(quote, options))
+  if (strike?.gt(0) !== true || right === undefined || countsAs(settle, options) !== countsAs(quote, options))
     return false;
   return quote !== base || STRIKE_ASSET.test(symbol);
 }

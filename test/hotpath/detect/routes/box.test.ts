@@ -51,6 +51,11 @@ describe('box', () => {
     expect(short).toMatchObject({ terms: { payoffs: [{ amount: -0.25 }] } });
   });
 
+  it('needs strikes above nothing', () => {
+    for (const board of ['a:BTC/USDT:USDT-261225', 'a:BTC/USD:BTC-261225'])
+      expect(box.compile(boardOf(board, [0, 60_000]), options)).toEqual([]);
+  });
+
   it('begins with neighbours and goes no further than eight strikes', () => {
     const strikes = Array.from({ length: 12 }, (_, at) => 10_000 * (at + 1));
     const instruments = ['261225', '270326'].flatMap((day) => boardOf(`a:BTC/USDT:USDT-${day}`, strikes));
