@@ -6,7 +6,8 @@ import { compileRoutes } from '#hotpath/detect/compile.ts';
 import { Evaluator } from '#hotpath/detect/evaluator.ts';
 import { Books, spot } from '#test/support/market.ts';
 
-const engine = { ...loadConfig({ dir: 'config', env: {} }).engine, max_legs: 5 };
+const { engine: defaults } = loadConfig({ dir: 'config', env: {} });
+const engine = { ...defaults, families: ['spatial', 'cycle'] satisfies typeof defaults.families, max_legs: 5 };
 const at = (index: number): InstrumentIndex => index as InstrumentIndex;
 
 const symbols = ['BTC/USDT', 'ETH/BTC', 'ETH/USDT', 'SOL/ETH', 'SOL/USDT', 'SOL/BTC'];
