@@ -70,11 +70,12 @@ export function decimalText(found: number): string {
   return textOf(new Decimal(found).toSignificantDigits(12));
 }
 
-const fillTexts = ({ ageMs, roundTripMs, volatility, share, cushion }: FillFacts): LegFill => ({
+const fillTexts = ({ ageMs, roundTripMs, volatility, share, displayed, cushion }: FillFacts): LegFill => ({
   age_ms: decimalText(ageMs),
   round_trip_ms: decimalText(roundTripMs),
   volatility: decimalText(volatility),
   share: decimalText(share),
+  displayed: decimalText(displayed),
   cushion: decimalText(cushion),
 });
 

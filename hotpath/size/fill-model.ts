@@ -23,15 +23,17 @@ export type WalkedLeg = {
   readonly levels: number;
 };
 
-/** What the chance that a leg fills is reckoned from. */
-export function fillFactsOf(leg: WalkedLeg, pace: Pace): FillFacts {
+/** What the chance that a leg fills is reckoned from; `notional` is the plan's, in the numeraire. */
+export function fillFactsOf(leg: WalkedLeg, pace: Pace, notional: number): FillFacts {
   const { instrument, side, qty, worstPrice, limit, ageMs } = leg;
   const displayed = displayedWithin(leg, limit);
+  const share = displayed > qty ? qty / displayed : 1;
   return {
     ageMs,
     roundTripMs: pace.roundTripMsOf(instrument),
     volatility: pace.volatilityOf(instrument),
-    share: displayed > qty ? qty / displayed : 1,
+    share,
+    displayed: share > 0 ? notional / share : 0,
     cushion: Math.max(0, side === 'buy' ? limit / worstPrice - 1 : 1 - limit / worstPrice),
   };
 }
@@ -59,17 +61,19 @@ export function hazardOf(facts: FillFacts, settings: FillSettings): number {
       settings.age * ageOf(facts) +
       settings.volatility * volatilityOf(facts) +
       settings.share * facts.share +
+      settings.displayed * displayedOf(facts) +
       settings.cushion * cushionOf(facts),
   );
 }
 
-/** In the order of the coefficients: 1, round trip, age, volatility, share, cushion. */
+/** In the order of the coefficients: 1, round trip, age, volatility, share, displayed, cushion. */
 export const regressorsOf = (facts: FillFacts): readonly number[] => [
   1,
   roundTripOf(facts),
   ageOf(facts),
   volatilityOf(facts),
   facts.share,
+  displayedOf(facts),
   cushionOf(facts),
 ];
 
@@ -125,6 +129,7 @@ const MEAN_OF_ROOT = 2 / 3;
 
 const roundTripOf = ({ roundTripMs }: FillFacts): number => Math.log(Math.max(roundTripMs, MS_MIN) / 100);
 const ageOf = ({ ageMs }: FillFacts): number => ageMs / 100;
+const displayedOf = ({ displayed }: FillFacts): number => Math.log(Math.max(displayed, VALUE_MIN) / 1e4);
 const volatilityOf = ({ volatility }: FillFacts): number => Math.log(Math.max(volatility, VOLATILITY_MIN) / 1e-4);
 
 /** The cushion against the move that is to be expected until the order arrives, the book's age included. */
@@ -134,8 +139,9 @@ function cushionOf({ ageMs, roundTripMs, volatility, cushion }: FillFacts): numb
   return Math.log1p(cushion / move);
 }
 
-/** Logarithms need something; no order is faster, no price calmer. */
+/** Logarithms need something; no order is faster, no book thinner, no price calmer. */
 const MS_MIN = 0.1;
+const VALUE_MIN = 1;
 const VOLATILITY_MIN = 1e-7;
 
 function displayedWithin({ side, prices, qtys, levels }: WalkedLeg, limit: number): number {

@@ -1,5 +1,7 @@
 import type { Decimal } from 'decimal.js';
+import type { CapitalView } from '#shared/domain/capital.ts';
 import type { OpportunityId, TimeNs } from '#shared/domain/ids.ts';
+import type { Route } from '#shared/domain/route.ts';
 import type { Opportunity } from '#shared/domain/trade.ts';
 import type { DepthWalk } from './depth-walk.ts';
 import type { ExactLeg } from './exact-legs.ts';
@@ -28,7 +30,7 @@ type Sighting = {
  */
 export function opportunityFrom(
   { id, sized, walk, walked, nowNs }: Sighting,
-  { tops, engine, pace }: Pick<SizeSources, 'tops' | 'engine' | 'pace'>,
+  { tops, engine, pace, capital }: Pick<SizeSources, 'tops' | 'engine' | 'pace' | 'capital'>,
 ): { readonly opportunity: Opportunity; readonly unwindable: boolean } {
   const { route, legs, transfer } = sized;
   const atBest = { gross: grossEdgeAtBest(legs, tops), net: netEdgeAtBest(sized, tops) };
@@ -51,7 +53,7 @@ export function opportunityFrom(
     route: route.id,
     family: route.family,
     asset: route.start,
-    ...fillOutlook(walked, { engine, pace }, figures),
+    ...fillOutlook(walked, { engine, pace }, { ...figures, value: valueOf(walk.input, route, capital) }),
     notional: walk.input,
     grossEdge: atBest.gross,
     netEdge: walk.input > 0 ? profit / walk.input : atBest.net,
@@ -71,13 +73,20 @@ type Outlook = Pick<
   'legs' | 'fillProbability' | 'goodEnd' | 'unwindCost' | 'impact' | 'improvement' | 'expectedValue' | 'oldestBookAgeMs'
 >;
 
+/** A size in the numeraire; 0 while nobody can value it, and then it is not traded. */
+export const valueOf = (
+  notional: number,
+  { start }: Pick<Route, 'start'>,
+  { rateOf }: Pick<CapitalView, 'rateOf'>,
+): number => notional * (rateOf(start) ?? 0);
+
 /** What is to be expected of the legs as they were walked: whether they fill, and what that makes of the profit. */
 export function fillOutlook(
   walked: readonly WalkedLeg[],
   { engine, pace }: Pick<SizeSources, 'engine' | 'pace'>,
-  figures: Figures,
+  figures: Figures & { readonly value: number },
 ): Outlook {
-  const fills = walked.map((leg) => fillFactsOf(leg, pace));
+  const fills = walked.map((leg) => fillFactsOf(leg, pace, figures.value));
   const fillProbability = fillProbabilityOf(fills, engine.fill);
   const goodEnd = goodEndOf(fillProbability, fills, engine.fill);
   return {

@@ -6,7 +6,7 @@ import type { Carry, CarryMarket, CarrySettings } from '#shared/quant/carry.ts';
 import { breakEvenMsOf } from './break-even.ts';
 import type { WalkedLeg } from './fill-model.ts';
 import { impactShareOf, improvementShareOf } from './fill-model.ts';
-import { fillOutlook } from './opportunity.ts';
+import { fillOutlook, valueOf } from './opportunity.ts';
 import type { SizeSources } from './sizing.ts';
 import type { UnitLeg } from './unit-leg.ts';
 import { cashAt, grossCashAt, wayBackPrice, wayInPrice } from './unit-leg.ts';
@@ -52,7 +52,7 @@ export type SumSighting = {
  */
 export function sumOpportunity(
   { id, sight, walked, units, cash, nowNs }: SumSighting,
-  sources: Pick<SizeSources, 'tops' | 'engine' | 'pace'>,
+  sources: Pick<SizeSources, 'tops' | 'engine' | 'pace' | 'capital'>,
 ): { readonly opportunity: Opportunity; readonly unwindable: boolean } {
   const { route, legs, carry } = sight;
   const atBest = unitCashAtBest(sight, sources);
@@ -72,7 +72,7 @@ export function sumOpportunity(
     route: route.id,
     family: route.family,
     asset: route.start,
-    ...fillOutlook(walked, sources, figures),
+    ...fillOutlook(walked, sources, { ...figures, value: valueOf(notional, route, sources.capital) }),
     notional,
     grossEdge: (atBest.gross + carry.payoff) / sight.notional,
     netEdge,
@@ -88,7 +88,7 @@ export function sumOpportunity(
 /** What is said of a route whose reckoning lacks a venue's word: only what its legs bring before fees. */
 export function unknownOpportunity(
   { id, sight, walked, nowNs }: Pick<SumSighting, 'id' | 'sight' | 'walked' | 'nowNs'>,
-  sources: Pick<SizeSources, 'tops' | 'engine' | 'pace'>,
+  sources: Pick<SizeSources, 'tops' | 'engine' | 'pace' | 'capital'>,
 ): Opportunity {
   const { route } = sight;
   const grossEdge = grossEdgeOf(sight, sources);
@@ -97,7 +97,7 @@ export function unknownOpportunity(
     route: route.id,
     family: route.family,
     asset: route.start,
-    ...fillOutlook(walked, sources, { profit: 0, unwindCost: 0, impact: 0, improvement: 0 }),
+    ...fillOutlook(walked, sources, { value: 0, profit: 0, unwindCost: 0, impact: 0, improvement: 0 }),
     notional: 0,
     grossEdge,
     netEdge: grossEdge,
@@ -139,11 +139,11 @@ function unwindOf(leg: UnitLeg, { averagePrice }: WalkedLeg, { tops }: Pick<Size
 
 /** What our own footprint costs on the leg, per unit of the route. */
 function impactOf(leg: UnitLeg, walked: WalkedLeg, { engine, pace }: Pick<SizeSources, 'engine' | 'pace'>): number {
-  return valueOf(leg, walked) * impactShareOf(walked, pace, engine.fill);
+  return legValueOf(leg, walked) * impactShareOf(walked, pace, engine.fill);
 }
 
 /** What the leg's order gets better than reckoned, per unit of the route. */
-const improvementOf = (leg: UnitLeg, walked: WalkedLeg): number => valueOf(leg, walked) * improvementShareOf(walked);
+const improvementOf = (leg: UnitLeg, walked: WalkedLeg): number => legValueOf(leg, walked) * improvementShareOf(walked);
 
-const valueOf = (leg: UnitLeg, { averagePrice }: WalkedLeg): number =>
+const legValueOf = (leg: UnitLeg, { averagePrice }: WalkedLeg): number =>
   leg.ratio * Math.abs(grossCashAt(leg, averagePrice));

@@ -71,6 +71,8 @@ export type FillFacts = {
   readonly volatility: number;
   /** The leg's quantity as a share of what is displayed within its limit. */
   readonly share: number;
+  /** What is displayed within the limits, were every leg's like this one's, in the numeraire: the plan's notional / `share`. */
+  readonly displayed: number;
   /** How far the limit stands beyond the worst level that is needed, as a fraction of the price. */
   readonly cushion: number;
 };

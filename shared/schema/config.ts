@@ -52,7 +52,9 @@ const fill = z.strictObject({
   /** Of ln(volatility / 1e-4). */
   volatility: z.number(),
   /** Of the share taken of what is displayed within the limit. */
-  share: z.number(),
+  share: z.number().min(0),
+  /** Of ln(what is displayed within the limit / 10,000), in the numeraire. */
+  displayed: z.number(),
   /** Of ln(1 + room between limit and need / expected move). */
   cushion: z.number(),
   /** 1 where legs miss independently, less where they miss together. */

@@ -32,6 +32,7 @@ const legFill = z.object({
   round_trip_ms: decimal,
   volatility: decimal,
   share: decimal,
+  displayed: decimal,
   cushion: decimal,
 });
 export type LegFill = z.infer<typeof legFill>;

@@ -88,8 +88,7 @@ async function samplesOf(config: Config, seed: number, seconds: number): Promise
 }
 
 /** In the order of `regressorsOf`. */
-const COEFFICIENTS = ['intercept', 'round_trip', 'age', 'volatility', 'share', 'cushion'] as const;
-const AGE = 2;
+const COEFFICIENTS = ['intercept', 'round_trip', 'age', 'volatility', 'share', 'displayed', 'cushion'] as const;
 
 type Coefficients = Readonly<Record<(typeof COEFFICIENTS)[number], number>>;
 const byName = (values: readonly number[]): Coefficients =>
@@ -136,13 +135,16 @@ export function fittedTo(runs: readonly Run[], settings: FillSettings): Fitted {
 
 const MISSES_LEAST = 50;
 
-/** A book's age does no good: where chance says that it does, it is left out. */
+/** Neither age nor a greater share does any good: where chance says that it does, it is left out. */
 function fitted(trials: readonly Trial[]): Fit {
-  const free = fitHazard(trials, RIDGE);
-  if (free.coefficients[AGE]! >= 0) return free;
-  const ageless = trials.map((trial) => ({ ...trial, regressors: trial.regressors.with(AGE, 0) }));
-  return fitHazard(ageless, RIDGE);
+  const fit = fitHazard(trials, RIDGE);
+  const odd = HARMFUL.find((name) => fit.coefficients[COEFFICIENTS.indexOf(name)]! < 0);
+  if (odd === undefined) return fit;
+  const at = COEFFICIENTS.indexOf(odd);
+  return fitted(trials.map((trial) => ({ ...trial, regressors: trial.regressors.with(at, 0) })));
 }
+
+const HARMFUL = ['round_trip', 'age', 'share'] as const;
 
 /** By what factor the hazards of one plan's legs must be multiplied to give the plan's. */
 function togetherness(samples: readonly Sample[], settings: FillSettings): Omit<Mean, 'count'> {

@@ -69,5 +69,6 @@ const factsFrom = (fill: LegFill): FillFacts => ({
   roundTripMs: Number(fill.round_trip_ms),
   volatility: Number(fill.volatility),
   share: Number(fill.share),
+  displayed: Number(fill.displayed),
   cushion: Number(fill.cushion),
 });

@@ -43,16 +43,18 @@ const facts = fc.record({
   roundTripMs: fc.double({ min: 0, max: 1e4, noNaN: true }),
   volatility: fc.double({ min: 0, max: 0.1, noNaN: true }),
   share: fc.double({ min: 0, max: 1, noNaN: true }),
+  displayed: fc.double({ min: 0, max: 1e7, noNaN: true }),
   cushion: fc.double({ min: 0, max: 0.1, noNaN: true }),
 });
 
 describe('what the chance of filling is reckoned from', () => {
   it('is the share of what stands within the limit, and the room between need and limit', () => {
-    expect(fillFactsOf(leg(), pace)).toEqual({
+    expect(fillFactsOf(leg(), pace, 6_000)).toEqual({
       ageMs: 10,
       roundTripMs: 40,
       volatility: 2e-4,
       share: 0.3,
+      displayed: 20_000,
       cushion: expect.closeTo(0.5 / 100.5, 12),
     });
   });
@@ -66,12 +68,12 @@ describe('what the chance of filling is reckoned from', () => {
       worstPrice: 99.5,
       limit: 99,
     });
-    expect(fillFactsOf(sale, pace)).toMatchObject({ share: 0.5, cushion: expect.closeTo(0.5 / 99.5, 12) });
+    expect(fillFactsOf(sale, pace, 6_000)).toMatchObject({ share: 0.5, cushion: expect.closeTo(0.5 / 99.5, 12) });
   });
 
   it('takes all of a book that does not display the quantity', () => {
-    expect(fillFactsOf(leg({ levels: 0 }), pace).share).toBe(1);
-    expect(fillFactsOf(leg({ qty: 11 }), pace).share).toBe(1);
+    expect(fillFactsOf(leg({ levels: 0 }), pace, 0).share).toBe(1);
+    expect(fillFactsOf(leg({ qty: 11 }), pace, 0).share).toBe(1);
   });
 });
 
@@ -110,8 +112,8 @@ describe('the probability that all legs fill', () => {
   it('is linear in its regressors, on the logarithm of the hazard', () => {
     fc.assert(
       fc.property(facts, (each) => {
-        const { intercept, round_trip, age, volatility, share, cushion } = settings;
-        const coefficients = [intercept, round_trip, age, volatility, share, cushion];
+        const { intercept, round_trip, age, volatility, share, displayed, cushion } = settings;
+        const coefficients = [intercept, round_trip, age, volatility, share, displayed, cushion];
         const linear = regressorsOf(each).reduce((sum, regressor, at) => sum + regressor * coefficients[at]!, 0);
         expect(Math.log(hazardOf(each, settings))).toBeCloseTo(linear, 9);
       }),
@@ -120,7 +122,7 @@ describe('the probability that all legs fill', () => {
 });
 
 describe('the probability of a good end', () => {
-  const legs = [40, 10].map((roundTripMs) => ({ ...fillFactsOf(leg(), pace), roundTripMs }));
+  const legs = [40, 10].map((roundTripMs) => ({ ...fillFactsOf(leg(), pace, 6_000), roundTripMs }));
 
   it('adds what recovery saves of the misses, the less the slower the slowest venue is', () => {
     expect(goodEndOf(0.8, legs, { ...settings, rescue_ms: 0 })).toBe(0.8);

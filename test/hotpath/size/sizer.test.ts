@@ -37,6 +37,7 @@ const doubt = (probability: number): Config['engine']['fill'] => ({
   age: 0.1,
   volatility: 0,
   share: 0,
+  displayed: 0,
   cushion: 0,
   correlation: 1,
   rescue_ms: 0,

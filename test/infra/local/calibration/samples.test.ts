@@ -3,7 +3,14 @@ import type { EngineEvent, EventData, EventKind, LegFill } from '#shared/schema/
 import { samplesFrom } from '#local/calibration/samples.ts';
 import { opportunityData, operationData } from '#test/functions/support/events.ts';
 
-const facts: LegFill = { age_ms: '3', round_trip_ms: '10', volatility: '0.0002', share: '0.25', cushion: '0.001' };
+const facts: LegFill = {
+  age_ms: '3',
+  round_trip_ms: '10',
+  volatility: '0.0002',
+  share: '0.25',
+  displayed: '24000',
+  cushion: '0.001',
+};
 const opportunity = (over: Partial<EventData<'opportunity'>> = {}): EventData<'opportunity'> => {
   const { legs, ...data } = opportunityData('opp-1', {
     status: 'executed',
@@ -53,7 +60,7 @@ describe('the plans of a journal', () => {
       family: 'spatial',
       plannedMs: 5,
       legs: [true, false].map((filled) => ({
-        facts: { ageMs: 3, roundTripMs: 10, volatility: 0.0002, share: 0.25, cushion: 0.001 },
+        facts: { ageMs: 3, roundTripMs: 10, volatility: 0.0002, share: 0.25, displayed: 24_000, cushion: 0.001 },
         filled,
       })),
       fillProbability: 0.96,
