@@ -81,7 +81,7 @@ it('every market is live in seconds and stays so, the same way with the same see
   for (const status of first.feed.status()) {
     expect(status).toMatchObject({ status: 'live', health: 1, gaps: 0, resyncs: 0, reconnects: 0 });
     expect(status.live_books).toBe(status.books);
-    expect(status.messages).toBeGreaterThan(500);
+    expect(status.messages).toBeGreaterThan(300);
   }
   expect(first.feed.status()).toEqual(again.feed.status());
 });
@@ -194,7 +194,7 @@ it.each(['binance', 'okx', 'kraken'] as const)('%s goes down with its sockets an
   simulator.fault({ venue, kind: 'rate-limited', count: 2, ms: 2_000 });
   run(1);
   expect(statusOf(venue)).toMatchObject({ status: 'down', health: 0, live_books: 0 });
-  expect(feed.status().filter(({ status }) => status === 'live')).toHaveLength(2);
+  expect(feed.status().filter(({ status }) => status === 'live')).toHaveLength(feed.status().length - 1);
   run(40);
   const { status, books, live_books, reconnects } = statusOf(venue);
   expect([status, live_books]).toEqual(['live', books]);
