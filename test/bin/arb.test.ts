@@ -122,7 +122,7 @@ it.each([['--help'], ['start', '--help'], ['replay', '--help'], ['config', '--he
 );
 
 it('prints the configuration and its schema as JSON', () => {
-  expect(JSON.parse(arb(['config']).stdout)).toHaveProperty('engine.families', ['spatial', 'cycle']);
+  expect(JSON.parse(arb(['config']).stdout)).toHaveProperty('engine.families.0', 'spatial');
   expect(JSON.parse(arb(['config', '--schema']).stdout)).toHaveProperty(
     'properties.risk.properties.max_daily_loss_usd',
   );
