@@ -26,7 +26,7 @@ export function judge(universe: Universe, family: string, each: number): readonl
   return faults;
 }
 
-/** A market that would pay, were it not for what `spoil` does to it; undefined when nothing of the family can be planted. */
+/** A market around one of the shapes, drawn until one is on the side of the threshold that was asked for. @throws Error when none can be drawn. */
 export function plant(universe: Universe, shapes: readonly Shape[], above: boolean): Planted {
   const { random } = universe;
   for (let tries = 0; tries < TRIES_MAX; tries += 1) {
