@@ -1,7 +1,9 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { lockFolder } from '#local/path-lock.ts';
@@ -12,16 +14,40 @@ import { readJournal } from '#hotpath/publish/journal.ts';
 
 const run = promisify(execFile);
 
-async function started(
-  args: readonly string[],
-): Promise<{ readonly report: RunReport; readonly data: string; readonly text: string }> {
+type Ended = { readonly report: RunReport; readonly data: string; readonly text: string };
+
+const env = { ...process.env, ARB_API__PORT: '0', ARB_SIMULATOR__PORT: '0', ARB_SYSTEM__LOG_LEVEL: 'error' };
+
+function command(args: readonly string[]): { readonly args: readonly string[]; readonly ended: () => Ended } {
   const data = mkdtempSync(join(tmpdir(), 'arb-run-'));
   const file = join(data, 'r.json');
-  await run('node', ['bin/arb.ts', 'start', '--report', file, '--data', data, ...args], {
-    env: { ...process.env, ARB_API__PORT: '0', ARB_SIMULATOR__PORT: '0', ARB_SYSTEM__LOG_LEVEL: 'error' },
-  });
-  const text = readFileSync(file, 'utf8');
-  return { report: JSON.parse(text) as RunReport, data, text };
+  return {
+    args: ['bin/arb.ts', 'start', '--report', file, '--data', data, ...args],
+    ended: () => {
+      const text = readFileSync(file, 'utf8');
+      return { report: JSON.parse(text) as RunReport, data, text };
+    },
+  };
+}
+
+async function started(args: readonly string[]): Promise<Ended> {
+  const { args: all, ended } = command(args);
+  await run('node', all, { env });
+  return ended();
+}
+
+/** Stopped as by Ctrl-C once it has completed something: how long that takes is the machine's affair, not the test's. */
+async function startedUntilTraded(args: readonly string[]): Promise<Ended> {
+  const { args: all, ended } = command(args);
+  const child = spawn('node', all, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  let asked = false;
+  for await (const line of createInterface(child.stdout)) {
+    if (asked || !/operations [1-9]/.test(line)) continue;
+    asked = child.kill('SIGINT');
+  }
+  if (child.exitCode === null) await once(child, 'exit');
+  expect(child.exitCode).toBe(0);
+  return ended();
 }
 
 function expectWhole({ report, data }: { readonly report: RunReport; readonly data: string }): void {
@@ -45,7 +71,7 @@ it('repeats a virtual run to the byte, and another seed decides otherwise', asyn
   expect(two.text).toBe(one.text);
   expect(other.report.decisionHash).not.toBe(one.report.decisionHash);
   expectWhole({ report: one.report, data: join(one.data, 'virtual') });
-});
+}, 180_000);
 
 it('refuses a second virtual run in the folder of one that is running', async () => {
   const data = mkdtempSync(join(tmpdir(), 'arb-run-'));
@@ -59,7 +85,7 @@ it('refuses a second virtual run in the folder of one that is running', async ()
 });
 
 it('runs as processes: everything that is journalled is published and projected', async () => {
-  const result = await started(['--for', '12s', '--seed', '7']);
+  const result = await startedUntilTraded(['--for', '50s', '--seed', '7']);
   expectWhole(result);
   expect(result.report.decisionNs.p50).toBeGreaterThan(0);
-});
+}, 120_000);
