@@ -45,7 +45,7 @@ export function statusMaker(sources: StatusSources): () => EngineStatus {
     return {
       engine: sources.name,
       epoch: engine.epoch,
-      mode: 'paper',
+      mode: engine.mode,
       at_ms: clock.unixMs(nowNs),
       started_at_ms: sources.startedAtMs,
       trading_state: engine.trading.state,

@@ -12,10 +12,14 @@ import { APPLIED, BROKEN } from '#shared/domain/market-event.ts';
 import type { Route } from '#shared/domain/route.ts';
 import type { Plan, TradingState } from '#shared/domain/trade.ts';
 import { carrySettingsOf } from '#shared/quant/carry.ts';
-import type { Command } from '#shared/schema/command.ts';
+import type { Command, CommandOf } from '#shared/schema/command.ts';
 import type { Config } from '#shared/schema/config.ts';
 import type { Claim } from './allocator.ts';
 import { mergedClaims } from './allocator.ts';
+import type { Answer, Handlers } from './commands.ts';
+import { ANSWERED, Commands, refused } from './commands.ts';
+import type { Restriction, Trading } from './trading-control.ts';
+import { TradingControl } from './trading-control.ts';
 import { BookStore } from './book/book-store.ts';
 import { LevelAges } from './book/level-ages.ts';
 import { ReferenceStore } from './book/reference-store.ts';
@@ -75,7 +79,6 @@ const REFRESH_EVERY_MS = 5;
 const OPPORTUNITY = { expireAfterMs: 1_000, eventsPerSecond: 1, openMax: 10_000 } as const;
 /** Of 64 MiB each: days of history beside the archive that the stream makes. */
 const SEGMENTS_RETAINED = 32;
-const COMMANDS_REMEMBERED = 1_000;
 const DECISION_NS_MAX = 60e9;
 
 /** Finds what the venues list and what the journal remembers, and puts the stages together. Nothing runs before `start`. */
@@ -123,7 +126,9 @@ export class Engine {
   readonly #routes: readonly Route[];
   readonly #indices: ReadonlyMap<InstrumentId, InstrumentIndex>;
   readonly #publisher: Publisher;
-  readonly #commands = new Set<string>();
+  /** What trading may do: commands, breakers, accounts, the lease. */
+  readonly control: TradingControl;
+  readonly #commands: Commands;
   readonly #volatility: Volatility;
   readonly #roundTrips: RoundTrips;
   /** Undefined where no filter asks how long levels have stood. */
@@ -131,9 +136,7 @@ export class Engine {
   readonly #words: Words;
   readonly #evaluator: Evaluator;
   readonly #stages: Stages;
-  #trading: { readonly state: TradingState; readonly reason: string };
   #operations = 0;
-  #draining = false;
   #sweep: Timer | undefined;
   #refresh: Timer | undefined;
 
@@ -146,7 +149,6 @@ export class Engine {
     this.synthetics = known.synthetics;
     this.#indices = new Map(instruments.map(({ id }, index) => [id, index as InstrumentIndex]));
     this.epoch = state.epoch + 1;
-    this.#trading = state.trading ?? { state: 'active', reason: 'first start' };
     const { routes, truncated } = compileRoutes(instruments, config.engine, clock.unixMs(clock.now()));
     this.#routes = [...routes, ...known.replicas];
     if (truncated.length > 0) {
@@ -155,6 +157,12 @@ export class Engine {
 
     this.journal = journal;
     this.#publisher = new Publisher(journal, clock);
+    this.control = new TradingControl(
+      this.#publisher,
+      state.trading ?? { state: 'active', reason: 'first start' },
+      this.#restrictions(),
+    );
+    this.#commands = new Commands(this.#publisher, this.#handlers(), state.commands);
     this.books = booksOf(options, known);
     this.references = new ReferenceStore(instruments);
     const rateOf = valuationOf(instruments, this.books.tops, {
@@ -200,20 +208,24 @@ export class Engine {
     this.feed = this.#feedOf(this.#stages);
   }
 
+  get mode(): Config['engine']['mode'] {
+    return this.#options.config.engine.mode;
+  }
+
   get routes(): number {
     return this.#routes.length;
   }
 
-  /** What trading may do now. While draining nothing new begins, whatever was commanded. */
-  get trading(): { readonly state: TradingState; readonly reason: string } {
-    return this.#draining ? { state: 'halted', reason: 'draining' } : this.#trading;
+  /** What trading may do now. */
+  get trading(): Trading {
+    return this.control.now;
   }
 
   /** Start-up is recovery: what a dead process left is taken up first, then the feeds open. */
   start(): void {
     const { config, version, seed } = this.#options;
     this.#publisher.record('engine-started', 'engine', {
-      mode: 'paper',
+      mode: config.engine.mode,
       epoch: this.epoch,
       seed,
       version,
@@ -238,23 +250,12 @@ export class Engine {
 
   /** Carries out a command once, however often it comes, and answers it in the journal. */
   obey(command: Command): void {
-    if (this.#commands.has(command.id)) return;
-    this.#commands.add(command.id);
-    if (this.#commands.size > COMMANDS_REMEMBERED) this.#commands.delete(this.#commands.values().next().value!);
-    const state: TradingState = command.kind === 'start' ? 'active' : 'halted';
-    this.#trading = { state, reason: command.reason };
-    this.#publisher.record('trading-state', 'trading', {
-      state,
-      reason: command.reason,
-      by: command.by,
-      command_id: command.id,
-    });
-    this.#publisher.flush();
+    this.#commands.obey(command);
   }
 
   /** From now on nothing new begins; what is open goes on to its end. */
   drain(): void {
-    this.#draining = true;
+    this.control.drain();
   }
 
   get idle(): boolean {
@@ -272,6 +273,34 @@ export class Engine {
     this.#publisher.record('engine-stopped', 'engine', { reason });
     this.#publisher.flush();
     this.journal.close();
+  }
+
+  /** What holds trading back beside commands. */
+  #restrictions(): readonly Restriction[] {
+    return [];
+  }
+
+  #handlers(): Handlers {
+    const { control } = this;
+    const change =
+      (state: TradingState) =>
+      ({ reason, by, id }: CommandOf<'start' | 'stop'>): Answer => {
+        control.command(state, { reason, by, command_id: id });
+        return ANSWERED;
+      };
+    const notYet = (): Answer => refused(5002, 'this engine does not do that');
+    return {
+      start: change('active'),
+      stop: change('halted'),
+      'emergency-stop': notYet,
+      order: notYet,
+      cancel: notYet,
+      limits: notYet,
+      config: notYet,
+      recovery: notYet,
+      'breaker-reset': notYet,
+      adjust: notYet,
+    };
   }
 
   /** Undefined for what is listed no more: after a restart the journal may name it. */

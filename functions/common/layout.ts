@@ -36,6 +36,18 @@ export const at = {
   /** What befell a holding, or what no holding has, by the sequence of the event. */
   settlement: (engine: string, seq: number): Key => ({ pk: `${engine}#SETTLEMENT`, sk: seqKey(seq) }),
   funding: (engine: string, seq: number): Key => ({ pk: `${engine}#FUNDING`, sk: seqKey(seq) }),
+  breaker: (engine: string, id: string): Key => ({ pk: `${engine}#BREAKER`, sk: id }),
+  /** What a breaker did, by the sequence of the event. */
+  breakerHistory: (engine: string, seq: number): Key => ({ pk: `${engine}#BREAKER-HISTORY`, sk: seqKey(seq) }),
+  escalation: (engine: string, operation: string): Key => ({ pk: `${engine}#ESCALATION`, sk: operation }),
+  emergencyStop: (engine: string): Key => ({ pk: `${engine}#ENGINE`, sk: 'EMERGENCY-STOP' }),
+  riskLimits: (engine: string): Key => ({ pk: `${engine}#ENGINE`, sk: 'RISK-LIMITS' }),
+  lease: (engine: string): Key => ({ pk: `${engine}#ENGINE`, sk: 'LEASE-WORD' }),
+  mismatch: (engine: string, venue: string, what: string, id: string): Key => ({
+    pk: `${engine}#MISMATCH`,
+    sk: `${venue}#${what}#${id}`,
+  }),
+  adjustment: (engine: string, seq: number): Key => ({ pk: `${engine}#ADJUSTMENT`, sk: seqKey(seq) }),
   candle: (instrument: string, interval: string, startMs: number): Key => ({
     pk: `CANDLE#${interval}#${instrument}`,
     sk: seqKey(startMs),
@@ -84,7 +96,31 @@ export function placementsOf(event: EngineEvent): readonly Placement[] {
         ...(event.data.command_id === undefined ? [] : [answer(engine, event.data.command_id)]),
       ];
     case 'command-refused':
+    case 'command-done':
       return [answer(engine, event.data.command_id)];
+    case 'risk-limits':
+      return [{ key: at.riskLimits(engine) }, answer(engine, event.data.command_id)];
+    case 'breaker':
+      return [
+        { key: at.breaker(engine, event.data.id) },
+        { key: at.breakerHistory(engine, event.seq), once: true },
+        ...(event.data.command_id === undefined ? [] : [answer(engine, event.data.command_id)]),
+      ];
+    case 'emergency-stop':
+      return [
+        { key: at.emergencyStop(engine) },
+        ...(event.data.command_id === undefined || event.data.state === 'started'
+          ? []
+          : [answer(engine, event.data.command_id)]),
+      ];
+    case 'escalation':
+      return [{ key: at.escalation(engine, event.data.operation) }];
+    case 'mismatch':
+      return [{ key: at.mismatch(engine, event.data.venue, event.data.what, event.data.id) }];
+    case 'adjustment':
+      return [{ key: at.adjustment(engine, event.seq), once: true }];
+    case 'lease':
+      return [{ key: at.lease(engine) }];
     case 'venue-status':
       return [{ key: at.venue(engine, event.data.venue) }];
     case 'opportunity':

@@ -17,6 +17,14 @@ export function newsOf(event: EngineEvent): News | undefined {
     case 'venue-status':
       return { channel: 'system', data: systemOf(event) };
     case 'command-refused':
+    case 'command-done':
+    case 'risk-limits':
+    case 'breaker':
+    case 'emergency-stop':
+    case 'escalation':
+    case 'mismatch':
+    case 'adjustment':
+    case 'lease':
     case 'operation':
     case 'balance':
     case 'position':

@@ -28,8 +28,6 @@ export type CcxtGatewayOptions = {
   readonly orderOf?: (id: ClientOrderId) => { readonly request: OrderRequest; readonly sentMs: number } | undefined;
 };
 
-type VenueOrder = OrderRequest & { readonly postOnly?: boolean; readonly reduceOnly?: boolean };
-
 /** What is used of a ccxt exchange, with every number as text: `number: String`. */
 export type CcxtExchange = {
   readonly has: Readonly<Record<string, boolean | string | undefined>>;
@@ -155,7 +153,7 @@ export class CcxtGateway implements OrderGateway {
     return new CcxtGateway(options, exchange, instruments, redaction);
   }
 
-  readonly submit = (orders: readonly VenueOrder[]): void => {
+  readonly submit = (orders: readonly OrderRequest[]): void => {
     for (const order of orders) {
       const { clock } = this.#options;
       const instrument = this.#byId.get(order.instrument);
@@ -207,7 +205,7 @@ export class CcxtGateway implements OrderGateway {
   }
 
   /** What ccxt sends wrong there, and what it does not say that it can. */
-  #refuses({ timeInForce, type, postOnly = false }: VenueOrder, { symbol, kind }: Instrument): string | undefined {
+  #refuses({ timeInForce, type, postOnly = false }: OrderRequest, { symbol, kind }: Instrument): string | undefined {
     const wrong = this.#defects.timesInForce;
     const claimed = this.#exchange.featureValue(symbol, 'createOrder', 'timeInForce') as
       Readonly<Record<string, boolean | undefined>> | undefined;
@@ -218,7 +216,7 @@ export class CcxtGateway implements OrderGateway {
     return claimed?.[timeInForce] === true ? undefined : `ccxt has no ${timeInForce} orders there`;
   }
 
-  async #place(tracked: TrackedOrder, order: VenueOrder): Promise<void> {
+  async #place(tracked: TrackedOrder, order: OrderRequest): Promise<void> {
     const { clientOrderId, timeInForce, type, side, postOnly, reduceOnly } = order;
     const params = {
       clientOrderId: tracked.venueClientId,

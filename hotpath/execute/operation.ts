@@ -19,7 +19,8 @@ import { isAtRest } from './order-status.ts';
 const next: Readonly<Record<OperationState, readonly OperationState[]>> = {
   approved: ['executing', 'failed'],
   executing: ['recovering', 'completed', 'failed'],
-  recovering: ['completed', 'failed'],
+  recovering: ['escalated', 'completed', 'failed'],
+  escalated: ['recovering', 'completed', 'failed'],
   completed: ['recovering'],
   failed: ['recovering'],
 };

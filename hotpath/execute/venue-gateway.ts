@@ -46,9 +46,6 @@ export type GatewayPatience = {
   readonly deadManMs: number;
 };
 
-/** An order request, and what only some of them say. */
-export type VenueOrder = OrderRequest & { readonly postOnly?: boolean; readonly reduceOnly?: boolean };
-
 const PATIENCE: GatewayPatience = {
   answerWithinMs: 5_000,
   orderWithinMs: 500,
@@ -189,7 +186,7 @@ export class VenueGateway implements OrderGateway {
     else this.#deadMan.disarm(end);
   }
 
-  readonly submit = (orders: readonly VenueOrder[]): void => {
+  readonly submit = (orders: readonly OrderRequest[]): void => {
     for (const order of orders) this.#place(order);
   };
 
@@ -244,7 +241,7 @@ export class VenueGateway implements OrderGateway {
     feesOf(this.client, this.#markets(), done);
   }
 
-  #place(order: VenueOrder): void {
+  #place(order: OrderRequest): void {
     const { setup, clock } = this.#options;
     const instrument = this.#byId.get(order.instrument);
     assert(instrument !== undefined, 'an order goes to the account that trades its instrument');
@@ -567,7 +564,7 @@ export class VenueGateway implements OrderGateway {
   }
 }
 
-function ticketOf(order: VenueOrder, instrument: Instrument): OrderTicket {
+function ticketOf(order: OrderRequest, instrument: Instrument): OrderTicket {
   const { clientOrderId, side, type, price, qty, timeInForce, postOnly = false, reduceOnly = false } = order;
   return {
     clientOrderId,

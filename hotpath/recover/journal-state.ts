@@ -62,12 +62,17 @@ export type Checkpoint = {
   readonly holdings?: readonly EventData<'holding'>[];
   /** When each perpetual was last paid for, Unix ms. */
   readonly fundedMs?: Readonly<Record<string, number>>;
+  readonly limits?: Readonly<Record<string, number>>;
+  readonly commands?: readonly string[];
+  readonly breakers?: readonly EventData<'breaker'>[];
+  readonly escalations?: readonly EventData<'escalation'>[];
 };
 
 type Trading = Pick<EventData<'trading-state'>, 'state' | 'reason'>;
 
 /** Ended operations kept because a late fill may still wake them. */
 const ENDED_MAX = 500;
+const COMMANDS_MAX = 1_000;
 const DAY_NS = 86_400_000_000_000n;
 
 /**
@@ -92,6 +97,10 @@ export class JournalState {
   #day = 0;
   #dayRealised: Decimal = ZERO;
   #trading: Trading | null = null;
+  #limits: Readonly<Record<string, number>> = {};
+  readonly #commands = new Set<string>();
+  readonly #breakers = new Map<string, EventData<'breaker'>>();
+  readonly #escalations = new Map<string, EventData<'escalation'>>();
 
   /** Sequence number of the last event. */
   get seq(): number {
@@ -108,6 +117,26 @@ export class JournalState {
     return this.#trading;
   }
 
+  /** Limits of the gate that were set by command. */
+  get limits(): Readonly<Record<string, number>> {
+    return this.#limits;
+  }
+
+  /** Breakers that nobody has reset: a restart closes none. */
+  get openBreakers(): readonly EventData<'breaker'>[] {
+    return [...this.#breakers.values()];
+  }
+
+  /** Commands that were answered: told again, they are not carried out again. */
+  get commands(): ReadonlySet<string> {
+    return this.#commands;
+  }
+
+  /** By operation: what a person was asked and has not answered. */
+  get openEscalations(): ReadonlyMap<string, EventData<'escalation'>> {
+    return this.#escalations;
+  }
+
   isFunded(venue: string): boolean {
     for (const account of this.#accounts.keys()) if (account.startsWith(`${venue} `)) return true;
     return false;
@@ -115,6 +144,7 @@ export class JournalState {
 
   apply(event: EngineEvent): void {
     this.#seq = event.seq;
+    if ('command_id' in event.data && event.data.command_id !== undefined) this.#remember(event.data.command_id);
     switch (event.kind) {
       case 'engine-started':
         this.#epoch = Math.max(this.#epoch, event.data.epoch);
@@ -147,9 +177,27 @@ export class JournalState {
       case 'trading-state':
         this.#trading = { state: event.data.state, reason: event.data.reason };
         return;
+      case 'risk-limits':
+        this.#limits = event.data.limits;
+        return;
+      case 'breaker':
+        if (event.data.state === 'open') this.#breakers.set(event.data.id, event.data);
+        else this.#breakers.delete(event.data.id);
+        return;
+      case 'escalation':
+        if (event.data.state === 'open') this.#escalations.set(event.data.operation, event.data);
+        else this.#escalations.delete(event.data.operation);
+        return;
+      case 'adjustment':
+        this.#applyAdjustment(event.data);
+        return;
       case 'position':
       case 'engine-stopped':
       case 'command-refused':
+      case 'command-done':
+      case 'emergency-stop':
+      case 'mismatch':
+      case 'lease':
       case 'venue-status':
         return;
     }
@@ -213,6 +261,10 @@ export class JournalState {
       trading: this.#trading,
       holdings: [...this.#holdings.values()].map((held) => holdingEventOf(held)),
       fundedMs: Object.fromEntries(this.#fundedMs),
+      limits: this.#limits,
+      commands: [...this.#commands],
+      breakers: this.openBreakers,
+      escalations: [...this.#escalations.values()],
     };
   }
 
@@ -236,6 +288,10 @@ export class JournalState {
     for (const record of checkpoint.operations) {
       (isEnded(record.operation) ? state.#ended : state.#open).set(record.operation.id, record);
     }
+    for (const command of checkpoint.commands ?? []) state.#commands.add(command);
+    state.#limits = checkpoint.limits ?? {};
+    for (const breaker of checkpoint.breakers ?? []) state.#breakers.set(breaker.id, breaker);
+    for (const escalation of checkpoint.escalations ?? []) state.#escalations.set(escalation.operation, escalation);
     for (const opportunity of checkpoint.opportunities) state.#opportunities.set(opportunity.id, opportunity);
     state.#realised = decimalFrom(checkpoint.pnl.realised);
     state.#fees = decimalFrom(checkpoint.pnl.fees);
@@ -284,6 +340,17 @@ export class JournalState {
     if (this.#positions.get(data.instrument)!.size.isZero()) this.#positions.delete(data.instrument);
     const held = this.#holdings.get(data.holding ?? '');
     if (held !== undefined) this.#holdings.set(held.id, afterClosing(held, data.instrument, closingOf(closing), pnl));
+  }
+
+  #remember(command: string): void {
+    this.#commands.add(command);
+    if (this.#commands.size > COMMANDS_MAX) this.#commands.delete(this.#commands.values().next().value!);
+  }
+
+  /** The balance event that follows says the same of the account; the deviation is ours alone: what came from outside is no position. */
+  #applyAdjustment({ venue, asset, amount }: EventData<'adjustment'>): void {
+    const account = `${venue} ${asset}`;
+    this.#accounts.set(account, (this.#accounts.get(account) ?? ZERO).plus(decimalFrom(amount)));
   }
 
   #applyFunding(data: EventData<'funding'>, at: string): void {

@@ -21,6 +21,10 @@ export type OrderRequest = {
   readonly price: Price;
   readonly qty: Qty;
   readonly timeInForce: TimeInForce;
+  /** Refused by the venue where it would take. */
+  readonly postOnly?: boolean;
+  /** Contracts: never turns the position. */
+  readonly reduceOnly?: boolean;
 };
 
 export type OrderStatus =
@@ -80,3 +84,6 @@ export type OrderGateway = {
   /** Asks the venue what became of an order; answered by reports (fills first, then the state, or `not-found`). */
   readonly probe: (order: ClientOrderId) => void;
 };
+
+/** Asked before an order leaves: undefined while orders may, else why none does (an emergency stop, a lost lease). Cancels and questions always may. */
+export type Fence = () => string | undefined;

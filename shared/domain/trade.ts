@@ -170,6 +170,26 @@ export type DenyReason =
   | 'TOTAL_EXPOSURE_EXCEEDS_MAX'
   | 'DAILY_LOSS_EXCEEDS_MAX'
   | 'OPEN_OPERATIONS_EXCEED_MAX'
+  | 'ASSET_EXPOSURE_EXCEEDS_MAX'
+  | 'FAMILY_EXPOSURE_EXCEEDS_MAX'
+  | 'CONCENTRATION_EXCEEDS_MAX'
+  | 'LEVERAGE_EXCEEDS_MAX'
+  | 'CORRELATION_RISK_EXCEEDS_MAX'
+  | 'DRAWDOWN_EXCEEDS_MAX'
+  | 'VAR_EXCEEDS_MAX'
+  | 'EXPECTED_SHORTFALL_EXCEEDS_MAX'
+  | 'SLIPPAGE_EXCEEDS_MAX'
+  | 'EXECUTION_TIME_EXCEEDS_MAX'
+  | 'ORDER_RATE_EXCEEDS_MAX'
+  | 'EDGE_ABNORMAL'
+  | 'BALANCE_INSUFFICIENT'
+  | 'MARGIN_INSUFFICIENT'
+  /** The account's venue is not heard, or differs from the ledger. */
+  | 'ACCOUNT_UNVERIFIED'
+  /** The figures of the portfolio are older than they may be. */
+  | 'RISK_UNKNOWN'
+  /** Another order of ours rests where this plan would trade against it. */
+  | 'SELF_TRADE'
   | 'INSTRUMENT_BUSY'
   /** The route needs a spot trade at a settlement to come, which nobody makes yet. */
   | 'BRIDGE_NOT_TRADED';
@@ -180,5 +200,5 @@ export type Verdict = { readonly kind: 'approved'; readonly plan: Approved<Plan>
 
 export type TradingState = 'active' | 'reducing' | 'halted';
 
-/** The life of a plan. Each transition is an event, journalled before its effect. */
-export type OperationState = 'approved' | 'executing' | 'recovering' | 'completed' | 'failed';
+/** The life of a plan. Each transition is an event, journalled before its effect. `escalated`: automatic ways are exhausted, a person decides. */
+export type OperationState = 'approved' | 'executing' | 'recovering' | 'escalated' | 'completed' | 'failed';

@@ -342,7 +342,7 @@ export const performanceData = z.object({
 
 export const idParams = z.object({ id: z.string().min(1).max(200) });
 
-export const operationState = z.enum(['approved', 'executing', 'recovering', 'completed', 'failed']);
+export const operationState = z.enum(['approved', 'executing', 'recovering', 'escalated', 'completed', 'failed']);
 export const operationView = z.object({
   id: z.string(),
   opportunity: z.string(),

@@ -88,6 +88,8 @@ const filters = z.strictObject({
 
 const engine = z.strictObject({
   name: z.string().regex(/^[a-z0-9-]{1,32}$/),
+  /** `paper`: fills are simulated on live books. `shadow`: the accounts' real state, orders recorded and not sent. `live`: orders are sent. */
+  mode: z.enum(['paper', 'shadow', 'live']),
   families: z.array(z.enum(FAMILY_IDS)).min(1),
   venues: z.array(z.string()).min(1),
   /** Unified symbols to follow on every enabled venue that lists them. */
@@ -130,15 +132,116 @@ const venue = z.strictObject({
   fee_token: z.strictObject({ asset: z.string(), discount: decimal }).optional(),
 });
 
+/** Limits of the gate, in the numeraire where nothing else is said; docs/risk.md has what each is measured on. */
 const risk = z.strictObject({
   max_position_size_usd: z.number().positive(),
   max_exposure_per_exchange: z.number().positive(),
+  max_exposure_per_asset_usd: z.number().positive(),
+  max_exposure_per_family_usd: z.number().positive(),
   max_total_exposure_usd: z.number().positive(),
+  /** Largest exposure to one asset, as a share of equity. */
+  max_concentration: fraction,
+  /** Gross exposure over equity. */
+  max_leverage: z.number().positive(),
+  /** 1: nothing hedges anything; docs/risk-metrics.md. */
+  max_correlation_risk: fraction,
   max_daily_loss_usd: z.number().positive(),
+  /** From the peak of equity, as a share of it. */
+  max_drawdown: fraction,
+  /** Of a day, at `var_confidence`, with the plan. */
+  max_var: z.number().positive(),
+  max_expected_shortfall: z.number().positive(),
+  var_confidence: z.union([z.literal(0.95), z.literal(0.99)]),
   max_open_operations: z.int().positive(),
+  max_orders_per_second: z.int().positive(),
   min_profit_margin_bps: z.number(),
+  /** Better than this is likelier a wrong price than a gift; 0 leaves it to the filters of the engine. */
+  max_edge_bps: z.number().min(0),
+  /** How much worse than expected the worst price of a leg may be. */
+  max_slippage_bps: z.number().positive(),
+  /** From the venue's last word on its oldest book to the expected answer to the order. */
+  max_execution_time_ms: z.number().positive(),
   max_book_age_ms: z.number().positive(),
   min_venue_health: fraction,
+  /** Free margin after the plan, as a share of what the venue's contracts bind. */
+  min_margin_ratio: z.number().min(0),
+  /** A holding that has lost so much of its notional is closed. */
+  stop_loss_percentage: z.number().positive(),
+});
+
+/** What an open breaker does to trading until it is reset by command. */
+const trips = z.enum(['reducing', 'halted']);
+const breakers = z.strictObject({
+  enabled: z.boolean(),
+  consecutive_losses: z.strictObject({ max: z.int().positive(), trips }),
+  window_loss: z.strictObject({ usd: z.number().positive(), minutes: z.number().positive(), trips }),
+  reject_streak: z.strictObject({ max: z.int().positive(), trips }),
+  /** Share of orders that were rejected or left in doubt. */
+  error_rate: z.strictObject({
+    share: fraction,
+    orders_min: z.int().positive(),
+    minutes: z.number().positive(),
+    trips,
+  }),
+  /** Round trip of orders, 99th percentile of the window. */
+  latency: z.strictObject({
+    ms: z.number().positive(),
+    orders_min: z.int().positive(),
+    minutes: z.number().positive(),
+    trips,
+  }),
+  /** Expected less realised profit of the last operations, as a share of the notional. */
+  drift: z.strictObject({ bps: z.number().positive(), operations: z.int().positive(), trips }),
+  /** What a venue says of an account differs from the ledger. */
+  mismatch: z.strictObject({ trips }),
+});
+
+/** How an operation is followed to its end. */
+const execution = z.strictObject({
+  /** An order without a last word after so long is unknown. */
+  report_within_ms: z.number().positive(),
+  recovery: z.strictObject({
+    /** Rounds of orders, and waits for a live book or for funds, before a person is asked. */
+    rounds_max: z.int().positive(),
+    waits_max: z.int().positive(),
+    /** How far beyond the walked price a recovery order may trade, a round. */
+    slack_bps: z.number().positive(),
+    /** An operation that has lost more, or would by the best way left, is a person's to decide. */
+    loss_max_usd: z.number().positive(),
+    minutes_max: z.number().positive(),
+    /** Another venue's or instrument's book may close what its own cannot. */
+    hedge_elsewhere: z.boolean(),
+  }),
+  /** Dust worth more than this is sold where it can be. */
+  dust_flush_usd: z.number().positive(),
+});
+
+/** The account at a venue that shadow and live use. Its keys are secrets and stand in no file: docs/live.md. */
+const account = z.strictObject({
+  gateway: z.enum(['native', 'ccxt']).default('native'),
+  margin_mode: z.enum(['cross', 'isolated']).default('cross'),
+  leverage: z.number().positive().default(1),
+  /** The share of every rate limit that is kept for cancels and hedges. */
+  reserved_limit_share: fraction.default(0.2),
+  /** A key that may withdraw is refused unless this says otherwise. */
+  allow_withdraw: z.boolean().default(false),
+});
+
+/** How the ledger is compared with what the venues say. */
+const verification = z.strictObject({
+  every_ms: z.number().positive(),
+  /** What is worth less is not told. */
+  tolerance_usd: z.number().positive(),
+  /** So many comparisons in a row must differ. */
+  confirm: z.int().positive(),
+});
+
+/** One active engine an account: docs/failover.md. */
+const lease = z.strictObject({
+  enabled: z.boolean(),
+  /** Without renewal it ends after so long, and another engine may take it. */
+  ttl_ms: z.number().min(500),
+  renew_ms: z.number().min(50),
 });
 
 const paper = z.strictObject({
@@ -197,6 +300,11 @@ export const configSchema = z.strictObject({
   engine,
   venues: z.record(z.string(), venue),
   risk,
+  breakers,
+  execution,
+  accounts: z.record(z.string(), account).default({}),
+  verification,
+  lease,
   paper,
   synthetics: z
     .record(z.string().regex(/^[\w-]{1,48}$/), synthetic)

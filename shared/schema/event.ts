@@ -86,6 +86,101 @@ const payloads = {
     command_id: z.string().optional(),
   }),
   'command-refused': z.object({ command_id: z.string(), code: z.int(), reason: z.string() }),
+  /** A command was carried out that no event of its own answers; `detail` is what whoever asked wants to know (the order's id, what was not changed). */
+  'command-done': z.object({
+    command_id: z.string(),
+    command: z.string(),
+    by: z.string(),
+    detail: z.record(z.string(), z.string()),
+  }),
+  /** Limits of the gate that were set by command, all of them as they are now. */
+  'risk-limits': z.object({
+    limits: z.record(z.string(), z.number()),
+    version: z.int().optional(),
+    by: z.string(),
+    command_id: z.string(),
+  }),
+  /** A breaker has opened, or was reset. */
+  breaker: z.object({
+    id: z.string(),
+    state: z.enum(['open', 'closed']),
+    /** What it makes of the trading state while it is open. */
+    trips: z.enum(['reducing', 'halted']),
+    reason: z.string(),
+    value: z.string(),
+    limit: z.string(),
+    by: z.string(),
+    command_id: z.string().optional(),
+  }),
+  /** How an emergency stop stands. `verified`: every venue has said that no order of ours is open. */
+  'emergency-stop': z.object({
+    state: z.enum(['started', 'verified', 'failed']),
+    reason: z.string(),
+    by: z.string(),
+    command_id: z.string().optional(),
+    accounts: z.array(
+      z.object({
+        venue: z.string(),
+        account: z.string(),
+        /** Orders that were open, that are left, and how long the venue took to say so. */
+        open: z.int(),
+        left: z.int(),
+        ms: z.number(),
+      }),
+    ),
+  }),
+  /** Recovery asks a person, has been answered, or needs none any more. */
+  escalation: z.object({
+    operation: z.string(),
+    state: z.enum(['open', 'approved', 'cancelled', 'settled']),
+    reason: z.string(),
+    /** In words: what happened, what is at stake, what can be done. */
+    request: z.string(),
+    /** What stands unhedged: by instrument, signed, in its unit, with its value in the numeraire. */
+    loose: z.array(z.object({ instrument: z.string(), size: decimal, value: decimal })),
+    /** Ways out with their cost in the numeraire, against the plan; `id` is what an approval names. */
+    proposals: z.array(
+      z.object({
+        id: z.string(),
+        kind: z.enum(['complete', 'unwind', 'hedge', 'accept']),
+        cost: decimal,
+        orders: z.array(leg),
+      }),
+    ),
+    attempts: z.int(),
+    loss: decimal,
+    since_ms: z.number(),
+    by: z.string().optional(),
+    command_id: z.string().optional(),
+  }),
+  /** What a venue says of an account differs from the ledger (`open`), or does no more. An asset, or an instrument's position. */
+  mismatch: z.object({
+    venue: z.string(),
+    what: z.enum(['balance', 'position', 'order']),
+    id: z.string(),
+    state: z.enum(['open', 'settled']),
+    ledger: z.string(),
+    venue_says: z.string(),
+    /** In the numeraire, where it can be said. */
+    value: decimal.optional(),
+    reason: z.string(),
+  }),
+  /** A balance was made what the venue says: `amount` was added. Trading did not earn it. */
+  adjustment: z.object({
+    venue: z.string(),
+    asset: z.string(),
+    amount: decimal,
+    reason: z.string(),
+    by: z.string(),
+    command_id: z.string().optional(),
+  }),
+  /** Who may trade. `lost`: this engine sends nothing any more. */
+  lease: z.object({
+    state: z.enum(['held', 'lost', 'released']),
+    holder: z.string(),
+    epoch: z.int(),
+    reason: z.string(),
+  }),
   'venue-status': z.object({
     venue: z.string(),
     status: z.enum(['connecting', 'live', 'degraded', 'down']),
@@ -131,7 +226,7 @@ const payloads = {
     opportunity: z.string(),
     route: z.string(),
     type: z.string(),
-    state: z.enum(['approved', 'executing', 'recovering', 'completed', 'failed']),
+    state: z.enum(['approved', 'executing', 'recovering', 'escalated', 'completed', 'failed']),
     reason: z.string().optional(),
     notional: decimal,
     expected_profit: decimal,
@@ -155,6 +250,23 @@ const payloads = {
         holding: z.string().optional(),
       })
       .optional(),
+    /**
+     * Where the profit came from, once the operation is over, in the numeraire: captured + slippage + legging + fees + inventory = realised.
+     * docs/operations.md.
+     */
+    attribution: z
+      .object({
+        /** What the plan expected before fees, of what was filled. */
+        captured: decimal,
+        /** Better or worse prices of the plan's own orders. */
+        slippage: decimal,
+        /** What recovery's orders cost against the plan's prices. */
+        legging: decimal,
+        fees: decimal,
+        /** What is still held at the plan's rates: dust and what nobody could close. */
+        inventory: decimal,
+      })
+      .optional(),
     /** Sum routes, once completed: what is left between the legs, by asset; contracts by instrument. */
     dust: z.record(z.string(), decimal).optional(),
   }),
@@ -169,6 +281,8 @@ const payloads = {
     side,
     type: z.enum(['limit', 'market']),
     time_in_force: z.enum(['GTC', 'IOC', 'FOK']),
+    post_only: z.boolean().optional(),
+    reduce_only: z.boolean().optional(),
     price: decimal,
     qty: decimal,
     filled_qty: decimal,

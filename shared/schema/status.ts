@@ -30,6 +30,65 @@ const venueStatus = z.object({
   clock_jitter_ms: z.number().optional(),
 });
 
+/** What is at risk now; USD is the numeraire, NaN is written as null. docs/risk.md. */
+const riskStatus = z.object({
+  at_ms: z.number(),
+  equity_usd: z.number().nullable(),
+  var_usd: z.number().nullable(),
+  expected_shortfall_usd: z.number().nullable(),
+  parametric_var_usd: z.number().nullable(),
+  monte_carlo_var_usd: z.number().nullable(),
+  confidence: z.number(),
+  /** VaR over its limit. */
+  var_utilization: z.number().nullable(),
+  /** Shares of the peak. */
+  drawdown: z.number().nullable(),
+  max_drawdown: z.number().nullable(),
+  leverage: z.number().nullable(),
+  concentration: z.number().nullable(),
+  correlation_risk: z.number().nullable(),
+  /** What could be closed within a minute, as a share of what is held, and what closing all of it costs. */
+  liquidity_ratio: z.number().nullable(),
+  exit_cost_usd: z.number().nullable(),
+  daily_pnl_usd: z.number(),
+  exposure: z.object({
+    gross_usd: z.number().nullable(),
+    net_usd: z.number().nullable(),
+    by_venue: z.record(z.string(), z.number()),
+    by_asset: z.record(z.string(), z.number()),
+    by_family: z.record(z.string(), z.number()),
+  }),
+  /** Profit or loss of each stress scenario. */
+  stresses: z.record(z.string(), z.number().nullable()),
+});
+export type RiskStatus = z.infer<typeof riskStatus>;
+
+const breakerStatus = z.object({
+  id: z.string(),
+  state: z.enum(['open', 'closed']),
+  trips: z.enum(['reducing', 'halted']),
+  value: z.string(),
+  limit: z.string(),
+  reason: z.string(),
+  /** When it last opened; null when it never did. */
+  opened_ms: z.number().nullable(),
+});
+export type BreakerStatus = z.infer<typeof breakerStatus>;
+
+/** An account as its gateway stands: shadow and live. */
+const accountStatus = z.object({
+  venue: z.string(),
+  account: z.string(),
+  gateway: z.enum(['native', 'ccxt']),
+  status: z.enum(['starting', 'live', 'degraded', 'down']),
+  /** Whether the ledger agrees with what the venue says. */
+  verified: z.boolean(),
+  reason: z.string(),
+  round_trip_ms: z.number().nullable(),
+  banned_ms: z.number(),
+});
+export type AccountStatus = z.infer<typeof accountStatus>;
+
 /** Text of a decimal; null while nobody can say. */
 const known = z.string().nullable();
 
@@ -79,12 +138,25 @@ export const engineStatus = z.object({
       }),
     ),
   }),
-  operations: z.object({ completed: z.int(), failed: z.int(), recovering: z.int(), open: z.int() }),
+  operations: z.object({
+    completed: z.int(),
+    failed: z.int(),
+    recovering: z.int(),
+    open: z.int(),
+    /** Of the open ones: waiting for a person. */
+    escalated: z.int().optional(),
+  }),
   fills: z.int(),
   pnl: z.object({ realised: z.string(), fees: z.string() }),
   journal: z.object({ records: z.int(), published: z.int(), lag_records: z.int(), lag_ms: z.number() }),
   memory_bytes: z.number(),
   cpu_percent: z.number(),
+  /** Absent until the first figures. */
+  risk: riskStatus.optional(),
+  breakers: z.array(breakerStatus).optional(),
+  accounts: z.array(accountStatus).optional(),
+  /** Absent where no lease is asked for. */
+  lease: z.object({ holder: z.string(), epoch: z.int(), left_ms: z.number() }).optional(),
   /** Absent where none is configured. */
   synthetics: z.array(syntheticStatus).optional(),
 });

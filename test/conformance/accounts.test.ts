@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Decimal } from 'decimal.js';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { VenueOrder } from '#hotpath/execute/venue-gateway.ts';
 import { venues } from '#hotpath/venues/index.ts';
 import type {
   Account,
@@ -16,6 +15,7 @@ import type { Venue } from '#hotpath/venues/venue.ts';
 import { BadInput } from '#shared/assert.ts';
 import type { ClientOrderId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
+import type { OrderRequest } from '#shared/domain/order.ts';
 import type { Qty } from '#shared/money/grid.ts';
 import { lotQty, textOf } from '#shared/money/grid.ts';
 import { randomFrom } from '#shared/random.ts';
@@ -433,7 +433,7 @@ describe.each(SIMULATED)('$name on the simulator', ({ venue, account, listed }) 
       { kind: 'reject' },
       { kind: 'disconnect', duration_ms: 2_000 },
     ] as const;
-    const sent: VenueOrder[] = [];
+    const sent: OrderRequest[] = [];
     for (let round = 0; round < 24; round += 1) {
       if (random.next() < 0.5) sim.fault(faults[random.integer(faults.length)]!);
       const side = random.next() < 0.6 ? 'buy' : 'sell';

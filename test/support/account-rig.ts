@@ -1,13 +1,12 @@
 import { Decimal } from 'decimal.js';
 import type { AccountSetup, Outside } from '#hotpath/execute/account/account-client.ts';
-import type { VenueOrder } from '#hotpath/execute/venue-gateway.ts';
 import type { Logger } from '#hotpath/runtime/logger.ts';
 import type { Account, BalanceState } from '#hotpath/venues/venue-account.ts';
 import { inProcessTransport } from '#local/in-process-transport.ts';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
 import type { ClientOrderId, OperationId, VenueId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
-import type { OrderReport } from '#shared/domain/order.ts';
+import type { OrderReport, OrderRequest } from '#shared/domain/order.ts';
 import type { Price, Qty } from '#shared/money/grid.ts';
 import { randomFrom } from '#shared/random.ts';
 import { spot } from '../hotpath/execute/trading.ts';
@@ -71,7 +70,7 @@ export function accountRig(account: Account, more: Partial<AccountSetup> = {}) {
 }
 
 let count = 0;
-export function orderOf(more: Partial<VenueOrder> = {}): VenueOrder {
+export function orderOf(more: Partial<OrderRequest> = {}): OrderRequest {
   count += 1;
   return {
     clientOrderId: `order${count}` as ClientOrderId,

@@ -1,5 +1,5 @@
 import { Decimal } from 'decimal.js';
-import type { GatewayPatience, VenueOrder } from '#hotpath/execute/venue-gateway.ts';
+import type { GatewayPatience } from '#hotpath/execute/venue-gateway.ts';
 import { VenueGateway } from '#hotpath/execute/venue-gateway.ts';
 import { rerouted } from '#hotpath/runtime/reroute.ts';
 import type { Account } from '#hotpath/venues/venue-account.ts';
@@ -7,7 +7,7 @@ import type { Venue } from '#hotpath/venues/venue.ts';
 import { inProcessTransport } from '#local/in-process-transport.ts';
 import type { ClientOrderId, OperationId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
-import type { Fill, OrderReport } from '#shared/domain/order.ts';
+import type { Fill, OrderReport, OrderRequest } from '#shared/domain/order.ts';
 import type { Price, Qty } from '#shared/money/grid.ts';
 import { limitPrice, lotQty } from '#shared/money/grid.ts';
 import { randomFrom } from '#shared/random.ts';
@@ -103,7 +103,7 @@ export class AccountSimulation {
   }
 
   /** Where an order stands at the venue: under our id in its form, or (a label need not be unique) under the number that it acknowledged. */
-  bookedAs({ clientOrderId }: Pick<VenueOrder, 'clientOrderId'>, venueClientId: string): readonly Order[] {
+  bookedAs({ clientOrderId }: Pick<OrderRequest, 'clientOrderId'>, venueClientId: string): readonly Order[] {
     const accepted = this.reports.find(
       (report) => report.kind === 'accepted' && report.clientOrderId === clientOrderId,
     );
@@ -144,7 +144,7 @@ export class AccountSimulation {
     return lotQty(least.times(times).plus(lot), lot);
   }
 
-  order(more: Partial<VenueOrder> = {}): VenueOrder {
+  order(more: Partial<OrderRequest> = {}): OrderRequest {
     this.#count += 1;
     const side = more.side ?? 'buy';
     return {
@@ -164,20 +164,20 @@ export class AccountSimulation {
   }
 
   /** Submits and waits; what was reported, in a word each, without the ids. */
-  send(order: VenueOrder, waitMs = 1_500): string[] {
+  send(order: OrderRequest, waitMs = 1_500): string[] {
     this.gateway.submit([order]);
     this.forward(waitMs);
     return this.words(order);
   }
 
-  words({ clientOrderId }: Pick<VenueOrder, 'clientOrderId'>): string[] {
+  words({ clientOrderId }: Pick<OrderRequest, 'clientOrderId'>): string[] {
     return this.reports
       .filter((report) => report.clientOrderId === clientOrderId)
       .map((report) => told(report).replace(/^(accepted|fill) .*/, '$1'));
   }
 
   /** Everything that was told to be filled of an order, or of all. */
-  fills(order?: Pick<VenueOrder, 'clientOrderId'>): readonly Fill[] {
+  fills(order?: Pick<OrderRequest, 'clientOrderId'>): readonly Fill[] {
     return this.reports.flatMap((report) =>
       report.kind === 'fill' && (order === undefined || report.clientOrderId === order.clientOrderId)
         ? [report.fill]
@@ -185,7 +185,7 @@ export class AccountSimulation {
     );
   }
 
-  filled(order: Pick<VenueOrder, 'clientOrderId'>): Decimal {
+  filled(order: Pick<OrderRequest, 'clientOrderId'>): Decimal {
     return this.fills(order).reduce((sum, { qty }) => sum.plus(qty), new Decimal(0));
   }
 

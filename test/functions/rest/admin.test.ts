@@ -113,7 +113,7 @@ describe('audit', () => {
   it('has two entries for whatever changes something: before it is done and after', async () => {
     await makeKey({ scopes: ['read'] });
     await world.post('/v1/keys', { scopes: [] }, admin);
-    const asked = world.answerNext(({ id, by, reason }) =>
+    const asked = world.answerNext<'start' | 'stop'>(({ id, by, reason }) =>
       eventOf('trading-state', 901, { state: 'halted', reason, by, command_id: id }),
     );
     await world.post('/v1/trading/stop', { reason: 'audited' }, admin);

@@ -298,7 +298,7 @@ describe('trading', () => {
   });
 
   it('starts and stops: the command travels, the answer of the engine comes back', async () => {
-    const asked = world.answerNext(({ id, by, reason }) =>
+    const asked = world.answerNext<'start' | 'stop'>(({ id, by, reason }) =>
       eventOf('trading-state', 101, { state: 'halted', reason, by, command_id: id }),
     );
     const { status, data } = await world.post('/v1/trading/stop', { reason: 'lunch' }, token);
@@ -337,7 +337,7 @@ describe('trading', () => {
       { headers: json, body: '', reason: 'stop by API' },
     ];
     for (const { headers, body, reason: wanted } of cases) {
-      const asked = world.answerNext(({ id, by, reason }) =>
+      const asked = world.answerNext<'start' | 'stop'>(({ id, by, reason }) =>
         eventOf('trading-state', (stopSeq += 1), { state: 'halted', reason, by, command_id: id }),
       );
       const response = await fetch(`${world.cloud.apiUrl}/v1/trading/stop`, {
@@ -357,7 +357,7 @@ describe('trading', () => {
     const { status, error } = await world.post('/v1/trading/start', {}, token);
     expect([status, error.code]).toEqual([503, 5002]);
     await world.cloud.startKinesis();
-    const asked = world.answerNext(({ id, by, reason }) =>
+    const asked = world.answerNext<'start' | 'stop'>(({ id, by, reason }) =>
       eventOf('trading-state', 103, { state: 'active', reason, by, command_id: id }),
     );
     expect((await world.post('/v1/trading/start', {}, token)).data).toMatchObject({ state: 'active' });

@@ -5,7 +5,7 @@ import {
   type KinesisClient,
 } from '@aws-sdk/client-kinesis';
 import { PutCommand, type DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
-import { command, type Command } from '#shared/schema/command.ts';
+import { command, type Command, type CommandKind, type CommandOf } from '#shared/schema/command.ts';
 import type { Config } from '#shared/schema/config.ts';
 import type { EngineEvent } from '#shared/schema/event.ts';
 import type { EngineStatus, MarketSample } from '#shared/schema/status.ts';
@@ -50,7 +50,7 @@ export type CloudUnderTest = {
   readonly client: DynamoDBDocumentClient;
   readonly say: (status: EngineStatus) => Promise<void>;
   /** Plays the engine: answers the next command with what `answer` makes of it. */
-  readonly answerNext: (answer: (asked: Command) => EngineEvent) => Promise<Command>;
+  readonly answerNext: <K extends CommandKind>(answer: (asked: CommandOf<K>) => EngineEvent) => Promise<Command>;
   /** A command that nobody will answer. */
   readonly abandon: (id: string) => void;
   readonly close: () => Promise<void>;
@@ -125,7 +125,7 @@ export async function startTestCloud(): Promise<CloudUnderTest> {
       const Item = { pk: `ENGINE#${status.engine}`, sk: 'STATUS', status: JSON.stringify(status), at_ms: status.at_ms };
       await client.send(new PutCommand({ TableName: config.stores.state_table, Item }));
     },
-    answerNext: async (answer) => {
+    answerNext: async <K extends CommandKind>(answer: (asked: CommandOf<K>) => EngineEvent) => {
       const { ShardIterator } = await kinesis.send(
         new GetShardIteratorCommand({
           StreamName: config.streams.commands,
@@ -141,7 +141,7 @@ export async function startTestCloud(): Promise<CloudUnderTest> {
         return asked !== undefined;
       });
       settled.add(asked!.id);
-      await put(config.streams.events, [JSON.stringify(answer(asked!))]);
+      await put(config.streams.events, [JSON.stringify(answer(asked as CommandOf<K>))]);
       return asked!;
     },
     abandon: (id) => settled.add(id),
