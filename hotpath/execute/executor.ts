@@ -4,8 +4,9 @@ import type { Clock } from '#shared/clock/clock.ts';
 import type { Closing } from '#shared/domain/held.ts';
 import type { InstrumentId, OperationId, OpportunityId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
-import type { Fill, OrderGateway, OrderReport, OrderRequest, OrderStatus } from '#shared/domain/order.ts';
+import type { Fence, Fill, OrderGateway, OrderReport, OrderRequest, OrderStatus } from '#shared/domain/order.ts';
 import type { OpenOperation, OperationView, Recovery, RecoveryOrder } from '#shared/domain/recovery.ts';
+import type { FamilyId } from '#shared/domain/route.ts';
 import type { Approved, OperationState, Plan } from '#shared/domain/trade.ts';
 import { textOf, ZERO } from '#shared/money/grid.ts';
 import type { Pnl } from '#shared/money/pnl.ts';
@@ -36,6 +37,22 @@ export type ExecutorOptions = {
   readonly rateOf?: (asset: string) => number | undefined;
   /** Who keeps what sum operations enter. */
   readonly keeper?: HoldingKeeper;
+  /** Asked in the tick in which orders would leave. */
+  readonly fence?: Fence;
+  /** Told of each operation that is over; again when a late fill had woken it. */
+  readonly onEnded?: (ended: Ended) => void;
+};
+
+/** What an operation has come to, in the numeraire. */
+export type Ended = {
+  readonly operation: OperationId;
+  readonly family: FamilyId;
+  readonly state: 'completed' | 'failed';
+  readonly notional: Decimal;
+  /** What its fills were expected to bring: of an entry not what is to come while it is held. */
+  readonly expected: Decimal;
+  readonly realised: Decimal;
+  readonly durationMs: number;
 };
 
 /** Told as it happens. An entry is told before the operation's own last event: what is held is in the journal before its entry is over. */
@@ -121,10 +138,16 @@ export class Executor {
       state: 'approved',
       ...terms,
       dustTold: NO_DUST,
+      startedNs: this.#options.clock.now(),
     });
     this.#enter(operation);
     this.#recordOperation(operation);
 
+    const closed = this.#options.fence?.();
+    if (closed !== undefined) {
+      this.#end(operation, 'failed', closed);
+      return;
+    }
     const requests = plan.legs.map((leg, at) => this.#request(operation, at, { ...leg, purpose: 'leg' }));
     if (!ledger.reserve(requests, this.#instrument, bond?.intent)) {
       this.#end(operation, 'failed', 'BALANCE_INSUFFICIENT');
@@ -172,8 +195,8 @@ export class Executor {
 
   /** Returns the orders that must be asked about. */
   #resumeOne(open: OpenOperation): readonly Order[] {
-    const { recorder, instrumentOf, ledger, patience } = this.#options;
-    const operation = operationFrom(open, this.#nextOrdinal(), instrumentOf);
+    const { clock, recorder, instrumentOf, ledger, patience } = this.#options;
+    const operation = operationFrom(open, instrumentOf, { ordinal: this.#nextOrdinal(), startedNs: clock.now() });
     if (operation === undefined) {
       this.counts.failed += 1;
       const pnl = { realised: textOf(open.pnl.realised), fees: textOf(open.pnl.fees) };
@@ -264,9 +287,22 @@ export class Executor {
       this.#recordOrder(order);
     }
     this.#options.recorder.flush();
+    // A flush takes its time: what was open before it may be closed now.
+    const closed = this.#options.fence?.();
+    if (closed !== undefined) {
+      this.#withdraw(operation, requests, closed);
+      return;
+    }
     operation.probes = 0;
     this.#watch(operation, this.#options.patience.reportWithinMs);
     this.#options.gateway.submit(requests);
+  }
+
+  /** Journalled and never sent. */
+  #withdraw(operation: Operation, requests: readonly OrderRequest[], reason: string): void {
+    for (const { clientOrderId } of requests) this.#setStatus(this.#orders.get(clientOrderId)!, 'canceled', reason);
+    if (operation.state === 'executing') this.#end(operation, 'failed', reason);
+    else this.#settleLater(operation);
   }
 
   /** Applies one report to its order; false when it says nothing new. */
@@ -393,7 +429,6 @@ export class Executor {
         this.#settleLater(operation);
         return;
       case 'send':
-        this.#recover(operation, undefined);
         this.#sendRecovery(operation, recovery.orders);
     }
   }
@@ -404,6 +439,12 @@ export class Executor {
 
   #sendRecovery(operation: Operation, orders: readonly RecoveryOrder[]): void {
     assert(orders.length > 0, 'recovery sends no order');
+    const closed = this.#options.fence?.();
+    this.#recover(operation, closed);
+    if (closed !== undefined) {
+      this.#settleLater(operation);
+      return;
+    }
     if (orders.some(({ leg }) => operation.attemptOf(leg) >= ATTEMPTS_MAX)) {
       this.#end(operation, 'failed', 'ATTEMPTS_EXHAUSTED');
       return;
@@ -467,7 +508,21 @@ export class Executor {
     for (const balance of balances) recorder.record('balance', `${balance.venue}:${balance.asset}`, balance);
     for (const position of positions) recorder.record('position', position.id, position);
     this.#keep(operation);
+    this.#options.onEnded?.(this.#endedOf(operation, to));
     if (bond?.holding !== undefined) this.#options.keeper?.exited(bond.holding);
+  }
+
+  #endedOf({ id, facts, bond, realised, startedNs }: Operation, state: Ended['state']): Ended {
+    const carry = bond?.intent === 'enter' ? bond.carry.times(bond.units) : ZERO;
+    return {
+      operation: id,
+      family: facts.type,
+      state,
+      notional: new Decimal(facts.notional),
+      expected: new Decimal(facts.expected_profit).minus(carry),
+      realised,
+      durationMs: (this.#options.clock.now() - startedNs) / 1e6,
+    };
   }
 
   #keep(operation: Operation): void {

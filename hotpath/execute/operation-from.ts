@@ -1,5 +1,5 @@
 import type { Decimal } from 'decimal.js';
-import type { InstrumentId, OpportunityId } from '#shared/domain/ids.ts';
+import type { InstrumentId, OpportunityId, TimeNs } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { OpenOperation } from '#shared/domain/recovery.ts';
 import type { Plan } from '#shared/domain/trade.ts';
@@ -65,8 +65,8 @@ export function openFacts(open: OpenOperation): OperationFacts {
 /** An operation as the journal left it, or undefined when one of its instruments is no longer known. */
 export function operationFrom(
   open: OpenOperation,
-  ordinal: number,
   instrumentOf: (id: InstrumentId) => Instrument | undefined,
+  { ordinal, startedNs }: { readonly ordinal: number; readonly startedNs: TimeNs },
 ): Operation | undefined {
   const legs: OperationLeg[] = [];
   for (const leg of open.legs) {
@@ -79,6 +79,7 @@ export function operationFrom(
     rates: open.rates,
     ...(open.bond === undefined ? {} : { bond: open.bond }),
     dustTold: new Map(Object.entries(open.dust)),
+    startedNs,
   });
   for (const { request, status, fills } of open.orders) {
     const order = operation.addOrder(request, status);

@@ -1,7 +1,7 @@
 import { Decimal } from 'decimal.js';
 import { assert } from '#shared/assert.ts';
 import type { Timer } from '#shared/clock/clock.ts';
-import type { Asset, ClientOrderId, OperationId, VenueId, VenueOrderId } from '#shared/domain/ids.ts';
+import type { Asset, ClientOrderId, OperationId, TimeNs, VenueId, VenueOrderId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Fill, OrderRequest, OrderStatus } from '#shared/domain/order.ts';
 import type { LegView, OperationView } from '#shared/domain/recovery.ts';
@@ -74,6 +74,8 @@ export class Operation {
   readonly rates: Rates;
   /** Of sum routes. */
   readonly bond: OperationBond | undefined;
+  /** On the clock of this start of the engine. */
+  readonly startedNs: TimeNs;
   readonly orders: Order[] = [];
   /** Fires when a venue has been silent for too long, or when recovery is to be tried again. */
   timer: Timer | undefined;
@@ -95,6 +97,7 @@ export class Operation {
     this.legs = legs;
     this.rates = start.rates;
     this.bond = start.bond;
+    this.startedNs = start.startedNs;
     this.#state = start.state;
     this.#flows = legs.map(() => ({ filledQty: ZERO, filledValue: ZERO, base: ZERO, quote: ZERO, held: ZERO }));
     this.#attempts = legs.map(() => 0);
@@ -256,6 +259,7 @@ export type StartOfOperation = {
   readonly bond?: OperationBond;
   /** Residues that are in the dust ledger already: the operation had ended before and was woken. */
   readonly dustTold: ReadonlyMap<string, Decimal>;
+  readonly startedNs: TimeNs;
 };
 
 export type FillAmounts = Pick<Fill, 'side' | 'price' | 'qty' | 'fee'> & { readonly feeAsset: string };
