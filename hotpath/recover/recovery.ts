@@ -126,7 +126,8 @@ function correct(
   const price = limitBeyond(walk.worst, slack, side, tickAt(instrument, walk.worst));
   if (qty.isZero() || qty.lt(instrument.minQty) || qty.times(price).lt(instrument.minNotional))
     return { ...NOTHING, isWhole: walk.isWhole };
-  const order: RecoveryOrder = { leg: at, purpose: isForward ? 'complete' : 'unwind', side, qty, price };
+  const purpose = isForward ? 'complete' : 'unwind';
+  const order: RecoveryOrder = { leg: at, purpose, instrument: instrument.id, side, qty, price };
   const { base, quote } = netFlows(instrument, side, walkBase(levels, qty));
   const [spent, received] = leg.side === 'buy' ? [quote.neg(), base] : [base.neg(), quote];
   return { order, spent, received, isWhole: walk.isWhole };

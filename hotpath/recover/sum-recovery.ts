@@ -107,7 +107,8 @@ function correct({ leg, at, lacking, slack, rates }: Wanted, market: RecoveryMar
   const price = limitBeyond(walk.worst, slack, side, tickAt(instrument, walk.worst));
   if (qty.isZero() || qty.lt(minQty) || quoteValueOf(instrument, qty, price).lt(minNotional))
     return { ...nothing, isWhole: walk.isWhole };
-  const order: RecoveryOrder = { leg: at, purpose: isForward ? 'complete' : 'unwind', side, qty, price };
+  const purpose = isForward ? 'complete' : 'unwind';
+  const order: RecoveryOrder = { leg: at, purpose, instrument: instrument.id, side, qty, price };
   return { order, value: valueOf(order, leg, levels, { market, rates }), isWhole: walk.isWhole };
 }
 

@@ -30,6 +30,16 @@ export type LegView = {
   readonly received: Decimal;
 };
 
+/**
+ * A derivative that stands for what is loose elsewhere, until that can be traded: an operation holds it only while it recovers. It is no leg, and its
+ * fills count toward none.
+ */
+export type Cover = {
+  readonly instrument: Instrument;
+  /** Signed, in the unit of the instrument, net over all fills; never zero. */
+  readonly size: Decimal;
+};
+
 /** An operation at rest: what recovery decides on. Legs of a product route stand in its order: what leg k receives, leg k + 1 spends. */
 export type OperationView = {
   readonly legs: readonly LegView[];
@@ -38,17 +48,65 @@ export type OperationView = {
   readonly round: number;
   /** How often in a row nothing could be sent since. */
   readonly waits: number;
+  /** How long recovery has been at it: 0 when it is asked for the first time, and again after a person's word or a late fill. */
+  readonly ageMs: number;
+  /** Profit of all fills so far at the operation's rates, fees paid, in the numeraire. */
+  readonly realised: Decimal;
+  readonly covers: readonly Cover[];
   /** Sum routes: legs agree when filled quantity / `perUnit` is the same for all. `carry` is what a unit is worth beyond its fills, in the numeraire. */
   readonly bond?: { readonly perUnit: readonly Decimal[]; readonly carry: Decimal };
 };
 
+/**
+ * An order that recovery wants sent, immediate-or-cancel.
+ *
+ * `complete` and `unwind` trade their leg's own instrument. A `hedge` trades another one, and the instrument says how its fills count ({@link standsIn}):
+ * - Spot for a spot leg stands in for it: its fills are the leg's. Quantity counts in the leg's direction, base and quote as received and spent; another
+ *   quote counts at the operation's rates.
+ * - Everything else covers: its fills count toward no leg but as {@link Cover}, and a later `hedge` the other way closes it. `leg` then only says which leg
+ *   it is sent for (and counts its attempts).
+ */
 export type RecoveryOrder = {
   readonly leg: number;
-  readonly purpose: 'complete' | 'unwind';
+  readonly purpose: 'complete' | 'unwind' | 'hedge';
+  readonly instrument: InstrumentId;
   readonly side: Side;
   readonly qty: Qty;
   /** Worst price that is still accepted. */
   readonly price: Price;
+};
+
+/** Whether trades of another instrument do a leg's work for good: coins are coins wherever they lie. */
+export const standsIn = (leg: Pick<Instrument, 'kind' | 'base'>, other: Pick<Instrument, 'kind' | 'base'>): boolean =>
+  leg.kind === 'spot' && other.kind === 'spot' && leg.base === other.base;
+
+/** What stands unhedged: signed, in the instrument's unit; `value` in the numeraire at the operation's rates. */
+export type Loose = { readonly instrument: InstrumentId; readonly size: Decimal; readonly value: Decimal };
+
+/** A way out that a person may choose. `accept` sends nothing: what is loose stays, and is inventory. */
+export type Proposal = {
+  /** Its kind, numbered where there are several: what an approval names. */
+  readonly id: string;
+  readonly kind: 'complete' | 'unwind' | 'hedge' | 'accept';
+  /** In the numeraire, against what the operation is worth at its own rates as it stands. Negative where it gains. */
+  readonly cost: Decimal;
+  readonly orders: readonly RecoveryOrder[];
+};
+
+export type EscalationReason =
+  'ROUNDS_EXHAUSTED' | 'WAITED_TOO_LONG' | 'LOSS_ABOVE_MAX' | 'TIME_EXHAUSTED' | 'NO_WAY_OUT';
+
+/** Automatic ways are exhausted: what a person needs to decide. */
+export type Escalation = {
+  readonly kind: 'escalate';
+  /** `CODE: key=value, …`; the code is an {@link EscalationReason}. */
+  readonly reason: string;
+  /** In words: what happened, what is at stake, what can be done. */
+  readonly request: string;
+  readonly loose: readonly Loose[];
+  readonly proposals: readonly Proposal[];
+  /** What the operation loses by the best way there is, or has lost where there is none; in the numeraire, negative where it gains. */
+  readonly loss: Decimal;
 };
 
 /** What is left to do. `wait`: nothing can be sent now (no live book, no funds); asked again later, a bounded number of times. */
@@ -56,7 +114,7 @@ export type Recovery =
   | { readonly kind: 'complete'; readonly reason?: 'unfilled' | 'recovered' | 'dust' }
   | { readonly kind: 'send'; readonly orders: readonly RecoveryOrder[] }
   | { readonly kind: 'wait'; readonly reason: string }
-  | { readonly kind: 'fail'; readonly reason: string };
+  | Escalation;
 
 /** An operation that the journal knows and that has not ended: what a dead process left behind. */
 export type OpenOperation = {
