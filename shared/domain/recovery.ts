@@ -52,11 +52,9 @@ export type OperationView = {
   readonly ageMs: number;
   /** Profit of all fills so far at the operation's rates, fees paid, in the numeraire. */
   readonly realised: Decimal;
-  /** What the plan expected to make, in the numeraire: an exit may have been planned at a loss, and that is none of recovery's. */
-  readonly expectedProfit: Decimal;
   readonly covers: readonly Cover[];
   /** Sum routes: legs agree when filled quantity / `perUnit` is the same for all. `carry` is what a unit is worth beyond its fills, in the numeraire. */
-  readonly bond?: { readonly perUnit: readonly Decimal[]; readonly carry: Decimal };
+  readonly bond?: Pick<Bond, 'perUnit' | 'intent'> & { readonly carry: Decimal };
 };
 
 /**
