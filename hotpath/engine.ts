@@ -410,8 +410,8 @@ export class Engine {
       bookAgeMs: (id, nowNs) => books.depths.ageMs(this.#indexOf(id), nowNs),
       // An asset that nobody can value is over every limit.
       positionUsd: (asset) => ledger.deviationOf(asset) * (capital.rateOf(asset) ?? Infinity),
-      exposureUsd: (venue) => ledger.exposureOf(venue),
-      totalExposureUsd: () => ledger.totalExposure(),
+      exposureUsd: ledger.exposures.ofVenue,
+      totalExposureUsd: () => ledger.exposures.total,
       dailyPnlUsd: () => ledger.dailyPnl(clock.now()),
       openOperations: () => executor.counts.open,
       busy: executor.busy,

@@ -244,7 +244,7 @@ export class Executor {
     if (operation.state === 'recovering') this.counts.recovering += 1;
     for (const { instrument } of operation.legs)
       this.#busy.set(instrument.id, (this.#busy.get(instrument.id) ?? 0) + 1);
-    this.#options.ledger.expose(operation.id, operation.exposures());
+    this.#options.ledger.expose(operation.id, operation.facts.type, operation.exposures());
   }
 
   #leave(operation: Operation): void {

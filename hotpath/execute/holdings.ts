@@ -16,7 +16,7 @@ import type { FundingDue, FundingWord } from './funding.ts';
 import { fundingEventOf } from './funding.ts';
 import type { Ledger } from './ledger.ts';
 import type { LegOutcome, Operation } from './operation.ts';
-import { contractText, exposureOf } from './operation.ts';
+import { contractText, exposedOf, exposureOf } from './operation.ts';
 import { ratesText } from './operation-from.ts';
 import type { Settlement } from './settlement.ts';
 
@@ -268,7 +268,8 @@ export class Holdings implements HoldingKeeper {
     this.#options.ledger.unexpose(key);
     this.#options.ledger.expose(
       key,
-      held.legs.map((leg) => [leg.terms.venue, exposureIn(leg, held.rates)] as const),
+      held.family,
+      held.legs.map((leg) => exposedOf(leg.terms, exposureIn(leg, held.rates))),
     );
   }
 

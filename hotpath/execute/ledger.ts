@@ -15,6 +15,8 @@ import { fillFactsOf, pnlOfFill, tradeKey } from '#shared/money/pnl.ts';
 import type { EventData } from '#shared/schema/event.ts';
 import type { Position } from '#shared/money/position.ts';
 import { bookingOf, FLAT } from '#shared/money/position.ts';
+import type { Exposed } from './exposures.ts';
+import { Exposures } from './exposures.ts';
 
 type Account = {
   readonly venue: VenueId;
@@ -68,8 +70,7 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
   readonly #margins = new Map<InstrumentId, { readonly account: Account; readonly amount: Decimal }>();
   readonly #deviations = new Map<string, Decimal>();
   readonly #reservations = new Map<ClientOrderId, Reservation>();
-  readonly #exposures = new Map<OperationId, readonly (readonly [VenueId, Decimal])[]>();
-  readonly #exposureByVenue = new Map<VenueId, Decimal>();
+  readonly #exposures = new Exposures();
   readonly #trades = new Set<string>();
   readonly #dirtyAccounts = new Set<Account>();
   readonly #dirtyPositions = new Set<InstrumentId>();
@@ -113,15 +114,9 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
     return this.#accounts.get(venue)?.get(asset)?.reserved ?? ZERO;
   }
 
-  /** Reserved notional of open operations on a venue, in the numeraire. */
-  exposureOf(venue: VenueId): number {
-    return this.#exposureByVenue.get(venue)?.toNumber() ?? 0;
-  }
-
-  totalExposure(): number {
-    let total: Decimal = ZERO;
-    for (const exposure of this.#exposureByVenue.values()) total = total.plus(exposure);
-    return total.toNumber();
+  /** Notional of what is open: operations and holdings, all their legs. In the numeraire, in doubles: for limits. */
+  get exposures(): Readonly<Pick<Exposures, 'ofVenue' | 'ofAsset' | 'ofFamily' | 'total' | 'all'>> {
+    return this.#exposures;
   }
 
   /** How far trading has moved what is held of an asset over all venues, in units of it; contracts count as what they stand for. */
@@ -209,18 +204,12 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
   }
 
   /** Counts an operation's legs as exposure until it ends. */
-  expose(operation: OperationId, legs: readonly (readonly [VenueId, Decimal])[]): void {
-    this.#exposures.set(operation, legs);
-    for (const [venue, notional] of legs) {
-      this.#exposureByVenue.set(venue, (this.#exposureByVenue.get(venue) ?? ZERO).plus(notional));
-    }
+  expose(operation: OperationId, family: string, legs: readonly Exposed[]): void {
+    this.#exposures.add(operation, family, legs);
   }
 
   unexpose(operation: OperationId): void {
-    for (const [venue, notional] of this.#exposures.get(operation) ?? []) {
-      this.#exposureByVenue.set(venue, this.#exposureByVenue.get(venue)!.minus(notional));
-    }
-    this.#exposures.delete(operation);
+    this.#exposures.remove(operation);
   }
 
   /** Whether this trade was applied before. */

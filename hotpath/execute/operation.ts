@@ -1,18 +1,20 @@
 import { Decimal } from 'decimal.js';
 import { assert } from '#shared/assert.ts';
 import type { Timer } from '#shared/clock/clock.ts';
-import type { Asset, ClientOrderId, OperationId, TimeNs, VenueId, VenueOrderId } from '#shared/domain/ids.ts';
+import type { Asset, ClientOrderId, OperationId, TimeNs, VenueOrderId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Fill, OrderRequest, OrderStatus } from '#shared/domain/order.ts';
 import type { LegView, OperationView } from '#shared/domain/recovery.ts';
 import type { Side } from '#shared/domain/route.ts';
 import type { Bond, OperationState } from '#shared/domain/trade.ts';
 import type { Price, Qty } from '#shared/money/grid.ts';
+import { doubleOf } from '#shared/money/double.ts';
 import { lotQty, textOf, ZERO } from '#shared/money/grid.ts';
 import type { Contract, ContractInstrument, Pnl, Rates } from '#shared/money/pnl.ts';
 import { contractOf, fillFactsOf, flowsOf, hasPremium } from '#shared/money/pnl.ts';
 import { heldChange } from '#shared/money/position.ts';
 import type { EventData } from '#shared/schema/event.ts';
+import type { Exposed } from './exposures.ts';
 import { isAtRest } from './order-status.ts';
 
 /** The life of an operation. A fill that was still on its way may wake one that had ended. */
@@ -171,8 +173,8 @@ export class Operation {
   }
 
   /** What each venue stands to move, in the numeraire: the value of its legs, that of what underlies an option. */
-  exposures(): readonly (readonly [VenueId, Decimal])[] {
-    return this.legs.map((leg) => [leg.instrument.venue, exposureOf(leg, this.rates)] as const);
+  exposures(): readonly Exposed[] {
+    return this.legs.map((leg) => exposedOf(leg.instrument, exposureOf(leg, this.rates)));
   }
 
   /** What a sum operation leaves to hold, leg by leg, in units that agree and whatever rounding to lots has added to them; empty when nothing does. */
@@ -271,6 +273,12 @@ function legView({ instrument, side, qty }: OperationLeg, { filledQty, base, quo
   const [spent, received] = side === 'buy' ? [quote.neg(), base] : [base.neg(), quote];
   return { instrument, side, qty, filledQty, spent, received };
 }
+
+export const exposedOf = ({ venue, base }: Pick<Instrument, 'venue' | 'base'>, value: Decimal): Exposed => ({
+  venue,
+  asset: base,
+  usd: doubleOf(value),
+});
 
 /** What a leg stands to move, in the numeraire: its value, that of what underlies an option. */
 export function exposureOf(

@@ -63,7 +63,7 @@ const closed = () => world.journal.of('holding').filter(({ state }) => state ===
 function checkOver(): void {
   expect(world.holdings.open).toEqual([]);
   expect(world.executor.counts.open).toBe(0);
-  expect(world.ledger.totalExposure()).toBe(0);
+  expect(world.ledger.exposures.total).toBe(0);
   for (const venue of ['a', 'd'] as VenueId[])
     for (const asset of ['USDT', 'BTC']) expect(world.ledger.reservedOf(venue, asset).toFixed()).toBe('0');
   checkBooks();
@@ -97,7 +97,7 @@ describe('a conversion held to its expiry', () => {
     // Futures, calls and puts of one coin each cancel: nothing is exposed to the price, and margin stands for what is open.
     expect(world.ledger.deviationOf('BTC')).toBe(0);
     expect(world.ledger.reservedOf('d' as VenueId, 'USDT').toNumber()).toBe(0.2 * 2 * 30_100 + 0.2 * 2 * 30_000);
-    expect(world.ledger.totalExposure()).toBeGreaterThan(170_000);
+    expect(world.ledger.exposures.total).toBeGreaterThan(170_000);
     world.quotes.clear();
     world.index = settlement;
     world.runUntilMs(EXPIRY_MS + 5_000);
@@ -389,7 +389,7 @@ describe('a fill that comes after the end', () => {
 function checkOverButDust(): void {
   expect(world.holdings.open).toEqual([]);
   expect(world.executor.counts.open).toBe(0);
-  expect(world.ledger.totalExposure()).toBe(0);
+  expect(world.ledger.exposures.total).toBe(0);
   expect(world.ledger.positionOf(PERPETUAL.id).size.toFixed()).toBe('0');
   checkBooks();
 }

@@ -96,16 +96,22 @@ describe('Ledger', () => {
     expect(ledger.availableOf(a, 'USDT' as Asset)).toBe(8_040);
   });
 
-  it('knows exposure by venue and in total, and how far inventory has moved', () => {
-    ledger.expose('x' as OperationId, [
-      [a, new Decimal(500)],
-      [b, new Decimal(490)],
-    ]);
-    ledger.expose('y' as OperationId, [[a, new Decimal(10)]]);
-    expect([ledger.exposureOf(a), ledger.exposureOf(b), ledger.totalExposure()]).toEqual([510, 490, 1_000]);
+  it('knows exposure by venue, asset, family and in total, and how far inventory has moved', () => {
+    const { exposures } = ledger;
+    const exposed = (venue: VenueId, usd: number, asset = 'BTC') => ({ venue, asset: asset as Asset, usd });
+    ledger.expose('x' as OperationId, 'spatial', [exposed(a, 500), exposed(b, 490)]);
+    ledger.expose('y' as OperationId, 'cycle', [exposed(a, 10, 'ETH')]);
+    expect([exposures.ofVenue(a), exposures.ofVenue(b), exposures.total]).toEqual([510, 490, 1_000]);
+    expect([exposures.ofAsset('BTC'), exposures.ofFamily('cycle')]).toEqual([990, 10]);
     ledger.unexpose('x' as OperationId);
     ledger.unexpose('x' as OperationId);
-    expect([ledger.exposureOf(a), ledger.exposureOf(b), ledger.totalExposure()]).toEqual([10, 0, 10]);
+    expect(exposures.all()).toEqual({
+      byVenue: { a: 10, b: 0 },
+      byAsset: { BTC: 0, ETH: 10 },
+      byFamily: { spatial: 0, cycle: 10 },
+    });
+    ledger.unexpose('y' as OperationId);
+    expect(exposures.total).toBe(0);
     ledger.apply(fill('1', 'a:BTC/USDT', 'buy', '0.1', '50000', '0.0001', 'BTC'), known('a:BTC/USDT' as never), rates);
     ledger.apply(fill('2', 'b:BTC/USDT', 'sell', '0.09', '50000', '7.2', 'USDT'), known('b:BTC/USDT' as never), rates);
     expect(ledger.deviationOf('BTC')).toBe(0.0099);

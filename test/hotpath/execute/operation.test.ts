@@ -95,7 +95,7 @@ describe('Executor', () => {
     expect(journal.of('operation')[0]).toMatchObject({ opportunity: 'first-opp-op-1', rates: { BTC: '50000' } });
     expect(ledger.freeOf('a' as VenueId, 'USDT').toFixed()).toBe('10000');
     expect(executor.busy('a:BTC/USDT' as InstrumentId)).toBe(true);
-    expect(ledger.totalExposure()).toBeCloseTo(20_009.98);
+    expect(ledger.exposures.total).toBeCloseTo(20_009.98);
     expect(executor.counts).toMatchObject({ open: 1 });
   });
 
@@ -128,7 +128,7 @@ describe('Executor', () => {
     executor.submit(planOf('op-1', [BUY, ['b:BTC/USDT', 'sell', '1.5', '50100']]));
     expect(sent).toEqual([]);
     expect(told()).toEqual(['approved', 'failed BALANCE_INSUFFICIENT']);
-    expect(ledger.totalExposure()).toBe(0);
+    expect(ledger.exposures.total).toBe(0);
     expect(ledger.freeOf('a' as VenueId, 'USDT').toFixed()).toBe('20000');
   });
 

@@ -303,7 +303,7 @@ class World {
   end(): void {
     expect(this.#executor.counts.open).toBe(0);
     expect(this.#executor.counts.recovering).toBe(0);
-    expect(this.#ledger.totalExposure()).toBe(0);
+    expect(this.#ledger.exposures.total).toBe(0);
     for (const venue of VENUES) {
       for (const asset of Object.keys(FUNDS)) expect(this.#ledger.reservedOf(venue, asset).toFixed()).toBe('0');
     }
