@@ -3,15 +3,17 @@ import { assert, BadInput } from '#shared/assert.ts';
 import type { Clock } from '#shared/clock/clock.ts';
 import type { Asset, ClientOrderId, InstrumentId, VenueId } from '#shared/domain/ids.ts';
 import type { Instrument, InstrumentKind } from '#shared/domain/instrument.ts';
-import type { OrderGateway, OrderReport, OrderRequest, RejectReason } from '#shared/domain/order.ts';
+import type { Fence, OrderGateway, OrderReport, OrderRequest, RejectReason } from '#shared/domain/order.ts';
 import type { Side } from '#shared/domain/route.ts';
 import { textOf, ZERO } from '#shared/money/grid.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { rerouted } from '../runtime/reroute.ts';
-import type { Credentials, OrderState, VenueFill } from '../venues/venue-account.ts';
+import type { BalanceState, Credentials, OrderState, PositionState, VenueFill } from '../venues/venue-account.ts';
 import { ccxtDefects } from '../venues/venue-ccxt.ts';
+import { AccountUnreachable } from './account/account-client.ts';
 import { OrderTracker, type TrackedOrder } from './account/order-tracker.ts';
 import { Redaction } from './account/redaction.ts';
+import type { AccountHoldings } from './account/trading-gateway.ts';
 
 export type CcxtGatewayOptions = {
   /** ccxt's name of the exchange. */
@@ -26,6 +28,7 @@ export type CcxtGatewayOptions = {
   readonly onReport: (report: OrderReport) => void;
   /** An order of an earlier start, whose fate is asked for. */
   readonly orderOf?: (id: ClientOrderId) => { readonly request: OrderRequest; readonly sentMs: number } | undefined;
+  readonly fence?: Fence;
 };
 
 /** What is used of a ccxt exchange, with every number as text: `number: String`. */
@@ -50,6 +53,8 @@ export type CcxtExchange = {
   readonly fetchCanceledOrders: List<CcxtOrder>;
   readonly fetchCanceledAndClosedOrders: List<CcxtOrder>;
   readonly fetchMyTrades: List<CcxtTrade>;
+  readonly fetchBalance: (params?: Readonly<Record<string, unknown>>) => Promise<CcxtBalances>;
+  readonly fetchPositions: () => Promise<readonly CcxtPosition[]>;
 };
 type List<T> = (symbol: string, sinceMs?: number) => Promise<readonly T[]>;
 type Text = string | undefined | null;
@@ -58,6 +63,17 @@ type CcxtOrder = {
   readonly clientOrderId: Text;
   readonly status: Text;
   readonly filled: Text;
+};
+/** By asset, and all of them once more under `total` and `free`. */
+type CcxtBalances = { readonly total: Readonly<Record<string, Text>>; readonly free: Readonly<Record<string, Text>> };
+type CcxtPosition = {
+  readonly symbol: string;
+  readonly side: Text;
+  readonly contracts: Text;
+  readonly entryPrice: Text;
+  readonly markPrice: Text;
+  readonly liquidationPrice: Text;
+  readonly leverage: Text;
 };
 type CcxtFee = { readonly cost: Text; readonly currency: Text };
 type CcxtTrade = {
@@ -145,7 +161,9 @@ export class CcxtGateway implements OrderGateway {
       markets = Object.values(await exchange.loadMarkets());
     } catch (error) {
       if (!(error instanceof Error)) throw error;
-      throw new BadInput(`ccxt cannot read the markets of ${id}: ${redaction.text(error.message).slice(0, 300)}`);
+      throw new AccountUnreachable(
+        `ccxt cannot read the markets of ${id}: ${redaction.text(error.message).slice(0, 300)}`,
+      );
     }
     if (exchange.precisionMode !== TICK_SIZE) throw new BadInput(`ccxt does not say the ticks of ${id}`);
     logger.warn('ccxt-key-unchecked', { venue, reason: 'ccxt does not say what a key may do' });
@@ -196,6 +214,58 @@ export class CcxtGateway implements OrderGateway {
     return left;
   }
 
+  /** Orders of ours that may still work. */
+  get openOrders(): number {
+    return this.#tracker.open().length;
+  }
+
+  /** What is open in these instruments, whoever sent it; undefined when the venue does not say. */
+  async openOrdersOf(instruments: readonly Instrument[]): Promise<readonly OrderState[] | undefined> {
+    const open: OrderState[] = [];
+    for (const instrument of instruments) {
+      const orders = await this.#try('open-orders', () => this.#exchange.fetchOpenOrders(instrument.symbol));
+      if (orders === undefined) return undefined;
+      open.push(...orders.map((order) => strangerFrom(order, instrument)));
+    }
+    return open;
+  }
+
+  async fillsSince(instruments: readonly Instrument[], sinceMs: number): Promise<readonly VenueFill[] | undefined> {
+    const fills: VenueFill[] = [];
+    for (const { symbol, venueSymbol } of instruments) {
+      const trades = await this.#try('fills', () => this.#exchange.fetchMyTrades(symbol, Math.floor(sinceMs)));
+      if (trades === undefined) return undefined;
+      fills.push(...trades.map((trade) => tradeFrom(trade, { venueSymbol })));
+    }
+    return fills;
+  }
+
+  /** Totals of the wallets of these instruments, and their positions where ccxt can say. */
+  async holdingsOf(instruments: readonly Instrument[]): Promise<AccountHoldings | undefined> {
+    const types = [...new Set(instruments.map(({ kind }) => (kind === 'spot' ? 'spot' : 'swap')))];
+    const balances: BalanceState[] = [];
+    for (const type of types) {
+      const told = await this.#try('balances', () => this.#exchange.fetchBalance({ type }));
+      if (told === undefined) return undefined;
+      for (const [asset, total] of Object.entries(told.total)) {
+        const found = decimalOf(total) ?? ZERO;
+        balances.push({ asset, total: found, available: decimalOf(told.free[asset]) ?? found });
+      }
+    }
+    if (!types.includes('swap') || !isThere(this.#exchange.has['fetchPositions'])) return { balances, positions: [] };
+    const positions = await this.#try('positions', () => this.#exchange.fetchPositions());
+    if (positions === undefined) return undefined;
+    const bySymbol = new Map(instruments.map((instrument) => [instrument.symbol, instrument]));
+    return {
+      balances,
+      positions: positions.flatMap((position) => positionFrom(position, bySymbol.get(position.symbol)) ?? []),
+    };
+  }
+
+  async cancelStranger({ venueOrderId }: OrderState, { symbol }: Instrument): Promise<void> {
+    await this.#try('cancel', () => this.#exchange.cancelOrder(venueOrderId, symbol));
+  }
+
   stop(): void {
     this.#stopped = true;
   }
@@ -225,6 +295,10 @@ export class CcxtGateway implements OrderGateway {
       ...(reduceOnly === true ? { reduceOnly } : {}),
     };
     const { symbol } = tracked.instrument;
+    if (this.#options.fence?.() !== undefined) {
+      this.#options.clock.after(0, () => this.#tracker.reject(tracked, 'not-allowed', 'not sent: fenced'));
+      return;
+    }
     try {
       const placed = await this.#exchange.createOrder(
         symbol,
@@ -492,20 +566,56 @@ function stateFrom(
   };
 }
 
-function fillFrom(trade: CcxtTrade, { instrument, venueClientId, request }: TrackedOrder): VenueFill {
+const fillFrom = (trade: CcxtTrade, { instrument, venueClientId, request }: TrackedOrder): VenueFill => ({
+  ...tradeFrom(trade, instrument),
+  clientOrderId: venueClientId,
+  side: (trade.side ?? request.side) as Side,
+  price: decimalOf(trade.price) ?? request.price,
+});
+
+function tradeFrom(trade: CcxtTrade, { venueSymbol }: Pick<Instrument, 'venueSymbol'>): VenueFill {
   const fee = trade.fee ?? trade.fees?.[0];
   return {
-    venueSymbol: instrument.venueSymbol,
-    clientOrderId: venueClientId,
+    venueSymbol,
+    clientOrderId: '',
     venueOrderId: trade.order ?? '',
     tradeId: trade.id ?? '',
-    side: (trade.side ?? request.side) as Side,
-    price: decimalOf(trade.price) ?? request.price,
+    side: trade.side === 'sell' ? 'sell' : 'buy',
+    price: decimalOf(trade.price) ?? ZERO,
     qty: decimalOf(trade.amount) ?? ZERO,
     fee: decimalOf(fee?.cost) ?? ZERO,
     feeAsset: fee?.currency ?? '',
     liquidity: trade.takerOrMaker === 'maker' ? 'maker' : 'taker',
     timeMs: trade.timestamp ?? NaN,
+  };
+}
+
+/** An order that nobody here has sent. */
+const strangerFrom = ({ id, clientOrderId }: CcxtOrder, { venueSymbol }: Instrument): OrderState => ({
+  venueSymbol,
+  clientOrderId: clientOrderId ?? '',
+  venueOrderId: id ?? '',
+  side: 'buy',
+  status: 'open',
+  qty: ZERO,
+  filled: ZERO,
+  timeMs: NaN,
+});
+
+function positionFrom(position: CcxtPosition, instrument: Instrument | undefined): PositionState | undefined {
+  const size = decimalOf(position.contracts);
+  if (instrument === undefined || size === undefined) return undefined;
+  const optional = (name: 'markPrice' | 'liquidationPrice' | 'leverage'): Partial<PositionState> => {
+    const found = decimalOf(position[name]);
+    return found === undefined ? {} : { [name]: found };
+  };
+  return {
+    venueSymbol: instrument.venueSymbol,
+    qty: position.side === 'short' ? size.neg() : size,
+    entryPrice: decimalOf(position.entryPrice) ?? ZERO,
+    ...optional('markPrice'),
+    ...optional('liquidationPrice'),
+    ...optional('leverage'),
   };
 }
 

@@ -2,10 +2,12 @@ import { assert, BadInput } from '#shared/assert.ts';
 import type { Timer } from '#shared/clock/clock.ts';
 import type { ClientOrderId, InstrumentId } from '#shared/domain/ids.ts';
 import type { Fees, Instrument } from '#shared/domain/instrument.ts';
-import type { OrderGateway, OrderReport, OrderRequest } from '#shared/domain/order.ts';
+import type { Fence, OrderGateway, OrderReport, OrderRequest } from '#shared/domain/order.ts';
 import { textOf } from '#shared/money/grid.ts';
 import type {
+  AccountContext,
   BalanceState,
+  Call,
   OrderState,
   OrderTicket,
   Placed,
@@ -18,6 +20,7 @@ import { feesOf } from './account/account-fees.ts';
 import type { AccountNews, SocketOutcome } from './account/account-session.ts';
 import { AccountSession } from './account/account-session.ts';
 import { DeadManSwitch } from './account/dead-man-switch.ts';
+import type { AccountHoldings, TradingGateway } from './account/trading-gateway.ts';
 import type { TrackedOrder } from './account/order-tracker.ts';
 import { OrderTracker, refOf, rejectReasonOf } from './account/order-tracker.ts';
 import { Resync } from './account/resync.ts';
@@ -32,6 +35,8 @@ export type VenueGatewayOptions = Outside & {
   /** An order of an earlier start, whose fate is asked for. */
   readonly orderOf?: (id: ClientOrderId) => { readonly request: OrderRequest; readonly sentMs: number } | undefined;
   readonly patience?: Partial<GatewayPatience>;
+  /** What waits for its turn when it closes is not sent. */
+  readonly fence?: Fence;
 };
 
 export type GatewayPatience = {
@@ -66,7 +71,7 @@ const FILL_MARGIN_MS = 5_000;
  * The orders of one account at its venue: over its order socket when that is up, else by REST. An order is sent once; whatever leaves its fate open is
  * reported as unknown and settled by asking. The private stream, its gaps made good by REST, and every answer end in the same reports.
  */
-export class VenueGateway implements OrderGateway {
+export class VenueGateway implements TradingGateway {
   readonly client: AccountClient;
   readonly counts = { placed: 0, overSocket: 0, denied: 0, inDoubt: 0, probes: 0, cancels: 0 };
   readonly #options: VenueGatewayOptions;
@@ -217,18 +222,20 @@ export class VenueGateway implements OrderGateway {
     else this.#look(tracked, 'aloud');
   };
 
-  /** Ends every open order in the account's instruments, and asks until none is left; `done` gets what could not be ended. */
-  cancelAll(done: (left: readonly OrderState[]) => void): void {
+  /**
+   * Ends every open order in the account's instruments, and asks until none is left, nor on its way to rest there; `done` gets what could not be ended.
+   */
+  cancelAll(done: (left: readonly OrderState[], isKnown: boolean) => void): void {
     const { account } = this.client.setup;
     const markets = this.#markets();
     const round = (count: number): void => {
       this.#sweep(markets, (left, isKnown) => {
-        if (isKnown && left.length === 0) {
+        if (isKnown && left.length === 0 && !this.#isTravelling()) {
           for (const tracked of this.#tracker.open()) this.#look(tracked, 'silently');
-          done([]);
+          done([], true);
         } else if (count >= CANCEL_ALL_ROUNDS_MAX || this.#stopped) {
           this.client.logger.error('account-orders-left', { ...this.client.name, orders: left.length, isKnown });
-          done(left);
+          done(left, isKnown);
         } else this.client.clock.after(CANCEL_ALL_WAIT_MS * count, () => round(count + 1));
       });
     };
@@ -236,9 +243,90 @@ export class VenueGateway implements OrderGateway {
     round(1);
   }
 
+  /** Orders of ours that may still work. */
+  get openOrders(): number {
+    return this.#tracker.open().length;
+  }
+
+  /** What the venue says is open in the account's instruments, whoever sent it. */
+  askOpenOrders(done: (orders: readonly OrderState[] | undefined) => void): void {
+    const { openOrders } = this.client.setup.account.rest;
+    this.#askLists('open-orders', openOrders, done);
+  }
+
+  /** What traded in the account's instruments, whoever sent the orders. */
+  askFills(sinceMs: number, done: (fills: readonly VenueFill[] | undefined) => void): void {
+    const { fillsSince } = this.client.setup.account.rest;
+    this.#askLists('fills', (instruments, context) => fillsSince(instruments, sinceMs, context), done);
+  }
+
+  askHoldings(done: (holdings: AccountHoldings | undefined) => void): void {
+    const { balances, positions } = this.client.setup.account.rest;
+    const options = (name: string) => ({ name, priority: 'query' }) as const;
+    this.client.pages(balances, options('balances'), (told) => {
+      if (told.kind !== 'ok') done(undefined);
+      else if (positions === undefined) done({ balances: told.value.flat(), positions: [] });
+      else {
+        this.client.pages(positions, options('positions'), (open) => {
+          done(open.kind === 'ok' ? { balances: told.value.flat(), positions: open.value.flat() } : undefined);
+        });
+      }
+    });
+  }
+
+  /** Cancels an order that nobody here has sent: one of an earlier start, which the journal does not know. */
+  cancelStranger({ clientOrderId, venueOrderId, side, venueSymbol, market, timeMs }: OrderState): void {
+    const instrument = this.#options.instruments.find(
+      (each) => each.venueSymbol === venueSymbol && (market === undefined || each.market === market),
+    );
+    if (instrument === undefined) return;
+    const sentMs = Number.isNaN(timeMs) ? this.client.nowMs() : timeMs;
+    const order = { clientOrderId: clientOrderId as ClientOrderId, instrument, side, venueOrderId, sentMs };
+    const { cancel } = this.client.setup.account.rest;
+    this.client.persist<unknown>(
+      (told) =>
+        this.client.ask<unknown>((context) => cancel(order, context), { name: 'cancel', priority: 'cancel' }, told),
+      CANCEL_ATTEMPTS_MAX,
+      (outcome) => {
+        if (outcome.kind === 'ok') return;
+        this.client.logger.warn('account-cancel-refused', { ...this.client.name, text: textOfOutcome(outcome) });
+      },
+    );
+  }
+
   /** This account's fees of its instruments; those of the instrument where the venue does not say. */
   fees(done: (fees: ReadonlyMap<InstrumentId, Fees>) => void): void {
     feesOf(this.client, this.#markets(), done);
+  }
+
+  /** The rows of a list of every market; undefined when one was not answered. */
+  #askLists<T>(
+    name: string,
+    make: (instruments: readonly Instrument[], context: AccountContext) => readonly Call<readonly T[]>[],
+    done: (rows: readonly T[] | undefined) => void,
+  ): void {
+    const markets = this.#markets();
+    const rows: T[] = [];
+    const next = (at: number): void => {
+      const instruments = markets[at];
+      if (instruments === undefined) {
+        done(rows);
+        return;
+      }
+      this.client.all<readonly T[]>(
+        (context) => make(instruments, context),
+        { name, priority: 'query' },
+        (outcome) => {
+          if (outcome.kind !== 'ok') {
+            done(undefined);
+            return;
+          }
+          rows.push(...outcome.value.flat());
+          next(at + 1);
+        },
+      );
+    };
+    next(0);
   }
 
   #place(order: OrderRequest): void {
@@ -265,7 +353,9 @@ export class VenueGateway implements OrderGateway {
     const { answerWithinMs: timeoutMs, orderWithinMs, hedgeWithinMs } = this.#patience;
     const urgent = ['hedge', 'unwind', 'complete'].includes(tracked.request.purpose);
     const priority = urgent ? 'hedge' : 'order';
-    const options = { priority, timeoutMs, withinMs: urgent ? hedgeWithinMs : orderWithinMs } as const;
+    const withinMs = urgent ? hedgeWithinMs : orderWithinMs;
+    const { fence } = this.#options;
+    const options = { priority, timeoutMs, withinMs, ...(fence === undefined ? {} : { fence }) } as const;
     const byRest = (): void => {
       const { place } = this.client.setup.account.rest;
       this.client.ask(
@@ -299,7 +389,13 @@ export class VenueGateway implements OrderGateway {
         return;
       case 'unsent':
         // Possibly within `submit`: told later, as everything is.
-        this.client.clock.after(0, () => this.#tracker.reject(tracked, 'rate-limited', textOfOutcome(outcome)));
+        this.client.clock.after(0, () => {
+          this.#tracker.reject(
+            tracked,
+            outcome.why === 'fenced' ? 'not-allowed' : 'rate-limited',
+            textOfOutcome(outcome),
+          );
+        });
         return;
       case 'refused': {
         const { meaning, code, text } = outcome;
@@ -541,6 +637,13 @@ export class VenueGateway implements OrderGateway {
 
   #orderSession(): AccountSession | undefined {
     return this.#sessions.find((session) => session.carriesOrders && session.isReady);
+  }
+
+  /** Whether an order that would rest was sent and not answered. */
+  #isTravelling(): boolean {
+    return this.#tracker
+      .open()
+      .some(({ request, venueOrderId }) => request.timeInForce === 'GTC' && venueOrderId === undefined);
   }
 
   #known(id: ClientOrderId): TrackedOrder | undefined {

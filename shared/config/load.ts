@@ -19,7 +19,9 @@ export type ConfigSources = {
 type Tree = { readonly [key: string]: unknown };
 
 /** Environment names that are not configuration: secrets and endpoints stand beside it, never in it. */
-const NOT_CONFIGURATION = new Set(['ARB_JWT_SECRET', 'ARB_API_SECRET', 'ARB_CONFIG']);
+const NOT_CONFIGURATION = new Set(['ARB_JWT_SECRET', 'ARB_API_SECRET', 'ARB_CONFIG', 'ARB_SECRETS_PASSPHRASE']);
+/** Keys of venues: docs/live.md. */
+const VENUE_KEY = /^ARB_SECRET_/;
 
 /** Short names of the settings that teams change most. */
 const SHORT_FORMS: Readonly<Record<string, readonly string[]>> = {
@@ -89,7 +91,7 @@ function readToml(path: string): Tree {
 function fromEnvironment(env: ConfigSources['env'], below: Tree): Tree {
   let tree: Tree = {};
   for (const [name, text] of Object.entries(env)) {
-    if (text === undefined || !name.startsWith('ARB_') || NOT_CONFIGURATION.has(name)) continue;
+    if (text === undefined || !name.startsWith('ARB_') || NOT_CONFIGURATION.has(name) || VENUE_KEY.test(name)) continue;
     const path = SHORT_FORMS[name] ?? spelled(name.slice('ARB_'.length).split('__'), below);
     const schema = schemaAt(path);
     if (schema === undefined) {

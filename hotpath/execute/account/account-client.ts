@@ -1,6 +1,7 @@
 import { BadInput } from '#shared/assert.ts';
 import type { Clock } from '#shared/clock/clock.ts';
 import type { VenueId } from '#shared/domain/ids.ts';
+import type { Fence } from '#shared/domain/order.ts';
 import type { Random } from '#shared/random.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -41,6 +42,8 @@ export type AccountSetup = {
   readonly via?: string;
   /** The share of every limit that is kept for cancels and hedges. */
   readonly reserved: number;
+  /** Otherwise a key that may withdraw is refused. */
+  readonly allowWithdraw?: boolean;
   /** Shared by the accounts of one key; one of its own when absent. */
   readonly line?: RequestLine;
 };
@@ -53,6 +56,8 @@ export type AskOptions = {
   readonly timeoutMs?: number;
   /** Not sent after waiting so long for its turn. */
   readonly withinMs?: number;
+  /** Asked when its turn has come: what it closes for is not sent. */
+  readonly fence?: Fence;
 };
 
 /** What became of a request. `failed`: it may have been done. `unsent`: it surely was not. */
@@ -60,7 +65,10 @@ export type Outcome<T> =
   | Extract<Answer<T>, { readonly kind: 'ok' }>
   | Refusal
   | { readonly kind: 'failed'; readonly cause: 'timeout' | 'disconnect' }
-  | { readonly kind: 'unsent'; readonly why: 'full' | 'too-heavy' | 'too-late' };
+  | { readonly kind: 'unsent'; readonly why: 'full' | 'too-heavy' | 'too-late' | 'fenced' };
+
+/** The account was not answered: it may be later. What is no such problem does not go away by itself. */
+export class AccountUnreachable extends BadInput {}
 
 export type Made<T> = (context: AccountContext) => Call<T>;
 
@@ -156,7 +164,8 @@ export class AccountClient {
       priority,
       weight: fresh.weight,
       run: () => {
-        if (this.setup.account.limits.serial === true) this.#sendInLine(make, options, done);
+        if (options.fence?.() !== undefined) done({ kind: 'unsent', why: 'fenced' });
+        else if (this.setup.account.limits.serial === true) this.#sendInLine(make, options, done);
         else this.#send(fresh ?? make(this.context()), options, done);
       },
       drop: () => done({ kind: 'unsent', why: 'too-late' }),
@@ -264,12 +273,13 @@ export class AccountClient {
 
   /**
    * Compares clocks, learns what requests must name, and what the key may do. `done` gets the reason why the account cannot be used: it was not
-   * answered, or its key may withdraw.
+   * answered (AccountUnreachable), its key is refused, or may withdraw.
    */
   start(done: (problem: BadInput | undefined) => void): void {
     const problem = (what: string, outcome: Outcome<unknown>): BadInput => {
       const { venue, account } = this.name;
-      return new BadInput(`account ${account} of ${venue}: ${what}: ${textOfOutcome(outcome)}`);
+      const text = `account ${account} of ${venue}: ${what}: ${textOfOutcome(outcome)}`;
+      return mayPass(outcome) ? new AccountUnreachable(text) : new BadInput(text);
     };
     this.persist<number>(
       (told) => this.syncClock(told),
@@ -334,7 +344,7 @@ export class AccountClient {
       ATTEMPTS_MAX,
       (outcome) => {
         if (outcome.kind !== 'ok') done(problem('it does not say what the key may do', outcome));
-        else if (outcome.value.withdraw === true) {
+        else if (outcome.value.withdraw === true && this.setup.allowWithdraw !== true) {
           const { venue, account } = this.name;
           done(
             new BadInput(`account ${account} of ${venue}: the key may withdraw: make one that may only read and trade`),
@@ -349,14 +359,14 @@ export class AccountClient {
 
   /** What waits in the line may become too late there too: what stands before it may take seconds to be answered. */
   #sendInLine<T>(make: Made<T>, options: AskOptions, done: (outcome: Outcome<T>) => void): void {
-    const { priority, withinMs = Infinity } = options;
+    const { priority, withinMs = Infinity, fence } = options;
     const enteredNs = this.clock.now();
     this.#line.enter(priority, (leave) => {
-      if ((this.clock.now() - enteredNs) / 1e6 <= withinMs) this.#send(make(this.context()), options, done, leave);
-      else {
+      const isLate = (this.clock.now() - enteredNs) / 1e6 > withinMs;
+      if (isLate || fence?.() !== undefined) {
         leave();
-        done({ kind: 'unsent', why: 'too-late' });
-      }
+        done({ kind: 'unsent', why: isLate ? 'too-late' : 'fenced' });
+      } else this.#send(make(this.context()), options, done, leave);
     });
   }
 
@@ -448,7 +458,7 @@ function mayPass(outcome: Outcome<unknown>): boolean {
     case 'failed':
       return true;
     case 'unsent':
-      return outcome.why !== 'too-heavy';
+      return outcome.why !== 'too-heavy' && outcome.why !== 'fenced';
   }
 }
 

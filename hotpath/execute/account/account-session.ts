@@ -1,6 +1,7 @@
 import { BadInput } from '#shared/assert.ts';
 import type { Timer } from '#shared/clock/clock.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
+import type { Fence } from '#shared/domain/order.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { unpackerOf } from '../../runtime/inflate.ts';
 import { rerouted } from '../../runtime/reroute.ts';
@@ -29,6 +30,7 @@ export type SocketAskOptions = {
   readonly priority: Priority;
   readonly timeoutMs: number;
   readonly withinMs?: number;
+  readonly fence?: Fence;
 };
 
 type State = 'stopped' | 'closed' | 'passing' | 'connecting' | 'login' | 'ready';
@@ -124,7 +126,7 @@ export class AccountSession {
 
   #ask(ask: Omit<Pending, 'timer'>, options: SocketAskOptions, textOf: (request: string) => string): void {
     const { client, socket } = this.#options;
-    const { priority, timeoutMs, withinMs } = options;
+    const { priority, timeoutMs, withinMs, fence } = options;
     if (!this.isReady || socket.orders === undefined || this.#pending.size >= PENDING_MAX) {
       ask.done({ kind: 'no-socket' });
       return;
@@ -133,7 +135,8 @@ export class AccountSession {
       priority,
       weight: socket.orders.weight,
       run: () => {
-        if (this.isReady) this.#write(ask, timeoutMs, textOf);
+        if (fence?.() !== undefined) ask.done({ kind: 'unsent', why: 'fenced' });
+        else if (this.isReady) this.#write(ask, timeoutMs, textOf);
         else ask.done({ kind: 'no-socket' });
       },
       drop: () => ask.done({ kind: 'unsent', why: 'too-late' }),
