@@ -153,6 +153,18 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
     this.#touch(account);
   }
 
+  /** Makes an account what its venue says, and returns what that added. Trading did not earn it: no profit, no exposure. */
+  adjust(venue: VenueId, asset: string, total: Decimal): Decimal {
+    const amount = total.minus(this.totalOf(venue, asset));
+    this.#move(venue, asset, amount);
+    return amount;
+  }
+
+  /** What is or was held at a venue. */
+  assetsOf(venue: VenueId): readonly string[] {
+    return [...(this.#accounts.get(venue)?.keys() ?? [])];
+  }
+
   /** Takes over what the journal says. The ledger must be new. */
   restore(state: LedgerState): void {
     assert(this.#accounts.size === 0, 'a ledger that is in use is not restored');
