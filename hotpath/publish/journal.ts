@@ -4,22 +4,32 @@ import {
   fdatasyncSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readFileSync,
   readSync,
   truncateSync,
-  unlinkSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { assert, BadInput } from '#shared/assert.ts';
 import type { Clock } from '#shared/clock/clock.ts';
 import type { EngineEvent, EventData, EventKind } from '#shared/schema/event.ts';
+import type { Segment } from './segments.ts';
+import { lastSeqOf, liveAmong, removeSegments, segmentPath, segmentsIn } from './segments.ts';
 
-/** Where a reader stands: the segment (named by its first sequence number), the byte after the last record read, and that record. */
-export type JournalPosition = { readonly segment: number; readonly offset: number; readonly seq: number };
-export const JOURNAL_START: JournalPosition = { segment: 0, offset: 0, seq: 0 };
+/** Where a reader stands: the segment (its first sequence number, its epoch), the byte after the last record read, and that record. */
+export type JournalPosition = {
+  readonly segment: number;
+  readonly epoch: number;
+  readonly offset: number;
+  readonly seq: number;
+};
+export const JOURNAL_START: JournalPosition = { segment: 0, epoch: 0, offset: 0, seq: 0 };
+
+/** A position as it was saved; before there were epochs it had none. */
+export const journalPositionFrom = (json: unknown): JournalPosition => ({
+  ...JOURNAL_START,
+  ...(json as Partial<JournalPosition>),
+});
 
 export type JournalRecord = { readonly seq: number; readonly json: string; readonly end: JournalPosition };
 
@@ -27,6 +37,11 @@ export type JournalOptions = {
   readonly directory: string;
   readonly engine: string;
   readonly clock: Clock;
+  /**
+   * The fencing epoch of the lease under which this writer writes, above every one before it: the writer begins a segment of its own, and what older
+   * writers append from then on is void. Absent: there is no other writer, and the last segment is continued.
+   */
+  readonly epoch?: number | undefined;
   /** A segment is closed once it is at least this long. */
   readonly segmentBytes?: number;
   /** Also survives the machine, not only the process: an fdatasync a flush. */
@@ -50,8 +65,10 @@ const SEGMENT_BYTES = 64 * 1024 * 1024;
  * The truth, the audit trail and the outbox. Opening it cuts a torn tail (a process died while writing) and refuses any other damage.
  */
 export class Journal {
-  /** Bytes of an incomplete last record that opening cut off. */
+  /** Bytes of an incomplete last record: cut off, or left behind in the segment of an older epoch. */
   readonly tornBytes: number;
+  /** Of the segments written here; 0 where nobody ever held a lease. */
+  readonly epoch: number;
   readonly #options: JournalOptions;
   readonly #segmentBytesMax: number;
   readonly #buffer = Buffer.allocUnsafe(BUFFER_BYTES);
@@ -61,25 +78,20 @@ export class Journal {
   #fd: number | undefined;
   #segmentBytes = 0;
 
-  /** @throws BadInput when a record that is not the last one is damaged, naming file and byte. */
+  /** @throws BadInput when a record that is not the last one is damaged, naming file and byte, or when a later epoch has begun. */
   constructor(options: JournalOptions) {
+    const { directory } = options;
     this.#options = options;
     this.#segmentBytesMax = options.segmentBytes ?? SEGMENT_BYTES;
-    mkdirSync(options.directory, { recursive: true });
-    const last = segmentsIn(options.directory).at(-1);
-    if (last === undefined) {
-      this.#seq = 0;
-      this.tornBytes = 0;
-    } else {
-      const path = segmentPath(options.directory, last);
-      const { lastSeq, goodBytes, tornBytes } = scanSegment(path, last);
-      if (tornBytes > 0) truncateSync(path, goodBytes);
-      this.#seq = lastSeq;
-      this.#fd = openSync(path, 'a');
-      this.#segmentBytes = goodBytes;
-      this.tornBytes = tornBytes;
-    }
+    mkdirSync(directory, { recursive: true });
+    const last = liveAmong(segmentsIn(directory)).at(-1);
+    this.epoch = options.epoch ?? last?.epoch ?? 0;
+    const found = last === undefined ? EMPTY : scanSegment(segmentPath(directory, last), last.first);
+    this.tornBytes = found.tornBytes;
+    this.#seq = found.lastSeq;
     this.#firstBufferedSeq = this.#seq + 1;
+    if (options.epoch !== undefined) this.#begin(last);
+    else if (last !== undefined) this.#continue(last, found);
   }
 
   /** Sequence number of the last record appended; also how many records the journal ever had. */
@@ -104,7 +116,7 @@ export class Journal {
     if (this.#buffered === 0) return;
     const rotated = this.#fd !== undefined && this.#segmentBytes >= this.#segmentBytesMax;
     if (rotated) this.#closeSegment();
-    this.#fd ??= openSync(segmentPath(this.#options.directory, this.#firstBufferedSeq), 'a');
+    this.#fd ??= openSync(segmentPath(this.#options.directory, this.#nextSegment()), 'a');
     for (let at = 0; at < this.#buffered;) at += writeSync(this.#fd, this.#buffer, at, this.#buffered - at);
     if (this.#options.fsync === true) fdatasyncSync(this.#fd);
     const closedSeq = this.#firstBufferedSeq - 1;
@@ -120,15 +132,42 @@ export class Journal {
   }
 
   /**
-   * Removes the oldest segments that hold nothing after `seq` (published and in a checkpoint), except the newest `retain`.
-   * Returns how many went.
+   * Removes the oldest segments that hold nothing after `seq` (published and in a checkpoint), except the newest `retain`, and those in which nothing
+   * counts. Returns how many went.
    */
   prune(seq: number, retain: number): number {
-    const segments = segmentsIn(this.#options.directory);
-    const surplus = segments.slice(0, Math.max(0, segments.length - Math.max(1, retain)));
-    const gone = surplus.filter((_, at) => segments[at + 1]! <= seq + 1);
-    for (const first of gone) unlinkSync(segmentPath(this.#options.directory, first));
+    const { directory } = this.#options;
+    const all = segmentsIn(directory);
+    const live = liveAmong(all);
+    const surplus = live.slice(0, Math.max(0, live.length - Math.max(1, retain)));
+    const gone = [
+      ...surplus.filter((segment) => lastSeqOf(segment, all) <= seq),
+      ...all.filter((segment) => !live.includes(segment)),
+    ];
+    removeSegments(directory, gone);
     return gone.length;
+  }
+
+  /** The new segment stands there before anything is written: from now on it is the fence. */
+  #begin(last: Segment | undefined): void {
+    const { directory } = this.#options;
+    if (last !== undefined && last.epoch >= this.epoch) {
+      throw new BadInput(
+        `the journal is past this epoch: directory=${directory}, epoch=${this.epoch}, found=${last.epoch}`,
+      );
+    }
+    this.#fd = openSync(segmentPath(directory, this.#nextSegment()), 'ax');
+  }
+
+  #continue(last: Segment, { goodBytes, tornBytes }: Scan): void {
+    const path = segmentPath(this.#options.directory, last);
+    if (tornBytes > 0) truncateSync(path, goodBytes);
+    this.#fd = openSync(path, 'a');
+    this.#segmentBytes = goodBytes;
+  }
+
+  #nextSegment(): Segment {
+    return { first: this.#firstBufferedSeq, epoch: this.epoch };
   }
 
   #put(body: string): void {
@@ -194,58 +233,70 @@ export class JournalReader {
   }
 
   #openSegment(): boolean {
-    const segments = segmentsIn(this.#directory);
-    const { segment, seq } = this.#position;
-    const wanted = segment === 0 ? segments[0] : segments.find((first) => first === segment || first === seq + 1);
+    const all = segmentsIn(this.#directory);
+    const live = liveAmong(all);
+    const { segment: first, epoch, seq } = this.#position;
+    // What was read past a fence is void: the reader goes back to it.
+    const next = Math.min(seq, lastSeqOf({ first, epoch }, all)) + 1;
+    const own = next > seq ? all.find((found) => found.first === first && found.epoch === epoch) : undefined;
+    const wanted = first === 0 ? live[0] : (own ?? live.find((found) => found.first === next));
     if (wanted === undefined) {
-      if (segment === 0) return false;
-      throw new BadInput(`journal segment ${segment} is missing in ${this.#directory}`);
+      if (first === 0) return false;
+      throw new BadInput(`journal segment ${first} is missing in ${this.#directory}`);
     }
-    if (wanted !== segment) this.#position = { segment: wanted, offset: 0, seq: wanted - 1 };
+    if (wanted !== own) this.#position = startOf(wanted);
     this.#fd = openSync(segmentPath(this.#directory, wanted), 'r');
     return true;
   }
 
   /** Reads what is there and keeps the complete lines; returns how many bytes were left of an incomplete one. */
   #readChunk(records: JournalRecord[], recordsMax: number, bytesMax: number): number {
-    const { segment, offset } = this.#position;
+    const { segment: first, epoch, offset } = this.#position;
+    const path = segmentPath(this.#directory, { first, epoch });
     const length = readSync(this.#fd!, this.#chunk, 0, this.#chunk.length, offset);
     if (length === 0 && fstatSync(this.#fd!).size < offset) {
-      throw new BadInput(
-        `position is beyond the journal: file=${segmentPath(this.#directory, segment)}, offset=${offset}`,
-      );
+      throw new BadInput(`position is beyond the journal: file=${path}, offset=${offset}`);
     }
+    // Asked after the bytes were read: a fence that stands by now holds for them.
+    const lastSeq = lastSeqOf({ first, epoch }, segmentsIn(this.#directory));
     const bytes = this.#chunk.subarray(0, length);
     let at = 0;
-    while (records.length < recordsMax && at < bytesMax) {
+    while (records.length < recordsMax && at < bytesMax && this.#position.seq < lastSeq) {
       const end = bytes.indexOf(NEWLINE, at);
       if (end < 0) break;
       const seq = this.#position.seq + 1;
       const json = recordIn(bytes.subarray(at, end), seq);
-      if (json === undefined) throw damaged(segmentPath(this.#directory, segment), offset + at, seq);
+      if (json === undefined) {
+        if (lastSeq === Infinity && isTornTail(readFileSync(path), offset + at)) break;
+        throw damaged(path, offset + at, seq);
+      }
       at = end + 1;
-      this.#position = { segment, offset: offset + at, seq };
+      this.#position = { segment: first, epoch, offset: offset + at, seq };
       records.push({ seq, json, end: this.#position });
     }
     return length - at;
   }
 
   #nextSegment(bytesLeft: number): boolean {
-    const next = this.#position.seq + 1;
-    if (next === this.#position.segment || !segmentsIn(this.#directory).includes(next)) return false;
-    // The writer closed this segment after our read; what it appended in between is still to be read here.
-    if (bytesLeft === 0 && readSync(this.#fd!, this.#chunk, 0, 1, this.#position.offset) > 0) return true;
-    if (bytesLeft > 0) throw damaged(segmentPath(this.#directory, this.#position.segment), this.#position.offset, next);
+    const { segment: first, epoch, offset, seq } = this.#position;
+    const all = segmentsIn(this.#directory);
+    const next = lastSeqOf({ first, epoch }, all) + 1;
+    // Who is past a fence that was put up since goes back to it: what stands behind it is void.
+    const wanted = next <= seq + 1 ? liveAmong(all).find((found) => found.first === next) : undefined;
+    if (wanted === undefined) return false;
+    // What a writer of an older epoch left behind is void; within an epoch nothing is left behind.
+    if (wanted.epoch === epoch && bytesLeft > 0)
+      throw damaged(segmentPath(this.#directory, { first, epoch }), offset, next);
     this.close();
-    this.#position = { segment: next, offset: 0, seq: next - 1 };
+    this.#position = startOf(wanted);
     return true;
   }
 }
 
 /** Every event after a sequence number, in order, up to the last complete record. @throws BadInput on damage. */
 export function* readJournal(directory: string, afterSeq = 0): Generator<EngineEvent> {
-  const segment = segmentsIn(directory).findLast((first) => first <= afterSeq + 1) ?? 0;
-  const reader = new JournalReader(directory, segment === 0 ? JOURNAL_START : { segment, offset: 0, seq: segment - 1 });
+  const segment = liveAmong(segmentsIn(directory)).findLast(({ first }) => first <= afterSeq + 1);
+  const reader = new JournalReader(directory, segment === undefined ? JOURNAL_START : startOf(segment));
   try {
     for (;;) {
       const records = reader.read(10_000, RECORD_BYTES_MAX);
@@ -260,28 +311,13 @@ export function* readJournal(directory: string, afterSeq = 0): Generator<EngineE
   }
 }
 
-/** First sequence numbers of the segments, ascending. @throws BadInput when there is no such directory. */
-function segmentsIn(directory: string): number[] {
-  return namesIn(directory)
-    .filter((name) => /^\d{16}[.]journal$/.test(name))
-    .map((name) => Number(name.slice(0, 16)))
-    .sort((a, b) => a - b);
-}
+const startOf = ({ first, epoch }: Segment): JournalPosition => ({ segment: first, epoch, offset: 0, seq: first - 1 });
 
-function namesIn(directory: string): readonly string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    throw new BadInput(`no journal here: directory=${directory}`);
-  }
-}
+type Scan = { readonly lastSeq: number; readonly goodBytes: number; readonly tornBytes: number };
+const EMPTY: Scan = { lastSeq: 0, goodBytes: 0, tornBytes: 0 };
 
-const segmentPath = (directory: string, firstSeq: number): string =>
-  join(directory, `${String(firstSeq).padStart(16, '0')}.journal`);
-
-/** What does not continue the journal is a torn tail when no good record stands in it; otherwise somebody damaged the file. */
-function scanSegment(path: string, firstSeq: number): { lastSeq: number; goodBytes: number; tornBytes: number } {
+/** Up to where the records of a segment are good. @throws BadInput when what follows is no torn tail. */
+function scanSegment(path: string, firstSeq: number): Scan {
   const bytes = readFileSync(path);
   let seq = firstSeq - 1;
   let at = 0;
@@ -290,14 +326,17 @@ function scanSegment(path: string, firstSeq: number): { lastSeq: number; goodByt
     seq += 1;
     at = end + 1;
   }
-  for (
-    let start = at, end = bytes.indexOf(NEWLINE, at);
-    end >= 0;
-    start = end + 1, end = bytes.indexOf(NEWLINE, start)
-  ) {
-    if (recordIn(bytes.subarray(start, end)) !== undefined) throw damaged(path, at, seq + 1);
-  }
+  if (!isTornTail(bytes, at)) throw damaged(path, at, seq + 1);
   return { lastSeq: seq, goodBytes: at, tornBytes: bytes.length - at };
+}
+
+/** What does not continue the journal is a torn tail when no good record stands in it; otherwise somebody damaged the file. */
+function isTornTail(bytes: Buffer, from: number): boolean {
+  for (let start = from, end = bytes.indexOf(NEWLINE, from); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
+    if (recordIn(bytes.subarray(start, end)) !== undefined) return false;
+    start = end + 1;
+  }
+  return true;
 }
 
 /** The JSON of a line that is a whole record (of this sequence number, when one is given), else undefined. */

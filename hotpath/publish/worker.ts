@@ -9,8 +9,7 @@ import { Backoff } from '../runtime/backoff.ts';
 import { dynamodbFrom, kinesisFrom, putRecordsTo, putStatus } from './aws.ts';
 import type { CommandPosition } from './command-poller.ts';
 import { CommandPoller } from './command-poller.ts';
-import type { JournalPosition } from './journal.ts';
-import { JOURNAL_START, JournalReader } from './journal.ts';
+import { JOURNAL_START, journalPositionFrom, JournalReader } from './journal.ts';
 import type { OutboxRecord } from './outbox.ts';
 import { BATCH_RECORDS_MAX } from './outbox.ts';
 import { positionFile } from './position-file.ts';
@@ -32,7 +31,7 @@ const kinesis = kinesisFrom(options.aws);
 const dynamodb = dynamodbFrom(options.aws);
 const putMarket = putRecordsTo(kinesis, options.streams.market);
 
-const position = positionFile(options.positionFile, (json) => json as JournalPosition);
+const position = positionFile(options.positionFile, journalPositionFrom);
 const start = position.load() ?? JOURNAL_START;
 const shipper = new Shipper(
   {

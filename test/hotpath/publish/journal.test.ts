@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { JournalOptions } from '#hotpath/publish/journal.ts';
-import { Journal, JournalReader, readJournal } from '#hotpath/publish/journal.ts';
+import { Journal, JOURNAL_START, JournalReader, readJournal } from '#hotpath/publish/journal.ts';
 import { BadInput } from '#shared/assert.ts';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
 import type { EngineEvent } from '#shared/schema/event.ts';
@@ -216,9 +216,9 @@ describe('JournalReader', () => {
 
   it('refuses a position that the journal does not have', () => {
     written(['a']);
-    expect(() => new JournalReader(directory, { segment: 1, offset: 9_999, seq: 7 }).read(1, 1)).toThrow(
-      'beyond the journal',
-    );
-    expect(() => new JournalReader(directory, { segment: 5, offset: 0, seq: 9 }).read(1, 1)).toThrow('missing');
+    expect(() =>
+      new JournalReader(directory, { ...JOURNAL_START, segment: 1, offset: 9_999, seq: 7 }).read(1, 1),
+    ).toThrow('beyond the journal');
+    expect(() => new JournalReader(directory, { ...JOURNAL_START, segment: 5, seq: 9 }).read(1, 1)).toThrow('missing');
   });
 });
