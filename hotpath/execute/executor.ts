@@ -2,23 +2,29 @@ import { Decimal } from 'decimal.js';
 import { assert } from '#shared/assert.ts';
 import type { Clock } from '#shared/clock/clock.ts';
 import type { Closing } from '#shared/domain/held.ts';
-import type { InstrumentId, OperationId, OpportunityId } from '#shared/domain/ids.ts';
+import type { ClientOrderId, InstrumentId, OperationId, OpportunityId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Fence, Fill, OrderGateway, OrderReport, OrderRequest, OrderStatus } from '#shared/domain/order.ts';
-import type { OpenOperation, OperationView, Recovery, RecoveryOrder } from '#shared/domain/recovery.ts';
-import type { FamilyId } from '#shared/domain/route.ts';
+import type { Escalation, OpenOperation, OperationView, Recovery, RecoveryOrder } from '#shared/domain/recovery.ts';
+import type { FamilyId, Side } from '#shared/domain/route.ts';
 import type { Approved, OperationState, Plan } from '#shared/domain/trade.ts';
 import { textOf, ZERO } from '#shared/money/grid.ts';
 import type { Pnl } from '#shared/money/pnl.ts';
 import { fillFactsOf } from '#shared/money/pnl.ts';
 import { closingOf } from '#shared/money/position.ts';
+import type { EventData } from '#shared/schema/event.ts';
 import type { Recorder } from '#shared/schema/recorder.ts';
 import { clientOrderIdFrom } from './client-order-id.ts';
+import type { Word } from './escalations.ts';
+import { doubtful, Escalations, fenced, outOfIds } from './escalations.ts';
 import type { Ledger } from './ledger.ts';
+import type { Cancelled, ManualOrder, Placed } from './manual.ts';
+import { manualTerms } from './manual.ts';
 import type { Order, OrdersById } from './operation.ts';
 import { fillEventOf, Operation, orderEventOf } from './operation.ts';
 import { isAtRest, statusAfter } from './order-status.ts';
 import { openFacts, operationFrom, planFacts, ratesText, termsOf } from './operation-from.ts';
+import { RestingOrders } from './resting.ts';
 
 export type ExecutorOptions = {
   readonly clock: Clock;
@@ -74,6 +80,10 @@ export type Patience = {
   readonly probesMax: number;
   /** First wait when recovery could not send anything; doubled each time up to `probeMaxMs`. */
   readonly recoverAfterMs: number;
+  /** How often recovery looks again while a person is asked. */
+  readonly askAgainMs: number;
+  /** How often a venue is asked about an order that rests, or that no probe has settled. */
+  readonly probeSlowlyMs: number;
 };
 
 export const PATIENCE: Patience = {
@@ -82,22 +92,38 @@ export const PATIENCE: Patience = {
   probeMaxMs: 5_000,
   probesMax: 12,
   recoverAfterMs: 250,
+  askAgainMs: 5_000,
+  probeSlowlyMs: 15_000,
 };
 
 /** A venue that does not find an order is asked once more: the question may have overtaken the order. */
 const NOT_FOUND_ENOUGH = 2;
+const IOC = { type: 'limit', timeInForce: 'IOC' } as const;
+const NOBODY_ASKED: ReadonlyMap<string, never> = new Map<string, never>();
 const NO_DUST: ReadonlyMap<string, never> = new Map<string, never>();
 /** Orders a leg: what its client order ids can count. */
 const ATTEMPTS_MAX = 36;
 /** Ended operations that a late fill can still find. Fewer than the journal's state remembers: what is told of one, it must know. */
 const ENDED_MAX = 400;
 
+/** What came of a person's word. */
+export type Approval =
+  | { readonly kind: 'done' }
+  | {
+      readonly kind: 'refused';
+      readonly reason:
+        'NOT_ASKED' | 'NOT_ON_OFFER' | 'FENCED' | 'ATTEMPTS_EXHAUSTED' | 'SELF_TRADE' | 'BALANCE_INSUFFICIENT';
+      readonly detail: string;
+    };
+
+type OrderTerms = Omit<OrderRequest, 'clientOrderId' | 'operation' | 'leg' | 'attempt'>;
+
 /**
  * Sends all legs of an approved plan in one tick, follows their orders through any order of reports, and drives recovery until nothing
  * is open. Every transition is journalled before its effect. Holds no opinion about prices: those are the plan's and recovery's.
  */
 export class Executor {
-  readonly counts = { completed: 0, failed: 0, recovering: 0, open: 0 };
+  readonly counts = { completed: 0, failed: 0, recovering: 0, escalated: 0, open: 0 };
   /** Reports that make no sense: for orders we do not know, or against an order's life. */
   anomalies = 0;
   readonly #options: ExecutorOptions;
@@ -105,15 +131,28 @@ export class Executor {
   readonly #ended: Operation[] = [];
   readonly #open = new Map<string, Operation>();
   readonly #busy = new Map<InstrumentId, number>();
+  readonly #resting = new RestingOrders();
+  readonly #escalations: Escalations;
   #ordinal = 0;
   #stopped = false;
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
+    this.#escalations = new Escalations(options.recorder, options.clock, options.epoch);
   }
 
-  /** Whether an open operation trades the instrument. */
+  /** Whether an operation works on the instrument; a person's order is none. */
   readonly busy = (instrument: InstrumentId): boolean => this.#busy.has(instrument);
+
+  /** Whether nothing is going on by itself: what is open waits for a person, or for the market to come to a person's order. */
+  get idle(): boolean {
+    for (const { state, isManual } of this.#open.values()) if (state !== 'escalated' && !isManual) return false;
+    return true;
+  }
+
+  /** Whether an order at this limit could trade with one of ours. */
+  readonly restingAgainst = (instrument: InstrumentId, side: Side, price: Decimal): boolean =>
+    this.#resting.against(instrument, side, price).length > 0;
 
   /** Whether an exit of the holding is open. */
   readonly isExiting = (holding: OperationId): boolean => {
@@ -126,11 +165,12 @@ export class Executor {
     const { ledger } = this.#options;
     const { bond } = plan;
     assert(!this.#open.has(plan.operation), 'an operation is submitted twice');
-    const legs = plan.legs.map(({ instrument, side, price, qty }) => ({
+    const legs = plan.legs.map(({ instrument, side, price, qty, expectedPrice }) => ({
       instrument: this.#instrument(instrument),
       side,
       price,
       qty,
+      expectedPrice,
     }));
     const terms = termsOf(plan, this.#instrument);
     const facts = planFacts(plan, this.#options.opportunityOf(plan.opportunity), terms);
@@ -148,13 +188,91 @@ export class Executor {
       this.#end(operation, 'failed', closed);
       return;
     }
-    const requests = plan.legs.map((leg, at) => this.#request(operation, at, { ...leg, purpose: 'leg' }));
+    const requests = plan.legs.map((leg, at) => this.#request(operation, at, { ...IOC, ...leg, purpose: 'leg' }));
     if (!ledger.reserve(requests, this.#instrument, bond?.intent)) {
       this.#end(operation, 'failed', 'BALANCE_INSUFFICIENT');
       return;
     }
     this.#move(operation, 'executing');
     this.#send(operation, requests);
+  };
+
+  /**
+   * Sends one order that no plan stands behind: an operation of one leg of which nothing is recovered. `onPlaced` may journal what must stand in the journal
+   * before the order leaves.
+   */
+  readonly submitManual = (order: ManualOrder, onPlaced?: (placed: ClientOrderId) => void): Placed => {
+    const { clock, fence, ledger, rateOf } = this.#options;
+    const { instrument, side, price, route } = order;
+    const refused = (reason: Extract<Placed, { kind: 'refused' }>['reason'], detail: string): Placed => ({
+      kind: 'refused',
+      reason,
+      detail,
+    });
+    const closed = fence?.();
+    if (closed !== undefined) return refused('FENCED', closed);
+    const [met] = this.#resting.against(instrument.id, side, price);
+    if (met !== undefined) return refused('SELF_TRADE', `order=${met.request.clientOrderId}`);
+    const terms = manualTerms(order, (asset) => rateOf?.(asset));
+    if (terms === undefined) return refused('RATE_UNKNOWN', `instrument=${instrument.id}`);
+
+    const start = { state: 'approved', rates: terms.rates, dustTold: NO_DUST, startedNs: clock.now() } as const;
+    const operation = new Operation(this.#nextOrdinal(), terms.facts, [terms.leg], start);
+    const request = this.#request(operation, 0, { ...order, instrument: instrument.id, purpose: 'manual' });
+    if (!ledger.reserve([request], this.#instrument)) {
+      const { asset, amount } = ledger.needOf(instrument, request);
+      const free = ledger.freeOf(instrument.venue, asset);
+      return refused('BALANCE_INSUFFICIENT', `asset=${asset}, needed=${textOf(amount)}, free=${textOf(free)}`);
+    }
+    this.#enter(operation);
+    this.#recordOperation(operation, route);
+    this.#move(operation, 'executing');
+    onPlaced?.(request.clientOrderId);
+    this.#send(operation, [request]);
+    return { kind: 'sent', order: request.clientOrderId, operation: operation.id };
+  };
+
+  /** Asks the venue to take an order back; what comes of it is told by events. */
+  readonly cancelOrder = (id: ClientOrderId): Cancelled => {
+    const { gateway, patience } = this.#options;
+    const order = this.#orders.get(id);
+    if (order === undefined) return { kind: 'unknown' };
+    const { operation, status } = order;
+    if (isAtRest(status)) return { kind: 'over', status };
+    order.isCancelling = true;
+    operation.probes = 0;
+    this.#watch(operation, patience.probeAfterMs);
+    gateway.cancel(id);
+    return { kind: 'cancelling', operation: operation.id };
+  };
+
+  /** Orders of persons that are not over. */
+  readonly restingOrders = (): readonly ClientOrderId[] => this.#resting.all();
+
+  /** A person takes one of the ways out: the named one, or the cheapest that sends something. */
+  readonly approveRecovery = (id: OperationId, proposal: string | undefined, word: Word): Approval => {
+    const operation = this.#open.get(id);
+    if (operation?.state !== 'escalated') return { kind: 'refused', reason: 'NOT_ASKED', detail: `operation=${id}` };
+    const chosen = this.#escalations.proposal(id, proposal);
+    if (chosen === undefined) {
+      const offers = this.#escalations.offers(id).join(' ');
+      return { kind: 'refused', reason: 'NOT_ON_OFFER', detail: `proposal=${proposal ?? 'any'}, offers=${offers}` };
+    }
+    if (chosen.orders.length > 0) return this.#approve(operation, chosen.orders, word);
+    this.#escalations.close(id, 'approved', word);
+    if (operation.isAtRest) this.#accept(operation, word);
+    else this.#giveUp(operation, word);
+    return { kind: 'done' };
+  };
+
+  /** A person takes things as they are: what is loose is inventory from now on, and orders in doubt count as over. */
+  readonly cancelRecovery = (id: OperationId, word: Word): Approval => {
+    const operation = this.#open.get(id);
+    if (operation?.state !== 'escalated') return { kind: 'refused', reason: 'NOT_ASKED', detail: `operation=${id}` };
+    this.#escalations.close(id, 'cancelled', word);
+    for (const order of operation.orders) if (!isAtRest(order.status)) this.#setStatus(order, 'expired', 'given-up');
+    this.#accept(operation, word);
+    return { kind: 'done' };
   };
 
   /** Everything a venue says about an order, in any order, once or many times. */
@@ -174,11 +292,16 @@ export class Executor {
       this.#wake(operation);
     }
     if (operation.isAtRest) this.#settle(operation);
+    else if (operation.state === 'escalated' && isResting(order)) this.#restAfterAll(operation);
     else if (operation.timer === undefined) this.#watch(operation, this.#options.patience.reportWithinMs);
   };
 
-  /** Takes over what a dead process left open: asks about every order that had no last word, then recovers as ever. */
-  readonly resume = (left: readonly OpenOperation[]): void => {
+  /** Takes over what a dead process left open: asks about every order that had no last word, then recovers as ever. `asked`: persons, by operation. */
+  readonly resume = (
+    left: readonly OpenOperation[],
+    asked: ReadonlyMap<string, EventData<'escalation'>> = NOBODY_ASKED,
+  ): void => {
+    for (const event of asked.values()) this.#escalations.restore(event);
     const unknown = left.flatMap((open) => this.#resumeOne(open));
     this.#options.recorder.flush();
     for (const { request } of unknown) this.#options.gateway.probe(request.clientOrderId);
@@ -209,7 +332,8 @@ export class Executor {
       return [];
     }
     this.#enter(operation);
-    for (const order of operation.orders) this.#orders.set(order.request.clientOrderId, order);
+    this.#count(operation.state, 1);
+    for (const order of operation.orders) this.#remember(order);
     if (operation.state === 'approved') {
       this.#end(operation, 'failed', 'NEVER_SENT');
       return [];
@@ -241,16 +365,16 @@ export class Executor {
   #enter(operation: Operation): void {
     this.#open.set(operation.id, operation);
     this.counts.open += 1;
-    if (operation.state === 'recovering') this.counts.recovering += 1;
-    for (const { instrument } of operation.legs)
-      this.#busy.set(instrument.id, (this.#busy.get(instrument.id) ?? 0) + 1);
+    if (!operation.isManual)
+      for (const { instrument } of operation.legs)
+        this.#busy.set(instrument.id, (this.#busy.get(instrument.id) ?? 0) + 1);
     this.#options.ledger.expose(operation.id, operation.facts.type, operation.exposures());
   }
 
   #leave(operation: Operation): void {
     this.#open.delete(operation.id);
     this.counts.open -= 1;
-    for (const { instrument } of operation.legs) {
+    for (const { instrument } of operation.isManual ? [] : operation.legs) {
       const users = this.#busy.get(instrument.id)! - 1;
       if (users === 0) this.#busy.delete(instrument.id);
       else this.#busy.set(instrument.id, users);
@@ -258,32 +382,31 @@ export class Executor {
     this.#options.ledger.unexpose(operation.id);
   }
 
-  #request(
-    operation: Operation,
-    leg: number,
-    order: Omit<RecoveryOrder, 'leg' | 'purpose'> & Pick<OrderRequest, 'purpose'>,
-  ): OrderRequest {
-    const attempt = operation.attemptOf(leg);
+  #request(operation: Operation, leg: number, order: OrderTerms, beside = 0): OrderRequest {
+    const attempt = operation.attemptOf(leg) + beside;
+    const { purpose, instrument, side, type, price, qty, timeInForce, postOnly, reduceOnly } = order;
     return {
       clientOrderId: clientOrderIdFrom({ epoch: this.#options.epoch, ordinal: operation.ordinal, leg, attempt }),
       operation: operation.id,
       leg,
       attempt,
-      purpose: order.purpose,
-      instrument: operation.legs[leg]!.instrument.id,
-      side: order.side,
-      type: 'limit',
-      price: order.price,
-      qty: order.qty,
-      timeInForce: 'IOC',
+      purpose,
+      instrument,
+      side,
+      type,
+      price,
+      qty,
+      timeInForce,
+      ...(postOnly === undefined ? {} : { postOnly }),
+      ...(reduceOnly === undefined ? {} : { reduceOnly }),
     };
   }
 
   /** Journal first, wire second; all orders in this tick. */
   #send(operation: Operation, requests: readonly OrderRequest[]): void {
     for (const request of requests) {
-      const order = operation.addOrder(request, 'submitted');
-      this.#orders.set(request.clientOrderId, order);
+      const order = operation.addOrder(request, this.#instrument(request.instrument), 'submitted');
+      this.#remember(order);
       this.#recordOrder(order);
     }
     this.#options.recorder.flush();
@@ -296,6 +419,12 @@ export class Executor {
     operation.probes = 0;
     this.#watch(operation, this.#options.patience.reportWithinMs);
     this.#options.gateway.submit(requests);
+  }
+
+  #remember(order: Order): void {
+    const { clientOrderId, timeInForce } = order.request;
+    this.#orders.set(clientOrderId, order);
+    if (timeInForce === 'GTC' && !isAtRest(order.status)) this.#resting.add(order);
   }
 
   /** Journalled and never sent. */
@@ -335,8 +464,7 @@ export class Executor {
   #applyFill(order: Order, fill: Fill): boolean {
     const { ledger, recorder } = this.#options;
     if (ledger.knows(fill)) return false;
-    const { operation, request } = order;
-    const { instrument } = operation.legs[request.leg]!;
+    const { operation, request, instrument } = order;
     if (fill.instrument !== request.instrument || fill.side !== request.side) {
       this.anomalies += 1;
       return false;
@@ -353,9 +481,14 @@ export class Executor {
     // Money that has moved is believed whatever was said before; an order that had ended stays ended unless this completes it.
     if (isFull) order.status = 'filled';
     else if (!isAtRest(order.status)) order.status = 'partially-filled';
-    if (isAtRest(order.status)) ledger.release(request.clientOrderId);
+    if (isAtRest(order.status)) this.#release(order);
     this.#recordOrder(order);
     return true;
+  }
+
+  #release(order: Order): void {
+    this.#options.ledger.release(order.request.clientOrderId);
+    this.#resting.remove(order);
   }
 
   /** For a fee in an asset that the plan did not count on. Worth nothing when nobody can say what it is worth: the fill is real all the same. */
@@ -376,7 +509,7 @@ export class Executor {
     }
     order.status = status;
     order.reason = reason;
-    if (isAtRest(status)) this.#options.ledger.release(order.request.clientOrderId);
+    if (isAtRest(status)) this.#release(order);
     this.#recordOrder(order);
     return true;
   }
@@ -389,43 +522,53 @@ export class Executor {
     });
   }
 
-  /** Orders that should have ended by now: they are unknown until their venue has been asked. Asked often enough, the operation fails. */
+  /** Orders that should have ended by now are unknown until their venue has been asked. Asked often enough, a person is. */
   #onSilence(operation: Operation): void {
     const { gateway, recorder, patience } = this.#options;
-    const silent = operation.orders.filter(({ status }) => !isAtRest(status));
-    if (operation.probes >= patience.probesMax) {
-      for (const { request } of silent) gateway.cancel(request.clientOrderId);
-      this.#end(
-        operation,
-        'failed',
-        `ORDER_UNKNOWN: orders=${silent.map(({ request }) => request.clientOrderId).join(' ')}`,
-      );
-      return;
-    }
-    operation.probes += 1;
-    const live = silent.filter(({ status }) => status === 'accepted' || status === 'partially-filled');
+    const working = operation.orders.filter(({ status }) => !isAtRest(status));
+    const silent = working.filter((order) => !isResting(order));
+    const isHopeless = operation.probes >= patience.probesMax;
+    if (silent.length > 0 && isHopeless && operation.state !== 'escalated')
+      this.#escalate(operation, doubtful(operation, silent));
+    // An order that must not rest and is said to be live has outlived its time; so, perhaps, has one of which nothing is heard at all.
+    const late = silent.filter((order) => isHopeless || isLive(order));
     for (const order of silent) if (order.status !== 'unknown') this.#setStatus(order, 'unknown', 'timeout');
     recorder.flush();
-    this.#watch(operation, Math.min(patience.probeMaxMs, patience.probeAfterMs * 2 ** (operation.probes - 1)));
-    // Ours are immediate-or-cancel: one that is said to be live has outlived its time.
-    for (const { request } of live) gateway.cancel(request.clientOrderId);
-    for (const { request } of silent) gateway.probe(request.clientOrderId);
+    operation.probes = silent.length === 0 ? 0 : operation.probes + 1;
+    const isSlow = silent.length === 0 || isHopeless;
+    const doubledMs = Math.min(patience.probeMaxMs, patience.probeAfterMs * 2 ** (operation.probes - 1));
+    this.#watch(operation, isSlow ? patience.probeSlowlyMs : doubledMs);
+    for (const { request } of late) gateway.cancel(request.clientOrderId);
+    for (const { request } of working) gateway.probe(request.clientOrderId);
+  }
+
+  /** A person's order that was given up rests in its book. */
+  #restAfterAll(operation: Operation): void {
+    if (operation.orders.some((order) => !isAtRest(order.status) && !isResting(order))) return;
+    this.#escalations.close(operation.id, 'settled');
+    this.#move(operation, 'executing', 'resting');
   }
 
   /** No order works any more: recovery decides what is left to do. */
   #settle(operation: Operation): void {
     operation.timer?.cancel();
     operation.timer = undefined;
-    const recovery = this.#options.decide(operation.view());
+    if (operation.isManual) {
+      this.#endManual(operation);
+      return;
+    }
+    const recovery = this.#options.decide(operation.view(this.#options.clock.now()));
     switch (recovery.kind) {
       case 'complete':
         this.#end(operation, 'completed', recovery.reason);
         return;
-      case 'fail':
-        this.#end(operation, 'failed', recovery.reason);
+      case 'escalate':
+        this.#escalate(operation, recovery);
+        this.#settleLater(operation);
         return;
       case 'wait':
-        this.#recover(operation, recovery.reason);
+        // A person who is asked stays asked.
+        if (operation.state !== 'escalated') this.#recover(operation, recovery.reason);
         this.#settleLater(operation);
         return;
       case 'send':
@@ -433,73 +576,147 @@ export class Executor {
     }
   }
 
+  #endManual(operation: Operation): void {
+    const { status, reason, filledQty } = operation.orders.at(-1)!;
+    if (status === 'rejected') this.#end(operation, 'failed', `REJECTED: ${reason ?? 'unlisted'}`);
+    else this.#end(operation, 'completed', filledQty.isZero() ? 'unfilled' : undefined);
+  }
+
+  #escalate(operation: Operation, escalation: Escalation): void {
+    if (operation.state !== 'escalated') this.#move(operation, 'escalated', escalation.reason);
+    this.#escalations.ask(operation, escalation);
+  }
+
+  /** Recovery goes on: by itself, or on a person's word. */
   #recover(operation: Operation, reason: string | undefined): void {
-    if (operation.state !== 'recovering') this.#move(operation, 'recovering', reason);
+    if (operation.state === 'recovering') return;
+    this.#escalations.close(operation.id, 'settled');
+    operation.recoveringNs ??= this.#options.clock.now();
+    this.#move(operation, 'recovering', reason);
   }
 
   #sendRecovery(operation: Operation, orders: readonly RecoveryOrder[]): void {
     assert(orders.length > 0, 'recovery sends no order');
-    const closed = this.#options.fence?.();
-    this.#recover(operation, closed);
-    if (closed !== undefined) {
+    const { fence, ledger } = this.#options;
+    const closed = fence?.();
+    if (closed !== undefined || orders.some(({ leg }) => operation.attemptOf(leg) >= ATTEMPTS_MAX)) {
+      this.#escalate(operation, closed === undefined ? outOfIds(operation) : fenced(operation, closed));
       this.#settleLater(operation);
       return;
     }
-    if (orders.some(({ leg }) => operation.attemptOf(leg) >= ATTEMPTS_MAX)) {
-      this.#end(operation, 'failed', 'ATTEMPTS_EXHAUSTED');
-      return;
-    }
-    const requests = orders.map((order) => this.#request(operation, order.leg, order));
-    if (!this.#options.ledger.reserve(requests, this.#instrument, operation.bond?.intent)) {
+    const requests = this.#requestsOf(operation, orders);
+    if (!this.#makeWay(requests) || !ledger.reserve(requests, this.#instrument, operation.bond?.intent)) {
       this.#settleLater(operation);
       return;
     }
+    this.#recover(operation, undefined);
     operation.round += 1;
     operation.waits = 0;
     this.#send(operation, requests);
   }
 
+  /** Several orders of one leg count on from each other. */
+  #requestsOf(operation: Operation, orders: readonly RecoveryOrder[]): readonly OrderRequest[] {
+    return orders.map((order, at) => {
+      const beside = orders.slice(0, at).filter(({ leg }) => leg === order.leg).length;
+      return this.#request(operation, order.leg, { ...IOC, ...order }, beside);
+    });
+  }
+
+  /** Whether no order would trade with one of ours that rests; what stands in the way is taken back first. */
+  #makeWay(requests: readonly OrderRequest[]): boolean {
+    const met = requests.flatMap(({ instrument, side, price }) => this.#resting.against(instrument, side, price));
+    for (const { request, isCancelling } of met) if (!isCancelling) this.cancelOrder(request.clientOrderId);
+    return met.length === 0;
+  }
+
+  #approve(operation: Operation, orders: readonly RecoveryOrder[], word: Word): Approval {
+    const { fence, ledger } = this.#options;
+    const closed = fence?.();
+    if (closed !== undefined) return { kind: 'refused', reason: 'FENCED', detail: closed };
+    if (orders.some(({ leg }) => operation.attemptOf(leg) >= ATTEMPTS_MAX))
+      return { kind: 'refused', reason: 'ATTEMPTS_EXHAUSTED', detail: `operation=${operation.id}` };
+    const requests = this.#requestsOf(operation, orders);
+    if (!this.#makeWay(requests))
+      return {
+        kind: 'refused',
+        reason: 'SELF_TRADE',
+        detail: 'a resting order of ours is being cancelled: approve again',
+      };
+    if (!ledger.reserve(requests, this.#instrument, operation.bond?.intent))
+      return { kind: 'refused', reason: 'BALANCE_INSUFFICIENT', detail: `operation=${operation.id}` };
+    this.#escalations.close(operation.id, 'approved', word);
+    this.#anew(operation);
+    operation.round = 1;
+    this.#move(operation, 'recovering', `approved by ${word.by}`);
+    this.#send(operation, requests);
+    return { kind: 'done' };
+  }
+
+  /** Orders in doubt count as over, and recovery goes on. */
+  #giveUp(operation: Operation, word: Word): void {
+    this.#anew(operation);
+    this.#move(operation, 'recovering', `orders given up by ${word.by}`);
+    for (const order of operation.orders) if (!isAtRest(order.status)) this.#setStatus(order, 'expired', 'given-up');
+    this.#settle(operation);
+  }
+
+  /** What is loose is inventory. What the legs agree on is held as ever. */
+  #accept(operation: Operation, word: Word): void {
+    this.#end(operation, 'failed', `ACCEPTED: by=${word.by}`, true);
+  }
+
+  /** Recovery has all its means again. */
+  #anew(operation: Operation): void {
+    operation.round = 0;
+    operation.waits = 0;
+    operation.probes = 0;
+    operation.recoveringNs = this.#options.clock.now();
+  }
+
   #settleLater(operation: Operation): void {
     const { clock, patience } = this.#options;
-    operation.waits += 1;
-    operation.timer = clock.after(
-      Math.min(patience.probeMaxMs, patience.recoverAfterMs * 2 ** (operation.waits - 1)),
-      () => {
-        operation.timer = undefined;
-        this.#settle(operation);
-      },
-    );
+    if (operation.state !== 'escalated') operation.waits += 1;
+    const doubledMs = Math.min(patience.probeMaxMs, patience.recoverAfterMs * 2 ** (operation.waits - 1));
+    operation.timer?.cancel();
+    operation.timer = clock.after(operation.state === 'escalated' ? patience.askAgainMs : doubledMs, () => {
+      operation.timer = undefined;
+      this.#settle(operation);
+    });
   }
 
   /** A fill that came after the end: the money is real, so the operation is open again. */
   #wake(operation: Operation): void {
-    this.counts[operation.state === 'completed' ? 'completed' : 'failed'] -= 1;
     this.#ended.splice(this.#ended.indexOf(operation), 1);
-    operation.round = 0;
-    operation.waits = 0;
-    operation.probes = 0;
+    this.#anew(operation);
     this.#enter(operation);
     this.#move(operation, 'recovering', 'late-fill');
   }
 
   #move(operation: Operation, to: OperationState, reason?: string): void {
+    this.#count(operation.state, -1);
     operation.move(to);
-    if (to === 'recovering') this.counts.recovering += 1;
+    this.#count(to, 1);
     this.#recordOperation(operation, reason);
   }
 
-  #end(operation: Operation, to: 'completed' | 'failed', reason: string | undefined): void {
+  #count(state: OperationState, change: 1 | -1): void {
+    if (state !== 'approved' && state !== 'executing') this.counts[state] += change;
+  }
+
+  /** `isAccepted`: what is loose stays so on a person's word. */
+  #end(operation: Operation, to: 'completed' | 'failed', reason: string | undefined, isAccepted = false): void {
     const { ledger, recorder } = this.#options;
     operation.timer?.cancel();
     operation.timer = undefined;
-    if (operation.state === 'recovering') this.counts.recovering -= 1;
+    this.#escalations.close(operation.id, 'settled');
+    this.#count(operation.state, -1);
     operation.move(to);
-    this.counts[to] += 1;
-    for (const { request } of operation.orders) ledger.release(request.clientOrderId);
+    this.#count(to, 1);
+    for (const order of operation.orders) this.#release(order);
     this.#leave(operation);
     const { bond } = operation;
-    // What a failed operation leaves is no dust: somebody must look at it.
-    if (to === 'completed') {
+    if (to === 'completed' || isAccepted) {
       for (const [asset, amount] of operation.takeResidues()) ledger.addDust(asset, amount);
       if (bond?.intent === 'enter') this.#options.keeper?.entered(operation);
     }
@@ -532,14 +749,14 @@ export class Executor {
   }
 
   #recordOperation(operation: Operation, reason?: string): void {
-    const { realised, fees, facts, state, bond, dust } = operation;
+    const { realised, fees, facts, state, dust } = operation;
     const isOver = !operation.isOpen;
     this.#options.recorder.record('operation', operation.id, {
       ...facts,
       state,
       ...(reason === undefined ? {} : { reason }),
       ...(isOver ? { pnl: { realised: textOf(realised), fees: textOf(fees) } } : {}),
-      ...(isOver && bond !== undefined ? { dust: ratesText(Object.fromEntries(dust)) } : {}),
+      ...(isOver ? { dust: ratesText(Object.fromEntries(dust)) } : {}),
     });
   }
 
@@ -547,3 +764,8 @@ export class Executor {
     this.#options.recorder.record('order', order.operation.id, orderEventOf(order));
   }
 }
+
+const isLive = ({ status }: Order): boolean => status === 'accepted' || status === 'partially-filled';
+/** It stands in its book and may. */
+const isResting = (order: Order): boolean =>
+  order.request.timeInForce === 'GTC' && !order.isCancelling && isLive(order);

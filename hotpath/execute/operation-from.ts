@@ -72,7 +72,7 @@ export function operationFrom(
   for (const leg of open.legs) {
     const instrument = instrumentOf(leg.instrument);
     if (instrument === undefined) return undefined;
-    legs.push({ ...leg, instrument });
+    legs.push({ ...leg, instrument, expectedPrice: leg.expectedPrice ?? leg.price });
   }
   const operation = new Operation(ordinal, openFacts(open), legs, {
     state: open.state,
@@ -82,8 +82,9 @@ export function operationFrom(
     startedNs,
   });
   for (const { request, status, fills } of open.orders) {
-    const order = operation.addOrder(request, status);
-    const { instrument } = legs[request.leg]!;
+    const instrument = instrumentOf(request.instrument);
+    if (instrument === undefined) return undefined;
+    const order = operation.addOrder(request, instrument, status);
     for (const fill of fills)
       operation.addFill(order, fill, pnlOfFill(fillFactsOf(fill, instrument, fill.feeRate), open.rates));
   }
@@ -109,9 +110,16 @@ function bondText(bond: OperationBond | undefined): Pick<OperationFacts, 'bond'>
 export const ratesText = (rates: Rates): Record<string, string> =>
   Object.fromEntries(Object.entries(rates).map(([asset, rate]) => [asset, textOf(rate)]));
 
-const legText = ({ instrument, side, price, qty }: OpenOperation['legs'][number]): OperationFacts['legs'][number] => ({
+const legText = ({
+  instrument,
+  side,
+  price,
+  qty,
+  expectedPrice,
+}: OpenOperation['legs'][number]): OperationFacts['legs'][number] => ({
   instrument,
   side,
   price: textOf(price),
   qty: textOf(qty),
+  ...(expectedPrice === undefined ? {} : { expected_price: textOf(expectedPrice) }),
 });

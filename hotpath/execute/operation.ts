@@ -1,10 +1,11 @@
 import { Decimal } from 'decimal.js';
 import { assert } from '#shared/assert.ts';
 import type { Timer } from '#shared/clock/clock.ts';
-import type { Asset, ClientOrderId, OperationId, TimeNs, VenueOrderId } from '#shared/domain/ids.ts';
+import type { Asset, ClientOrderId, InstrumentId, OperationId, TimeNs, VenueOrderId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Fill, OrderRequest, OrderStatus } from '#shared/domain/order.ts';
-import type { LegView, OperationView } from '#shared/domain/recovery.ts';
+import type { Cover, LegView, Loose, OperationView } from '#shared/domain/recovery.ts';
+import { standsIn } from '#shared/domain/recovery.ts';
 import type { Side } from '#shared/domain/route.ts';
 import type { Bond, OperationState } from '#shared/domain/trade.ts';
 import type { Price, Qty } from '#shared/money/grid.ts';
@@ -20,9 +21,10 @@ import { isAtRest } from './order-status.ts';
 /** The life of an operation. A fill that was still on its way may wake one that had ended. */
 const next: Readonly<Record<OperationState, readonly OperationState[]>> = {
   approved: ['executing', 'failed'],
-  executing: ['recovering', 'completed', 'failed'],
+  executing: ['recovering', 'escalated', 'completed', 'failed'],
   recovering: ['escalated', 'completed', 'failed'],
-  escalated: ['recovering', 'completed', 'failed'],
+  /** Back to `executing`: a person's order of which nothing had been heard does rest after all. */
+  escalated: ['executing', 'recovering', 'completed', 'failed'],
   completed: ['recovering'],
   failed: ['recovering'],
 };
@@ -30,14 +32,19 @@ const next: Readonly<Record<OperationState, readonly OperationState[]>> = {
 export type OperationLeg = {
   readonly instrument: Instrument;
   readonly side: Side;
+  /** Worst that the plan bears. */
   readonly price: Price;
   readonly qty: Qty;
+  /** What the plan reckons with. */
+  readonly expectedPrice: Decimal;
 };
 
 /** One order of an operation as we know it. */
 export type Order = {
   readonly request: OrderRequest;
   readonly operation: Operation;
+  /** What it trades: its leg's instrument, or another one where recovery hedges elsewhere. */
+  readonly instrument: Instrument;
   /** What every event of this order repeats. */
   readonly facts: OrderFacts;
   status: OrderStatus;
@@ -46,6 +53,10 @@ export type Order = {
   filledQty: Decimal;
   filledValue: Decimal;
   averagePrice: string | undefined;
+  /** What its fills brought before fees, in the numeraire. */
+  gross: Decimal;
+  /** It may not rest any longer. */
+  isCancelling: boolean;
   /** Probes in a row that the venue answered with not-found. */
   notFound: number;
 };
@@ -85,11 +96,15 @@ export class Operation {
   /** Recovery rounds that sent orders, and waits since the last of them. */
   round = 0;
   waits = 0;
+  /** Since when recovery has been at it, of its own or since a person's last word. */
+  recoveringNs: TimeNs | undefined;
   realised: Decimal = ZERO;
   fees: Decimal = ZERO;
   #state: OperationState;
   readonly #flows: LegFlows[];
   readonly #attempts: number[];
+  /** Derivatives that stand for what is loose elsewhere. */
+  readonly #covers = new Map<InstrumentId, Cover>();
   #dustTold: ReadonlyMap<string, Decimal>;
 
   constructor(ordinal: number, facts: OperationFacts, legs: readonly OperationLeg[], start: StartOfOperation) {
@@ -118,6 +133,11 @@ export class Operation {
     return this.orders.every(({ status }) => isAtRest(status));
   }
 
+  /** A person's order: whatever fills is wanted, and nothing is recovered. */
+  get isManual(): boolean {
+    return this.facts.type === MANUAL;
+  }
+
   move(to: OperationState): void {
     assert(next[this.#state].includes(to), `an operation cannot go from ${this.#state} to ${to}`);
     this.#state = to;
@@ -128,10 +148,12 @@ export class Operation {
     return this.#attempts[leg]!;
   }
 
-  addOrder(request: OrderRequest, status: OrderStatus): Order {
+  addOrder(request: OrderRequest, instrument: Instrument, status: OrderStatus): Order {
+    assert(this.rates[instrument.quote] !== undefined, `an operation has no rate for ${instrument.quote}`);
     const order: Order = {
       request,
       operation: this,
+      instrument,
       facts: orderFactsOf(request),
       status,
       reason: undefined,
@@ -139,6 +161,8 @@ export class Operation {
       filledQty: ZERO,
       filledValue: ZERO,
       averagePrice: undefined,
+      gross: ZERO,
+      isCancelling: false,
       notFound: 0,
     };
     this.orders.push(order);
@@ -152,24 +176,53 @@ export class Operation {
     order.filledQty = order.filledQty.plus(fill.qty);
     order.filledValue = order.filledValue.plus(fill.qty.times(fill.price));
     order.averagePrice = textOf(isFirst ? fill.price : order.filledValue.div(order.filledQty).toSignificantDigits(18));
-    const { instrument, side } = this.legs[order.request.leg]!;
-    const flows = this.#flows[order.request.leg]!;
-    const facts = fillFactsOf(fill, instrument);
-    const moved = flowsOf(facts);
-    const done = fill.side === side ? fill.qty : fill.qty.neg();
-    flows.filledQty = flows.filledQty.plus(done);
-    flows.filledValue = flows.filledValue.plus(done.times(fill.price));
-    flows.held = flows.held.plus(heldChange(facts));
-    flows.base = flows.base.plus(moved.base).minus(fill.feeAsset === instrument.base ? fill.fee : ZERO);
-    flows.quote = flows.quote.plus(moved.quote).minus(fill.feeAsset === instrument.quote ? fill.fee : ZERO);
+    order.gross = order.gross.plus(pnl.realised).plus(pnl.fees);
+    if (isOfLeg(order, this.legs[order.request.leg]!)) this.#addToLeg(order, fill);
+    else this.#addToCover(order, fill);
     this.realised = this.realised.plus(pnl.realised);
     this.fees = this.fees.plus(pnl.fees);
   }
 
-  view(): OperationView {
-    const { rates, round, waits, bond } = this;
+  /** Of a hedge with another quote, at the rates of the operation. */
+  #addToLeg({ instrument, request: { leg } }: Order, fill: FillAmounts): void {
+    const { instrument: own, side } = this.legs[leg]!;
+    const flows = this.#flows[leg]!;
+    const facts = fillFactsOf(fill, instrument);
+    const moved = flowsOf(facts);
+    const done = fill.side === side ? fill.qty : fill.qty.neg();
+    const quote = moved.quote.minus(fill.feeAsset === instrument.quote ? fill.fee : ZERO);
+    const isOther = instrument.quote !== own.quote;
+    const inOwn = (amount: Decimal): Decimal =>
+      isOther ? amount.times(this.#rateOf(instrument.quote)).div(this.#rateOf(own.quote)).toDecimalPlaces(18) : amount;
+    flows.filledQty = flows.filledQty.plus(done);
+    flows.filledValue = flows.filledValue.plus(inOwn(done.times(fill.price)));
+    flows.held = flows.held.plus(heldChange(facts));
+    flows.base = flows.base.plus(moved.base).minus(fill.feeAsset === instrument.base ? fill.fee : ZERO);
+    flows.quote = flows.quote.plus(inOwn(quote));
+  }
+
+  #addToCover({ instrument }: Order, { side, qty }: FillAmounts): void {
+    const before = this.#covers.get(instrument.id)?.size ?? ZERO;
+    const size = side === 'buy' ? before.plus(qty) : before.minus(qty);
+    if (size.isZero()) this.#covers.delete(instrument.id);
+    else this.#covers.set(instrument.id, { instrument, size });
+  }
+
+  #rateOf(asset: string): Decimal {
+    const rate = this.rates[asset];
+    assert(rate !== undefined, `an operation has no rate for ${asset}`);
+    return rate;
+  }
+
+  view(nowNs: TimeNs): OperationView {
+    const { rates, round, waits, bond, realised, recoveringNs } = this;
     const legs = this.legs.map((leg, at) => legView(leg, this.#flows[at]!));
-    return { legs, rates, round, waits, ...(bond === undefined ? {} : { bond }) };
+    const told = {
+      ageMs: recoveringNs === undefined ? 0 : (nowNs - recoveringNs) / 1e6,
+      realised,
+      covers: [...this.#covers.values()],
+    };
+    return { ...told, legs, rates, round, waits, ...(bond === undefined ? {} : { bond }) };
   }
 
   /** What each venue stands to move, in the numeraire: the value of its legs, that of what underlies an option. */
@@ -199,20 +252,34 @@ export class Operation {
    * lots that no other leg answers: contracts by instrument. An exit leaves none: what it has not closed is still held.
    */
   takeResidues(): readonly (readonly [string, Decimal])[] {
-    const residues = this.bond === undefined ? this.#productResidues() : this.#sumResidues();
+    const residues = this.#residues();
+    for (const [id, { size }] of this.#covers) residues.set(id, size);
     const told = this.#dustTold;
     this.#dustTold = residues;
-    return [...residues].map(([asset, residue]) => [asset, residue.minus(told.get(asset) ?? ZERO)] as const);
+    return [...new Set([...residues.keys(), ...told.keys()])].map(
+      (asset) => [asset, (residues.get(asset) ?? ZERO).minus(told.get(asset) ?? ZERO)] as const,
+    );
   }
 
-  /** All dust of a sum route that {@link takeResidues} has told. */
+  /** All that {@link takeResidues} has told. */
   get dust(): ReadonlyMap<string, Decimal> {
     return this.#dustTold;
   }
 
-  #productResidues(): ReadonlyMap<string, Decimal> {
+  #residues(): Map<string, Decimal> {
+    if (this.isManual) return this.facts.route === DUST_ROUTE ? this.#soldDust() : new Map<string, Decimal>();
+    return this.bond === undefined ? this.#productResidues() : this.#sumResidues();
+  }
+
+  /** What is sold of the dust is dust no more. */
+  #soldDust(): Map<string, Decimal> {
+    return new Map(this.legs.map(({ instrument }, at) => [instrument.base, this.#flows[at]!.base]));
+  }
+
+  #productResidues(): Map<string, Decimal> {
     const residues = new Map<string, Decimal>();
-    for (const leg of this.view().legs) {
+    for (const [at, own] of this.legs.entries()) {
+      const leg = legView(own, this.#flows[at]!);
       residues.set(targetOf(leg), (residues.get(targetOf(leg)) ?? ZERO).plus(leg.received));
       residues.set(sourceOf(leg), (residues.get(sourceOf(leg)) ?? ZERO).minus(leg.spent));
     }
@@ -220,7 +287,7 @@ export class Operation {
     return residues;
   }
 
-  #sumResidues(): ReadonlyMap<string, Decimal> {
+  #sumResidues(): Map<string, Decimal> {
     const residues = new Map<string, Decimal>();
     if (this.bond?.intent !== 'enter') return residues;
     for (const [at, residue] of this.#loose().entries()) {
@@ -230,6 +297,26 @@ export class Operation {
       residues.set(asset, (residues.get(asset) ?? ZERO).plus(residue));
     }
     return residues;
+  }
+
+  /** By leg: net quantity done in the leg's own direction, as a share of what was planned; at least 0. */
+  filledShares(): readonly Decimal[] {
+    return this.legs.map(({ qty }, at) => Decimal.max(ZERO, this.#flows[at]!.filledQty).div(qty));
+  }
+
+  /** What stands unanswered, leg by leg: net quantity beyond what the least filled leg answers. */
+  loose(): readonly Loose[] {
+    const matched = Decimal.min(...this.filledShares());
+    const loose: Loose[] = [];
+    for (const [at, { instrument, side, qty, expectedPrice }] of this.legs.entries()) {
+      const excess = this.#flows[at]!.filledQty.minus(matched.times(qty)).toDecimalPlaces(18);
+      const lots = lotQty(excess.abs(), instrument.lot);
+      if (lots.isZero()) continue;
+      const isLong = (side === 'buy') === excess.gt(0);
+      const value = exposureOf({ instrument, price: expectedPrice, qty: lots }, this.rates).toDecimalPlaces(8);
+      loose.push({ instrument: instrument.id, size: isLong ? lots : lots.neg(), value });
+    }
+    return loose;
   }
 
   /** By leg, signed: whole lots beyond what the least filled leg answers. */
@@ -255,6 +342,10 @@ export class Operation {
   }
 }
 
+/** The family of orders that no plan stands behind, and the route of those that sell dust. */
+export const MANUAL = 'manual';
+export const DUST_ROUTE = 'dust';
+
 export type StartOfOperation = {
   readonly state: OperationState;
   readonly rates: Rates;
@@ -265,6 +356,9 @@ export type StartOfOperation = {
 };
 
 export type FillAmounts = Pick<Fill, 'side' | 'price' | 'qty' | 'fee'> & { readonly feeAsset: string };
+
+const isOfLeg = ({ instrument }: Pick<Order, 'instrument'>, leg: OperationLeg): boolean =>
+  instrument.id === leg.instrument.id || standsIn(leg.instrument, instrument);
 
 const sourceOf = ({ instrument, side }: LegAssets): string => (side === 'buy' ? instrument.quote : instrument.base);
 const targetOf = ({ instrument, side }: LegAssets): string => (side === 'buy' ? instrument.base : instrument.quote);
@@ -330,6 +424,8 @@ const orderFactsOf = (request: OrderRequest): OrderFacts => ({
   side: request.side,
   type: request.type,
   time_in_force: request.timeInForce,
+  ...(request.postOnly === undefined ? {} : { post_only: request.postOnly }),
+  ...(request.reduceOnly === undefined ? {} : { reduce_only: request.reduceOnly }),
   price: textOf(request.price),
   qty: textOf(request.qty),
 });

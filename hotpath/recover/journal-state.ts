@@ -36,6 +36,8 @@ type OperationRecord = {
   readonly fills: EventData<'fill'>[];
   /** Dust of this operation that is in the dust ledger already, by asset. */
   dust: Record<string, string>;
+  /** When it was first told of, Unix ms; absent in what was saved before that was kept. */
+  readonly sinceMs?: number;
 };
 
 /** The state as text: what a checkpoint holds. */
@@ -66,6 +68,9 @@ export type Checkpoint = {
   readonly commands?: readonly string[];
   readonly breakers?: readonly EventData<'breaker'>[];
   readonly escalations?: readonly EventData<'escalation'>[];
+  readonly mismatches?: readonly EventData<'mismatch'>[];
+  readonly mode?: EventData<'engine-started'>['mode'] | undefined;
+  readonly at?: string;
 };
 
 type Trading = Pick<EventData<'trading-state'>, 'state' | 'reason'>;
@@ -73,6 +78,7 @@ type Trading = Pick<EventData<'trading-state'>, 'state' | 'reason'>;
 /** Ended operations kept because a late fill may still wake them. */
 const ENDED_MAX = 500;
 const COMMANDS_MAX = 1_000;
+const NS_A_MS = 1_000_000n;
 const DAY_NS = 86_400_000_000_000n;
 
 /**
@@ -101,6 +107,9 @@ export class JournalState {
   readonly #commands = new Set<string>();
   readonly #breakers = new Map<string, EventData<'breaker'>>();
   readonly #escalations = new Map<string, EventData<'escalation'>>();
+  readonly #mismatches = new Map<string, EventData<'mismatch'>>();
+  #mode: EventData<'engine-started'>['mode'] | undefined;
+  #at = '0';
 
   /** Sequence number of the last event. */
   get seq(): number {
@@ -137,6 +146,40 @@ export class JournalState {
     return this.#escalations;
   }
 
+  /** What venues said otherwise than the ledger, and nobody has settled. */
+  get openMismatches(): readonly EventData<'mismatch'>[] {
+    return [...this.#mismatches.values()];
+  }
+
+  /** Of the last start: money on paper is not money. */
+  get mode(): EventData<'engine-started'>['mode'] | undefined {
+    return this.#mode;
+  }
+
+  /** When the last event was, Unix ms; 0 before the first. */
+  get atMs(): number {
+    return Number(BigInt(this.#at) / NS_A_MS);
+  }
+
+  /** Trades of operations that are open or were lately, as {@link tradeKey} names them. */
+  recentTrades(): ReadonlySet<string> {
+    const records = [...this.#open.values(), ...this.#ended.values()];
+    return new Set(records.flatMap(({ fills }) => fills.map((fill) => tradeKey({ ...fill, tradeId: fill.trade_id }))));
+  }
+
+  /** Orders of operations that are open or were lately, and no earlier than when each was sent. */
+  recentOrders(): ReadonlyMap<ClientOrderId, { readonly request: OpenOrder['request']; readonly sentMs: number }> {
+    const records = [...this.#ended.values(), ...this.#open.values()];
+    return new Map(
+      records.flatMap(({ orders, sinceMs = this.atMs }) =>
+        Object.values(orders).map((order) => {
+          const { request } = openOrderFrom(order, []);
+          return [request.clientOrderId, { request, sentMs: sinceMs }] as const;
+        }),
+      ),
+    );
+  }
+
   isFunded(venue: string): boolean {
     for (const account of this.#accounts.keys()) if (account.startsWith(`${venue} `)) return true;
     return false;
@@ -144,10 +187,12 @@ export class JournalState {
 
   apply(event: EngineEvent): void {
     this.#seq = event.seq;
+    this.#at = event.at;
     if ('command_id' in event.data && event.data.command_id !== undefined) this.#remember(event.data.command_id);
     switch (event.kind) {
       case 'engine-started':
         this.#epoch = Math.max(this.#epoch, event.data.epoch);
+        this.#mode = event.data.mode;
         return;
       case 'balance':
         this.#accounts.set(`${event.data.venue} ${event.data.asset}`, decimalFrom(event.data.total));
@@ -191,12 +236,17 @@ export class JournalState {
       case 'adjustment':
         this.#applyAdjustment(event.data);
         return;
+      case 'mismatch': {
+        const { venue, what, id, state } = event.data;
+        if (state === 'open') this.#mismatches.set(`${venue} ${what} ${id}`, event.data);
+        else this.#mismatches.delete(`${venue} ${what} ${id}`);
+        return;
+      }
       case 'position':
       case 'engine-stopped':
       case 'command-refused':
       case 'command-done':
       case 'emergency-stop':
-      case 'mismatch':
       case 'lease':
       case 'venue-status':
         return;
@@ -265,6 +315,9 @@ export class JournalState {
       commands: [...this.#commands],
       breakers: this.openBreakers,
       escalations: [...this.#escalations.values()],
+      mismatches: this.openMismatches,
+      mode: this.#mode,
+      at: this.#at,
     };
   }
 
@@ -292,6 +345,10 @@ export class JournalState {
     state.#limits = checkpoint.limits ?? {};
     for (const breaker of checkpoint.breakers ?? []) state.#breakers.set(breaker.id, breaker);
     for (const escalation of checkpoint.escalations ?? []) state.#escalations.set(escalation.operation, escalation);
+    for (const { venue, what, id, ...rest } of checkpoint.mismatches ?? [])
+      state.#mismatches.set(`${venue} ${what} ${id}`, { venue, what, id, ...rest });
+    state.#mode = checkpoint.mode;
+    state.#at = checkpoint.at ?? '0';
     for (const opportunity of checkpoint.opportunities) state.#opportunities.set(opportunity.id, opportunity);
     state.#realised = decimalFrom(checkpoint.pnl.realised);
     state.#fees = decimalFrom(checkpoint.pnl.fees);
@@ -304,7 +361,7 @@ export class JournalState {
 
   #applyOperation(operation: EventData<'operation'>): void {
     const known = this.#open.get(operation.id) ?? this.#ended.get(operation.id);
-    const record = known ?? { operation, orders: {}, fills: [], dust: {} };
+    const record = known ?? { operation, orders: {}, fills: [], dust: {}, sinceMs: this.atMs };
     record.operation = operation;
     if (!isEnded(operation)) {
       this.#ended.delete(operation.id);
@@ -313,7 +370,7 @@ export class JournalState {
     }
     this.#open.delete(operation.id);
     this.#ended.set(operation.id, record);
-    if (operation.state === 'completed') this.#sweepDust(record);
+    if (operation.state === 'completed' || operation.dust !== undefined) this.#sweepDust(record);
     if (this.#ended.size <= ENDED_MAX) return;
     for (const oldest of this.#ended.keys()) {
       this.#ended.delete(oldest);
@@ -391,10 +448,12 @@ export class JournalState {
     this.#fees = this.#fees.plus(pnl.fees);
   }
 
-  /** What a completed operation left between its legs, and has not left before. */
+  /** What an operation that is over has left, and has not left before. */
   #sweepDust(record: OperationRecord): void {
-    const left = record.operation.bond === undefined ? productDust(record) : decimalsFrom(record.operation.dust ?? {});
-    for (const [asset, amount] of Object.entries(left)) add(this.#dust, asset, amount.minus(record.dust[asset] ?? '0'));
+    const { dust, bond } = record.operation;
+    const left = dust === undefined && bond === undefined ? productDust(record) : decimalsFrom(dust ?? {});
+    for (const [asset, told] of Object.entries(record.dust)) add(this.#dust, asset, decimalFrom(told).neg());
+    for (const [asset, amount] of Object.entries(left)) add(this.#dust, asset, amount);
     record.dust = textsOf(new Map(Object.entries(left)));
   }
 
@@ -452,18 +511,27 @@ function openOperationFrom({ operation, orders, fills, dust }: OperationRecord):
     notional: decimalFrom(operation.notional),
     expectedProfit: decimalFrom(operation.expected_profit),
     rates,
-    legs: operation.legs.map(({ instrument, side, price, qty }) => ({
-      instrument: instrument as InstrumentId,
-      side,
-      price: decimalFrom(price) as Price,
-      qty: decimalFrom(qty) as Qty,
-    })),
+    legs: operation.legs.map(openLegFrom),
     orders: Object.values(orders).map((order) => openOrderFrom(order, fills)),
     pnl: pnlSoFar(fills, rates),
     dust: decimalsFrom(dust),
     ...(operation.bond === undefined ? {} : { bond: bondFrom(operation.bond) }),
   };
 }
+
+const openLegFrom = ({
+  instrument,
+  side,
+  price,
+  qty,
+  expected_price: expectedPrice,
+}: EventData<'operation'>['legs'][number]): OpenOperation['legs'][number] => ({
+  instrument: instrument as InstrumentId,
+  side,
+  price: decimalFrom(price) as Price,
+  qty: decimalFrom(qty) as Qty,
+  ...(expectedPrice === undefined ? {} : { expectedPrice: decimalFrom(expectedPrice) }),
+});
 
 function pnlSoFar(fills: readonly EventData<'fill'>[], rates: Rates): Pnl {
   let sum: Pnl = { realised: ZERO, fees: ZERO };
@@ -508,6 +576,8 @@ function openOrderFrom(order: EventData<'order'>, fills: readonly EventData<'fil
       price: decimalFrom(order.price) as Price,
       qty: decimalFrom(order.qty) as Qty,
       timeInForce: order.time_in_force,
+      ...(order.post_only === undefined ? {} : { postOnly: order.post_only }),
+      ...(order.reduce_only === undefined ? {} : { reduceOnly: order.reduce_only }),
     },
     status: order.status,
     fills: fills

@@ -21,7 +21,9 @@ export type Revived = {
     readonly deposit: (venue: VenueId, asset: string, amount: Decimal) => void;
     readonly changes: () => { readonly balances: readonly EventData<'balance'>[] };
   };
-  readonly executor: { readonly resume: (left: readonly OpenOperation[]) => void };
+  readonly executor: {
+    readonly resume: (left: readonly OpenOperation[], asked: ReadonlyMap<string, EventData<'escalation'>>) => void;
+  };
   readonly holdings: { readonly restore: (open: readonly Held[], fundedMs: ReadonlyMap<string, number>) => void };
   readonly recorder: Recorder;
 };
@@ -70,7 +72,7 @@ export function revive(
     recorder.record('opportunity', opportunity.id, { ...opportunity, status: 'expired' });
   }
   recorder.flush();
-  executor.resume(state.openOperations());
+  executor.resume(state.openOperations(), state.openEscalations);
 }
 
 function loadCheckpoint(path: string): JournalState {

@@ -141,6 +141,8 @@ export type OpenLeg = {
   readonly side: Side;
   readonly price: Price;
   readonly qty: Qty;
+  /** Absent in what was journalled before it was told. */
+  readonly expectedPrice?: Decimal;
 };
 
 export type OpenOrder = {

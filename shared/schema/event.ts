@@ -232,7 +232,8 @@ const payloads = {
     expected_profit: decimal,
     /** Asset → value in the numeraire, fixed at plan time: profit = Σ over fills of asset flows × rate. */
     rates: z.record(z.string(), decimal),
-    legs: z.array(leg),
+    /** `price` is the worst that the plan bears. */
+    legs: z.array(leg.extend({ expected_price: decimal.optional() })),
     /** Set once the operation is over. */
     pnl: z.object({ realised: decimal, fees: decimal }).optional(),
     /** Sum routes: how the legs hang together. Legs agree when filled quantity / `per_unit` is the same for all. */
@@ -267,7 +268,7 @@ const payloads = {
         inventory: decimal,
       })
       .optional(),
-    /** Sum routes, once completed: what is left between the legs, by asset; contracts by instrument. */
+    /** Once it is over: what of it is in the dust ledger, by asset; contracts by instrument. Where absent, what a completed product route has left. */
     dust: z.record(z.string(), decimal).optional(),
   }),
   order: z.object({
