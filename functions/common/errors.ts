@@ -24,17 +24,26 @@ export const applicationErrors = {
 } as const;
 
 export type ErrorCode = keyof typeof applicationErrors;
+type ErrorStatus = (typeof applicationErrors)[ErrorCode]['status'];
 
 /** An outcome that the caller is told: thrown where it is found, turned into the envelope in one place. */
 export class ApplicationError extends Error {
   override readonly name = 'ApplicationError';
   readonly code: ErrorCode;
+  readonly status: ErrorStatus;
   readonly detail: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
 
-  constructor(code: ErrorCode, detail?: string, headers: Readonly<Record<string, string>> = {}) {
+  /** `status` where it is not the one that the code travels with otherwise. */
+  constructor(
+    code: ErrorCode,
+    detail?: string,
+    headers: Readonly<Record<string, string>> = {},
+    status: ErrorStatus = applicationErrors[code].status,
+  ) {
     super(applicationErrors[code].message);
     this.code = code;
+    this.status = status;
     this.detail = detail;
     this.headers = headers;
   }

@@ -11,6 +11,8 @@ export const at = {
   run: (engine: string): Key => ({ pk: `${engine}#ENGINE`, sk: 'RUN' }),
   tradingState: (engine: string): Key => ({ pk: `${engine}#ENGINE`, sk: 'TRADING' }),
   command: (engine: string, id: string): Key => ({ pk: `${engine}#COMMAND#${id}`, sk: 'ANSWER' }),
+  /** With what a command was asked for that may be asked for again. */
+  commandRequest: (engine: string, id: string): Key => ({ pk: `${engine}#COMMAND#${id}`, sk: 'REQUEST' }),
   venue: (engine: string, venue: string): Key => ({ pk: `${engine}#VENUE`, sk: venue }),
   opportunity: (engine: string, id: string): Key => ({ pk: `${engine}#OPPORTUNITY#${id}`, sk: 'OPPORTUNITY' }),
   operation: (engine: string, id: string): Key => ({ pk: `${engine}#OPERATION#${id}`, sk: 'OPERATION' }),
@@ -41,6 +43,8 @@ export const at = {
   breakerHistory: (engine: string, seq: number): Key => ({ pk: `${engine}#BREAKER-HISTORY`, sk: seqKey(seq) }),
   escalation: (engine: string, operation: string): Key => ({ pk: `${engine}#ESCALATION`, sk: operation }),
   emergencyStop: (engine: string): Key => ({ pk: `${engine}#ENGINE`, sk: 'EMERGENCY-STOP' }),
+  /** What the engine said to the last version of the configuration that it was given. */
+  config: (engine: string): Key => ({ pk: `${engine}#ENGINE`, sk: 'CONFIG' }),
   riskLimits: (engine: string): Key => ({ pk: `${engine}#ENGINE`, sk: 'RISK-LIMITS' }),
   lease: (engine: string): Key => ({ pk: `${engine}#ENGINE`, sk: 'LEASE-WORD' }),
   mismatch: (engine: string, venue: string, what: string, id: string): Key => ({
@@ -65,7 +69,7 @@ export const at = {
 export const KEY_LIST = 'APIKEY';
 
 /** `PAYMENT`: settlements and funding, which move money without an operation. */
-export type ListName = 'OPPORTUNITY' | 'OPERATION' | 'ORDER' | 'PAYMENT';
+export type ListName = 'OPPORTUNITY' | 'OPERATION' | 'ORDER' | 'PAYMENT' | 'ESCALATION';
 export const listOf = (engine: string, name: ListName): string => `${engine}#${name}`;
 
 /**
@@ -80,7 +84,8 @@ export type Placement = {
 };
 
 const DAY_MS = 86_400_000;
-const ANSWER_TTL_MS = DAY_MS;
+/** So long a command that comes again is answered as before. */
+export const ANSWER_TTL_MS = DAY_MS;
 const OPPORTUNITY_TTL_MS = 30 * DAY_MS;
 
 /** The items that an event sets; each of them to this event, unless it has a later one already. */
@@ -96,8 +101,12 @@ export function placementsOf(event: EngineEvent): readonly Placement[] {
         ...(event.data.command_id === undefined ? [] : [answer(engine, event.data.command_id)]),
       ];
     case 'command-refused':
-    case 'command-done':
       return [answer(engine, event.data.command_id)];
+    case 'command-done':
+      return [
+        answer(engine, event.data.command_id),
+        ...(event.data.command === 'config' ? [{ key: at.config(engine) }] : []),
+      ];
     case 'risk-limits':
       return [{ key: at.riskLimits(engine) }, answer(engine, event.data.command_id)];
     case 'breaker':
@@ -114,7 +123,7 @@ export function placementsOf(event: EngineEvent): readonly Placement[] {
           : [answer(engine, event.data.command_id)]),
       ];
     case 'escalation':
-      return [{ key: at.escalation(engine, event.data.operation) }];
+      return [{ key: at.escalation(engine, event.data.operation), list: 'ESCALATION' }];
     case 'mismatch':
       return [{ key: at.mismatch(engine, event.data.venue, event.data.what, event.data.id) }];
     case 'adjustment':

@@ -3,11 +3,15 @@ import { BadInput } from '#shared/assert.ts';
 import type { EngineEvent, EventKind } from '#shared/schema/event.ts';
 import { engineStatus, type EngineStatus, type MarketSample } from '#shared/schema/status.ts';
 import { at, listOf, type ListName } from './layout.ts';
-import { Table, type Item } from './table.ts';
+import { Table, type Item, type Key } from './table.ts';
 import { dynamoTimeSeries, type TimeSeriesStore } from './time-series.ts';
 import { LIST_INDEX, seqKey } from './tables.ts';
 
 export type EventOf<K extends EventKind> = Extract<EngineEvent, { kind: K }>;
+/** What the engine says to a command. */
+export type CommandAnswer = EventOf<
+  'trading-state' | 'command-refused' | 'command-done' | 'risk-limits' | 'breaker' | 'emergency-stop'
+>;
 /** An entity's latest event, and when its first one happened. */
 export type Entity<K extends EventKind> = { readonly event: EventOf<K>; readonly firstAtNs: string };
 export type Page<T> = { readonly items: readonly T[]; readonly nextCursor: string | undefined };
@@ -54,15 +58,62 @@ export class Store {
     return item === undefined ? undefined : engineStatus.parse(JSON.parse(String(item['status'])));
   }
 
-  async tradingState(): Promise<EventOf<'trading-state'> | undefined> {
-    const item = await this.state.get(at.tradingState(this.engine));
-    return item === undefined ? undefined : eventOf<'trading-state'>(item);
+  tradingState(): Promise<EventOf<'trading-state'> | undefined> {
+    return this.#one<'trading-state'>(at.tradingState(this.engine));
   }
 
   /** What the engine said to a command; undefined while it has not. */
-  async commandAnswer(id: string): Promise<EventOf<'trading-state' | 'command-refused'> | undefined> {
-    const item = await this.state.get(at.command(this.engine, id));
-    return item === undefined ? undefined : eventOf<'trading-state' | 'command-refused'>(item);
+  commandAnswer(id: string): Promise<CommandAnswer | undefined> {
+    return this.#one<CommandAnswer['kind']>(at.command(this.engine, id));
+  }
+
+  /** What the engine said to the last version of the configuration that it was given. */
+  configAnswer(): Promise<EventOf<'command-done'> | undefined> {
+    return this.#one<'command-done'>(at.config(this.engine));
+  }
+
+  /** The limits of the gate as they were last set by command. */
+  riskLimits(): Promise<EventOf<'risk-limits'> | undefined> {
+    return this.#one<'risk-limits'>(at.riskLimits(this.engine));
+  }
+
+  /** How the last emergency stop stands. */
+  emergencyStop(): Promise<EventOf<'emergency-stop'> | undefined> {
+    return this.#one<'emergency-stop'>(at.emergencyStop(this.engine));
+  }
+
+  /** The last word of every breaker that has ever spoken. */
+  async breakers(): Promise<readonly EventOf<'breaker'>[]> {
+    const items = await this.state.queryAll(at.breaker(this.engine, '').pk);
+    return items.map((item) => eventOf<'breaker'>(item));
+  }
+
+  /** What breakers did, newest first, below the sequence `before`. */
+  async breakerHistory(limit: number, before: number): Promise<readonly EventOf<'breaker'>[]> {
+    const { Items = [] } = await this.state.query({
+      KeyConditionExpression: 'pk = :pk AND sk < :before',
+      ExpressionAttributeValues: {
+        ':pk': at.breakerHistory(this.engine, 0).pk,
+        ':before': seqKey(Math.min(before, Number.MAX_SAFE_INTEGER)),
+      },
+      ScanIndexForward: false,
+      Limit: limit,
+    });
+    return Items.map((item) => eventOf<'breaker'>(item));
+  }
+
+  escalation(operation: string): Promise<EventOf<'escalation'> | undefined> {
+    return this.#one<'escalation'>(at.escalation(this.engine, operation));
+  }
+
+  escalations(request: PageRequest<Entity<'escalation'>>): Promise<Page<Entity<'escalation'>>> {
+    return this.#list('ESCALATION', request);
+  }
+
+  /** Where a venue and the ledger differ. */
+  async openMismatches(): Promise<readonly EventOf<'mismatch'>[]> {
+    const items = await this.state.queryAll(at.mismatch(this.engine, '', '', '').pk);
+    return items.map((item) => eventOf<'mismatch'>(item)).filter(({ data }) => data.state === 'open');
   }
 
   async venues(): Promise<readonly EventOf<'venue-status'>[]> {
@@ -77,6 +128,11 @@ export class Store {
 
   opportunities(request: PageRequest<Entity<'opportunity'>>): Promise<Page<Entity<'opportunity'>>> {
     return this.#list('OPPORTUNITY', request);
+  }
+
+  async order(operation: string, id: string): Promise<Entity<'order'> | undefined> {
+    const item = await this.state.get(at.order(this.engine, operation, id));
+    return item === undefined ? undefined : entityOf<'order'>(item);
   }
 
   operations(request: PageRequest<Entity<'operation'>>): Promise<Page<Entity<'operation'>>> {
@@ -205,6 +261,11 @@ export class Store {
     return count;
   }
 
+  async #one<K extends EventKind>(key: Key): Promise<EventOf<K> | undefined> {
+    const item = await this.state.get(key);
+    return item === undefined ? undefined : eventOf<K>(item);
+  }
+
   async #list<K extends EventKind>(name: ListName, request: PageRequest<Entity<K>>): Promise<Page<Entity<K>>> {
     const list = listOf(this.engine, name);
     const found: Entity<K>[] = [];
@@ -266,7 +327,12 @@ function keyFrom(cursor: string, list: string): Record<string, unknown> {
   }
   const [pk, sk, list_at] = parts as [string, string, string];
   // Another list's cursor would move this query to a place that means nothing here.
-  const listOfEntity = sk.startsWith('ORDER#') ? 'ORDER' : sk;
-  if (!list.endsWith(`#${listOfEntity}`)) throw new BadInput('cursor belongs to another list');
+  if (!list.endsWith(`#${listOfEntity(pk, sk)}`)) throw new BadInput('cursor belongs to another list');
   return { pk, sk, list, list_at };
+}
+
+/** Where an entity of this key is listed, as the layout has it. */
+function listOfEntity(pk: string, sk: string): string {
+  if (sk.startsWith('ORDER#')) return 'ORDER';
+  return pk.endsWith('#ESCALATION') ? 'ESCALATION' : sk;
 }

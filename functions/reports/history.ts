@@ -90,6 +90,7 @@ function paymentOf(event: Payment, family: string): Outcome {
     pnl: realised,
     fees,
     shares: [{ ...marketOf(event.data.instrument), pnl: realised }],
+    sources: event.kind === 'funding' ? { funding: realised } : { settlement: realised.plus(fees), fees: fees.neg() },
   };
 }
 
@@ -105,7 +106,7 @@ const isOver = ({ data: { state, pnl } }: EventOf<'operation'>): boolean =>
   (state === 'completed' || state === 'failed') && pnl !== undefined;
 
 async function outcomeOf(store: Store, { event, firstAtNs }: Entity<'operation'>): Promise<Outcome> {
-  const { id, type, pnl, rates } = event.data;
+  const { id, type, pnl, rates, attribution = {} } = event.data;
   const fills = await store.fillsOf(id);
   const valued = decimalsFrom(rates);
   return {
@@ -116,6 +117,7 @@ async function outcomeOf(store: Store, { event, firstAtNs }: Entity<'operation'>
     pnl: decimalFrom(pnl?.realised ?? '0'),
     fees: decimalFrom(pnl?.fees ?? '0'),
     shares: fills.flatMap((fill) => shareOf(fill, valued)),
+    sources: decimalsFrom(attribution),
   };
 }
 

@@ -4,6 +4,10 @@ import { ZERO } from '#shared/money/grid.ts';
 /** What the fills of one market contributed to an operation, in the numeraire. */
 export type Share = { readonly venue: string; readonly symbol: string; readonly pnl: Decimal };
 
+/** Where profit comes from: the parts of an operation's attribution, and what is paid on what is held. */
+const SOURCES = ['captured', 'slippage', 'legging', 'fees', 'inventory', 'funding', 'settlement'] as const;
+type Source = (typeof SOURCES)[number];
+
 /** An operation that is over. Amounts are in the numeraire; `pnl` is after `fees`. */
 export type Outcome = {
   readonly id: string;
@@ -16,6 +20,8 @@ export type Outcome = {
   readonly fees: Decimal;
   /** Of the fills that could be valued; what is left of `pnl` is `unattributed`. */
   readonly shares: readonly Share[];
+  /** Parts of `pnl`, fees below zero; what they leave is `unexplained`. */
+  readonly sources: Readonly<Partial<Record<Source, Decimal>>>;
 };
 
 /** The time looked at, cut into buckets of `bucketMs` that end with `toMs`: a return is the profit of one bucket. */
@@ -40,6 +46,8 @@ export type Performance = {
   readonly families: readonly Part[];
   readonly venues: readonly Part[];
   readonly symbols: readonly Part[];
+  /** They sum to `totalPnl`. */
+  readonly sources: Readonly<Record<Source | 'unexplained', Decimal>>;
   readonly series: readonly Bucket[];
 };
 
@@ -89,8 +97,16 @@ export function performanceOf(outcomes: readonly Outcome[], window: Window): Per
     families: partsOf(inOrder, ({ family, pnl }) => [[family, pnl]]),
     venues: partsOf(inOrder, (outcome) => sharesBy(outcome, ({ venue }) => venue)),
     symbols: partsOf(inOrder, (outcome) => sharesBy(outcome, ({ symbol }) => symbol)),
+    sources: sourcesOf(inOrder),
     series,
   };
+}
+
+function sourcesOf(outcomes: readonly Outcome[]): Performance['sources'] {
+  const sums = SOURCES.map((source) => sumOf(outcomes.map(({ sources }) => sources[source] ?? ZERO)));
+  const unexplained = sumOf(outcomes.map(({ pnl }) => pnl)).minus(sumOf(sums));
+  const named = Object.fromEntries(SOURCES.map((source, at) => [source, sums[at]!])) as Record<Source, Decimal>;
+  return { ...named, unexplained };
 }
 
 function riskOf(

@@ -62,6 +62,7 @@ export function reportPage(report: ReportData): Html {
         <h2>Profit so far</h2>
         ${line(report.hours.map(({ cumulative }) => cumulative))} ${parts('Families', report.attribution.families)}
         ${parts('Venues', report.attribution.venues)} ${parts('Symbols', report.attribution.symbols)}
+        ${sources(report.attribution.sources)}
       </body>
     </html>`;
 }
@@ -107,6 +108,21 @@ function parts(title: string, rows: ReportData['attribution']['families']): Html
             <td>${name}</td>
             <td class="number">${text(pnl)}</td>
             <td class="number">${operations}</td>
+          </tr>`,
+      )}
+    </table>`;
+}
+
+/** Reports that were kept before anybody said where profit came from have none. */
+function sources(found: ReportData['attribution']['sources']): Html | string {
+  if (found === undefined) return '';
+  return html`<h2>Sources</h2>
+    <table>
+      ${Object.entries(found).map(
+        ([name, value]) =>
+          html`<tr>
+            <th>${name}</th>
+            <td class="number">${text(value)}</td>
           </tr>`,
       )}
     </table>`;

@@ -11,11 +11,12 @@ export type Figures = {
     win_rate: number | null;
     avg_trade_duration: number | null;
     profit_factor: number | null;
-    attribution: { families: PartView[]; venues: PartView[]; symbols: PartView[] };
+    attribution: { families: PartView[]; venues: PartView[]; symbols: PartView[]; sources: SourcesView };
   };
   readonly sharpe: { sharpe_ratio: number | null; sortino_ratio: number | null };
   readonly volatility: { volatility: number | null; max_drawdown: number };
 };
+type SourcesView = Record<keyof Performance['sources'], number>;
 type PartView = { name: string; pnl: number; operations: number };
 
 /** The figures by the metric to which they belong. */
@@ -31,6 +32,7 @@ export function figuresOf(found: Performance): Figures {
         families: found.families.map(partOf),
         venues: found.venues.map(partOf),
         symbols: found.symbols.map(partOf),
+        sources: sourcesOf(found.sources),
       },
     },
     sharpe: { sharpe_ratio: amountOrNull(found.sharpeRatio), sortino_ratio: amountOrNull(found.sortinoRatio) },
@@ -43,5 +45,7 @@ const partOf = ({ name, pnl, operations }: Part): PartView => ({
   pnl: amount(pnl),
   operations,
 });
+const sourcesOf = (sources: Performance['sources']): SourcesView =>
+  Object.fromEntries(Object.entries(sources).map(([name, value]) => [name, amount(value)])) as SourcesView;
 export const amount = (value: Decimal): number => exact(textOf(value));
 const amountOrNull = (value: Decimal | null): number | null => (value === null ? null : amount(value));

@@ -6,13 +6,16 @@ import { HTTPException } from 'hono/http-exception';
 import { secureHeaders } from 'hono/secure-headers';
 import { BadInput } from '#shared/assert.ts';
 import { failure } from '../common/envelope.ts';
-import { ApplicationError, applicationErrors, detailOf } from '../common/errors.ts';
+import { ApplicationError, detailOf } from '../common/errors.ts';
 import { rateLimiter } from '../common/rate-limit.ts';
 import { nowMs, type App, type AppEnv, type AppOptions } from './context.ts';
 import { createGuards, versioned } from './guards.ts';
+import { mountAdjustments } from './routes/adjustments.ts';
 import { mountAudit } from './routes/audit.ts';
 import { mountBalances } from './routes/balances.ts';
 import { mountBooks } from './routes/books.ts';
+import { mountBreakers } from './routes/breakers.ts';
+import { mountCommands } from './routes/commands.ts';
 import { mountDocuments } from './routes/documents.ts';
 import { mountConfig } from './routes/config.ts';
 import { mountHealth } from './routes/health.ts';
@@ -21,12 +24,15 @@ import { mountKeys } from './routes/keys.ts';
 import { mountMetrics } from './routes/metrics.ts';
 import { mountOperations } from './routes/operations.ts';
 import { mountOpportunities } from './routes/opportunities.ts';
+import { mountOrderEntry } from './routes/order-entry.ts';
 import { mountOrders } from './routes/orders.ts';
 import { mountPerformance } from './routes/performance.ts';
 import { mountPositions } from './routes/positions.ts';
 import { mountPrices } from './routes/prices.ts';
+import { mountRecoveries } from './routes/recoveries.ts';
 import { mountReports } from './routes/reports.ts';
 import { mountRiskLimits } from './routes/risk-limits.ts';
+import { mountRiskMetrics } from './routes/risk-metrics.ts';
 import { mountStatus } from './routes/status.ts';
 import { mountSynthetics } from './routes/synthetics.ts';
 import { mountToken } from './routes/token.ts';
@@ -75,10 +81,16 @@ export function createApp(options: AppOptions): App {
   mountPerformance(app, options, guards);
   mountOperations(app, options, guards);
   mountOrders(app, options, guards);
+  mountOrderEntry(app, options, guards);
   mountPositions(app, options, guards);
   mountBalances(app, options, guards);
   mountTrading(app, options, guards);
+  mountRecoveries(app, options, guards);
+  mountAdjustments(app, options, guards);
+  mountCommands(app, options, guards);
+  mountRiskMetrics(app, options, guards);
   mountRiskLimits(app, options, guards);
+  mountBreakers(app, options, guards);
   mountReports(app, options, guards);
   mountConfig(app, options, guards);
   mountKeys(app, options, guards);
@@ -93,8 +105,7 @@ export function createApp(options: AppOptions): App {
     const requestId = context.get('requestId');
     options.tally.error(String(error.code));
     if (error.code === 500) options.log.error('request-failed', { requestId, cause: thrown.stack ?? String(thrown) });
-    const { status } = applicationErrors[error.code];
-    return context.json(failure(error, requestId, nowMs(options)), status, { ...error.headers });
+    return context.json(failure(error, requestId, nowMs(options)), error.status, { ...error.headers });
   });
   return app;
 }
@@ -114,7 +125,7 @@ const corsFor = (origins: readonly string[]): ReturnType<typeof cors> =>
   cors({
     origin: (origin) => (origins.includes(origin) ? origin : null),
     allowMethods: ['GET', 'POST', 'PUT', 'DELETE'],
-    allowHeaders: ['Authorization', 'Content-Type', 'X-API-Version', 'X-Request-Id'],
+    allowHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'X-API-Version', 'X-Request-Id'],
     exposeHeaders: ['X-Request-Id', 'RateLimit-Limit', 'RateLimit-Remaining', 'RateLimit-Reset', 'Retry-After'],
     maxAge: 600,
   });

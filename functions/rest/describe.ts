@@ -21,11 +21,11 @@ export const answers = <T extends z.ZodType>(data: T, description: string): Json
 
 const failureContent = { 'application/json': { schema: errorBody } };
 const failures = {
-  400: 'Invalid parameters (3001)',
+  400: 'Invalid parameters (3001), or funds that are not there (3002)',
   401: 'No valid token (1001) or an expired one (1002)',
-  403: 'A scope is missing (1003)',
-  404: 'Not found (2001, 2002, 2003)',
-  409: 'Somebody else was first: read again',
+  403: 'A scope is missing (1003), or the engine refuses by its limits (4001, 4002, 4003)',
+  404: 'Not found (2001, 2002, 2003, 3003)',
+  409: 'Somebody else was first (409), it is over already (3004), or the idempotency key is taken (3001)',
   429: 'Too many requests: see Retry-After',
   503: 'The database (5001) or a service behind the API (5002) does not answer',
 } as const;

@@ -4,6 +4,7 @@ import { decimalFrom, textOf } from '#shared/money/grid.ts';
 import { fillFactsFrom, flowAssetOf, flowsOf } from '#shared/money/pnl.ts';
 import type {
   balanceView,
+  BreakerChange,
   operationData,
   operationView,
   OpportunityView,
@@ -14,8 +15,10 @@ import type {
   orderView,
   positionView,
   PriceView,
+  RecoveryView,
+  RiskMetrics,
 } from '#shared/schema/api.ts';
-import type { MarketSample } from '#shared/schema/status.ts';
+import type { MarketSample, RiskStatus } from '#shared/schema/status.ts';
 import { exact, exactOrNull, isoFromMs, isoFromNs } from '../common/envelope.ts';
 import type { Entity, EventOf } from '../common/store.ts';
 
@@ -167,10 +170,90 @@ export function operationOf({ event, firstAtNs }: Entity<'operation'>): z.infer<
     expected_profit: exact(data.expected_profit),
     legs: data.legs.map(legOf),
     pnl: data.pnl === undefined ? null : { realised: exact(data.pnl.realised), fees: exact(data.pnl.fees) },
+    attribution: data.attribution === undefined ? null : attributionOf(data.attribution),
     timestamp: isoFromNs(firstAtNs),
     updated: isoFromNs(event.at),
   };
 }
+
+const attributionOf = ({
+  captured,
+  slippage,
+  legging,
+  fees,
+  inventory,
+}: NonNullable<EventOf<'operation'>['data']['attribution']>): NonNullable<
+  z.infer<typeof operationView>['attribution']
+> => ({
+  captured: exact(captured),
+  slippage: exact(slippage),
+  legging: exact(legging),
+  fees: exact(fees),
+  inventory: exact(inventory),
+});
+
+/** What a person is asked, and what was answered. */
+export const recoveryOf = ({ data, at }: EventOf<'escalation'>): RecoveryView => ({
+  operation: data.operation,
+  state: data.state,
+  reason: data.reason,
+  request: data.request,
+  loose: data.loose.map(({ instrument, size, value }) => ({
+    ...splitInstrument(instrument),
+    size: exact(size),
+    value: exact(value),
+  })),
+  proposals: data.proposals.map(({ id, kind, cost, orders }) => ({
+    id,
+    kind,
+    cost: exact(cost),
+    orders: orders.map(legOf),
+  })),
+  attempts: data.attempts,
+  loss: exact(data.loss),
+  since: isoFromMs(data.since_ms),
+  by: data.by ?? null,
+  updated: isoFromNs(at),
+});
+
+export const riskMetricsOf = (risk: RiskStatus): RiskMetrics => ({
+  portfolio_var: risk.var_usd,
+  expected_shortfall: risk.expected_shortfall_usd,
+  parametric_var: risk.parametric_var_usd,
+  monte_carlo_var: risk.monte_carlo_var_usd,
+  confidence: risk.confidence,
+  var_utilization: risk.var_utilization,
+  equity: risk.equity_usd,
+  max_drawdown: risk.max_drawdown,
+  drawdown: risk.drawdown,
+  leverage_ratio: risk.leverage,
+  concentration_risk: risk.concentration,
+  liquidity_ratio: risk.liquidity_ratio,
+  correlation_risk: risk.correlation_risk,
+  exit_cost: risk.exit_cost_usd,
+  daily_pnl: risk.daily_pnl_usd,
+  exposure: {
+    gross: risk.exposure.gross_usd,
+    net: risk.exposure.net_usd,
+    by_exchange: risk.exposure.by_venue,
+    by_asset: risk.exposure.by_asset,
+    by_family: risk.exposure.by_family,
+  },
+  stresses: risk.stresses,
+  timestamp: isoFromMs(risk.at_ms),
+});
+
+/** What a breaker did. */
+export const breakerChangeOf = ({ data, at }: EventOf<'breaker'>): BreakerChange => ({
+  id: data.id,
+  state: data.state,
+  trips: data.trips,
+  value: data.value,
+  limit: data.limit,
+  reason: data.reason,
+  by: data.by,
+  timestamp: isoFromNs(at),
+});
 
 export const orderOf = ({ event, firstAtNs }: Entity<'order'>): z.infer<typeof orderView> => ({
   ...orderUpdateOf(event),
@@ -199,24 +282,60 @@ export function orderUpdateOf({ data, at }: EventOf<'order'>): OrderUpdate {
 }
 
 /** What befalls the engine and its venues. */
-export function systemOf(
-  event: EventOf<'engine-started' | 'engine-stopped' | 'trading-state' | 'venue-status'>,
-): SystemView {
-  const common = { event: event.kind, engine: event.engine, exchange: null, timestamp: isoFromNs(event.at) };
+export function systemOf(event: EventOf<SystemView['event']>): SystemView {
+  const { kind, engine, at } = event;
+  const common = { event: kind, engine, exchange: null, subject: null, timestamp: isoFromNs(at) };
   switch (event.kind) {
     case 'engine-started':
       return { ...common, state: 'started', reason: `${event.data.mode}, version ${event.data.version}` };
     case 'engine-stopped':
       return { ...common, state: 'stopped', reason: event.data.reason };
     case 'trading-state':
+    case 'emergency-stop':
+    case 'lease':
       return { ...common, state: event.data.state, reason: event.data.reason };
+    case 'breaker':
+      return { ...common, subject: event.data.id, state: event.data.state, reason: event.data.reason };
+    case 'escalation':
+      return { ...common, subject: event.data.operation, state: event.data.state, reason: event.data.request };
+    case 'mismatch': {
+      const { venue, id, state, reason, ledger, venue_says } = event.data;
+      const said = `${reason}: the ledger has ${ledger}, the venue says ${venue_says}`;
+      return { ...common, exchange: venue, subject: id, state, reason: said };
+    }
+    case 'adjustment': {
+      const { venue, asset, amount, reason, by } = event.data;
+      return { ...common, exchange: venue, subject: asset, state: 'adjusted', reason: `${amount} by ${by}: ${reason}` };
+    }
     case 'venue-status':
       return { ...common, exchange: event.data.venue, state: event.data.status, reason: event.data.reason };
   }
 }
 
+/** Where a venue and the ledger differ, and nobody has settled it. */
+export class Mismatches {
+  readonly #open: ReadonlyMap<string, EventOf<'mismatch'>>;
+
+  constructor(open: readonly EventOf<'mismatch'>[]) {
+    this.#open = new Map(open.map((event) => [keyOf(event.data), event]));
+  }
+
+  of(what: 'balance' | 'position', venue: string, id: string): z.infer<typeof balanceView>['mismatch'] {
+    const event = this.#open.get(keyOf({ what, venue, id }));
+    if (event === undefined) return null;
+    const { venue_says, reason } = event.data;
+    return { venue_says, reason, since: isoFromNs(event.at) };
+  }
+}
+const keyOf = ({ what, venue, id }: Pick<EventOf<'mismatch'>['data'], 'what' | 'venue' | 'id'>): string =>
+  `${what} ${venue} ${id}`;
+
 /** `mid`: the instrument's current mid, where there is one. */
-export function positionOf({ data, at }: EventOf<'position'>, mid: string | undefined): z.infer<typeof positionView> {
+export function positionOf(
+  { data, at }: EventOf<'position'>,
+  mid: string | undefined,
+  mismatches: Mismatches,
+): z.infer<typeof positionView> {
   const { exchange, symbol } = splitInstrument(data.instrument);
   return {
     id: data.id,
@@ -228,6 +347,7 @@ export function positionOf({ data, at }: EventOf<'position'>, mid: string | unde
     current_price: exactOrNull(mid),
     unrealized_pnl: exactOrNull(unrealizedOf(data, symbol, mid)),
     realized_pnl: exact(data.realized_pnl),
+    mismatch: mismatches.of('position', exchange, data.instrument),
     timestamp: isoFromNs(at),
     status: data.status,
   };
@@ -244,13 +364,14 @@ function unrealizedOf(
   return textOf(type === 'short' ? gain.negated() : gain);
 }
 
-export const balanceOf = ({ data, at }: EventOf<'balance'>): z.infer<typeof balanceView> => ({
+export const balanceOf = ({ data, at }: EventOf<'balance'>, mismatches: Mismatches): z.infer<typeof balanceView> => ({
   exchange: data.venue,
   asset: data.asset,
   total: exact(data.total),
   available: exact(data.available),
   reserved: exact(data.reserved),
   in_flight: exact('0'),
+  mismatch: mismatches.of('balance', data.venue, data.asset),
   timestamp: isoFromNs(at),
 });
 

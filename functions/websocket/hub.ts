@@ -29,8 +29,6 @@ const CARE_EVERY_MS = 50;
 /** RFC 6455 §7.4.1: a message that violates policy. */
 const POLICY_VIOLATION = 1008;
 const GOING_AWAY = 1001;
-/** In the contract; the engine publishes nothing yet that it could carry. */
-const FUTURE_CHANNELS: ReadonlySet<string> = new Set(['risk']);
 
 type History = { seq: number; readonly held: Update[] };
 
@@ -47,6 +45,7 @@ export class Hub {
     orders: { seq: 0, held: [] },
     trades: { seq: 0, held: [] },
     system: { seq: 0, held: [] },
+    risk: { seq: 0, held: [] },
   };
   readonly #timer: { current: Timer };
 
@@ -139,7 +138,6 @@ export class Hub {
   #channelFrom(name: string): Channel {
     const channel = CHANNELS.find((known) => known === name);
     if (channel !== undefined) return channel;
-    if (FUTURE_CHANNELS.has(name)) throw new ApplicationError(2003, `channel ${name} is not served yet`);
     throw new ApplicationError(3001, `channel is one of ${CHANNELS.join(', ')}`);
   }
 

@@ -1,36 +1,44 @@
 import type { EngineEvent } from '#shared/schema/event.ts';
-import { opportunityOf, orderUpdateOf, systemOf, tradeOf } from '../rest/views.ts';
+import { isoFromNs } from '../common/envelope.ts';
+import { breakerChangeOf, opportunityOf, orderUpdateOf, systemOf, tradeOf } from '../rest/views.ts';
 import type { News } from './subscription.ts';
 
-/** What an event is to those who listen; undefined where no channel carries it. */
-export function newsOf(event: EngineEvent): News | undefined {
+/** What an event is to those who listen, by channel; nothing where none carries it. */
+export function newsOf(event: EngineEvent): readonly News[] {
   switch (event.kind) {
     case 'opportunity':
-      return { channel: 'opportunities', data: opportunityOf(event) };
+      return [{ channel: 'opportunities', data: opportunityOf(event) }];
     case 'order':
-      return { channel: 'orders', data: orderUpdateOf(event) };
+      return [{ channel: 'orders', data: orderUpdateOf(event) }];
     case 'fill':
-      return { channel: 'trades', data: tradeOf(event) };
+      return [{ channel: 'trades', data: tradeOf(event) }];
     case 'engine-started':
     case 'engine-stopped':
     case 'trading-state':
     case 'venue-status':
-      return { channel: 'system', data: systemOf(event) };
-    case 'command-refused':
-    case 'command-done':
-    case 'risk-limits':
-    case 'breaker':
     case 'emergency-stop':
     case 'escalation':
     case 'mismatch':
     case 'adjustment':
     case 'lease':
+      return [{ channel: 'system', data: systemOf(event) }];
+    case 'breaker':
+      return [
+        { channel: 'system', data: systemOf(event) },
+        { channel: 'risk', data: { event: 'breaker', ...breakerChangeOf(event) } },
+      ];
+    case 'risk-limits': {
+      const { limits, by } = event.data;
+      return [{ channel: 'risk', data: { event: 'limits', limits, by, timestamp: isoFromNs(event.at) } }];
+    }
+    case 'command-refused':
+    case 'command-done':
     case 'operation':
     case 'balance':
     case 'position':
     case 'holding':
     case 'settlement':
     case 'funding':
-      return undefined;
+      return [];
   }
 }

@@ -1,4 +1,4 @@
-import type { OpportunityView, OrderUpdate, PriceView, SystemView, TradeView } from '#shared/schema/api.ts';
+import type { OpportunityView, OrderUpdate, PriceView, RiskView, SystemView, TradeView } from '#shared/schema/api.ts';
 
 type Views = {
   readonly prices: PriceView;
@@ -6,6 +6,7 @@ type Views = {
   readonly orders: OrderUpdate;
   readonly trades: TradeView;
   readonly system: SystemView;
+  readonly risk: RiskView;
 };
 export type Channel = keyof Views;
 /** What happened in a channel. */
@@ -20,6 +21,7 @@ const updateTypes: Readonly<Record<Channel, string>> = {
   orders: 'order_update',
   trades: 'trade_update',
   system: 'system_update',
+  risk: 'risk_update',
 };
 export const CHANNELS = Object.keys(updateTypes) as readonly Channel[];
 
@@ -49,6 +51,8 @@ export function wants({ channel, symbol, exchange, minProfit }: Subscription, up
         (exchange === undefined || update.data.legs.some((leg) => leg.exchange === exchange)) &&
         (minProfit === undefined || profitOf(update.data) >= minProfit)
       );
+    case 'risk':
+      return true;
     case 'system':
       // What concerns the engine concerns every exchange.
       return exchange === undefined || update.data.exchange === null || exchange === update.data.exchange;
@@ -68,7 +72,9 @@ export function subjectOf(update: Update): string {
       // Each happens once: none is the later state of another.
       return `trades ${update.data.exchange}:${update.data.symbol} ${update.data.trade_id}`;
     case 'system':
-      return `system ${update.data.event} ${update.data.exchange ?? ''}`;
+      return `system ${update.data.event} ${update.data.exchange ?? ''} ${update.data.subject ?? ''}`;
+    case 'risk':
+      return `risk ${update.data.event} ${update.data.event === 'breaker' ? update.data.id : ''}`;
   }
 }
 

@@ -5,20 +5,21 @@ import { PutRecordCommand, type KinesisClient } from '@aws-sdk/client-kinesis';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { createAdaptorServer, type HttpBindings } from '@hono/node-server';
 import { BadInput } from '#shared/assert.ts';
-import type { Clock } from '#shared/clock/clock.ts';
+import type { Clock, Timer } from '#shared/clock/clock.ts';
 import type { Config } from '#shared/schema/config.ts';
 import type { EngineEvent } from '#shared/schema/event.ts';
 import type { MarketSample } from '#shared/schema/status.ts';
 import { createKeyPair, type KeyPair } from '#functions/common/api-keys.ts';
 import { createAuthority, type Authority } from '#functions/common/auth.ts';
 import { documentClient, dynamoClient, kinesisClient } from '#functions/common/clients.ts';
+import { ApplicationError } from '#functions/common/errors.ts';
 import type { Log } from '#functions/common/log.ts';
 import { Store } from '#functions/common/store.ts';
 import { tableDefinitions } from '#functions/common/tables.ts';
 import { Tally } from '#functions/common/tally.ts';
 import { createApp } from '#functions/rest/app.ts';
 import { knownMarkets } from '#functions/rest/known-markets.ts';
-import { priceOf } from '#functions/rest/views.ts';
+import { priceOf, riskMetricsOf } from '#functions/rest/views.ts';
 import { createMarketProjector } from '#functions/stream/market.ts';
 import { createProjector } from '#functions/stream/projector.ts';
 import { Hub } from '#functions/websocket/hub.ts';
@@ -108,6 +109,7 @@ async function wire(options: CloudOptions, dynamo: Peer, kinesis: Peer, secret: 
   const hub = new Hub({ clock, isKnownSymbol: markets.hasSymbol, isKnownVenue: markets.hasVenue });
   const api = await serveApi(options, { store, streams, hub, tally, authority: createAuthority(secret, clock) });
   const sources = startProjections(options, { client, streams, hub, markets, tally });
+  const risk = announceRisk(store, hub, clock);
 
   return {
     apiUrl: api.url,
@@ -116,6 +118,7 @@ async function wire(options: CloudOptions, dynamo: Peer, kinesis: Peer, secret: 
       (engine === store.engine ? store : new Store(client, config.stores, engine)).projectedCount(),
     close: async () => {
       await Promise.all(sources.map((running) => running.stop()));
+      risk.stop();
       hub.close();
       await api.close();
       dynamodb.destroy();
@@ -222,9 +225,35 @@ function chosenSecret(env: Readonly<Record<string, string | undefined>>): string
 
 function announce(hub: Hub, events: readonly EngineEvent[]): void {
   for (const event of events) {
-    const news = newsOf(event);
-    if (news !== undefined) hub.publish(news);
+    for (const news of newsOf(event)) hub.publish(news);
   }
+}
+
+const STATUS_EVERY_MS = 1_000;
+
+/** The figures of risk come with the status and not with events. */
+function announceRisk(store: Store, hub: Hub, clock: Clock): { readonly stop: () => void } {
+  let toldMs = 0;
+  let timer: Timer | undefined;
+  const look = async (): Promise<void> => {
+    try {
+      const risk = (await store.status())?.risk;
+      if (risk === undefined || risk.at_ms <= toldMs) return;
+      toldMs = risk.at_ms;
+      hub.publish({ channel: 'risk', data: { event: 'metrics', ...riskMetricsOf(risk) } });
+    } catch (error) {
+      // The database is away: the figures that follow are newer.
+      if (!(error instanceof ApplicationError)) throw error;
+    }
+  };
+  const again = (): void => {
+    timer = clock.after(STATUS_EVERY_MS, () => {
+      again();
+      void look();
+    });
+  };
+  again();
+  return { stop: () => timer?.cancel() };
 }
 
 /** Configured markets and those that samples came of: as many as the engine has instruments. */

@@ -9,6 +9,15 @@ import { configSchema } from './config.ts';
 const decimal = z.number().meta({ description: 'A JSON number whose text is the exact decimal' });
 const time = z.iso.datetime().meta({ description: 'ISO-8601 UTC' });
 const optionalDecimal = decimal.nullable();
+/** What comes in keeps every digit: numbers are read by their text. */
+const exactInput = (pattern: RegExp, what: string) =>
+  z
+    .string()
+    .max(60)
+    .regex(pattern, what)
+    .meta({ type: 'number', description: 'A JSON number, of which every digit counts' });
+const positive = exactInput(/^(?=.*[1-9])\d+(\.\d+)?$/, 'a number above 0');
+const signed = exactInput(/^-?\d+(\.\d+)?$/, 'a number');
 
 /** Lists come newest first; `next_cursor` is null on the last page. */
 const page = { next_cursor: z.string().nullable() };
@@ -66,8 +75,18 @@ export const auditData = z.object({
   ...page,
 });
 
-/** No version reaches a running engine yet: it is stored, and that is all. */
-const applied = z.literal(false);
+/** What came of a command by the time of the answer; one that is `pending` is still on its way, one that is `unsent` is not. */
+const commandWord = z.object({
+  state: z.enum(['done', 'refused', 'pending', 'unsent']),
+  command_id: z.string(),
+  code: z.int().nullable(),
+  reason: z.string().nullable(),
+  detail: z.record(z.string(), z.string()),
+});
+export type CommandWord = z.infer<typeof commandWord>;
+
+/** Whether the running engine has said that it follows this version. */
+const applied = z.boolean();
 const configVersion = {
   /** 0 is what the API was started with. */
   version: z.int(),
@@ -90,18 +109,82 @@ export const rollbackRequest = z.strictObject({
   comment,
   expected_version: expectedVersion,
 });
-export const configData = z.object({ ...configVersion, config: configSchema, applied });
+/** What needs a restart to count: paths of settings. */
+const restart = z.array(z.string());
+export const configData = z.object({ ...configVersion, config: configSchema, applied, restart });
+export const configChanged = configData.extend({ engine: commandWord });
 export const configVersionsData = z.object({ versions: z.array(z.object(configVersion)), ...page });
 
 const limits = configSchema.shape.risk;
 export const limitsRequest = limits.partial();
 export const limitsData = z.object({ limits, version: z.int(), applied, timestamp: time });
-export const limitsChanged = limitsData.extend({ message: z.literal('Risk limits updated successfully') });
+export const limitsChanged = limitsData.extend({
+  message: z.literal('Risk limits updated successfully'),
+  engine: commandWord,
+});
+
+/** Null: not known (yet). Amounts in USD, the rest as shares. */
+const figure = z.number().nullable();
+const figures = z.record(z.string(), z.number());
+export const riskMetricsData = z.object({
+  portfolio_var: figure,
+  expected_shortfall: figure,
+  parametric_var: figure,
+  monte_carlo_var: figure,
+  confidence: z.number(),
+  /** VaR over its limit. */
+  var_utilization: figure,
+  equity: figure,
+  max_drawdown: figure,
+  drawdown: figure,
+  leverage_ratio: figure,
+  concentration_risk: figure,
+  liquidity_ratio: figure,
+  correlation_risk: figure,
+  exit_cost: figure,
+  daily_pnl: z.number(),
+  exposure: z.object({ gross: figure, net: figure, by_exchange: figures, by_asset: figures, by_family: figures }),
+  /** Profit or loss in each stress scenario. */
+  stresses: z.record(z.string(), figure),
+  timestamp: time,
+});
+export type RiskMetrics = z.infer<typeof riskMetricsData>;
+
+const breakerFacts = {
+  id: z.string(),
+  state: z.enum(['open', 'closed']),
+  /** What it makes of trading while it is open. */
+  trips: z.enum(['reducing', 'halted']),
+  value: z.string(),
+  limit: z.string(),
+  reason: z.string(),
+};
+const breakerChange = z.object({ ...breakerFacts, by: z.string(), timestamp: time });
+export type BreakerChange = z.infer<typeof breakerChange>;
+export const breakersData = z.object({
+  breakers: z.array(z.object({ ...breakerFacts, opened_at: time.nullable() })),
+  /** When each opened and who closed it, newest first. */
+  history: z.array(breakerChange),
+  ...page,
+});
+export const breakerResetData = breakerChange.extend({ command_id: z.string() });
 
 const date = z.iso.date().meta({ description: 'A day in UTC' });
 export const reportParams = z.object({ date });
 export const reportQuery = z.object({ format: z.enum(['json', 'html']).optional() });
 const partView = z.object({ name: z.string(), pnl: decimal, operations: z.int() });
+/** Where the profit came from: the parts sum to the total. */
+const sourcesView = z.object({
+  captured: decimal,
+  slippage: decimal,
+  legging: decimal,
+  fees: decimal,
+  inventory: decimal,
+  funding: decimal,
+  settlement: decimal,
+  /** Of operations that do not say. */
+  unexplained: decimal,
+});
 const reportOperation = z.object({ id: z.string(), family: z.string(), pnl: decimal, ended: time });
 export const reportData = z.object({
   date,
@@ -126,6 +209,7 @@ export const reportData = z.object({
     families: z.array(partView),
     venues: z.array(partView),
     symbols: z.array(partView),
+    sources: sourcesView.optional(),
   }),
   hours: z.array(z.object({ timestamp: time, pnl: decimal, cumulative: decimal })),
   best: reportOperation.nullable(),
@@ -335,7 +419,12 @@ export const performanceData = z.object({
   avg_trade_duration: z.number().nullable().optional(),
   profit_factor: optionalDecimal.optional(),
   attribution: z
-    .object({ families: z.array(partView), venues: z.array(partView), symbols: z.array(partView) })
+    .object({
+      families: z.array(partView),
+      venues: z.array(partView),
+      symbols: z.array(partView),
+      sources: sourcesView,
+    })
     .optional(),
   timestamp: time,
 });
@@ -354,6 +443,10 @@ export const operationView = z.object({
   expected_profit: decimal,
   legs: z.array(legView),
   pnl: z.object({ realised: decimal, fees: decimal }).nullable(),
+  /** Once it is over: captured + slippage + legging + fees + inventory = realised. */
+  attribution: z
+    .object({ captured: decimal, slippage: decimal, legging: decimal, fees: decimal, inventory: decimal })
+    .nullable(),
   timestamp: time,
   updated: time,
 });
@@ -370,6 +463,7 @@ export const orderStatus = z.enum([
   'rejected',
   'expired',
 ]);
+const timeInForce = z.enum(['GTC', 'IOC', 'FOK']);
 export const orderView = z.object({
   order_id: z.string(),
   venue_order_id: z.string().nullable(),
@@ -379,7 +473,7 @@ export const orderView = z.object({
   exchange: z.string(),
   side,
   type: z.enum(['market', 'limit']),
-  time_in_force: z.enum(['GTC', 'IOC', 'FOK']),
+  time_in_force: timeInForce,
   price: decimal,
   quantity: decimal,
   filled_quantity: decimal,
@@ -398,6 +492,46 @@ export const ordersQuery = pageQuery.extend({
 });
 export const ordersData = z.object({ orders: z.array(orderView), ...page });
 
+export const orderRequest = z
+  .strictObject({
+    symbol: z.string().min(1).max(128),
+    exchange: z.string().min(1).max(64),
+    side,
+    type: z.enum(['market', 'limit']),
+    quantity: positive,
+    /** The limit; of a market order the worst price that is still borne. */
+    price: positive.optional(),
+    /** GTC where absent, IOC for a market order. */
+    time_in_force: timeInForce.optional(),
+    /** The caller's own name for it: sent twice it is one order, as with `Idempotency-Key`. */
+    client_order_id: z.string().min(1).max(64).optional(),
+    post_only: z.boolean().optional(),
+    reduce_only: z.boolean().optional(),
+  })
+  .refine(({ type, price }) => type === 'market' || price !== undefined, {
+    path: ['price'],
+    message: 'a limit order has one',
+  })
+  .refine(({ type, time_in_force }) => type === 'limit' || time_in_force !== 'GTC', {
+    path: ['time_in_force'],
+    message: 'a market order does not rest: IOC or FOK',
+  })
+  .refine(
+    ({ post_only, type, time_in_force = 'GTC' }) => post_only !== true || (type === 'limit' && time_in_force === 'GTC'),
+    {
+      path: ['post_only'],
+      message: 'only for a limit order that may rest',
+    },
+  );
+/** The engine, or the venue, has not said what became of it; it stays on its way. */
+export const orderPending = z.object({
+  status: z.literal('pending'),
+  command_id: z.string(),
+  order_id: z.string().nullable(),
+});
+export const orderParams = z.object({ order_id: z.string().min(1).max(64) });
+export const orderCancelled = z.object({ order_id: z.string(), status: z.literal('cancelled'), timestamp: time });
+
 const fillView = z.object({
   trade_id: z.string(),
   order_id: z.string(),
@@ -415,11 +549,54 @@ const fillView = z.object({
 });
 /** A fill as the WebSocket tells of it. */
 export type TradeView = Omit<z.infer<typeof fillView>, 'contribution'> & { readonly operation: string };
+const recoveryState = z.enum(['open', 'approved', 'cancelled', 'settled']);
+/** What a person is asked about an operation that recovery has given up. Amounts in the numeraire. */
+export const recoveryView = z.object({
+  operation: z.string(),
+  state: recoveryState,
+  reason: z.string(),
+  request: z.string(),
+  loose: z.array(z.object({ exchange: z.string(), symbol: z.string(), size: decimal, value: decimal })),
+  proposals: z.array(
+    z.object({
+      id: z.string(),
+      kind: z.enum(['complete', 'unwind', 'hedge', 'accept']),
+      cost: decimal,
+      orders: z.array(legView),
+    }),
+  ),
+  attempts: z.int(),
+  loss: decimal,
+  since: time,
+  by: z.string().nullable(),
+  updated: time,
+});
+export type RecoveryView = z.infer<typeof recoveryView>;
+export const recoveriesQuery = pageQuery.extend({ state: recoveryState.default('open') });
+export const recoveriesData = z.object({ recoveries: z.array(recoveryView), ...page });
+export const recoveryParams = z.object({ operation: z.string().min(1).max(200) });
+export const recoveryRequest = z.strictObject({
+  decision: z.enum(['approve', 'cancel']),
+  /** Of those that were shown; the cheapest where absent. */
+  proposal: z.string().min(1).max(64).optional(),
+});
+export const recoveryData = z.object({
+  operation: z.string(),
+  decision: z.enum(['approve', 'cancel']),
+  command_id: z.string(),
+  detail: z.record(z.string(), z.string()),
+  timestamp: time,
+});
+
 export const operationData = operationView.extend({
+  escalation: recoveryView.nullable(),
   transitions: z.array(z.object({ state: operationState, reason: z.string().nullable(), timestamp: time })),
   orders: z.array(orderView),
   fills: z.array(fillView),
 });
+
+/** What the venue says instead; null while it does not differ. */
+const mismatch = z.object({ venue_says: z.string(), reason: z.string(), since: time }).nullable();
 
 export const positionsQuery = pageQuery.extend({
   status: z.enum(['open', 'closed', 'pending']).optional(),
@@ -436,6 +613,7 @@ export const positionView = z.object({
   /** Null where there is no current price, or the contract's payoff is not linear in it. */
   unrealized_pnl: optionalDecimal,
   realized_pnl: decimal,
+  mismatch,
   timestamp: time,
   status: z.enum(['open', 'closed', 'pending']),
 });
@@ -454,6 +632,7 @@ export const balanceView = z.object({
   reserved: decimal,
   /** Under way between venues: nothing moves yet, so always 0. */
   in_flight: decimal,
+  mismatch,
   timestamp: time,
 });
 export const balancesData = z.object({ balances: z.array(balanceView) });
@@ -468,6 +647,43 @@ export const tradingData = z.object({
 });
 /** The engine has not answered yet; the command stays on its way. */
 export const tradingPending = z.object({ state: z.literal('pending'), command_id: z.string() });
+
+/** `verified`: every venue has said that no order of ours is open. */
+export const emergencyData = z.object({
+  state: z.enum(['verified', 'failed']),
+  reason: z.string(),
+  by: z.string(),
+  command_id: z.string(),
+  accounts: z.array(
+    z.object({
+      exchange: z.string(),
+      account: z.string(),
+      open_orders: z.int(),
+      left_orders: z.int(),
+      took_ms: z.number(),
+    }),
+  ),
+  timestamp: time,
+});
+/** `started`: nothing is sent any more, and the venues are being asked. */
+export const emergencyPending = z.object({ state: z.enum(['pending', 'started']), command_id: z.string() });
+
+export const adjustmentRequest = z.strictObject({
+  exchange: z.string().min(1).max(64),
+  asset: z.string().min(1).max(32),
+  amount: signed,
+  reason: z.string().min(1).max(200),
+});
+export const adjustmentData = z.object({
+  exchange: z.string(),
+  asset: z.string(),
+  command_id: z.string(),
+  detail: z.record(z.string(), z.string()),
+  timestamp: time,
+});
+export const commandPending = z.object({ state: z.literal('pending'), command_id: z.string() });
+/** What became of a command: `pending` while nothing has been heard of it, and for whatever was never one. Kept for a day. */
+export const commandData = commandWord.extend({ answered_at: time.nullable() });
 
 const venueView = z.object({
   id: z.string(),
@@ -484,6 +700,21 @@ const venueView = z.object({
   live_books: z.int(),
   malformed: z.int(),
   clock_offset_ms: z.number(),
+  /** Null where the engine does not say. */
+  clock_jitter_ms: z.number().nullable(),
+  suspect_books: z.int().nullable(),
+  polled_books: z.int().nullable(),
+  tradable: z.boolean().nullable(),
+});
+const accountView = z.object({
+  exchange: z.string(),
+  account: z.string(),
+  gateway: z.enum(['native', 'ccxt']),
+  status: z.enum(['starting', 'live', 'degraded', 'down']),
+  verified: z.boolean(),
+  reason: z.string(),
+  round_trip_ms: z.number().nullable(),
+  banned_ms: z.number(),
 });
 export const statusData = z.object({
   engine: z.string(),
@@ -502,14 +733,36 @@ export const statusData = z.object({
     executed: z.int(),
     rejected_by_reason: z.record(z.string(), z.int()),
   }),
-  operations: z.object({ completed: z.int(), failed: z.int(), recovering: z.int(), open: z.int() }),
+  operations: z.object({
+    completed: z.int(),
+    failed: z.int(),
+    recovering: z.int(),
+    open: z.int(),
+    escalated: z.int(),
+  }),
+  /** Ids of the breakers that hold trading back. */
+  breakers_open: z.array(z.string()),
+  accounts: z.array(accountView),
+  lease: z.object({ holder: z.string(), epoch: z.int(), left_ms: z.number() }).nullable(),
   pnl: z.object({ realised: decimal, fees: decimal }),
   publish: z.object({ journalled: z.int(), published: z.int(), lag_records: z.int(), lag_ms: z.number() }),
 });
 
 /** What the WebSocket tells of the engine and its venues. */
 export type SystemView = {
-  readonly event: 'engine-started' | 'engine-stopped' | 'trading-state' | 'venue-status';
+  readonly event:
+    | 'engine-started'
+    | 'engine-stopped'
+    | 'trading-state'
+    | 'venue-status'
+    | 'breaker'
+    | 'emergency-stop'
+    | 'lease'
+    | 'mismatch'
+    | 'adjustment'
+    | 'escalation';
+  /** The breaker, operation, asset or instrument that is meant; null where there is none. */
+  readonly subject: string | null;
   readonly engine: string;
   /** Null where the engine as a whole is meant. */
   readonly exchange: string | null;
@@ -517,6 +770,17 @@ export type SystemView = {
   readonly reason: string;
   readonly timestamp: string;
 };
+
+/** What the WebSocket tells of risk: the figures about once a second, breakers and limits as they change. */
+export type RiskView =
+  | ({ readonly event: 'metrics' } & RiskMetrics)
+  | ({ readonly event: 'breaker' } & BreakerChange)
+  | {
+      readonly event: 'limits';
+      readonly limits: Readonly<Record<string, number>>;
+      readonly by: string;
+      readonly timestamp: string;
+    };
 
 /** What a WebSocket client may say. */
 export const socketRequest = z.discriminatedUnion('type', [

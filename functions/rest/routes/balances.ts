@@ -5,7 +5,7 @@ import { ApplicationError } from '../../common/errors.ts';
 import { nowMs, type App, type AppOptions } from '../context.ts';
 import { answers, denials, fails, secured } from '../describe.ts';
 import type { Guards } from '../guards.ts';
-import { balanceOf } from '../views.ts';
+import { balanceOf, Mismatches } from '../views.ts';
 
 /** Funds by venue and asset. */
 export function mountBalances(app: App, options: AppOptions, guards: Guards): void {
@@ -21,13 +21,15 @@ export function mountBalances(app: App, options: AppOptions, guards: Guards): vo
   });
   app.openapi(list, async (context) => {
     const { exchange, asset } = context.req.valid('query');
-    const balances = await options.store.balances();
+    const [balances, open] = await Promise.all([options.store.balances(), options.store.openMismatches()]);
     const isKnown = (venue: string): boolean =>
       options.venues.includes(venue) || balances.some(({ data }) => data.venue === venue);
     if (exchange !== undefined && !isKnown(exchange)) throw new ApplicationError(2002, exchange);
     const found = balances
       .filter(({ data }) => exchange === undefined || data.venue === exchange)
       .filter(({ data }) => asset === undefined || data.asset === asset);
-    return context.json(success({ balances: found.map(balanceOf) }, nowMs(options)), 200);
+    const mismatches = new Mismatches(open);
+    const data = { balances: found.map((balance) => balanceOf(balance, mismatches)) };
+    return context.json(success(data, nowMs(options)), 200);
   });
 }

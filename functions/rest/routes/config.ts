@@ -1,16 +1,25 @@
 import { createRoute } from '@hono/zod-openapi';
 import type { z } from 'zod';
 import { BadInput } from '#shared/assert.ts';
-import { configData, configRequest, configVersionsData, pageQuery, rollbackRequest } from '#shared/schema/api.ts';
+import {
+  configChanged,
+  configData,
+  configRequest,
+  configVersionsData,
+  pageQuery,
+  rollbackRequest,
+} from '#shared/schema/api.ts';
 import { isoFromMs, success } from '../../common/envelope.ts';
+import type { EventOf } from '../../common/store.ts';
 import { ConfigVersions, type ConfigVersion, type NewVersion } from '../../config/versions.ts';
+import { commandOf, wordOn } from '../commands.ts';
 import { nowMs, type App, type AppOptions } from '../context.ts';
 import { answers, denials, fails, secured } from '../describe.ts';
 import type { Guards } from '../guards.ts';
 
 /**
- * The configuration in versions. Nothing carries a version to a running engine yet, and every answer says so (`applied`): it is what the
- * next start may take.
+ * The configuration in versions. A new one is stored first, then sent to the engine, which changes what can change while it runs and names
+ * the rest: what is stored stands whatever the engine says.
  */
 export function mountConfig(app: App, options: AppOptions, guards: Guards): void {
   const versions = new ConfigVersions(options.store.state, options.store.engine, options.startConfig);
@@ -23,7 +32,7 @@ export function mountConfig(app: App, options: AppOptions, guards: Guards): void
     security: secured,
     middleware: [guards.scope('admin')] as const,
     request: { body: { required: true, content: { 'application/json': { schema: configRequest } } } },
-    responses: { 200: answers(configData, 'The new version'), ...fails(400, 409), ...denials },
+    responses: { 200: answers(configChanged, STORED), ...fails(400, 409), ...denials },
   });
   app.openapi(put, async (context) => {
     const { config, comment, expected_version } = context.req.valid('json');
@@ -33,7 +42,7 @@ export function mountConfig(app: App, options: AppOptions, guards: Guards): void
       expected: expected_version,
     });
     context.set('auditDetail', auditOf(stored));
-    return context.json(success(viewOf(stored), nowMs(options)), 200);
+    return context.json(success(await told(options, context.get('principal').id, stored), nowMs(options)), 200);
   });
 
   const rollback = createRoute({
@@ -44,7 +53,7 @@ export function mountConfig(app: App, options: AppOptions, guards: Guards): void
     security: secured,
     middleware: [guards.scope('admin')] as const,
     request: { body: { required: true, content: { 'application/json': { schema: rollbackRequest } } } },
-    responses: { 200: answers(configData, 'The new version'), ...fails(400, 404, 409), ...denials },
+    responses: { 200: answers(configChanged, STORED), ...fails(400, 404, 409), ...denials },
   });
   app.openapi(rollback, async (context) => {
     const { version, comment, expected_version } = context.req.valid('json');
@@ -55,9 +64,25 @@ export function mountConfig(app: App, options: AppOptions, guards: Guards): void
       expected: expected_version,
     });
     context.set('auditDetail', auditOf(stored));
-    return context.json(success(viewOf(stored), nowMs(options)), 200);
+    return context.json(success(await told(options, context.get('principal').id, stored), nowMs(options)), 200);
+  });
+
+  const reload = createRoute({
+    method: 'post',
+    path: '/v1/config/reload',
+    tags: ['system'],
+    summary: 'Send the current version to the engine again',
+    security: secured,
+    middleware: [guards.scope('admin')] as const,
+    responses: { 200: answers(configChanged, 'What the engine says to it'), ...fails(404), ...denials },
+  });
+  app.openapi(reload, async (context) => {
+    const current = await versions.current();
+    return context.json(success(await told(options, context.get('principal').id, current), nowMs(options)), 200);
   });
 }
+
+const STORED = 'The new version, and what the engine says to it';
 
 function mountReads(app: App, options: AppOptions, guards: Guards, versions: ConfigVersions): void {
   const current = createRoute({
@@ -69,7 +94,10 @@ function mountReads(app: App, options: AppOptions, guards: Guards, versions: Con
     middleware: [guards.scope('read')] as const,
     responses: { 200: answers(configData, 'The configuration; there are no secrets in it'), ...fails(404), ...denials },
   });
-  app.openapi(current, async (context) => context.json(success(viewOf(await versions.current()), nowMs(options)), 200));
+  app.openapi(current, async (context) => {
+    const [version, answer] = await Promise.all([versions.current(), options.store.configAnswer()]);
+    return context.json(success(viewOf(version, answer), nowMs(options)), 200);
+  });
 
   const list = createRoute({
     method: 'get',
@@ -107,8 +135,17 @@ function summaryOf({ version, by, atMs, comment, changes }: ConfigVersion): Summ
 }
 type Summary = z.infer<typeof configVersionsData>['versions'][number];
 
-const viewOf = (stored: ConfigVersion): z.infer<typeof configData> => ({
-  ...summaryOf(stored),
-  config: stored.config,
-  applied: false as const,
-});
+/** Sends it to the engine. */
+async function told(options: AppOptions, by: string, stored: ConfigVersion): Promise<z.infer<typeof configChanged>> {
+  const { version, config } = stored;
+  const { word, answer } = await wordOn(options, commandOf(options, by, { kind: 'config', version, config }));
+  return { ...viewOf(stored, answer?.kind === 'command-done' ? answer : undefined), engine: word };
+}
+
+/** The engine's last word counts for the version that it names. */
+function viewOf(stored: ConfigVersion, answer: EventOf<'command-done'> | undefined): z.infer<typeof configData> {
+  const detail = answer?.data.detail ?? {};
+  const applied = detail['version'] === String(stored.version);
+  const restart = applied ? (detail['restart'] ?? '').split(',').filter((path) => path !== '') : [];
+  return { ...summaryOf(stored), config: stored.config, applied, restart };
+}

@@ -99,7 +99,7 @@ const pageOf = (rows: readonly Html[]): Html =>
           Send <code>Authorization: Bearer &lt;token&gt;</code>; a token comes from <code>POST /v1/auth/token</code>.
           Machine-readable: <a href="/v1/openapi.json">/v1/openapi.json</a>. Updates: WebSocket at <code>/v1/ws</code>,
           channels <code>prices</code>, <code>opportunities</code>, <code>orders</code>, <code>trades</code>,
-          <code>system</code>.
+          <code>system</code>, <code>risk</code>.
         </p>
         <table>
           <tr>

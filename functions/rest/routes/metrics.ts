@@ -52,6 +52,8 @@ function painter(registry: Registry): Painter {
   });
   return {
     gauge: (name, help, series) => {
+      // The library shows 0 for a gauge that nobody has set.
+      if (series.length === 0) return;
       const gauge = new Gauge(options(name, help, series) as never);
       for (const [value, labels = {}] of series) gauge.set(labels, value);
     },
@@ -107,57 +109,86 @@ function paintEngine(page: Painter, status: EngineStatus): void {
   page.gauge('arbitrage_engine_trading', 'Whether the engine may open operations', [
     [status.trading_state === 'active' ? 1 : 0],
   ]);
+  page.gauge('arbitrage_operations_escalated', 'Operations that wait for a person', [[operations.escalated ?? 0]]);
+  paintRisk(page, status);
   page.gauge('system_memory_usage_bytes', "The engine's resident memory", [[status.memory_bytes]]);
   page.gauge('system_cpu_usage_percent', "The engine's processor time", [[status.cpu_percent]]);
   paintVenues(page, status.venues);
+  paintAccounts(page, status.accounts ?? []);
 }
 
-function paintVenues(page: Painter, venues: EngineStatus['venues']): void {
-  const each = (value: (venue: EngineStatus['venues'][number]) => number): Series =>
-    venues.map((venue) => [value(venue), { venue: venue.id }]);
+function paintRisk(page: Painter, { risk, breakers = [] }: EngineStatus): void {
+  const known = (value: number | null | undefined): Series => (value === null || value === undefined ? [] : [[value]]);
+  page.gauge('arbitrage_engine_var_current', 'Value at risk of a day, USD', known(risk?.var_usd));
+  page.gauge('arbitrage_engine_var_utilization', 'Value at risk over its limit', known(risk?.var_utilization));
+  page.gauge('arbitrage_engine_drawdown', 'From the peak of equity, as a share of it', known(risk?.drawdown));
+  page.gauge('arbitrage_engine_daily_pnl_usd', 'Profit of the day', known(risk?.daily_pnl_usd));
   page.gauge(
-    'arbitrage_venue_up',
-    'Whether the venue is live',
+    'arbitrage_breaker_open',
+    'Whether the breaker holds trading back',
+    breakers.map(({ id, state }) => [state === 'open' ? 1 : 0, { breaker: id }] as const),
+  );
+}
+
+function paintAccounts(page: Painter, accounts: NonNullable<EngineStatus['accounts']>): void {
+  const each = (value: (account: (typeof accounts)[number]) => number | undefined): Series =>
+    accounts.flatMap((account) => {
+      const found = value(account);
+      return found === undefined ? [] : [[found, { venue: account.venue, account: account.account }] as const];
+    });
+  page.gauge(
+    'arbitrage_account_up',
+    'Whether the account is live',
     each(({ status }) => (status === 'live' ? 1 : 0)),
   );
   page.gauge(
-    'arbitrage_venue_book_age_seconds',
-    'Age of the books, median',
-    each(({ age_ms }) => age_ms / 1000),
+    'arbitrage_account_verified',
+    'Whether the ledger agrees with the venue',
+    each(({ verified }) => (verified ? 1 : 0)),
   );
   page.gauge(
-    'arbitrage_venue_health_score',
-    'Health, 0 to 1',
-    each(({ health }) => health),
+    'arbitrage_venue_order_round_trip_seconds',
+    'From an order to its acknowledgement',
+    each(({ round_trip_ms }) => (round_trip_ms === null ? undefined : round_trip_ms / 1000)),
   );
-  page.gauge(
-    'arbitrage_venue_live_books',
-    'Books that may be traded',
-    each(({ live_books }) => live_books),
-  );
-  page.gauge(
-    'arbitrage_venue_clock_offset_seconds',
-    "The venue's clock against ours",
-    each(({ clock_offset_ms }) => clock_offset_ms / 1000),
-  );
-  page.counter(
-    'arbitrage_venue_messages_total',
-    'Messages',
-    each(({ messages }) => messages),
-  );
-  page.counter(
-    'arbitrage_venue_gaps_total',
-    'Sequence gaps and bad checksums',
-    each(({ gaps }) => gaps),
-  );
-  page.counter(
-    'arbitrage_venue_resyncs_total',
-    'Books built anew',
-    each(({ resyncs }) => resyncs),
-  );
-  page.counter(
-    'arbitrage_venue_reconnects_total',
-    'Connections opened again',
-    each(({ reconnects }) => reconnects),
-  );
+}
+
+type Venue = EngineStatus['venues'][number];
+type Figure = readonly [name: string, help: string, value: (venue: Venue) => number | undefined];
+
+const VENUE_GAUGES: readonly Figure[] = [
+  ['up', 'Whether the venue is live', ({ status }) => (status === 'live' ? 1 : 0)],
+  ['book_age_seconds', 'Age of the books, median', ({ age_ms }) => age_ms / 1000],
+  ['health_score', 'Health, 0 to 1', ({ health }) => health],
+  ['tradable', 'Whether its health allows trading', ({ tradable }) => ofFlag(tradable)],
+  ['live_books', 'Books that may be traded', ({ live_books }) => live_books],
+  ['suspect_books', 'Books far from what the other venues say', ({ suspect_books }) => suspect_books],
+  ['polled_books', 'Books that come by REST, which are not traded', ({ polled_books }) => polled_books],
+  ['clock_offset_seconds', "The venue's clock against ours", ({ clock_offset_ms }) => clock_offset_ms / 1000],
+  [
+    'clock_jitter_seconds',
+    'Mean change of the travel time from one message to the next',
+    ({ clock_jitter_ms }) => (clock_jitter_ms === undefined ? undefined : clock_jitter_ms / 1000),
+  ],
+];
+const VENUE_COUNTERS: readonly Figure[] = [
+  ['messages_total', 'Messages', ({ messages }) => messages],
+  ['gaps_total', 'Sequence gaps and bad checksums', ({ gaps }) => gaps],
+  ['resyncs_total', 'Books built anew', ({ resyncs }) => resyncs],
+  ['reconnects_total', 'Connections opened again', ({ reconnects }) => reconnects],
+];
+
+function paintVenues(page: Painter, venues: readonly Venue[]): void {
+  const each = (valueOf: Figure[2]): Series =>
+    venues.flatMap((venue) => {
+      const value = valueOf(venue);
+      return value === undefined ? [] : [[value, { venue: venue.id }] as const];
+    });
+  for (const [name, help, value] of VENUE_GAUGES) page.gauge(`arbitrage_venue_${name}`, help, each(value));
+  for (const [name, help, value] of VENUE_COUNTERS) page.counter(`arbitrage_venue_${name}`, help, each(value));
+}
+
+function ofFlag(flag: boolean | undefined): number | undefined {
+  if (flag === undefined) return undefined;
+  return flag ? 1 : 0;
 }

@@ -3,11 +3,11 @@ import type { z } from 'zod';
 import { idParams, operationData, operationsData, operationsQuery } from '#shared/schema/api.ts';
 import { isoFromNs, success } from '../../common/envelope.ts';
 import { ApplicationError } from '../../common/errors.ts';
-import type { Operation } from '../../common/store.ts';
+import type { EventOf, Operation } from '../../common/store.ts';
 import { nowMs, type App, type AppOptions } from '../context.ts';
 import { answers, denials, fails, secured } from '../describe.ts';
 import type { Guards } from '../guards.ts';
-import { fillOf, operationOf, orderOf } from '../views.ts';
+import { fillOf, operationOf, orderOf, recoveryOf } from '../views.ts';
 
 /** What was done about opportunities, leg by leg. */
 export function mountOperations(app: App, options: AppOptions, guards: Guards): void {
@@ -44,16 +44,20 @@ export function mountOperations(app: App, options: AppOptions, guards: Guards): 
   });
   app.openapi(one, async (context) => {
     const { id } = context.req.valid('param');
-    const found = await options.store.operation(id);
+    const [found, escalation] = await Promise.all([options.store.operation(id), options.store.escalation(id)]);
     if (found === undefined) throw new ApplicationError(2003, `no operation ${id}`);
-    return context.json(success(detailOf(found), nowMs(options)), 200);
+    return context.json(success(detailOf(found, escalation), nowMs(options)), 200);
   });
 }
 
-function detailOf({ operation, transitions, orders, fills }: Operation): z.infer<typeof operationData> {
+function detailOf(
+  { operation, transitions, orders, fills }: Operation,
+  escalation: EventOf<'escalation'> | undefined,
+): z.infer<typeof operationData> {
   const { rates } = operation.event.data;
   return {
     ...operationOf(operation),
+    escalation: escalation === undefined ? null : recoveryOf(escalation),
     transitions: transitions.map(({ data, at }) => ({
       state: data.state,
       reason: data.reason ?? null,

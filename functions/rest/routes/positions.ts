@@ -4,7 +4,7 @@ import { success } from '../../common/envelope.ts';
 import { nowMs, type App, type AppOptions } from '../context.ts';
 import { answers, denials, fails, secured } from '../describe.ts';
 import type { Guards } from '../guards.ts';
-import { midOf, positionOf, splitInstrument } from '../views.ts';
+import { Mismatches, midOf, positionOf, splitInstrument } from '../views.ts';
 
 /** Positions by id, under both of their paths. There is at most one an instrument, so they are read whole; the cursor is an id. */
 export function mountPositions(app: App, options: AppOptions, guards: Guards): void {
@@ -21,7 +21,13 @@ export function mountPositions(app: App, options: AppOptions, guards: Guards): v
     });
     app.openapi(list, async (context) => {
       const { limit, cursor = '', status, symbol } = context.req.valid('query');
-      const [positions, samples] = await Promise.all([options.store.positions(), options.store.markets()]);
+      const { store } = options;
+      const [positions, samples, open] = await Promise.all([
+        store.positions(),
+        store.markets(),
+        store.openMismatches(),
+      ]);
+      const mismatches = new Mismatches(open);
       const mids = new Map(samples.map((sample) => [sample.instrument, midOf(sample)]));
       const matching = positions
         .filter(({ data }) => status === undefined || data.status === status)
@@ -30,7 +36,7 @@ export function mountPositions(app: App, options: AppOptions, guards: Guards): v
         .sort((a, b) => (a.data.id < b.data.id ? -1 : 1));
       const page = matching.slice(0, limit);
       const data = {
-        positions: page.map((position) => positionOf(position, mids.get(position.data.instrument))),
+        positions: page.map((position) => positionOf(position, mids.get(position.data.instrument), mismatches)),
         next_cursor: matching.length > limit ? page.at(-1)!.data.id : null,
       };
       return context.json(success(data, nowMs(options)), 200);

@@ -1,14 +1,17 @@
 import { createRoute } from '@hono/zod-openapi';
+import type { Config } from '#shared/schema/config.ts';
 import { limitsChanged, limitsData, limitsRequest } from '#shared/schema/api.ts';
 import { isoFromMs, success } from '../../common/envelope.ts';
 import { ApplicationError } from '../../common/errors.ts';
+import type { EventOf } from '../../common/store.ts';
 import { ConfigVersions } from '../../config/versions.ts';
 import { nowMs, type App, type AppOptions } from '../context.ts';
 import { answers, denials, fails, secured } from '../describe.ts';
 import type { Guards } from '../guards.ts';
+import { commandOf, wordOn } from '../commands.ts';
 import { aboutOf, auditOf } from './config.ts';
 
-/** The section `risk` of the configuration, over the same versions. */
+/** The section `risk` of the configuration, over the same versions; a change is also sent to the engine. */
 export function mountRiskLimits(app: App, options: AppOptions, guards: Guards): void {
   const versions = new ConfigVersions(options.store.state, options.store.engine, options.startConfig);
   const get = createRoute({
@@ -21,8 +24,9 @@ export function mountRiskLimits(app: App, options: AppOptions, guards: Guards): 
     responses: { 200: answers(limitsData, 'The limits'), ...fails(404), ...denials },
   });
   app.openapi(get, async (context) => {
-    const { config, version, atMs } = await versions.current();
-    const data = { limits: config.risk, version, applied: false as const, timestamp: isoFromMs(atMs) };
+    const [{ config, version, atMs }, inForce] = await Promise.all([versions.current(), options.store.riskLimits()]);
+    const applied = isFollowed(config.risk, inForce);
+    const data = { limits: config.risk, version, applied, timestamp: isoFromMs(atMs) };
     return context.json(success(data, nowMs(options)), 200);
   });
 
@@ -34,7 +38,11 @@ export function mountRiskLimits(app: App, options: AppOptions, guards: Guards): 
     security: secured,
     middleware: [guards.scope('risk')] as const,
     request: { body: { required: true, content: { 'application/json': { schema: limitsRequest } } } },
-    responses: { 200: answers(limitsChanged, 'The limits as stored'), ...fails(400, 404, 409), ...denials },
+    responses: {
+      200: answers(limitsChanged, 'The limits as stored, and what the engine says to them'),
+      ...fails(400, 404, 409),
+      ...denials,
+    },
   });
   app.openapi(put, async (context) => {
     const changed = context.req.valid('json');
@@ -47,13 +55,24 @@ export function mountRiskLimits(app: App, options: AppOptions, guards: Guards): 
     );
     context.set('auditDetail', auditOf(stored));
     const { config, version, atMs } = stored;
+    const command = commandOf(options, context.get('principal').id, {
+      kind: 'limits',
+      limits: config.risk,
+      version,
+    });
+    const { word, answer } = await wordOn(options, command);
     const data = {
       message: 'Risk limits updated successfully' as const,
       limits: config.risk,
       version,
-      applied: false as const,
+      applied: answer?.kind === 'risk-limits' && isFollowed(config.risk, answer),
+      engine: word,
       timestamp: isoFromMs(atMs),
     };
     return context.json(success(data, nowMs(options)), 200);
   });
 }
+
+/** Whether the engine has said that exactly these are in force. */
+const isFollowed = (limits: Config['risk'], inForce: EventOf<'risk-limits'> | undefined): boolean =>
+  inForce !== undefined && Object.entries(limits).every(([name, value]) => inForce.data.limits[name] === value);

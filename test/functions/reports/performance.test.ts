@@ -14,6 +14,7 @@ const outcome = (pnl: string, day: number, over: Partial<Outcome> = {}): Outcome
   pnl: new Decimal(pnl),
   fees: new Decimal('0.1'),
   shares: [],
+  sources: {},
   ...over,
 });
 const texts = ({ sharpeRatio, sortinoRatio, volatility, maxDrawdown, winRate, profitFactor, totalPnl }: Performance) =>

@@ -33,16 +33,20 @@ function operation(id: string, beganMs: number, realised: string, type = 'spatia
   const common = { rates, type };
   const sold = { instrument: 'okx:BTC/USDT', side: 'sell' as const, price: '60100', fee: '6', fee_asset: 'USDT' };
   const bought = { price: '60000', fee: '6', fee_asset: 'USDT' };
+  const ended = { ...common, state: 'completed' as const, pnl: { realised, fees: '12' } };
   return [
     at(eventOf('operation', next(), operationData(id, common)), beganMs),
     at(eventOf('fill', next(), fillData(`${id}-b`, id, bought)), beganMs + 900),
     at(eventOf('fill', next(), fillData(`${id}-s`, id, sold)), beganMs + 900),
-    at(
-      eventOf('operation', next(), operationData(id, { ...common, state: 'completed', pnl: { realised, fees: '12' } })),
-      beganMs + 2_000,
-    ),
+    at(eventOf('operation', next(), operationData(id, { ...ended, ...attributionOf(id) })), beganMs + 2_000),
   ];
 }
+
+/** One that says where its profit came from. */
+const attributionOf = (id: string): object =>
+  id === 'op-1'
+    ? { attribution: { captured: '11', slippage: '-0.5', legging: '-1', fees: '-12', inventory: '0.5' } }
+    : {};
 
 describe('without a history', () => {
   it('performance is zero where a sum is meant and null where there is nothing to measure', async () => {
@@ -62,7 +66,21 @@ describe('without a history', () => {
       win_rate: null,
       avg_trade_duration: null,
       profit_factor: null,
-      attribution: { families: [], venues: [], symbols: [] },
+      attribution: {
+        families: [],
+        venues: [],
+        symbols: [],
+        sources: {
+          captured: 0,
+          slippage: 0,
+          legging: 0,
+          fees: 0,
+          inventory: 0,
+          funding: 0,
+          settlement: 0,
+          unexplained: 0,
+        },
+      },
     });
   });
 
@@ -113,6 +131,17 @@ describe('performance', () => {
         { name: 'unattributed', pnl: 12, operations: 1 },
         { name: 'BTC/USDT', pnl: -6, operations: 3 },
       ],
+      // op-2 and op-3 do not say where it came from.
+      sources: {
+        captured: 11,
+        slippage: -0.5,
+        legging: -1,
+        fees: -12,
+        inventory: 0.5,
+        funding: 0,
+        settlement: 0,
+        unexplained: 8,
+      },
     });
     expect((await world.get('/v1/analytics/performance?period=90d', token)).data['total_pnl']).toBe(106);
   });
@@ -172,6 +201,7 @@ describe('performance', () => {
     expect(page.text).not.toMatch(/<script|https?:\/\//);
     const same = await world.get(`/v1/risk/reports/${day(2)}?format=html`, token);
     expect(same.text).toBe(page.text);
+    expect(page.text).toContain('unexplained');
     const json = await world.get(`/v1/risk/reports/${day(2)}?format=json`, token, { accept: 'text/html' });
     expect(parse(json.text)['status']).toBe('success');
   });

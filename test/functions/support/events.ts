@@ -1,6 +1,6 @@
 import type { KinesisStreamEvent } from 'aws-lambda';
 import type { EngineEvent, EventData, EventKind } from '#shared/schema/event.ts';
-import type { EngineStatus, MarketSample } from '#shared/schema/status.ts';
+import type { EngineStatus, MarketSample, RiskStatus } from '#shared/schema/status.ts';
 
 export const ENGINE = 'engine-1';
 /** 2026-11-21T00:00:00Z */
@@ -121,6 +121,57 @@ export const fillData = (id: string, operation: string, over: Partial<EventData<
   fee_asset: 'BTC',
   liquidity: 'taker',
   ...over,
+});
+
+export const escalationData = (
+  operation: string,
+  over: Partial<EventData<'escalation'>> = {},
+): EventData<'escalation'> => ({
+  operation,
+  state: 'open',
+  reason: 'LOSS_ABOVE_MAX',
+  request: 'okx filled 0.1 BTC and binance nothing.',
+  loose: [{ instrument: 'okx:BTC/USDT', size: '-0.10', value: '6010.03' }],
+  proposals: [
+    {
+      id: 'unwind-1',
+      kind: 'unwind',
+      cost: '12.50',
+      orders: [{ instrument: 'okx:BTC/USDT', side: 'buy', price: '60200', qty: '0.10' }],
+    },
+    { id: 'accept', kind: 'accept', cost: '0', orders: [] },
+  ],
+  attempts: 3,
+  loss: '4.2',
+  since_ms: 1_795_219_200_000,
+  ...over,
+});
+
+export const riskOf = (atMs: number): RiskStatus => ({
+  at_ms: atMs,
+  equity_usd: 1_000_000,
+  var_usd: 12_345.6,
+  expected_shortfall_usd: 15_000,
+  parametric_var_usd: 12_000,
+  monte_carlo_var_usd: null,
+  confidence: 0.95,
+  var_utilization: 0.25,
+  drawdown: 0.01,
+  max_drawdown: 0.02,
+  leverage: 0.4,
+  concentration: 0.2,
+  correlation_risk: 0.3,
+  liquidity_ratio: 1,
+  exit_cost_usd: 20,
+  daily_pnl_usd: -7,
+  exposure: {
+    gross_usd: 400_000,
+    net_usd: 100,
+    by_venue: { binance: 200_000 },
+    by_asset: { BTC: 100 },
+    by_family: { spatial: 0 },
+  },
+  stresses: { 'venue-down binance': -50_000 },
 });
 
 export const sampleOf = (instrument: string, atMs: number, over: Partial<MarketSample> = {}): MarketSample => ({

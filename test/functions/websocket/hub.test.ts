@@ -1,11 +1,21 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { OpportunityView, PriceView, Scope } from '#shared/schema/api.ts';
+import type { EngineEvent } from '#shared/schema/event.ts';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
 import { Hub, type Connection } from '#functions/websocket/hub.ts';
 import { newsOf } from '#functions/websocket/news.ts';
-import { opportunityOf, priceOf } from '#functions/rest/views.ts';
-import { eventOf, fillData, operationData, opportunityData, orderData, sampleOf } from '../support/events.ts';
+import { opportunityOf, priceOf, riskMetricsOf } from '#functions/rest/views.ts';
+import {
+  escalationData,
+  eventOf,
+  fillData,
+  operationData,
+  opportunityData,
+  orderData,
+  riskOf,
+  sampleOf,
+} from '../support/events.ts';
 import { heardFrom, type Heard } from '../support/json.ts';
 
 /** A client whose network is a switch: what is sent while it is off stays in the buffer. */
@@ -53,6 +63,10 @@ const price = (symbol: string, bid = '1.10'): PriceView =>
   priceOf(sampleOf(`binance:${symbol}`, 1_000, { bid, ask: bid }));
 const opportunity = (id: string, over: Parameters<typeof opportunityData>[1] = {}): OpportunityView =>
   opportunityOf(eventOf('opportunity', 1, opportunityData(id, over)) as Parameters<typeof opportunityOf>[0]);
+
+const tell = (hub: Hub, event: EngineEvent): void => {
+  for (const news of newsOf(event)) hub.publish(news);
+};
 
 function world(over: Partial<ConstructorParameters<typeof Hub>[0]> = {}): { hub: Hub; clock: VirtualClock } {
   const clock = new VirtualClock(0n);
@@ -109,8 +123,7 @@ describe('hub', () => {
       eventOf('operation', 6, operationData('op-1')),
       eventOf('engine-stopped', 7, { reason: 'asked' }),
     ]) {
-      const news = newsOf(event);
-      if (news !== undefined) hub.publish(news);
+      tell(hub, event);
     }
     const told = client.inbox
       .slice(3)
@@ -126,7 +139,7 @@ describe('hub', () => {
     ) => ({
       type: 'system_update',
       seq,
-      data: { event, engine: 'engine-1', exchange, state, reason, timestamp: timestamp(at) },
+      data: { event, engine: 'engine-1', exchange, subject: null, state, reason, timestamp: timestamp(at) },
     });
     expect(told).toEqual([
       system(1, 1, 'engine-started', null, 'started', 'paper, version 0.1.0'),
@@ -152,6 +165,45 @@ describe('hub', () => {
     ]);
   });
 
+  it('tells of breakers, limits and figures of risk, and of what needs a person', () => {
+    const { hub } = world();
+    const client = new Client(hub);
+    for (const channel of ['risk', 'system']) client.say({ type: 'subscribe', channel });
+    const breaker = { trips: 'halted', reason: 'lost 2600', value: '2600', limit: '2500', by: 'engine' } as const;
+    const mismatch = { venue: 'binance', what: 'balance', id: 'BTC', ledger: '1', venue_says: '2' } as const;
+    for (const event of [
+      eventOf('breaker', 1, { id: 'window-loss', state: 'open', ...breaker }),
+      eventOf('breaker', 2, { id: 'latency', state: 'open', ...breaker }),
+      eventOf('risk-limits', 3, { limits: { max_var: 5 }, by: 'me', command_id: 'c' }),
+      eventOf('emergency-stop', 4, { state: 'started', reason: 'smoke', by: 'me', accounts: [] }),
+      eventOf('lease', 5, { state: 'lost', holder: 'other', epoch: 4, reason: 'taken' }),
+      eventOf('mismatch', 6, { ...mismatch, state: 'open', reason: 'differs' }),
+      eventOf('adjustment', 7, { venue: 'binance', asset: 'BTC', amount: '1', reason: 'deposit', by: 'me' }),
+      eventOf('escalation', 8, escalationData('op-1')),
+    ]) {
+      tell(hub, event);
+    }
+    hub.publish({ channel: 'risk', data: { event: 'metrics', ...riskMetricsOf({ ...riskOf(1_000), var_usd: 7 }) } });
+    const told = client.inbox.slice(2).map(({ type, seq, data }) => {
+      const { event, subject, id, state } = JSON.parse(JSON.stringify(data)) as Record<string, unknown>;
+      return [type, seq, event, subject ?? id, state];
+    });
+    expect(told).toEqual([
+      ['system_update', 1, 'breaker', 'window-loss', 'open'],
+      ['risk_update', 1, 'breaker', 'window-loss', 'open'],
+      ['system_update', 2, 'breaker', 'latency', 'open'],
+      ['risk_update', 2, 'breaker', 'latency', 'open'],
+      ['risk_update', 3, 'limits', undefined, undefined],
+      ['system_update', 3, 'emergency-stop', undefined, 'started'],
+      ['system_update', 4, 'lease', undefined, 'lost'],
+      ['system_update', 5, 'mismatch', 'BTC', 'open'],
+      ['system_update', 6, 'adjustment', 'BTC', 'adjusted'],
+      ['system_update', 7, 'escalation', 'op-1', 'open'],
+      ['risk_update', 4, 'metrics', undefined, undefined],
+    ]);
+    expect(client.inbox.at(-1)?.data).toMatchObject({ portfolio_var: 7, timestamp: '1970-01-01T00:00:01.000Z' });
+  });
+
   it('filters orders, trades and the system by symbol and exchange', () => {
     const { hub } = world({ isKnownVenue: () => true });
     const client = new Client(hub);
@@ -159,13 +211,13 @@ describe('hub', () => {
     client.say({ type: 'subscribe', channel: 'trades', exchange: 'okx' });
     client.say({ type: 'subscribe', channel: 'system', exchange: 'okx' });
     for (const instrument of ['binance:A/B', 'okx:C/D']) {
-      hub.publish(newsOf(eventOf('order', 1, orderData(instrument, 'op', { instrument })))!);
-      hub.publish(newsOf(eventOf('fill', 2, fillData(instrument, 'op', { instrument })))!);
+      tell(hub, eventOf('order', 1, orderData(instrument, 'op', { instrument })));
+      tell(hub, eventOf('fill', 2, fillData(instrument, 'op', { instrument })));
     }
     for (const venue of ['binance', 'okx']) {
-      hub.publish(newsOf(eventOf('venue-status', 3, { venue, status: 'live', reason: '' }))!);
+      tell(hub, eventOf('venue-status', 3, { venue, status: 'live', reason: '' }));
     }
-    hub.publish(newsOf(eventOf('trading-state', 4, { state: 'active', reason: '', by: 'me' }))!);
+    tell(hub, eventOf('trading-state', 4, { state: 'active', reason: '', by: 'me' }));
     const told = client.inbox.slice(3).map(({ type, seq }) => `${type} ${seq}`);
     expect(told).toEqual(['order_update 1', 'trade_update 2', 'system_update 2', 'system_update 3']);
   });
@@ -177,8 +229,8 @@ describe('hub', () => {
     client.say({ type: 'subscribe', channel: 'trades' });
     client.buffered = 70_000;
     for (const step of [1, 2, 3]) {
-      hub.publish(newsOf(eventOf('order', step, orderData('o-1', 'op', { filled_qty: String(step) })))!);
-      hub.publish(newsOf(eventOf('fill', step, fillData(`t-${step}`, 'op')))!);
+      tell(hub, eventOf('order', step, orderData('o-1', 'op', { filled_qty: String(step) })));
+      tell(hub, eventOf('fill', step, fillData(`t-${step}`, 'op')));
     }
     client.recover();
     clock.runUntil(60e6);
@@ -215,7 +267,6 @@ describe('hub', () => {
     ['text that is no JSON', '{"type":', 3001],
     ['an unknown type', { type: 'dance' }, 3001],
     ['an unknown channel', { type: 'subscribe', channel: 'gossip' }, 3001],
-    ['a channel that is not served yet', { type: 'subscribe', channel: 'risk' }, 2003],
     ['an unknown symbol', { type: 'subscribe', channel: 'prices', symbol: 'X/Y' }, 2001],
     ['an unknown exchange', { type: 'subscribe', channel: 'prices', exchange: 'nowhere' }, 2002],
   ])('answers %s with its code, and closes after three in a row', (_, message, code) => {
