@@ -46,9 +46,10 @@ import { OpportunityLog } from './publish/opportunity-log.ts';
 import { outcomesFrom } from './publish/outcome.ts';
 import { Publisher } from './publish/publisher.ts';
 import type { JournalState } from './recover/journal-state.ts';
+import { elsewhereFrom } from './recover/elsewhere.ts';
 import { recoveryMarketFrom } from './recover/recovery-market.ts';
 import type { RecoveryMarket } from './recover/candidate.ts';
-import { decideRecovery, RECOVERY_LIMITS } from './recover/recovery.ts';
+import { decideRecovery, recoveryLimitsFrom } from './recover/recovery.ts';
 import { loadState, revive, saveCheckpoint } from './recover/startup.ts';
 import type { RiskGate } from './risk/risk-gate.ts';
 import { riskGate } from './risk/risk-gate.ts';
@@ -344,23 +345,28 @@ export class Engine {
 
   #recoveryMarketOf({ depths }: PaperGateway): RecoveryMarket {
     const { ledger } = this;
+    const { engine, execution } = this.#options.config;
+    const elsewhere = { equalAssets: engine.equal_assets, rebalanceCostBps: engine.rebalance_cost_bps };
     return recoveryMarketFrom({
       depths,
       indexOf: this.#indexOf,
       freeOf: (venue, asset) => ledger.freeOf(venue, asset),
       needOf: ledger.needOf,
       underlyingOf: ledger.underlyingOf,
+      expectedFunding: this.#words.expectedFunding,
+      ...(execution.recovery.hedge_elsewhere ? { elsewhere: elsewhereFrom(this.instruments, elsewhere) } : {}),
     });
   }
 
   #executorOf(gateway: PaperGateway, market: RecoveryMarket): Executor {
+    const limits = recoveryLimitsFrom(this.#options.config.execution.recovery);
     return new Executor({
       clock: this.#options.clock,
       gateway: this.#roundTrips.through(gateway, (id) => this.instruments[this.#indexOf(id)]!.venue),
       ledger: this.ledger,
       recorder: this.#publisher,
       instrumentOf: this.#listed,
-      decide: (view) => decideRecovery(view, market, RECOVERY_LIMITS),
+      decide: (view) => decideRecovery(view, market, limits),
       opportunityOf: (seen) => this.opportunities.lifetimeOf(seen),
       epoch: this.epoch,
       patience: PATIENCE,

@@ -1,187 +1,91 @@
-import { Decimal } from 'decimal.js';
-import { assert } from '#shared/assert.ts';
-import type { Instrument } from '#shared/domain/instrument.ts';
-import type { LegView, OperationView, Recovery, RecoveryOrder } from '#shared/domain/recovery.ts';
-import type { Side } from '#shared/domain/route.ts';
-import { opposite } from '#shared/domain/route.ts';
-import { lotQty, textOf, tickAt, ZERO } from '#shared/money/grid.ts';
-import type { Walk } from './book-walk.ts';
-import { limitBeyond, walkBase, walkQuote } from './book-walk.ts';
-import type { Candidate, RecoveryLimits, RecoveryMarket } from './candidate.ts';
-import { isAffordable, isBetter } from './candidate.ts';
-import { decideSumRecovery } from './sum-recovery.ts';
+import type { EscalationReason, OperationView, Recovery } from '#shared/domain/recovery.ts';
+import type { Candidate, RecoveryLimits, RecoveryMarket, Situation } from './candidate.ts';
+import { bestOf, ordersOf, situationOf } from './candidate.ts';
+import type { Covering } from './cover.ts';
+import { coverLoose, surplusOf } from './cover.ts';
+import { escalate } from './escalation.ts';
+import { imbalances, looseText } from './loose.ts';
+import { productWays } from './product-recovery.ts';
+import { doAgree, standingOfSum, sumWays } from './sum-recovery.ts';
 
-export { RECOVERY_LIMITS } from './candidate.ts';
+export { RECOVERY_LIMITS, recoveryLimitsFrom } from './candidate.ts';
 
-/** One correction of one leg: what it changes about the leg's spending and receiving. */
-type Correction = {
-  readonly order: RecoveryOrder | undefined;
-  readonly spent: Decimal;
-  readonly received: Decimal;
-  readonly isWhole: boolean;
-};
+/** A book that stumbles is back within seconds; a cover costs two fees. With the executor's patience, four waits are four seconds. */
+const COVER_AFTER_WAITS = 4;
+/** Rounds beyond the last in which a cover is still tried: a person takes longer than a market. */
+const COVER_ROUNDS = 3;
 
-/** Decides what is left to do once no order of an operation works any more. Sends nothing. */
-export function decideRecovery(view: OperationView, market: RecoveryMarket, limits: RecoveryLimits): Recovery {
-  return view.bond === undefined
-    ? decideProductRecovery(view, market, limits)
-    : decideSumRecovery(view, view.bond, market, limits);
-}
+type Complete = Extract<Recovery, { readonly kind: 'complete' }>;
 
 /**
- * What leg k receives, leg k + 1 must spend. One leg is taken as it is, and the others are brought to agree with it: those that did too
- * little are completed at today's prices, those that did too much are unwound. Each leg is tried as the one that stays; the way that
- * leaves most wins. So a route is completed at a worse price exactly while that beats unwinding. What is smaller than the smallest order
- * stays as dust.
+ * Decides what is left to do once no order of an operation works any more. Pure: sends nothing, and says the same to the same question.
+ *
+ * 1. Legs that agree are done; covers that stood for them are closed first.
+ * 2. Else the way that leaves most is sent: complete at a worse price, unwind, or do a leg's work on another venue, whichever is worth more.
+ * 3. Where no way is open for seconds, loose coins are covered with a perpetual until one is.
+ * 4. Over a limit a person is asked; what is loose is covered first where it can be.
  */
-function decideProductRecovery(view: OperationView, market: RecoveryMarket, limits: RecoveryLimits): Recovery {
-  const { legs, round, waits } = view;
+export function decideRecovery(view: OperationView, market: RecoveryMarket, limits: RecoveryLimits): Recovery {
+  const situation = situationOf(view, market, limits);
+  const agreed = agreedAs(view);
+  const ways = agreed === undefined ? waysOf(situation) : [];
+  const best = bestOf(ways);
+  const done = agreed ?? (best?.placed.length === 0 ? DUST : undefined);
+  const surplus = surplusOf(situation, done !== undefined);
+  const next = [...(best?.placed ?? []), ...surplus.placed];
+  if (done !== undefined && next.length === 0 && !surplus.isAway) return view.covers.length === 0 ? done : DUST;
+
+  const covering = done === undefined ? coveringOf(situation, limits) : undefined;
+  const code = limitOver(situation, best, limits);
+  if (code !== undefined) {
+    if (covering !== undefined && view.round < limits.roundsMax + COVER_ROUNDS)
+      return { kind: 'send', orders: ordersOf(covering.placed) };
+    const { placed } = surplus;
+    return escalate({ view, code, standing: standingOf(view), ways, covering, surplus: placed });
+  }
+  if (next.length > 0) return { kind: 'send', orders: ordersOf(next) };
+  if (covering !== undefined && view.waits >= COVER_AFTER_WAITS)
+    return { kind: 'send', orders: ordersOf(covering.placed) };
+  return { kind: 'wait', reason: `NO_WAY_OUT_NOW: ${looseText(view)}` };
+}
+
+const DUST: Complete = { kind: 'complete', reason: 'dust' };
+
+/** How an operation is done whose legs agree; undefined where they do not. */
+function agreedAs({ legs, bond }: OperationView): Complete | undefined {
   if (legs.every(({ qty, filledQty }) => filledQty.eq(qty))) return { kind: 'complete' };
   if (legs.every(({ spent, received }) => spent.isZero() && received.isZero()))
     return { kind: 'complete', reason: 'unfilled' };
-
-  const slack = new Decimal(limits.slackBps).times(round + 1).div(10_000);
-  let best: Candidate | undefined;
-  for (let anchor = 0; anchor < legs.length; anchor += 1) {
-    const candidate = candidateAround(anchor, view, market, slack);
-    if (candidate !== undefined && (best === undefined || isBetter(candidate, best))) best = candidate;
-  }
-  if (best?.orders.length === 0) return { kind: 'complete', reason: isEven(legs) ? 'recovered' : 'dust' };
-  if (round >= limits.roundsMax || waits >= limits.waitsMax) {
-    return { kind: 'fail', reason: `RECOVERY_EXHAUSTED: ${imbalanceText(legs)}` };
-  }
-  if (best === undefined) return { kind: 'wait', reason: `NO_WAY_OUT_NOW: ${imbalanceText(legs)}` };
-  return { kind: 'send', orders: best.orders };
+  const doesAgree = bond === undefined ? imbalances(legs).every(([, left]) => left.isZero()) : doAgree(legs, bond);
+  return doesAgree ? { kind: 'complete', reason: 'recovered' } : undefined;
 }
 
-/** Brings every leg into agreement with one; undefined when a book is empty or not live, or when funds are missing. */
-function candidateAround(
-  anchor: number,
-  { legs, rates }: OperationView,
-  market: RecoveryMarket,
-  slack: Decimal,
-): Candidate | undefined {
-  const corrections = new Map<number, Correction>();
-  let received = legs[anchor]!.received;
-  for (let at = anchor + 1; at < legs.length; at += 1) {
-    const correction = correct(
-      legs[at]!,
-      at,
-      { asset: 'source', amount: received.minus(legs[at]!.spent), slack },
-      market,
+const waysOf = (situation: Situation): readonly Candidate[] =>
+  situation.view.bond === undefined ? productWays(situation) : sumWays(situation, situation.view.bond);
+
+const standingOf = (view: OperationView): Candidate['value'] =>
+  view.bond === undefined ? view.realised : standingOfSum(view, view.bond);
+
+/** A cover that costs more than may be lost is none. */
+function coveringOf(situation: Situation, { lossMax }: RecoveryLimits): Covering | undefined {
+  const covering = coverLoose(situation);
+  return covering?.cost.gt(lossMax) === true ? undefined : covering;
+}
+
+/** The limit that is reached. Of an exit there is none on the loss: most of what it loses was lost before it began. */
+function limitOver(
+  { view, market }: Situation,
+  best: Candidate | undefined,
+  { roundsMax, waitsMax, ageMsMax, lossMax }: RecoveryLimits,
+): EscalationReason | undefined {
+  const { round, waits, ageMs, legs, bond } = view;
+  if (round >= roundsMax) return 'ROUNDS_EXHAUSTED';
+  if (waits >= waitsMax) {
+    const areLive = legs.every(({ instrument }) =>
+      (['buy', 'sell'] as const).every((side) => market.levels(instrument, side).length > 0),
     );
-    if (correction === undefined) return undefined;
-    corrections.set(at, correction);
-    received = legs[at]!.received.plus(correction.received);
+    return areLive ? 'NO_WAY_OUT' : 'WAITED_TOO_LONG';
   }
-  let spent = legs[anchor]!.spent;
-  for (let at = anchor - 1; at >= 0; at -= 1) {
-    const correction = correct(
-      legs[at]!,
-      at,
-      { asset: 'target', amount: spent.minus(legs[at]!.received), slack },
-      market,
-    );
-    if (correction === undefined) return undefined;
-    corrections.set(at, correction);
-    spent = legs[at]!.spent.plus(correction.spent);
-  }
-  const orders = [...corrections.values()].flatMap(({ order }) => order ?? []).sort((a, b) => a.leg - b.leg);
-  if (!isAffordable(orders, legs, market)) return undefined;
-  const isWhole = [...corrections.values()].every((correction) => correction.isWhole);
-  // A book too thin for the smallest order is no way, and what it cannot take is no dust.
-  if (!isWhole && orders.length === 0) return undefined;
-  return { orders, value: valueOf(legs, corrections, rates), isWhole };
+  if (ageMs >= ageMsMax) return 'TIME_EXHAUSTED';
+  return bond?.intent !== 'exit' && best?.value.neg().gt(lossMax) === true ? 'LOSS_ABOVE_MAX' : undefined;
 }
-
-type Wanted = {
-  /** Which end of the leg must change: what it spends, or what it receives. */
-  readonly asset: 'source' | 'target';
-  /** By how much; negative takes back. */
-  readonly amount: Decimal;
-  readonly slack: Decimal;
-};
-
-const NOTHING: Correction = { order: undefined, spent: ZERO, received: ZERO, isWhole: true };
-
-/** The order that changes one end of a leg by an amount: none when that is below the smallest order, undefined without a live book. */
-function correct(
-  leg: LegView,
-  at: number,
-  { asset, amount, slack }: Wanted,
-  market: RecoveryMarket,
-): Correction | undefined {
-  if (amount.isZero()) return NOTHING;
-  const { instrument } = leg;
-  const isForward = amount.gt(0);
-  const side = isForward ? leg.side : opposite(leg.side);
-  const levels = market.levels(instrument, side);
-  if (levels.length === 0) return undefined;
-  const wantsBase = (asset === 'source') === (leg.side === 'sell');
-  const walk = wantsBase
-    ? walkBase(levels, baseToTrade(instrument, side, amount.abs()))
-    : walkQuote(levels, quoteToTrade(instrument, side, amount.abs()));
-
-  const qty = lotQty(walk.qty, instrument.lot);
-  const price = limitBeyond(walk.worst, slack, side, tickAt(instrument, walk.worst));
-  if (qty.isZero() || qty.lt(instrument.minQty) || qty.times(price).lt(instrument.minNotional))
-    return { ...NOTHING, isWhole: walk.isWhole };
-  const purpose = isForward ? 'complete' : 'unwind';
-  const order: RecoveryOrder = { leg: at, purpose, instrument: instrument.id, side, qty, price };
-  const { base, quote } = netFlows(instrument, side, walkBase(levels, qty));
-  const [spent, received] = leg.side === 'buy' ? [quote.neg(), base] : [base.neg(), quote];
-  return { order, spent, received, isWhole: walk.isWhole };
-}
-
-/** The base quantity to trade so that, after fees, this much base moves. */
-const baseToTrade = ({ fees }: Instrument, side: Side, amount: Decimal): Decimal =>
-  side === 'buy' && fees.currency === 'received' ? amount.div(new Decimal(1).minus(fees.taker)) : amount;
-
-/** The quote value to trade so that, after fees, this much quote moves. */
-function quoteToTrade({ fees }: Instrument, side: Side, amount: Decimal): Decimal {
-  if (side === 'sell') return amount.div(new Decimal(1).minus(fees.taker));
-  return fees.currency === 'received' ? amount : amount.div(fees.taker.plus(1));
-}
-
-/** What an order of this size moves after fees. */
-function netFlows({ fees }: Instrument, side: Side, { qty, value }: Walk): { base: Decimal; quote: Decimal } {
-  if (side === 'sell') return { base: qty.neg(), quote: value.times(new Decimal(1).minus(fees.taker)) };
-  if (fees.currency === 'received') return { base: qty.times(new Decimal(1).minus(fees.taker)), quote: value.neg() };
-  return { base: qty, quote: value.times(fees.taker.plus(1)).neg() };
-}
-
-/** Everything received less everything spent over all legs, in the numeraire. */
-function valueOf(
-  legs: readonly LegView[],
-  corrections: ReadonlyMap<number, Correction>,
-  rates: OperationView['rates'],
-): Decimal {
-  let value: Decimal = ZERO;
-  for (const [at, leg] of legs.entries()) {
-    const { spent, received } = corrections.get(at) ?? NOTHING;
-    value = value
-      .plus(leg.received.plus(received).times(rateIn(rates, targetOf(leg))))
-      .minus(leg.spent.plus(spent).times(rateIn(rates, sourceOf(leg))));
-  }
-  return value;
-}
-
-function rateIn(rates: OperationView['rates'], asset: string): Decimal {
-  const rate = rates[asset];
-  assert(rate !== undefined, `an operation has no rate for ${asset}`);
-  return rate;
-}
-
-const sourceOf = ({ instrument, side }: LegView): string => (side === 'buy' ? instrument.quote : instrument.base);
-const targetOf = ({ instrument, side }: LegView): string => (side === 'buy' ? instrument.base : instrument.quote);
-
-/** What the legs leave between them: asset and received less spent. */
-const imbalances = (legs: readonly LegView[]): readonly (readonly [string, Decimal])[] =>
-  legs.slice(1).map((leg, at) => [sourceOf(leg), legs[at]!.received.minus(leg.spent)]);
-
-const isEven = (legs: readonly LegView[]): boolean => imbalances(legs).every(([, amount]) => amount.isZero());
-
-const imbalanceText = (legs: readonly LegView[]): string =>
-  imbalances(legs)
-    .map(([asset, amount]) => `${asset}=${textOf(amount)}`)
-    .join(', ');

@@ -1,0 +1,173 @@
+import { Decimal } from 'decimal.js';
+import type { Instrument } from '#shared/domain/instrument.ts';
+import type { LegView, OperationView, RecoveryOrder } from '#shared/domain/recovery.ts';
+import type { Side } from '#shared/domain/route.ts';
+import { opposite } from '#shared/domain/route.ts';
+import { lotQty, tickAt, ZERO } from '#shared/money/grid.ts';
+import type { Walk } from './book-walk.ts';
+import { limitBeyond, walkBase, walkQuote } from './book-walk.ts';
+import type { Candidate, PlacedOrder, Situation } from './candidate.ts';
+import { isAffordable } from './candidate.ts';
+import { rateIn, sourceOf, targetOf } from './loose.ts';
+
+/** One correction of one leg: what it changes about the leg's spending and receiving, and what that brings in the numeraire. */
+type Correction = {
+  readonly placed: PlacedOrder | undefined;
+  readonly spent: Decimal;
+  readonly received: Decimal;
+  readonly value: Decimal;
+  readonly isWhole: boolean;
+};
+
+/**
+ * Ways to bring a product route into agreement: what leg k receives, leg k + 1 must spend. One leg is taken as it is, and the others are brought to agree
+ * with it: those that did too little are completed at today's prices, those that did too much are unwound. Each leg is tried as the one that stays, once on
+ * the legs' own books and once with other venues' beside them. What is smaller than the smallest order stays as dust. Ways that want a book which is not
+ * live, or funds that are missing, are none.
+ */
+export function productWays(situation: Situation): readonly Candidate[] {
+  const ways: Candidate[] = [];
+  for (const anchor of situation.view.legs.keys()) {
+    for (const elsewhere of [false, true]) {
+      const way = wayAround(anchor, situation, elsewhere);
+      if (way !== undefined) ways.push(way);
+    }
+  }
+  return ways;
+}
+
+/** Brings every leg into agreement with one. */
+function wayAround(anchor: number, situation: Situation, elsewhere: boolean): Candidate | undefined {
+  const { legs, realised } = situation.view;
+  const corrections: Correction[] = [];
+  let { received } = legs[anchor]!;
+  for (let at = anchor + 1; at < legs.length; at += 1) {
+    const leg = legs[at]!;
+    const correction = correct({ leg, at, end: 'source', amount: received.minus(leg.spent), elsewhere }, situation);
+    if (correction === undefined) return undefined;
+    corrections.push(correction);
+    received = leg.received.plus(correction.received);
+  }
+  let { spent } = legs[anchor]!;
+  for (let at = anchor - 1; at >= 0; at -= 1) {
+    const leg = legs[at]!;
+    const correction = correct({ leg, at, end: 'target', amount: spent.minus(leg.received), elsewhere }, situation);
+    if (correction === undefined) return undefined;
+    corrections.unshift(correction);
+    spent = leg.spent.plus(correction.spent);
+  }
+  const placed = corrections.flatMap((correction) => correction.placed ?? []);
+  if (!isAffordable(placed, situation.market)) return undefined;
+  const isWhole = corrections.every((correction) => correction.isWhole);
+  // A book too thin for the smallest order is no way, and what it cannot take is no dust.
+  if (!isWhole && placed.length === 0) return undefined;
+  return { placed, value: corrections.reduce((sum, { value }) => sum.plus(value), realised), isWhole };
+}
+
+type Wanted = {
+  readonly leg: LegView;
+  readonly at: number;
+  /** Which end of the leg must change: what it spends, or what it receives. */
+  readonly end: 'source' | 'target';
+  /** By how much; negative takes back. */
+  readonly amount: Decimal;
+  /** Whether other venues' books may do it. */
+  readonly elsewhere: boolean;
+};
+
+const NOTHING: Correction = { placed: undefined, spent: ZERO, received: ZERO, value: ZERO, isWhole: true };
+
+/**
+ * The order that changes one end of a leg by an amount: none when that is below the smallest order of the leg's own instrument, undefined without a live
+ * book. Elsewhere is where it costs least, and where the funds are.
+ */
+function correct(wanted: Wanted, situation: Situation): Correction | undefined {
+  if (wanted.amount.isZero()) return NOTHING;
+  const { market, view } = situation;
+  const { instrument } = wanted.leg;
+  const own = correctOn(instrument, wanted, situation);
+  const isDust = own?.placed === undefined && own?.isWhole === true;
+  if (!wanted.elsewhere || isDust) return own;
+
+  let best = own?.placed !== undefined && isAffordable([own.placed], market) ? own : undefined;
+  for (const other of market.alternatives(instrument)) {
+    if (view.rates[other.quote] === undefined) continue;
+    const there = correctOn(other, wanted, situation);
+    if (there?.placed === undefined || !isAffordable([there.placed], market)) continue;
+    if (best === undefined || isCheaper(there, best, wanted)) best = there;
+  }
+  return best ?? own;
+}
+
+/** All of it before a part of it; then what brings more for the same amount: lots differ. */
+function isCheaper(a: Correction, b: Correction, { end, amount }: Wanted): boolean {
+  const perUnit = (correction: Correction): Decimal =>
+    correction.value.div((end === 'source' ? correction.spent : correction.received).div(amount));
+  return a.isWhole === b.isWhole ? perUnit(a).gt(perUnit(b)) : a.isWhole;
+}
+
+/** The same on one instrument: the leg's own, or spot of another venue. */
+function correctOn(on: Instrument, { leg, at, end, amount }: Wanted, situation: Situation): Correction | undefined {
+  const { market, slack, view } = situation;
+  const isForward = amount.gt(0);
+  const side = isForward ? leg.side : opposite(leg.side);
+  const levels = market.levels(on, side);
+  if (levels.length === 0) return undefined;
+  // What one unit of the leg's quote is in the quote that is traded.
+  const exchange = rateIn(view.rates, leg.instrument.quote).div(rateIn(view.rates, on.quote));
+  const wantsBase = (end === 'source') === (leg.side === 'sell');
+  const walk = wantsBase
+    ? walkBase(levels, baseToTrade(on, side, amount.abs()))
+    : walkQuote(levels, quoteToTrade(on, side, amount.abs().times(exchange)));
+
+  const qty = lotQty(walk.qty, on.lot);
+  const price = limitBeyond(walk.worst, slack, side, tickAt(on, walk.worst));
+  if (qty.isZero() || qty.lt(on.minQty) || qty.times(price).lt(on.minNotional))
+    return { ...NOTHING, isWhole: walk.isWhole };
+  const isOwn = on.id === leg.instrument.id;
+  const purpose: RecoveryOrder['purpose'] = !isOwn ? 'hedge' : isForward ? 'complete' : 'unwind';
+  const { base, quote } = netFlows(on, side, walkBase(levels, qty));
+  const paid = quote.div(exchange);
+  const [spent, received] = leg.side === 'buy' ? [paid.neg(), base] : [base.neg(), paid];
+  return {
+    placed: { on, order: { leg: at, purpose, instrument: on.id, side, qty, price } },
+    spent,
+    received,
+    value: valueOf(leg, { spent, received }, view.rates).minus(moving(leg, on, { quote, situation })),
+    isWhole: walk.isWhole,
+  };
+}
+
+/** What it costs to bring home what was traded elsewhere, in the numeraire. */
+function moving(
+  { instrument }: LegView,
+  on: Instrument,
+  { quote, situation: { market, view } }: { readonly quote: Decimal; readonly situation: Situation },
+): Decimal {
+  if (on.id === instrument.id) return ZERO;
+  return quote.abs().times(rateIn(view.rates, on.quote)).times(market.transferCostOf(instrument.venue, on.venue));
+}
+
+/** The base quantity to trade so that, after fees, this much base moves. */
+const baseToTrade = ({ fees }: Instrument, side: Side, amount: Decimal): Decimal =>
+  side === 'buy' && fees.currency === 'received' ? amount.div(new Decimal(1).minus(fees.taker)) : amount;
+
+/** The quote value to trade so that, after fees, this much quote moves. */
+function quoteToTrade({ fees }: Instrument, side: Side, amount: Decimal): Decimal {
+  if (side === 'sell') return amount.div(new Decimal(1).minus(fees.taker));
+  return fees.currency === 'received' ? amount : amount.div(fees.taker.plus(1));
+}
+
+/** What an order of this size moves after fees. */
+function netFlows({ fees }: Instrument, side: Side, { qty, value }: Walk): { base: Decimal; quote: Decimal } {
+  if (side === 'sell') return { base: qty.neg(), quote: value.times(new Decimal(1).minus(fees.taker)) };
+  if (fees.currency === 'received') return { base: qty.times(new Decimal(1).minus(fees.taker)), quote: value.neg() };
+  return { base: qty, quote: value.times(fees.taker.plus(1)).neg() };
+}
+
+/** Received less spent, in the numeraire. */
+const valueOf = (
+  leg: LegView,
+  { spent, received }: Pick<LegView, 'spent' | 'received'>,
+  rates: OperationView['rates'],
+): Decimal => received.times(rateIn(rates, targetOf(leg))).minus(spent.times(rateIn(rates, sourceOf(leg))));
