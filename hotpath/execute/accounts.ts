@@ -210,7 +210,7 @@ function openAccount(plan: Plan, options: AccountsOptions, line: RequestLine): T
       },
       instruments,
     );
-    return new TradingAccount({ ...common, id: 'ccxt', kind: 'ccxt', gateway });
+    return new TradingAccount({ ...common, id: 'ccxt', kind: 'ccxt', gateway, venueClientId: (id) => id });
   }
   const gateway = new VenueGateway({
     transport,
@@ -225,7 +225,13 @@ function openAccount(plan: Plan, options: AccountsOptions, line: RequestLine): T
     onBalance: (balance) => trading.noteBalance(balance),
     onPosition: (position) => trading.notePosition(position),
   });
-  const trading: TradingAccount = new TradingAccount({ ...common, id: account.id, kind: 'native', gateway });
+  const trading: TradingAccount = new TradingAccount({
+    ...common,
+    id: account.id,
+    kind: 'native',
+    gateway,
+    venueClientId: account.clientOrderId,
+  });
   return trading;
 }
 

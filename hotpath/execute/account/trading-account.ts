@@ -1,6 +1,6 @@
 import type { BadInput } from '#shared/assert.ts';
 import type { Clock } from '#shared/clock/clock.ts';
-import type { InstrumentId, VenueId } from '#shared/domain/ids.ts';
+import type { ClientOrderId, InstrumentId, VenueId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { OrderGateway, OrderReport } from '#shared/domain/order.ts';
 import type { BalanceState, PositionState } from '../../venues/venue-account.ts';
@@ -13,6 +13,8 @@ export type TradingAccountOptions = {
   readonly kind: 'native' | 'ccxt';
   readonly instruments: readonly Instrument[];
   readonly gateway: TradingGateway;
+  /** Our id as the venue writes it. */
+  readonly venueClientId: (id: ClientOrderId) => string;
   readonly clock: Clock;
   readonly onReport: (report: OrderReport) => void;
 };
@@ -30,6 +32,7 @@ export class TradingAccount implements OrderGateway {
   readonly kind: 'native' | 'ccxt';
   readonly instruments: readonly Instrument[];
   readonly gateway: TradingGateway;
+  readonly venueClientId: (id: ClientOrderId) => string;
   readonly balances = new Map<string, BalanceState>();
   readonly positions = new Map<InstrumentId, PositionState>();
   readonly #options: TradingAccountOptions;
@@ -39,12 +42,13 @@ export class TradingAccount implements OrderGateway {
   #stopped = false;
 
   constructor(options: TradingAccountOptions) {
-    const { venue, id, kind, instruments, gateway } = options;
+    const { venue, id, kind, instruments, gateway, venueClientId } = options;
     this.venue = venue;
     this.id = id;
     this.kind = kind;
     this.instruments = instruments;
     this.gateway = gateway;
+    this.venueClientId = venueClientId;
     this.#options = options;
     this.#contracts = new Map(
       instruments.filter((each) => each.kind !== 'spot').map((each) => [each.venueSymbol, each.id]),

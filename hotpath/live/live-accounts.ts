@@ -1,0 +1,203 @@
+import type { BadInput } from '#shared/assert.ts';
+import type { Timer } from '#shared/clock/clock.ts';
+import type { ClientOrderId, VenueId } from '#shared/domain/ids.ts';
+import type { OrderGateway } from '#shared/domain/order.ts';
+import type { CommandOf } from '#shared/schema/command.ts';
+import type { Recorder } from '#shared/schema/recorder.ts';
+import type { AccountStatus } from '#shared/schema/status.ts';
+import type { Answer } from '../commands.ts';
+import type { TradingAccount } from '../execute/account/trading-account.ts';
+import type { AccountsOptions, Cleared } from '../execute/accounts.ts';
+import { Accounts } from '../execute/accounts.ts';
+import type { Ledger } from '../execute/ledger.ts';
+import type { JournalState } from '../recover/journal-state.ts';
+import type { Mismatch } from '../recover/verification.ts';
+import type { Trading } from '../trading-control.ts';
+import { AccountVerifier } from './account-verifier.ts';
+import type { Memory } from './reconciliation.ts';
+import { reconcileAccount } from './reconciliation.ts';
+
+export type LiveOptions = Omit<AccountsOptions, 'orderOf'> & {
+  /** As the journal was before this start. */
+  readonly state: JournalState;
+  readonly ledger: Ledger;
+  readonly recorder: Recorder;
+  /** Value of one unit in the numeraire; undefined when nobody can say. */
+  readonly rateOf: (asset: string) => number | undefined;
+  readonly roundTripMsOf: (venue: VenueId) => number;
+  /** A difference between the ledger and a venue was found, or is gone. */
+  readonly onMismatch?: (mismatch: Mismatch) => void;
+  /** False in shadow: nothing is sent, so that the ledger goes its own way and is not compared. */
+  readonly isCompared: boolean;
+};
+
+/** Trading begins without the venues that have not answered by then. */
+const START_WITHIN_MS = 10_000;
+const RETRY_MS = 2_000;
+
+/**
+ * The accounts of a run that trades for real, from their start on: opened, reconciled with the journal, then compared again and again. Nothing trades
+ * before every venue has answered or had its time; a venue that has not is not traded at until it has.
+ */
+export class LiveAccounts {
+  readonly #options: LiveOptions;
+  readonly #accounts: Accounts;
+  readonly #verifier: AccountVerifier;
+  readonly #memory: Memory;
+  /** Venues that agree with the journal since this start. */
+  readonly #reconciled = new Set<VenueId>();
+  #whenReady: (() => void)[] = [];
+  #isReady = false;
+  #deadline: Timer | undefined;
+  #stopped = false;
+
+  /** @throws BadInput when a key is missing */
+  constructor(options: LiveOptions) {
+    const { state, config } = options;
+    this.#options = options;
+    const earlier = state.recentOrders();
+    this.#accounts = new Accounts({ ...options, orderOf: (id: ClientOrderId) => earlier.get(id) });
+    this.#memory = {
+      openOperations: state.openOperations(),
+      recentTrades: state.recentTrades(),
+      atMs: state.epoch === 0 ? 0 : state.atMs,
+    };
+    const feeTokens = Object.entries(config.venues).flatMap(([id, { fee_token: token }]) =>
+      token === undefined ? [] : [[id as VenueId, token.asset] as const],
+    );
+    this.#verifier = new AccountVerifier({
+      ...options,
+      settings: config.verification,
+      instruments: this.#accounts.list.flatMap(({ instruments }) => instruments),
+      feeAssets: new Map(feeTokens),
+      ask: (venue, done) => this.#accounts.askHoldings(venue, done),
+      open: state.openMismatches,
+      onChange: (mismatch) => options.onMismatch?.(mismatch),
+    });
+  }
+
+  get gateway(): OrderGateway {
+    return this.#accounts.gateway;
+  }
+
+  get accounts(): readonly TradingAccount[] {
+    return this.#accounts.list;
+  }
+
+  start(): void {
+    this.#deadline = this.#options.clock.after(START_WITHIN_MS, () => this.#begin());
+    for (const account of this.#accounts.list) {
+      account.start((problem) => {
+        if (problem !== undefined) this.#onRefused(account, problem);
+        else if (this.#accounts.of(account.venue).every(({ isOpen }) => isOpen)) this.#reconcile(account.venue);
+      });
+    }
+  }
+
+  /** Runs `task` once every venue has answered or had its time. */
+  afterReconciliation(task: () => void): void {
+    if (this.#isReady) task();
+    else this.#whenReady.push(task);
+  }
+
+  /** Nothing trades while it is not known what is there; with a difference that nobody has explained, nothing is opened. */
+  readonly restriction = (): Trading | undefined => {
+    if (!this.#isReady) return { state: 'halted', reason: 'reconciling with the venues' };
+    const [found] = this.#verifier.open;
+    if (found === undefined) return undefined;
+    return { state: 'reducing', reason: `${found.venue} differs from the ledger in ${found.what} ${found.id}` };
+  };
+
+  /** Whether a venue is heard and agrees with the ledger. */
+  readonly isVerified = (venue: VenueId): boolean =>
+    this.#reconciled.has(venue) && this.#verifier.doubtOf(venue) === undefined;
+
+  /** Something was booked at a venue. */
+  readonly booked = (venue: VenueId): void => this.#verifier.booked(venue);
+
+  readonly adjust = (command: CommandOf<'adjust'>): Answer => this.#verifier.adjust(command);
+
+  readonly cancelAll = (done: (cleared: readonly Cleared[]) => void): void => this.#accounts.cancelAll(done);
+
+  statuses(): readonly AccountStatus[] {
+    return this.#accounts.list.map((account) => {
+      const { venue, id, kind, state } = account;
+      const doubt = this.#reconciled.has(venue) ? this.#verifier.doubtOf(venue) : 'not reconciled yet';
+      const roundTripMs = this.#options.roundTripMsOf(venue);
+      return {
+        venue,
+        account: id,
+        gateway: kind,
+        status: state === 'refused' ? 'down' : state,
+        verified: this.isVerified(venue),
+        reason: account.reason === '' ? (doubt ?? '') : account.reason,
+        round_trip_ms: Number.isFinite(roundTripMs) ? roundTripMs : null,
+        banned_ms: account.gateway.status.bannedMs,
+      };
+    });
+  }
+
+  /** Ends sockets and questions. Orders that rest are left: `cancelAll` ends those. */
+  stop(done: () => void = () => undefined): void {
+    this.#stopped = true;
+    this.#deadline?.cancel();
+    this.#verifier.stop();
+    this.#accounts.stop(done);
+  }
+
+  #onRefused({ venue, id }: TradingAccount, problem: BadInput): void {
+    this.#options.logger.error('account-refused', { venue, account: id, text: problem.message });
+    this.#beginWhenAllSaid();
+  }
+
+  #reconcile(venue: VenueId): void {
+    if (this.#stopped) return;
+    const accounts = this.#accounts.of(venue);
+    const later = (): void => void this.#options.clock.after(RETRY_MS, () => this.#reconcile(venue));
+    let awaited = accounts.length;
+    let isAnswered = true;
+    for (const account of accounts) {
+      reconcileAccount(account, this.#memory, (strange) => {
+        for (const mismatch of strange ?? []) this.#verifier.note(mismatch);
+        isAnswered &&= strange !== undefined;
+        awaited -= 1;
+        if (awaited > 0) return;
+        if (isAnswered) this.#takeOver(venue, later);
+        else later();
+      });
+    }
+  }
+
+  /** What the venue holds becomes the ledger's at the first start; later the journal's word stands, and is compared. */
+  #takeOver(venue: VenueId, later: () => void): void {
+    this.#accounts.askHoldings(venue, (holdings) => {
+      if (this.#stopped) return;
+      if (holdings === undefined) {
+        later();
+        return;
+      }
+      const { state, isCompared, logger } = this.#options;
+      if (!state.isFunded(venue)) this.#verifier.fund(venue, holdings);
+      this.#reconciled.add(venue);
+      logger.info('account-reconciled', { venue });
+      if (isCompared) this.#verifier.watch(venue);
+      this.#beginWhenAllSaid();
+    });
+  }
+
+  #beginWhenAllSaid(): void {
+    const isSaid = this.#accounts.list.every(({ venue, state }) => state === 'refused' || this.#reconciled.has(venue));
+    if (isSaid) this.#begin();
+  }
+
+  #begin(): void {
+    if (this.#isReady || this.#stopped) return;
+    this.#deadline?.cancel();
+    this.#isReady = true;
+    const missing = this.#accounts.venues.filter((venue) => !this.#reconciled.has(venue));
+    if (missing.length > 0) this.#options.logger.error('accounts-not-reconciled', { venues: missing });
+    const tasks = this.#whenReady;
+    this.#whenReady = [];
+    for (const task of tasks) task();
+  }
+}

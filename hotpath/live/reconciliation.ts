@@ -1,0 +1,101 @@
+import type { Instrument } from '#shared/domain/instrument.ts';
+import type { OpenOperation } from '#shared/domain/recovery.ts';
+import { textOf } from '#shared/money/grid.ts';
+import { tradeKey } from '#shared/money/pnl.ts';
+import type { TradingAccount } from '../execute/account/trading-account.ts';
+import { clientOrderIdParts } from '../execute/client-order-id.ts';
+import type { Mismatch } from '../recover/verification.ts';
+import type { OrderState, VenueFill } from '../venues/venue-account.ts';
+
+/** What the journal knows, as far as venues may know otherwise. */
+export type Memory = {
+  readonly openOperations: readonly OpenOperation[];
+  /** Of operations that are open or were lately. */
+  readonly recentTrades: ReadonlySet<string>;
+  /** When the last event was journalled, Unix ms; 0 before the first start: then nothing that traded was ours. */
+  readonly atMs: number;
+};
+
+/** Trades are asked for from so long before the last event: clocks differ. */
+const OVERLAP_MS = 5_000;
+
+/**
+ * What an account has that the journal does not know: orders of ours that nobody follows are cancelled there, trades of nobody's operation are told. What
+ * the journal left open is not looked at: it is asked for order by order. `done` gets undefined when the venue did not answer.
+ */
+export function reconcileAccount(
+  account: TradingAccount,
+  memory: Memory,
+  done: (strange: readonly Omit<Mismatch, 'state'>[] | undefined) => void,
+): void {
+  const left = new Set<string>(
+    memory.openOperations.flatMap(({ orders }) =>
+      orders.map(({ request }) => account.venueClientId(request.clientOrderId)),
+    ),
+  );
+  account.gateway.askOpenOrders((open) => {
+    if (open === undefined) {
+      done(undefined);
+      return;
+    }
+    const orphans = open.filter(({ clientOrderId, status }) => status === 'open' && isOrphan(clientOrderId, left));
+    for (const order of orphans) account.gateway.cancelStranger(order);
+    const cancelled = orphans.map((order) => orphanOf(account, order));
+    if (memory.atMs === 0) {
+      done(cancelled);
+      return;
+    }
+    account.gateway.askFills(memory.atMs - OVERLAP_MS, (fills) => {
+      done(fills === undefined ? undefined : [...cancelled, ...strangeFills(account, fills, { left, memory })]);
+    });
+  });
+}
+
+/** Of ours by its form, and of no operation that is open. Where venues take numbers only, nobody can tell. */
+function isOrphan(venueClientId: string, left: ReadonlySet<string>): boolean {
+  return !left.has(venueClientId) && clientOrderIdParts(venueClientId.replace(PREFIX, '')) !== undefined;
+}
+
+/** What a venue may want before a client's id. */
+const PREFIX = /^t-/;
+
+function orphanOf({ venue }: TradingAccount, order: OrderState): Omit<Mismatch, 'state'> {
+  return {
+    venue,
+    what: 'order',
+    id: order.clientOrderId,
+    ledger: 'none',
+    venue_says: `open ${order.side} ${textOf(order.qty)} ${order.venueSymbol}`,
+    reason: 'an order of ours that the journal does not know: cancelled',
+  };
+}
+
+function strangeFills(
+  { venue, instruments }: TradingAccount,
+  fills: readonly VenueFill[],
+  { left, memory }: { readonly left: ReadonlySet<string>; readonly memory: Memory },
+): readonly Omit<Mismatch, 'state'>[] {
+  const asked = new Set(memory.openOperations.flatMap(({ legs }) => legs.map(({ instrument }) => instrument)));
+  return fills.flatMap((fill) => {
+    const instrument = instrumentOf(fill, instruments);
+    if (instrument === undefined || left.has(fill.clientOrderId)) return [];
+    // Without our id on it, it may be of an order that is asked for.
+    if (fill.clientOrderId === '' && asked.has(instrument.id)) return [];
+    const { side, tradeId, qty, price, clientOrderId, venueOrderId } = fill;
+    if (memory.recentTrades.has(tradeKey({ instrument: instrument.id, side, tradeId }))) return [];
+    return {
+      venue,
+      what: 'order' as const,
+      id: clientOrderId === '' ? venueOrderId : clientOrderId,
+      ledger: 'none',
+      venue_says: `${side} ${textOf(qty)} ${instrument.symbol} at ${textOf(price)}, trade ${tradeId}`,
+      reason: 'a trade that the journal does not know',
+    };
+  });
+}
+
+const instrumentOf = (
+  { venueSymbol, market }: Pick<VenueFill, 'venueSymbol' | 'market'>,
+  instruments: readonly Instrument[],
+): Instrument | undefined =>
+  instruments.find((each) => each.venueSymbol === venueSymbol && (market === undefined || each.market === market));
