@@ -253,6 +253,57 @@ const paper = z.strictObject({
   balances: z.record(z.string(), assetAmounts),
 });
 
+/** A chain on which a venue takes and sends an asset. */
+const wallet = z.strictObject({
+  /** What a withdrawal costs and must be at least, in the asset. */
+  fee: decimal,
+  min: decimal,
+  /** Until it can be used at the other end. */
+  minutes: z.number().min(0),
+  deposit: z.boolean().default(true),
+  withdraw: z.boolean().default(true),
+});
+
+/** How funds are kept where they are needed: docs/portfolio.md. Values are in the numeraire. */
+const portfolio = z.strictObject({
+  /** Venue → asset → amount wanted there; `default` stands for every venue without its own. What has no target is left alone. */
+  targets: z.record(z.string(), assetAmounts),
+  /** Within this share of its target an account is left alone. */
+  buffer: fraction,
+  /** What bringing a unit of value back between its bounds may cost at most, and the same of exposure that only perpetuals can offset. */
+  drift_worth_bps: z.number().min(0).max(9_900),
+  exposure_worth_bps: z.number().min(0).max(9_900),
+  /** Share of the displayed depth that a plan may take. */
+  depth_share: fraction,
+  /** Smaller trades are not proposed. */
+  min_trade: z.number().min(0),
+  /** What drifts less is not told. */
+  dust: z.number().positive(),
+  /** A plan is carried out within this time or not at all. */
+  plan_ttl_s: z.number().positive(),
+  /** Where neither the venue's section nor the account says another. */
+  taker_fee_bps: z.number().min(0),
+  /** Venues that take the fee of a spot trade in quote, and not out of what is received. */
+  quote_fee_venues: z.array(z.string()),
+  /** Linear perpetuals that may offset exposure, `venue:symbol`. */
+  offsets: z.record(
+    z.string(),
+    z.strictObject({
+      /** Base units of one contract. */
+      contract: decimal,
+      margin_fraction: z.number().positive().max(1),
+      /** What holding it is expected to cost until the drift is gone: funding. */
+      carry_bps: z.strictObject({ buy: z.number().min(0), sell: z.number().min(0) }),
+    }),
+  ),
+  /** Venue → asset → network, named as ccxt names it: a transfer needs the same one at both ends. */
+  wallets: z.record(z.string(), z.record(z.string(), z.record(z.string(), wallet))),
+  /** Wallets that are closed now: `venue:asset:network`, `venue:asset`. */
+  suspended: z.array(z.string()),
+  /** Transfers that may be carried out, `from>to:asset:network`; all others are only proposed. */
+  transfers: z.array(z.string()),
+});
+
 const simulator = z.strictObject({
   port: z.int().min(0).max(65_535),
   /** Market updates a second over all instruments. */
@@ -306,6 +357,7 @@ export const configSchema = z.strictObject({
   verification,
   lease,
   paper,
+  portfolio,
   synthetics: z
     .record(z.string().regex(/^[\w-]{1,48}$/), synthetic)
     .refine((named) => Object.keys(named).length <= SYNTHETICS_MAX, `at most ${SYNTHETICS_MAX}`)

@@ -42,7 +42,7 @@ describe('loadConfig', () => {
   });
 
   it.each([
-    ['an unknown key in a file', {}, '[engine]\nfoo = 1\n', /unknown key engine\.foo \(allowed: name, families/],
+    ['an unknown key in a file', {}, '[engine]\nfoo = 1\n', /unknown key engine\.foo \(allowed: name, mode, families/],
     ['an unknown section', {}, '[nonsense]\na = 1\n', /unknown key nonsense \(allowed: system, engine/],
     ['a bad value', {}, '[risk]\nmax_daily_loss_usd = -1\n', /risk\.max_daily_loss_usd: .*>0/],
     ['money as a float', {}, '[engine.pegs]\nUSD = 1.0\n', /engine\.pegs\.USD: .*expected string/],
