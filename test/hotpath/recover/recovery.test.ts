@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Level } from '#hotpath/recover/book-walk.ts';
 import type { RecoveryMarket } from '#hotpath/recover/candidate.ts';
+import { NOWHERE_ELSE } from '#hotpath/recover/elsewhere.ts';
 import { decideRecovery, RECOVERY_LIMITS } from '#hotpath/recover/recovery.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { LegView, OperationView, RecoveryOrder } from '#shared/domain/recovery.ts';
@@ -55,8 +56,24 @@ const market = (levels: RecoveryMarket['levels'], free = 1e9): RecoveryMarket =>
   freeOf: () => new Decimal(free),
   needOf: (on, order) => needOf(order, on, ZERO, SPOT),
   underlyingOf: () => ZERO,
+  carryOf: () => ZERO,
+  ...NOWHERE_ELSE,
 });
-const view = (legs: readonly LegView[], round = 0, waits = 0): OperationView => ({ legs, rates, round, waits });
+const view = (legs: readonly LegView[], round = 0, waits = 0): OperationView => ({
+  legs,
+  rates,
+  round,
+  waits,
+  ageMs: 0,
+  realised: realisedOf(legs),
+  covers: [],
+});
+/** Received less spent, at the rates. */
+const realisedOf = (legs: readonly LegView[]): Decimal =>
+  legs.reduce((sum: Decimal, { instrument: { base, quote }, side, spent, received }) => {
+    const [source, target] = side === 'buy' ? [quote, base] : [base, quote];
+    return sum.plus(received.times(rates[target as 'BTC'])).minus(spent.times(rates[source as 'BTC']));
+  }, ZERO);
 const decide = (legs: readonly LegView[], around: RecoveryMarket, round = 0) =>
   decideRecovery(view(legs, round), around, RECOVERY_LIMITS);
 
@@ -144,7 +161,7 @@ describe('decideRecovery', () => {
     ).toEqual({ kind: 'complete', reason: 'dust' });
   });
 
-  it('waits while no book is live or no funds are free, and fails after enough rounds, saying what is left', () => {
+  it('waits while no book is live or no funds are free, and asks a person after enough rounds, saying what is left', () => {
     const legs = [leg(aBtc, 'buy', 1, 1), leg(bBtc, 'sell', '0.999', 0)];
     expect(
       decide(
@@ -164,14 +181,11 @@ describe('decideRecovery', () => {
         market(() => []),
         RECOVERY_LIMITS.roundsMax,
       ),
-    ).toEqual({
-      kind: 'fail',
-      reason: 'RECOVERY_EXHAUSTED: BTC=0.999',
-    });
+    ).toMatchObject({ kind: 'escalate', reason: 'ROUNDS_EXHAUSTED: BTC=0.999' });
     const away = market(() => []);
     const { waitsMax } = RECOVERY_LIMITS;
     expect(decideRecovery(view(legs, 0, waitsMax - 1), away, RECOVERY_LIMITS).kind).toBe('wait');
-    expect(decideRecovery(view(legs, 0, waitsMax), away, RECOVERY_LIMITS).kind).toBe('fail');
+    expect(decideRecovery(view(legs, 0, waitsMax), away, RECOVERY_LIMITS).kind).toBe('escalate');
   });
 
   it('takes what a thin book has and never calls the rest dust', () => {

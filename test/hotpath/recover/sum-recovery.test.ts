@@ -2,6 +2,7 @@ import { Decimal } from 'decimal.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RecoveryMarket } from '#hotpath/recover/candidate.ts';
+import { NOWHERE_ELSE } from '#hotpath/recover/elsewhere.ts';
 import { decideRecovery, RECOVERY_LIMITS } from '#hotpath/recover/recovery.ts';
 import { doAgree } from '#hotpath/recover/sum-recovery.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
@@ -69,7 +70,10 @@ const viewFrom = ({ legs, perUnit }: Done, round: number, carry: Decimal.Value):
   rates,
   round,
   waits: 0,
-  bond: { perUnit, carry: new Decimal(carry) },
+  ageMs: 0,
+  realised: ZERO,
+  covers: [],
+  bond: { perUnit, carry: new Decimal(carry), intent: 'enter' },
 });
 
 type Asked = {
@@ -94,6 +98,8 @@ function market({ moves = new Map(), depthOf = DEEP, free = 1e9 }: Asked = {}): 
     freeOf: () => new Decimal(free),
     needOf: (on, order) => needOf(order, on, ZERO, RULES),
     underlyingOf: () => new Decimal(30_000),
+    carryOf: () => ZERO,
+    ...NOWHERE_ELSE,
   };
 }
 
@@ -126,14 +132,15 @@ describe('decideRecovery of a sum route', () => {
     expect(textsOf(decide(['1.001', '0'], dear, '500'))).toEqual(['complete 1 sell 1000']);
   });
 
-  it('waits for books and for money, and gives up with what is left', () => {
+  it('waits for books and for money, and asks a person about what is left', () => {
     const dead = { ...market(), levels: () => [] };
     expect(decide(['1.001', '0'], dead)).toMatchObject({ kind: 'wait' });
     expect(decide(['0', '1000'], { ...market(), freeOf: () => ZERO })).toMatchObject({ kind: 'wait' });
     const view = viewFrom(viewOf(BASIS, 1, ['1.001', '0']), RECOVERY_LIMITS.roundsMax, '0');
-    expect(decideRecovery(view, market(), RECOVERY_LIMITS)).toEqual({
-      kind: 'fail',
-      reason: 'RECOVERY_EXHAUSTED: a:BTC/USDT=1, d:BTC/USDT:USDT=0',
+    expect(decideRecovery(view, market(), RECOVERY_LIMITS)).toMatchObject({
+      kind: 'escalate',
+      reason: 'ROUNDS_EXHAUSTED: a:BTC/USDT=1, d:BTC/USDT:USDT=0',
+      loose: [{ instrument: SPOT.id, size: new Decimal('1.001'), value: new Decimal('30030') }],
     });
   });
 
@@ -150,6 +157,9 @@ describe('decideRecovery of a sum route', () => {
     });
   });
 });
+
+/** Limits have their own tests. */
+const PATIENT = { ...RECOVERY_LIMITS, lossMax: Infinity };
 
 describe('after the orders of a decision have filled', () => {
   it('legs agree to within a lot, nothing is hedged beyond what stands, and no account is asked for what it has not', () => {
@@ -179,7 +189,7 @@ describe('after the orders of a decision have filled', () => {
         const depthOf = (on: Instrument): Decimal => depths.get(on)!;
         const around = market({ moves: new Map(route.map(([on], at) => [on, moves[at]!])), depthOf, free });
         for (let round = 0; ; round += 1) {
-          const decision = decideRecovery(viewFrom(done, Math.min(round, 3), carry), around, RECOVERY_LIMITS);
+          const decision = decideRecovery(viewFrom(done, Math.min(round, 3), carry), around, PATIENT);
           if (decision.kind !== 'send') {
             if (decision.kind === 'wait') expect(free).toBeLessThan(1e9);
             else expect(decision.kind).toBe('complete');
