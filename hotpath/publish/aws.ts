@@ -23,11 +23,12 @@ export function kinesisFrom({ region, kinesisEndpoint }: AwsOptions): KinesisCli
   });
 }
 
-export function dynamodbFrom({ region, dynamodbEndpoint }: AwsOptions): DynamoDBClient {
+/** `timeoutMs`: of one attempt, of which there is then only one. */
+export function dynamodbFrom({ region, dynamodbEndpoint }: AwsOptions, timeoutMs?: number): DynamoDBClient {
   return new DynamoDBClient({
     region,
-    maxAttempts: 2,
-    requestHandler: keepAliveHandler(),
+    maxAttempts: timeoutMs === undefined ? 2 : 1,
+    requestHandler: keepAliveHandler(timeoutMs),
     ...endpointOf(dynamodbEndpoint),
   });
 }
@@ -68,10 +69,10 @@ export async function putStatus(dynamodb: DynamoDBClient, table: string, status:
 }
 
 /** The default client opens a new session a request; this one keeps its connections. */
-const keepAliveHandler = (): NodeHttpHandler =>
+const keepAliveHandler = (timeoutMs = 5_000): NodeHttpHandler =>
   new NodeHttpHandler({
-    connectionTimeout: 2_000,
-    requestTimeout: 5_000,
+    connectionTimeout: Math.min(2_000, timeoutMs),
+    requestTimeout: timeoutMs,
     throwOnRequestTimeout: true,
     httpAgent: new HttpAgent({ keepAlive: true, maxSockets: 8 }),
     httpsAgent: new HttpsAgent({ keepAlive: true, maxSockets: 8 }),

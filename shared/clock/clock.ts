@@ -41,6 +41,9 @@ export function systemClock(): Clock {
   };
 }
 
+/** Nanoseconds of the monotonic clock that all threads of a process read alike, whenever they began: for deadlines that one sets and another heeds. */
+export const threadsNs = (): bigint => process.hrtime.bigint();
+
 /** Conversions that every clock with an origin shares. */
 export function wallTimes(originUnixNs: bigint): Pick<Clock, 'unixNs' | 'unixMs'> {
   const originMs = Number(originUnixNs / 1_000_000n) + Number(originUnixNs % 1_000_000n) / 1e6;
