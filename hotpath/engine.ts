@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto';
 import type { Histogram } from 'hdr-histogram-js';
 import { build } from 'hdr-histogram-js';
 import { Decimal } from 'decimal.js';
-import { assert } from '#shared/assert.ts';
+import { assert, BadInput } from '#shared/assert.ts';
 import type { Timer } from '#shared/clock/clock.ts';
 import type { CapitalView, Depths, Pace } from '#shared/domain/capital.ts';
 import type { Asset, InstrumentId, InstrumentIndex, OperationId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
+import type { Fence, OrderReport } from '#shared/domain/order.ts';
 import type { ApplyOutcome, MarketUpdate } from '#shared/domain/market-event.ts';
 import { APPLIED, BROKEN } from '#shared/domain/market-event.ts';
 import type { Route } from '#shared/domain/route.ts';
@@ -14,10 +15,12 @@ import type { Plan, TradingState } from '#shared/domain/trade.ts';
 import { carrySettingsOf } from '#shared/quant/carry.ts';
 import type { Command, CommandOf } from '#shared/schema/command.ts';
 import type { Config } from '#shared/schema/config.ts';
+import type { EngineEvent } from '#shared/schema/event.ts';
 import type { Claim } from './allocator.ts';
 import { mergedClaims } from './allocator.ts';
 import type { Answer, Handlers } from './commands.ts';
 import { ANSWERED, Commands, refused } from './commands.ts';
+import { orderHandlers, venuesOf } from './order-commands.ts';
 import type { Restriction, Trading } from './trading-control.ts';
 import { TradingControl } from './trading-control.ts';
 import { BookStore } from './book/book-store.ts';
@@ -28,6 +31,8 @@ import { compileRoutes } from './detect/compile.ts';
 import { Evaluator } from './detect/evaluator.ts';
 import type { Words } from './engine-words.ts';
 import { wordsFrom } from './engine-words.ts';
+import type { AccountsSetup } from './execute/accounts.ts';
+import { feesOfAccounts, tradableOf } from './execute/accounts.ts';
 import { Executor, PATIENCE } from './execute/executor.ts';
 import { Holdings } from './execute/holdings.ts';
 import { Ledger } from './execute/ledger.ts';
@@ -38,6 +43,10 @@ import { endpointsFrom } from './feed/endpoint.ts';
 import { Feed } from './feed/feed.ts';
 import { loadInstruments } from './feed/instruments.ts';
 import type { Outside } from './feed/rest-reader.ts';
+import { EmergencyStop } from './live/emergency-stop.ts';
+import { LiveAccounts } from './live/live-accounts.ts';
+import type { OrderDesk } from './live/order-desk.ts';
+import { liveDesk, paperDesk } from './live/order-desk.ts';
 import type { Stages } from './pipeline.ts';
 import { onMarketUpdate, onRefresh } from './pipeline.ts';
 import { Journal, readJournal } from './publish/journal.ts';
@@ -51,13 +60,14 @@ import { recoveryMarketFrom } from './recover/recovery-market.ts';
 import type { RecoveryMarket } from './recover/candidate.ts';
 import { decideRecovery, recoveryLimitsFrom } from './recover/recovery.ts';
 import { loadState, revive, saveCheckpoint } from './recover/startup.ts';
+import { RiskDesk } from './risk-desk.ts';
 import type { RiskGate } from './risk/risk-gate.ts';
-import { riskGate } from './risk/risk-gate.ts';
 import { Sizer } from './size/sizer.ts';
 import { valuationOf } from './size/valuation.ts';
 import type { Synthetic } from './synthetics/synthetic.ts';
 import { assetRulesOf, syntheticsFrom } from './synthetics/synthetic.ts';
 import { syntheticRoutes } from './synthetics/synthetic-routes.ts';
+import type { Credentials } from './venues/venue-account.ts';
 import type { Venue } from './venues/venue.ts';
 
 export type EngineOptions = Outside & {
@@ -69,8 +79,12 @@ export type EngineOptions = Outside & {
   readonly version: string;
   /** Of the run's chances, for the record. */
   readonly seed: number;
+  /** Keys by venue: what shadow and live cannot do without. */
+  readonly credentials?: ReadonlyMap<string, Credentials>;
 };
 
+/** An account that does not say its fees by then starts with those of the configuration. */
+const FEES_WITHIN_MS = 5_000;
 const STALE_AFTER_MS = 5_000;
 const SWEEP_EVERY_MS = 250;
 /** Refused opportunities whose further fate is followed at a time: forty a second. */
@@ -86,12 +100,39 @@ const DECISION_NS_MAX = 60e9;
 export async function openEngine(options: EngineOptions): Promise<Engine> {
   const { config, venues } = options;
   const endpoints = endpointsFrom(config, venues);
-  const instruments = await loadInstruments(options, endpoints, config.engine.symbols);
+  const listed = await loadInstruments(options, endpoints, config.engine.symbols);
+  const instruments = config.engine.mode === 'paper' ? listed : await withAccountFees(options, listed);
   const rules = assetRulesOf(config.engine);
   const synthetics = syntheticsFrom(config.synthetics, instruments, rules);
   // Bad input ends here, before the journal is touched.
   const replicas = syntheticRoutes(synthetics, rules);
-  return new Engine(options, { endpoints, instruments, synthetics, replicas, ...openJournal(options) });
+  const { journal, state, facts } = openJournal(options);
+  demandSameMoney(state, options);
+  return new Engine(options, { endpoints, instruments, synthetics, replicas, journal, state, facts });
+}
+
+/** What an account of this run can trade, at what it pays for it. @throws BadInput when a key is missing, is refused, or may withdraw */
+async function withAccountFees(options: EngineOptions, listed: readonly Instrument[]): Promise<readonly Instrument[]> {
+  const instruments = tradableOf(options, listed);
+  if (instruments.length < listed.length)
+    options.logger.warn('instruments-without-account', { count: listed.length - instruments.length });
+  const fees = await feesOfAccounts(accountsSetup(options, instruments), FEES_WITHIN_MS);
+  return instruments.map((instrument) => ({ ...instrument, fees: fees.get(instrument.id) ?? instrument.fees }));
+}
+
+const accountsSetup = (options: EngineOptions, instruments: readonly Instrument[]): AccountsSetup => ({
+  ...options,
+  instruments,
+  credentials: options.credentials ?? new Map<string, Credentials>(),
+});
+
+/** Money on paper is not money. @throws BadInput when the journal speaks of another kind of it */
+function demandSameMoney({ mode: before }: JournalState, { config, journalDir }: EngineOptions): void {
+  const { mode } = config.engine;
+  if (before === undefined || before === mode) return;
+  throw new BadInput(
+    `the journal in ${journalDir} is of mode "${before}": run "${mode}" with a data folder of its own`,
+  );
 }
 
 type Known = {
@@ -102,6 +143,8 @@ type Known = {
   readonly replicas: readonly Route[];
   readonly state: JournalState;
   readonly journal: Journal;
+  /** Who hears every fact that is journalled from now on. */
+  readonly facts: { heard?: (event: EngineEvent) => void };
 };
 
 /** The hot plane: one thread from frame to order. Reads top-down: what is seen, what it is worth, what may be done, what was done. */
@@ -115,6 +158,8 @@ export class Engine {
   readonly references: ReferenceStore;
   readonly ledger: Ledger;
   readonly executor: Executor;
+  /** What may hold a plan back, and what stops trading by itself. */
+  readonly risk: RiskDesk;
   /** What sum routes have entered and not yet left. */
   readonly holdings: Holdings;
   readonly opportunities: OpportunityLog;
@@ -130,6 +175,9 @@ export class Engine {
   /** What trading may do: commands, breakers, accounts, the lease. */
   readonly control: TradingControl;
   readonly #commands: Commands;
+  readonly #orders: ReturnType<typeof orderHandlers>;
+  readonly #desk: OrderDesk;
+  readonly #emergency: EmergencyStop;
   readonly #volatility: Volatility;
   readonly #roundTrips: RoundTrips;
   /** Undefined where no filter asks how long levels have stood. */
@@ -163,6 +211,7 @@ export class Engine {
       state.trading ?? { state: 'active', reason: 'first start' },
       this.#restrictions(),
     );
+    this.#emergency = this.#emergencyOf();
     this.#commands = new Commands(this.#publisher, this.#handlers(), state.commands);
     this.books = booksOf(options, known);
     this.references = new ReferenceStore(instruments);
@@ -192,25 +241,33 @@ export class Engine {
     const { min_level_age_ms: minAgeMs } = config.engine.filters;
     this.#levelAges = minAgeMs > 0 ? new LevelAges(instruments.length, minAgeMs) : undefined;
     this.pace = this.#paceOf();
-    const gateway = this.#gatewayOf();
-    const market = this.#recoveryMarketOf(gateway);
-    this.executor = this.#executorOf(gateway, market);
-    const gate = this.#gateOf();
-    this.holdings = this.#holdingsOf(gateway, market, gate);
+    this.#desk = this.#deskOf();
+    const market = this.#recoveryMarketOf();
+    this.executor = this.#executorOf(market);
+    this.risk = this.#riskOf();
+    known.facts.heard = this.risk.onEvent;
+    const { gate } = this.risk;
+    this.#orders = this.#ordersOf(gate);
+    this.holdings = this.#holdingsOf(market, gate);
     this.opportunities = new OpportunityLog({
       ...OPPORTUNITY,
       clock,
       recorder: this.#publisher,
       checksOf: gate.checksOf,
-      hindsight: this.#hindsightOf(gateway.depths),
+      hindsight: this.#hindsightOf(this.#desk.depths),
     });
     this.#evaluator = this.#evaluatorOf();
-    this.#stages = this.#stagesOf(gate, gateway.depths);
+    this.#stages = this.#stagesOf(gate, this.#desk.depths);
     this.feed = this.#feedOf(this.#stages);
   }
 
   get mode(): Config['engine']['mode'] {
     return this.#options.config.engine.mode;
+  }
+
+  /** The accounts at the venues; undefined on paper. */
+  get accounts(): LiveAccounts | undefined {
+    return this.#desk.live;
   }
 
   get routes(): number {
@@ -236,13 +293,21 @@ export class Engine {
       instruments: this.instruments.length,
       routes: this.routes,
     });
-    const { ledger, executor, holdings } = this;
-    revive(this.#known.state, config.engine.venues, config.paper.balances, {
+    const { ledger, holdings, accounts } = this;
+    // What is held at a venue is the venue's to say; what was left open is asked for once its account is open.
+    const initial = accounts === undefined ? config.paper.balances : {};
+    const resume: Executor['resume'] = (...left) => this.executor.resume(...left);
+    revive(this.#known.state, config.engine.venues, initial, {
       ledger,
-      executor,
       holdings,
       recorder: this.#publisher,
+      executor: {
+        resume: (...left) =>
+          accounts === undefined ? resume(...left) : accounts.afterReconciliation(() => resume(...left)),
+      },
     });
+    accounts?.start();
+    this.risk.start();
     this.holdings.start();
     this.feed.start();
     this.#sweepSoon();
@@ -260,15 +325,18 @@ export class Engine {
   }
 
   get idle(): boolean {
-    return this.executor.counts.open === 0;
+    return this.executor.idle;
   }
 
   /** Closes feeds and journal. What is still open is left as it is and taken up at the next start. */
   finish(reason: string): void {
     this.#sweep?.cancel();
     this.#refresh?.cancel();
+    this.risk.stop();
     this.holdings.stop();
     this.executor.stop();
+    this.#emergency.stop();
+    this.accounts?.stop();
     this.feed.stop();
     this.opportunities.closeAll();
     this.#publisher.record('engine-stopped', 'engine', { reason });
@@ -278,7 +346,7 @@ export class Engine {
 
   /** What holds trading back beside commands. */
   #restrictions(): readonly Restriction[] {
-    return [];
+    return [() => this.accounts?.restriction(), () => this.risk.breakers.restriction()];
   }
 
   #handlers(): Handlers {
@@ -293,15 +361,36 @@ export class Engine {
     return {
       start: change('active'),
       stop: change('halted'),
-      'emergency-stop': notYet,
-      order: notYet,
-      cancel: notYet,
-      limits: notYet,
+      'emergency-stop': this.#emergency.begin,
+      order: (command) => this.#orders.order(command),
+      cancel: (command) => this.#orders.cancel(command),
+      limits: (command) => this.risk.changeLimits(command),
       config: notYet,
-      recovery: notYet,
-      'breaker-reset': notYet,
-      adjust: notYet,
+      recovery: (command) => this.#orders.recovery(command),
+      'breaker-reset': (command) => this.risk.resetBreaker(command),
+      adjust: (command) => this.accounts?.adjust(command) ?? refused(3001, 'on paper no account differs'),
     };
+  }
+
+  #ordersOf(gate: RiskGate): ReturnType<typeof orderHandlers> {
+    const { books, capital, executor, instruments, ledger } = this;
+    return orderHandlers({
+      executor,
+      recorder: this.#publisher,
+      venues: venuesOf(instruments),
+      instrumentOf: this.#listed,
+      topOf: (id) => {
+        const index = this.#indexOf(id);
+        if (books.depths.status(index) !== 'live') return undefined;
+        return { bid: books.tops.bid[index]!, ask: books.tops.ask[index]! };
+      },
+      positionOf: (id) => ledger.positionOf(id).size,
+      deviationOf: (asset) => ledger.deviationOf(asset),
+      rateOf: (asset) => capital.rateOf(asset as Asset),
+      slippageBps: () => gate.limits.max_slippage_bps,
+      denialOf: (order) => gate.denialOf(order, this.#options.clock.now()),
+      nextOperation: this.#nextOperation,
+    });
   }
 
   /** Undefined for what is listed no more: after a restart the journal may name it. */
@@ -319,7 +408,47 @@ export class Engine {
     return index;
   };
 
-  #gatewayOf(): PaperGateway {
+  readonly #onReport = (report: OrderReport): void => {
+    const tookMs = this.#roundTrips.heard(report);
+    if (tookMs !== undefined) this.risk.breakers.onRoundTrip(tookMs);
+    this.executor.onReport(report);
+  };
+
+  #emergencyOf(): EmergencyStop {
+    const { clock, logger } = this.#options;
+    const { control } = this;
+    return new EmergencyStop({
+      clock,
+      logger,
+      control,
+      recorder: this.#publisher,
+      clear: (done) => this.#desk.clear(done),
+    });
+  }
+
+  /** Everything that may be sent asks it first. */
+  readonly #fence: Fence = () => this.control.fence();
+
+  #deskOf(): OrderDesk {
+    const { clock, config } = this.#options;
+    const { mode } = config.engine;
+    if (mode === 'paper') return paperDesk(this.#paperGatewayOf(), clock, () => this.executor);
+    const live = new LiveAccounts({
+      ...accountsSetup(this.#options, this.instruments),
+      onReport: this.#onReport,
+      fence: this.#fence,
+      state: this.#known.state,
+      ledger: this.ledger,
+      recorder: this.#publisher,
+      rateOf: (asset) => this.capital.rateOf(asset as Asset),
+      roundTripMsOf: this.#roundTrips.ofMs,
+      isCompared: mode === 'live',
+    });
+    if (mode === 'live') return liveDesk(live, this.books.depths, this.#words.settlementPriceOf);
+    return { ...paperDesk(this.#paperGatewayOf(), clock, () => this.executor), live };
+  }
+
+  #paperGatewayOf(): PaperGateway {
     const { config, clock, random } = this.#options;
     const { instruments, books } = this;
     return new PaperGateway({
@@ -331,10 +460,7 @@ export class Engine {
         return { instrument: instruments[index]!, index };
       },
       idOf: (index) => instruments[index]!.id,
-      onReport: (report) => {
-        this.#roundTrips.heard(report);
-        this.executor.onReport(report);
-      },
+      onReport: this.#onReport,
       latencyMs: config.paper.latency_ms,
       latencyJitterMs: config.paper.latency_jitter_ms,
       displayedFraction: config.paper.displayed_fraction,
@@ -343,8 +469,9 @@ export class Engine {
     });
   }
 
-  #recoveryMarketOf({ depths }: PaperGateway): RecoveryMarket {
+  #recoveryMarketOf(): RecoveryMarket {
     const { ledger } = this;
+    const { depths } = this.#desk;
     const { engine, execution } = this.#options.config;
     const elsewhere = { equalAssets: engine.equal_assets, rebalanceCostBps: engine.rebalance_cost_bps };
     return recoveryMarketFrom({
@@ -358,18 +485,19 @@ export class Engine {
     });
   }
 
-  #executorOf(gateway: PaperGateway, market: RecoveryMarket): Executor {
+  #executorOf(market: RecoveryMarket): Executor {
     const limits = recoveryLimitsFrom(this.#options.config.execution.recovery);
     return new Executor({
       clock: this.#options.clock,
-      gateway: this.#roundTrips.through(gateway, (id) => this.instruments[this.#indexOf(id)]!.venue),
+      gateway: this.#roundTrips.through(this.#desk.gateway, (id) => this.instruments[this.#indexOf(id)]!.venue),
       ledger: this.ledger,
       recorder: this.#publisher,
       instrumentOf: this.#listed,
       decide: (view) => decideRecovery(view, market, limits),
       opportunityOf: (seen) => this.opportunities.lifetimeOf(seen),
       epoch: this.epoch,
-      patience: PATIENCE,
+      patience: { ...PATIENCE, reportWithinMs: this.#options.config.execution.report_within_ms },
+      fence: this.control.fence,
       rateOf: (asset) => this.capital.rateOf(asset as Asset),
       keeper: {
         entered: (operation) => this.holdings.entered(operation),
@@ -379,7 +507,7 @@ export class Engine {
     });
   }
 
-  #holdingsOf(gateway: PaperGateway, { levels }: RecoveryMarket, gate: RiskGate): Holdings {
+  #holdingsOf({ levels }: RecoveryMarket, gate: RiskGate): Holdings {
     const { config, clock } = this.#options;
     const { ledger, executor } = this;
     return new Holdings({
@@ -392,7 +520,7 @@ export class Engine {
         underlyingOf: ledger.underlyingOf,
         expectedFunding: this.#words.expectedFunding,
       },
-      settle: gateway.settle,
+      settle: this.#desk.settle,
       fundingOf: this.#words.fundingOf,
       rateOf: this.capital.rateOf,
       nextOperation: this.#nextOperation,
@@ -406,21 +534,23 @@ export class Engine {
     });
   }
 
-  #gateOf(): RiskGate {
-    const { config, clock } = this.#options;
-    const { instruments, ledger, executor, books, capital } = this;
-    return riskGate(config.risk, instruments, {
+  #riskOf(): RiskDesk {
+    const { instruments, books, ledger, executor, capital } = this;
+    return new RiskDesk({
+      ...this.#options,
+      recorder: this.#publisher,
+      state: this.#known.state,
+      instruments,
+      indexOf: this.#indexOf,
+      tops: books.tops,
+      depths: books.depths,
+      ledger,
+      executor,
+      capital,
       tradingState: () => this.trading.state,
       venueHealth: (venue) => this.feed.health(venue),
-      bookStatus: (id) => books.depths.status(this.#indexOf(id)),
-      bookAgeMs: (id, nowNs) => books.depths.ageMs(this.#indexOf(id), nowNs),
-      // An asset that nobody can value is over every limit.
-      positionUsd: (asset) => ledger.deviationOf(asset) * (capital.rateOf(asset) ?? Infinity),
-      exposureUsd: ledger.exposures.ofVenue,
-      totalExposureUsd: () => ledger.exposures.total,
-      dailyPnlUsd: () => ledger.dailyPnl(clock.now()),
-      openOperations: () => executor.counts.open,
-      busy: executor.busy,
+      accountVerified: (venue) => this.accounts?.isVerified(venue) ?? true,
+      roundTripMs: this.#roundTrips.ofMs,
     });
   }
 
@@ -568,12 +698,16 @@ function openJournal({
   config,
   clock,
   logger,
-}: EngineOptions): Pick<Known, 'journal' | 'state'> {
+}: EngineOptions): Pick<Known, 'journal' | 'state' | 'facts'> {
+  const facts: Known['facts'] = {};
   const journal = new Journal({
     directory: journalDir,
     engine: config.engine.name,
     clock,
-    observe: (event) => state.apply(event),
+    observe: (event) => {
+      state.apply(event);
+      facts.heard?.(event);
+    },
     onRotate: () => {
       saveCheckpoint(journalDir, state);
       journal.prune(Math.min(state.seq, publishedSeq()), SEGMENTS_RETAINED);
@@ -581,7 +715,7 @@ function openJournal({
   });
   if (journal.tornBytes > 0) logger.warn('journal-tail-cut', { bytes: journal.tornBytes });
   const state: JournalState = loadState(journalDir, (afterSeq) => readJournal(journalDir, afterSeq));
-  return { journal, state };
+  return { journal, state, facts };
 }
 
 const hashOf = (config: Config): string =>

@@ -56,7 +56,15 @@ export class LiveAccounts {
     const { state, config } = options;
     this.#options = options;
     const earlier = state.recentOrders();
-    this.#accounts = new Accounts({ ...options, orderOf: (id: ClientOrderId) => earlier.get(id) });
+    const venues = new Map(options.instruments.map(({ id, venue }) => [id, venue]));
+    this.#accounts = new Accounts({
+      ...options,
+      orderOf: (id: ClientOrderId) => earlier.get(id),
+      onReport: (report) => {
+        options.onReport(report);
+        if (report.kind === 'fill') this.#verifier.booked(venues.get(report.fill.instrument)!);
+      },
+    });
     this.#memory = {
       openOperations: state.openOperations(),
       recentTrades: state.recentTrades(),
@@ -111,9 +119,6 @@ export class LiveAccounts {
   /** Whether a venue is heard and agrees with the ledger. */
   readonly isVerified = (venue: VenueId): boolean =>
     this.#reconciled.has(venue) && this.#verifier.doubtOf(venue) === undefined;
-
-  /** Something was booked at a venue. */
-  readonly booked = (venue: VenueId): void => this.#verifier.booked(venue);
 
   readonly adjust = (command: CommandOf<'adjust'>): Answer => this.#verifier.adjust(command);
 
