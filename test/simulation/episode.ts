@@ -1,0 +1,323 @@
+import { Decimal } from 'decimal.js';
+import { VirtualClock } from '#shared/clock/virtual-clock.ts';
+import type { OperationId } from '#shared/domain/ids.ts';
+import type { OrderReport, OrderRequest } from '#shared/domain/order.ts';
+import type { Random } from '#shared/random.ts';
+import { randomFrom } from '#shared/random.ts';
+import type { EventData } from '#shared/schema/event.ts';
+import type { FaultKind } from './faults.ts';
+import { Weather } from './faults.ts';
+import { Judge, Violation } from './judge.ts';
+import { Life } from './life.ts';
+import { FUNDS } from './listings.ts';
+import { Market } from './market.ts';
+import { drawPlan } from './plans.ts';
+import type { Profile } from './profiles.ts';
+import { PROFILES } from './profiles.ts';
+import { filledOf, TRAVEL_MS_MAX, Venues } from './venues.ts';
+import type { OperationOutcome } from './watched.ts';
+import { Watched } from './watched.ts';
+
+export type EpisodeOptions = {
+  readonly seed: number;
+  /** Every engine is killed a few times; otherwise some are. */
+  readonly crashes: boolean;
+  /** Hears the story. */
+  readonly tell?: (line: string) => void;
+};
+
+export type Outcome = {
+  readonly operations: readonly OperationOutcome[];
+  readonly faults: ReadonlyMap<FaultKind | EngineFault, number>;
+  readonly steps: number;
+  readonly events: number;
+  readonly orders: number;
+  /** Trades that only a comparison of balances can find. */
+  readonly mismatches: number;
+  /** Of the whole journal and the time it took. */
+  readonly hash: number;
+};
+
+type EngineFault = 'kill' | 'takeover';
+
+const ORIGIN_NS = 1_700_000_000_000_000_000n;
+const OPERATIONS_MAX = 3;
+const KILLS_MAX = 3;
+/** Calls to the outside within which a kill strikes. */
+const KILL_WITHIN = 160;
+const STEPS_MAX = 200_000;
+const END_NS = 7 * 86_400e9;
+const PLAN_DRAWS_MAX = 20;
+
+/** The seed of one episode of a run. */
+export const episodeSeed = (seed: number, episode: number): number => Math.imul(seed, 0x9e3779b1) + episode;
+
+/** One seeded story from the first plan to the last word, with every promise asked after every step. @throws Violation, with what was not kept. */
+export function runEpisode(options: EpisodeOptions): Outcome {
+  return new World(options).run();
+}
+
+class World {
+  readonly #options: EpisodeOptions;
+  readonly #clock = new VirtualClock(ORIGIN_NS);
+  readonly #random: Random;
+  readonly #weather: Weather;
+  readonly #profiles: readonly Profile[];
+  readonly #names: readonly string[];
+  readonly #market: Market;
+  readonly #venues: Venues;
+  readonly #judge: Judge;
+  readonly #watched = new Map<string, Watched>();
+  readonly #engineFaults = new Map<EngineFault, number>();
+  /** The engine whose journal counts, and those that it has displaced and that do not know it yet. */
+  #life: Life | undefined;
+  readonly #displaced = new Set<Life>();
+  #killsLeft = 0;
+  readonly #asked = new Map<string, EventData<'escalation'>>();
+
+  constructor(options: EpisodeOptions) {
+    this.#options = options;
+    this.#random = randomFrom(options.seed);
+    const random = this.#random;
+    this.#weather = new Weather(random.fork('weather'));
+    this.#profiles = drawSome(random, PROFILES, 2 + random.integer(3));
+    this.#names = this.#profiles.map(({ venue }) => venue);
+    this.#market = new Market(random.fork('market'), () => this.#clock.now() / 1e6);
+    this.#venues = new Venues({
+      clock: this.#clock,
+      random: random.fork('venues'),
+      weather: this.#weather,
+      market: this.#market,
+      profiles: this.#profiles,
+      hear: (report) => this.#hear(report),
+      onFill: (fill, order) => {
+        this.#judge.onFill(fill, order, this.#clock.now() / 1e6);
+      },
+      onPoor: (order) => {
+        this.#judge.onPoor(order);
+      },
+      tell: this.#tell,
+    });
+    for (const venue of this.#names)
+      for (const [asset, amount] of Object.entries(FUNDS)) this.#venues.truth.add(venue, asset, new Decimal(amount));
+    this.#judge = new Judge({
+      venues: this.#venues,
+      names: this.#names,
+      watched: this.#watched,
+      onEscalation: (escalation) => {
+        this.#onEscalation(escalation);
+      },
+    });
+  }
+
+  run(): Outcome {
+    this.#schedule();
+    for (let steps = 1; steps <= STEPS_MAX; steps += 1) {
+      if (!this.#clock.step(END_NS)) return this.#end(steps);
+      const life = this.#life;
+      if (life === undefined) continue;
+      this.#judge.check(life);
+      // The journal's timer.
+      if (this.#random.next() < 0.3) life.journal.flush();
+    }
+    throw new Violation('the story has no end');
+  }
+
+  /** What happens beside what follows from it. */
+  #schedule(): void {
+    const random = this.#random.fork('schedule');
+    const { crashes } = this.#options;
+    const later = (withinMs: number, task: () => void): void => void this.#clock.after(random.next() * withinMs, task);
+    this.#boot();
+    const count = 1 + random.integer(OPERATIONS_MAX);
+    for (let at = 0; at < count; at += 1) later(2_000, () => this.#submit(`op-${at}`));
+    for (let strikes = random.integer(6); strikes > 0; strikes -= 1) later(8_000, () => this.#venues.strike());
+    later(6_000, () => this.#disturb(random));
+    const isTakenOver = random.next() < 0.15;
+    this.#killsLeft = crashes ? 1 + random.integer(KILLS_MAX) : random.next() < 0.3 ? 1 + random.integer(2) : 0;
+    if (this.#killsLeft > 0) later(2_500, () => this.#life?.killAfter(random.integer(KILL_WITHIN)));
+    if (isTakenOver) later(4_000, () => this.#loseLease(random));
+  }
+
+  /** The process stands still, or its wall clock is set. */
+  #disturb(random: Random): void {
+    const life = this.#life;
+    if (life === undefined) return;
+    if (this.#weather.strikes('clock-jump')) {
+      life.pausedUntilMs = this.#clock.now() / 1e6 + random.next() * 40_000;
+      this.#tell(() => `the engine stands still until ${life.pausedUntilMs.toFixed(0)} ms`);
+    }
+    if (this.#weather.strikes('wall-step')) life.wallStepMs += (random.next() - 0.5) * 2 * 86_400_000;
+  }
+
+  #boot(): void {
+    const before = this.#life;
+    const events = before === undefined ? [] : before.journal.events.slice(0, before.journal.flushed);
+    const life: Life = new Life({
+      clock: this.#clock,
+      venues: this.#names,
+      events,
+      levels: (instrument, side) => (this.#venues.isSeen(instrument.venue) ? this.#market.levels(instrument, side) : []),
+      place: (order, from) => {
+        this.#place(order, from);
+      },
+      cancel: (id) => {
+        this.#venues.cancel(id);
+      },
+      probe: (id) => {
+        this.#venues.probe(id);
+      },
+      onKilled: (killed) => {
+        this.#onKilled(killed);
+      },
+      isCheckpointed: this.#random.next() < 0.5,
+    });
+    this.#life = life;
+    this.#asked.clear();
+    this.#judge.begin(life);
+    this.#tell(() => `engine ${life.epoch} starts with ${events.length} records`);
+    if (this.#killsLeft > 0 && life.epoch > 1) life.killAfter(this.#random.integer(KILL_WITHIN));
+    life.start();
+  }
+
+  #submit(operation: string): void {
+    const life = this.#life;
+    if (life?.isAlive !== true) return;
+    for (let draw = 0; draw < PLAN_DRAWS_MAX; draw += 1) {
+      const plan = drawPlan(operation, { random: this.#random, market: this.#market, venues: this.#names });
+      if (plan === undefined || plan.legs.some(({ instrument }) => life.executor.busy(instrument))) continue;
+      this.#watched.set(operation, new Watched(plan));
+      this.#tell(() => `${operation}: ${plan.legs.map((leg) => `${leg.side} ${leg.qty.toFixed()} ${leg.instrument} at ${leg.price.toFixed()}`).join(', ')}`);
+      life.submit(plan);
+      return;
+    }
+  }
+
+  #place(order: OrderRequest, from: Life): void {
+    this.#tell(
+      () =>
+        `engine ${from.epoch} sends ${order.clientOrderId}: ${order.operation} ${order.purpose} ${order.side} ${order.qty.toFixed()} ${order.instrument} at ${order.price.toFixed()}`,
+    );
+    this.#judge.onPlace(order, from, from === this.#life);
+    this.#venues.place(order);
+  }
+
+  /** Every engine that lives hears the account's stream. */
+  #hear(report: OrderReport): boolean {
+    for (const displaced of this.#displaced) displaced.hear(report);
+    const life = this.#life;
+    if (life?.isAlive !== true) return false;
+    life.hear(report);
+    return true;
+  }
+
+  #onKilled(life: Life): void {
+    this.#tell(() => `engine ${life.epoch} is killed`);
+    this.#engineFaults.set('kill', (this.#engineFaults.get('kill') ?? 0) + 1);
+    if (this.#displaced.delete(life)) return;
+    this.#killsLeft -= 1;
+    // The operating system may have been given more of the journal than what was asked for.
+    const { journal } = life;
+    journal.flushed += this.#random.integer(journal.events.length - journal.flushed + 1);
+    this.#clock.after(TRAVEL_MS_MAX + this.#random.next() * 10_000, () => this.#boot());
+  }
+
+  /** The lease ends, the engine goes on for a while and may send nothing; another one takes over. */
+  #loseLease(random: Random): void {
+    const life = this.#life;
+    if (life?.isAlive !== true) return;
+    life.fence = 'LEASE_LOST';
+    this.#engineFaults.set('takeover', (this.#engineFaults.get('takeover') ?? 0) + 1);
+    this.#tell(() => `engine ${life.epoch} has lost its lease`);
+    this.#clock.after(TRAVEL_MS_MAX + random.next() * 3_000, () => {
+      if (this.#life !== life || !life.isAlive) return;
+      this.#displaced.add(life);
+      this.#clock.after(random.next() * 60_000, () => {
+        life.stop();
+        this.#displaced.delete(life);
+      });
+      this.#boot();
+    });
+  }
+
+  #onEscalation(escalation: EventData<'escalation'>): void {
+    const { operation, state } = escalation;
+    const isNew = !this.#asked.has(operation);
+    if (state !== 'open') {
+      this.#asked.delete(operation);
+      return;
+    }
+    this.#asked.set(operation, escalation);
+    if (isNew) this.#clock.after(2_000 + this.#random.next() * 120_000, () => this.#answer(operation));
+  }
+
+  /** A person takes one of the ways out, or things as they are; but first looks at the venue when nobody knows what became of an order. */
+  #answer(operation: string): void {
+    const asked = this.#asked.get(operation);
+    const life = this.#life;
+    if (asked === undefined || life === undefined) return;
+    this.#clock.after(30_000 + this.#random.next() * 60_000, () => this.#answer(operation));
+    if (asked.reason.startsWith('ORDER_UNKNOWN') && !this.#isSettled(operation)) return;
+    const watched = this.#watched.get(operation)!;
+    const proposal = asked.proposals[this.#random.integer(asked.proposals.length + 1)];
+    const word = { by: 'somebody', commandId: `c-${this.#clock.now()}` };
+    watched.wasAnswered = true;
+    this.#tell(() => `somebody answers ${operation}: ${proposal?.id ?? 'cancel'}`);
+    if (proposal === undefined || proposal.kind === 'accept') watched.isAccepted = true;
+    life.run(() => {
+      if (proposal === undefined) life.executor.cancelRecovery(operation as OperationId, word);
+      else life.executor.approveRecovery(operation as OperationId, proposal.id, word);
+    });
+  }
+
+  /** Whether nothing of an operation works at a venue, and all of it is known. */
+  #isSettled(operation: string): boolean {
+    for (const order of this.#venues.orders.values())
+      if (order.request.operation === operation && (order.state === 'live' || !filledOf(order).eq(this.#judge.toldOf(order.request.clientOrderId))))
+        return false;
+    return true;
+  }
+
+  #end(steps: number): Outcome {
+    const life = this.#life!;
+    const { mismatches } = this.#judge.end(life);
+    const operations = [...this.#watched.values()].filter(({ state }) => state !== undefined);
+    const { events } = life.journal;
+    return {
+      operations: operations.map((each) => each.outcome(this.#clock.now() / 1e6)),
+      faults: new Map<FaultKind | EngineFault, number>([...this.#weather.counts, ...this.#engineFaults]),
+      steps,
+      events: events.length,
+      orders: this.#venues.orders.size,
+      mismatches,
+      hash: hashOf(events, `${this.#options.seed} ${life.ledger.pnl.realised.toFixed()} ${life.ledger.pnl.fees.toFixed()}`),
+    };
+  }
+
+  readonly #tell = (text: () => string): void => {
+    const { tell } = this.#options;
+    if (tell !== undefined) tell(`${(this.#clock.now() / 1e9).toFixed(6)}s ${text()}`);
+  };
+}
+
+function drawSome<T>(random: Random, list: readonly T[], count: number): readonly T[] {
+  const left = [...list];
+  return Array.from({ length: count }, () => left.splice(random.integer(left.length), 1)[0]!);
+}
+
+/** FNV-1a over what an episode wrote. */
+function hashOf(events: Life['journal']['events'], rest: string): number {
+  let hash = 0x811c9dc5;
+  const add = (text: string): void => {
+    for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  };
+  for (const { at, key, kind, data } of events) {
+    add(at);
+    add(kind);
+    add(key);
+    if (kind === 'order') add(`${data.client_order_id} ${data.status} ${data.filled_qty}`);
+    if (kind === 'fill') add(`${data.trade_id} ${data.price} ${data.qty} ${data.fee}`);
+  }
+  add(rest);
+  return hash >>> 0;
+}

@@ -1,0 +1,366 @@
+import { Decimal } from 'decimal.js';
+import { JournalState } from '#hotpath/recover/journal-state.ts';
+import type { InstrumentId } from '#shared/domain/ids.ts';
+import type { Fill, OrderRequest } from '#shared/domain/order.ts';
+import { needOf } from '#shared/money/margin.ts';
+import { recomputePnl } from '#shared/money/pnl.ts';
+import type { EngineEvent, EventData } from '#shared/schema/event.ts';
+import { FUNDS, instrumentOf } from './listings.ts';
+import type { Life } from './life.ts';
+import { MARGIN, marginsOf } from './life.ts';
+import { Tally } from './tally.ts';
+import type { VenueOrder, Venues } from './venues.ts';
+import { filledOf } from './venues.ts';
+import type { Watched } from './watched.ts';
+
+/** A promise that was not kept. */
+export class Violation extends Error {}
+
+export type JudgeOptions = {
+  readonly venues: Venues;
+  readonly names: readonly string[];
+  readonly watched: ReadonlyMap<string, Watched>;
+  readonly onEscalation: (escalation: EventData<'escalation'>) => void;
+};
+
+type Reserved = {
+  readonly account: string;
+  readonly amount: Decimal;
+  readonly unitCost: Decimal;
+  filled: Decimal;
+};
+
+const ZERO = new Decimal(0);
+const AT_REST = new Set(['filled', 'canceled', 'expired', 'rejected']);
+
+/**
+ * Asks after every step whether the engine keeps its promises. Money is added up here a second time, from the journal alone and from what really happened;
+ * nothing of the engine's own bookkeeping is believed.
+ */
+export class Judge {
+  readonly #options: JudgeOptions;
+  readonly #sent = new Set<string>();
+  /** By the journal that counts. */
+  #told = new Tally();
+  #trades = new Set<string>();
+  #toldQty = new Map<string, Decimal>();
+  #journalled = new Map<string, EventData<'order'>>();
+  #reserved = new Map<string, Reserved>();
+  #seen = 0;
+  #seenFlushed = 0;
+  #isRestarted = false;
+  /** Accounts that the journal spoke of since they were last checked. */
+  readonly #touched = new Set<string>();
+
+  constructor(options: JudgeOptions) {
+    this.#options = options;
+  }
+
+  /** A new engine counts from here on, with the journal that it has read. */
+  begin(life: Life): void {
+    this.#isRestarted = life.epoch > 1;
+    this.#told = new Tally();
+    for (const venue of this.#options.names)
+      for (const [asset, amount] of Object.entries(FUNDS)) this.#told.add(venue, asset, new Decimal(amount));
+    this.#trades = new Set();
+    this.#toldQty = new Map();
+    this.#journalled = new Map();
+    this.#reserved = new Map();
+    for (const watched of this.#options.watched.values()) watched.forget();
+    this.#seen = 0;
+    this.#seenFlushed = 0;
+    this.#readFlushed(life);
+    this.#readNews(life);
+  }
+
+  /** What the journal has of an order's trades. */
+  toldOf(id: string): Decimal {
+    return this.#toldQty.get(id) ?? ZERO;
+  }
+
+  /** Before an order reaches its venue. */
+  onPlace(order: OrderRequest, life: Life, isCounting: boolean): void {
+    const id = order.clientOrderId;
+    this.#promise(isCounting, `an engine that was displaced sends ${id}`);
+    this.#promise(life.fence === undefined, `${id} is sent through a closed fence`);
+    this.#promise(!this.#sent.has(id), `${id} is sent twice`);
+    this.#sent.add(id);
+    this.#readFlushed(life);
+    this.#readNews(life);
+    const fact = this.#journalled.get(id);
+    this.#promise(fact !== undefined, `${id} is sent before it is in the journal`);
+    this.#promise(
+      fact.instrument === order.instrument &&
+        fact.side === order.side &&
+        fact.qty === order.qty.toFixed() &&
+        fact.price === order.price.toFixed() &&
+        fact.operation === order.operation,
+      `${id} is not what the journal says`,
+    );
+    this.#checkGrid(order);
+    if (order.purpose !== 'leg' && order.purpose !== 'manual') this.#checkRecovery(order);
+    this.#reserve(order);
+  }
+
+  /** A trade at a venue. */
+  onFill(fill: Fill, { request }: VenueOrder, nowMs: number): void {
+    this.#options.watched.get(request.operation)?.traded(fill, request, nowMs);
+  }
+
+  /** The venue says that there is no money for an order that was reserved for. */
+  onPoor({ instrument: { venue }, request: { clientOrderId } }: VenueOrder): void {
+    const { venues } = this.#options;
+    const isExcused = venues.isSlow || venues.hasDrifted(venue) || this.#isRestarted || this.#hasUntold(venue);
+    this.#promise(isExcused, `the account at ${venue} cannot bear ${clientOrderId}: more is at stake than was reserved`);
+  }
+
+  /** After every step of the story. */
+  check(life: Life): void {
+    this.#readNews(life);
+    for (const account of this.#touched) this.#checkAccount(life, account);
+    this.#touched.clear();
+  }
+
+  /** At the end of the story, when nothing happens any more. Returns what only a comparison of balances finds. */
+  end(life: Life): { readonly mismatches: number } {
+    this.check(life);
+    const { executor, ledger, journal } = life;
+    this.#promise(executor.counts.open === 0, `${executor.counts.open} operations have no end`);
+    this.#promise(executor.counts.recovering === 0, 'recoveries are counted that there are not');
+    this.#promise(Math.abs(ledger.exposures.total) < 1e-6, `exposure is left: ${ledger.exposures.total}`);
+    for (const order of this.#options.venues.orders.values())
+      this.#promise(order.state !== 'live', `${order.request.clientOrderId} works at its venue, and nobody knows`);
+    for (const watched of this.#options.watched.values())
+      for (const { instrument } of watched.plan.legs)
+        this.#promise(!executor.busy(instrument), `${instrument} is busy for nobody`);
+    for (const venue of this.#options.names)
+      for (const asset of Object.keys(FUNDS)) {
+        const margins = marginsOf(ledger, venue, asset);
+        const reserved = ledger.reservedOf(venue as never, asset);
+        this.#promise(reserved.eq(margins), `${venue} ${asset}: ${reserved.toFixed()} reserved for nothing`);
+      }
+    this.#checkPnl(life, journal.events);
+    const mismatches = this.#checkTruth();
+    for (const watched of this.#options.watched.values()) this.#checkEnded(watched, mismatches > 0);
+    return { mismatches };
+  }
+
+  #readFlushed({ journal }: Life): void {
+    for (; this.#seenFlushed < journal.flushed; this.#seenFlushed += 1) {
+      const event = journal.events[this.#seenFlushed]!;
+      if (event.kind === 'order' && !this.#journalled.has(event.data.client_order_id))
+        this.#journalled.set(event.data.client_order_id, event.data);
+    }
+  }
+
+  /** Takes in what the journal says since the last call. */
+  #readNews({ journal }: Life): void {
+    for (; this.#seen < journal.events.length; this.#seen += 1) this.#read(journal.events[this.#seen]!);
+  }
+
+  #read(event: EngineEvent): void {
+    switch (event.kind) {
+      case 'fill':
+        this.#readFill(event.data);
+        return;
+      case 'order': {
+        const { client_order_id: id, status } = event.data;
+        const reserved = this.#reserved.get(id);
+        if (reserved !== undefined) this.#touched.add(reserved.account);
+        if (AT_REST.has(status)) this.#reserved.delete(id);
+        return;
+      }
+      case 'operation':
+        this.#readOperation(event.data);
+        return;
+      case 'escalation':
+        this.#options.onEscalation(event.data);
+        return;
+      default:
+    }
+  }
+
+  #readFill(data: EventData<'fill'>): void {
+    const instrument = instrumentOf(data.instrument as InstrumentId)!;
+    const trade = `${data.instrument} ${data.trade_id}`;
+    this.#promise(!this.#trades.has(trade), `trade ${data.trade_id} is booked twice`);
+    this.#trades.add(trade);
+    const id = data.client_order_id;
+    const order = this.#options.venues.orders.get(id as never);
+    const fill = order?.fills.find(({ tradeId }) => tradeId === data.trade_id);
+    this.#promise(order !== undefined && fill !== undefined, `trade ${data.trade_id} never happened`);
+    this.#promise(
+      data.side === fill.side && data.qty === fill.qty.toFixed() && data.price === fill.price.toFixed(),
+      `trade ${data.trade_id} is booked as another`,
+    );
+    this.#told.apply(fill, instrument);
+    this.#toldQty.set(id, (this.#toldQty.get(id) ?? ZERO).plus(fill.qty));
+    const reserved = this.#reserved.get(id);
+    if (reserved !== undefined) reserved.filled = reserved.filled.plus(fill.qty);
+    this.#options.watched.get(data.operation)?.told.apply(fill, order.request);
+    const { venue, kind, base, quote, settle } = instrument;
+    const assets = kind === 'spot' ? [base, quote, fill.feeAsset] : [settle, fill.feeAsset];
+    for (const asset of assets) this.#touched.add(`${venue} ${asset}`);
+  }
+
+  #readOperation({ id, state, reason, pnl, attribution }: EventData<'operation'>): void {
+    const watched = this.#options.watched.get(id);
+    if (watched === undefined) return;
+    this.#promise(!watched.isOver || state === 'recovering' || state === watched.state, `${id} goes on after its end`);
+    watched.state = state;
+    watched.reason = reason;
+    if (state === 'recovering') watched.wasRecovering = true;
+    // Without a lease nothing can be done, by nobody: whoever takes over goes on.
+    if (state === 'escalated' && reason !== 'LEASE_LOST') watched.wasAsked = true;
+    if (state === 'escalated') watched.wasRecovering = true;
+    if (!watched.isOver) return;
+    this.#promise(pnl !== undefined, `${id} ends without its profit`);
+    if (attribution !== undefined) this.#checkAttribution(id, attribution, pnl);
+    this.#checkLeftBehind(watched, watched.told.looseUsd());
+  }
+
+  /** Nobody else's leg is left behind: what is loose was given up by a person, or is dust. */
+  #checkLeftBehind({ plan, dustUsd, state, reason, isAccepted }: Watched, looseUsd: number): void {
+    this.#promise(
+      looseUsd <= dustUsd || isAccepted,
+      `${plan.operation} is ${state ?? 'unknown'} (${reason ?? 'no reason'}) with ${looseUsd.toFixed(2)} USD loose; ${dustUsd.toFixed(2)} would be dust`,
+    );
+  }
+
+  #checkAttribution(
+    id: string,
+    parts: NonNullable<EventData<'operation'>['attribution']>,
+    pnl: { readonly realised: string },
+  ): void {
+    const sum = Object.values(parts).reduce((total: Decimal, part) => total.plus(part), ZERO);
+    this.#promise(sum.eq(pnl.realised), `${id}: the parts of its profit are ${sum.toFixed()}, all of it ${pnl.realised}`);
+  }
+
+  #checkGrid({ clientOrderId: id, instrument, price, qty }: OrderRequest): void {
+    const { tick, lot, minQty } = instrumentOf(instrument)!;
+    this.#promise(qty.gte(minQty) && qty.mod(lot).isZero(), `${id} has a quantity of no lots: ${qty.toFixed()}`);
+    this.#promise(price.gt(0) && price.mod(tick).isZero(), `${id} has a price of no ticks: ${price.toFixed()}`);
+  }
+
+  /** Recovery acts on what is certain: no order of the operation may still work. It never does more than brings legs together. */
+  #checkRecovery({ clientOrderId: id, operation }: OrderRequest): void {
+    const { venues, watched } = this.#options;
+    if (watched.get(operation)?.isAccepted === true) return;
+    for (const order of venues.orders.values()) {
+      if (order.request.operation !== operation || order.request.clientOrderId === id) continue;
+      if (order.sentMs === venues.nowMs) continue;
+      this.#promise(this.#isKnownOver(order), `${id} is sent while ${order.request.clientOrderId} may still work`);
+    }
+    const state = watched.get(operation)?.state;
+    this.#promise(state === 'recovering', `${id} recovers an operation that is ${state ?? 'unknown'}`);
+  }
+
+  #isKnownOver({ isEndTold, wasDenied, request }: VenueOrder): boolean {
+    return isEndTold || wasDenied || (this.#toldQty.get(request.clientOrderId) ?? ZERO).gte(request.qty);
+  }
+
+  #reserve(order: OrderRequest): void {
+    const instrument = instrumentOf(order.instrument)!;
+    const held = this.#told.positions.get(order.instrument)?.size ?? ZERO;
+    const { asset, amount, unitCost } = needOf(order, instrument, held, MARGIN);
+    const account = `${instrument.venue} ${asset}`;
+    this.#reserved.set(order.clientOrderId, { account, amount, unitCost, filled: ZERO });
+  }
+
+  /** The ledger is the sum of the trades in the journal; what may still be spent is reserved. */
+  #checkAccount({ ledger }: Life, account: string): void {
+    const [venue, asset] = account.split(' ') as [never, string];
+    let expected = this.#told.of(venue, asset);
+    for (const { instrument, size } of this.#told.positions.values()) {
+      if (instrument.venue !== venue || instrument.settle !== asset) continue;
+      const position = ledger.positionOf(instrument.id);
+      this.#promise(position.size.eq(size), `${instrument.id}: ${position.size.toFixed()} held, ${size.toFixed()} traded`);
+      const cost = position.cost ?? ZERO;
+      expected = expected.plus(instrument.inverse ? cost.neg() : cost);
+    }
+    const total = ledger.totalOf(venue, asset);
+    this.#promise(total.eq(expected), `${account}: the ledger has ${total.toFixed()}, its trades come to ${expected.toFixed()}`);
+    const reserved = ledger.reservedOf(venue, asset);
+    let needed = marginsOf(ledger, venue, asset);
+    for (const { account: theirs, amount, unitCost, filled } of this.#reserved.values())
+      if (theirs === account) needed = needed.plus(Decimal.max(ZERO, amount.minus(unitCost.times(filled))));
+    this.#promise(
+      reserved.gte(0) && reserved.gte(needed),
+      `${account}: ${reserved.toFixed()} is reserved, ${needed.toFixed()} may be spent`,
+    );
+  }
+
+  #hasUntold(venue: string): boolean {
+    for (const order of this.#options.venues.orders.values())
+      if (order.instrument.venue === venue && !filledOf(order).eq(this.#toldQty.get(order.request.clientOrderId) ?? ZERO))
+        return true;
+    return false;
+  }
+
+  /** Every figure of profit is what the journal's events alone say. */
+  #checkPnl({ ledger }: Life, events: readonly EngineEvent[]): void {
+    const { realised, fees } = recomputePnl(events);
+    this.#promise(ledger.pnl.realised.eq(realised), `profit is ${ledger.pnl.realised.toFixed()}, its trades say ${realised.toFixed()}`);
+    this.#promise(ledger.pnl.fees.eq(fees), `fees are ${ledger.pnl.fees.toFixed()}, its trades say ${fees.toFixed()}`);
+    const state = new JournalState();
+    for (const event of events) state.apply(event);
+    this.#promise(state.openOperations().length === 0, 'the journal knows operations that have no end');
+    const folded = state.ledger();
+    this.#promise(folded.realised.eq(realised), 'the folded journal has another profit');
+    for (const { venue, asset, total } of folded.balances)
+      this.#promise(ledger.totalOf(venue, asset).eq(total), `${venue} ${asset}: the folded journal has ${total.toFixed()}`);
+    for (const [asset, amount] of ledger.dust)
+      this.#promise(amount.eq(folded.dust[asset] ?? ZERO), `dust of ${asset}: the folded journal has another amount`);
+    this.#checkOperationsPnl(events);
+  }
+
+  /** An operation's profit is that of its own trades. */
+  #checkOperationsPnl(events: readonly EngineEvent[]): void {
+    const own = new Map<string, EngineEvent[]>();
+    const ends = new Map<string, EventData<'operation'>>();
+    for (const event of events) {
+      const operation = event.kind === 'fill' ? event.data.operation : event.kind === 'operation' ? event.data.id : '';
+      if (operation === '') continue;
+      const list = own.get(operation) ?? [];
+      list.push(event);
+      own.set(operation, list);
+      if (event.kind === 'operation') ends.set(operation, event.data);
+    }
+    for (const [id, { pnl }] of ends) {
+      const said = recomputePnl(own.get(id)!).realised;
+      this.#promise(said.eq(pnl?.realised ?? 'NaN'), `${id} says ${pnl?.realised ?? 'no profit'}, its trades ${said.toFixed()}`);
+    }
+  }
+
+  /** The venues' accounts are what the journal says. Where an engine died with a trade that was told after its order's end, only the balances show it. */
+  #checkTruth(): number {
+    const { venues } = this.#options;
+    const expected = Tally.of(this.#told);
+    for (const [account, amount] of venues.drift.cash) {
+      const [venue, asset] = account.split(' ') as [string, string];
+      expected.add(venue, asset, amount);
+    }
+    let mismatches = 0;
+    for (const order of venues.orders.values())
+      for (const fill of order.fills) {
+        if (this.#trades.has(`${fill.instrument} ${fill.tradeId}`)) continue;
+        this.#promise(this.#isRestarted, `trade ${fill.tradeId} of ${fill.clientOrderId} was never booked`);
+        expected.apply(fill, order.instrument);
+        mismatches += 1;
+      }
+    const difference = venues.truth.differs(expected);
+    this.#promise(difference === undefined, `ledger and venue differ: ${difference ?? ''}`);
+    return mismatches;
+  }
+
+  #checkEnded(watched: Watched, isExcused: boolean): void {
+    if (watched.state === undefined) return;
+    this.#promise(watched.isOver, `${watched.plan.operation} is ${watched.state} at the end`);
+    if (!isExcused) this.#checkLeftBehind(watched, watched.truth.looseUsd());
+  }
+
+  #promise(holds: boolean, promise: string): asserts holds {
+    if (!holds) throw new Violation(promise);
+  }
+}
+

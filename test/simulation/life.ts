@@ -1,0 +1,239 @@
+import { Decimal } from 'decimal.js';
+import { Executor, PATIENCE } from '#hotpath/execute/executor.ts';
+import { Ledger } from '#hotpath/execute/ledger.ts';
+import type { RecoveryMarket } from '#hotpath/recover/candidate.ts';
+import type { Checkpoint } from '#hotpath/recover/journal-state.ts';
+import { JournalState } from '#hotpath/recover/journal-state.ts';
+import { decideRecovery, RECOVERY_LIMITS } from '#hotpath/recover/recovery.ts';
+import { revive } from '#hotpath/recover/startup.ts';
+import type { Clock } from '#shared/clock/clock.ts';
+import type { VirtualClock } from '#shared/clock/virtual-clock.ts';
+import type { VenueId } from '#shared/domain/ids.ts';
+import type { Instrument } from '#shared/domain/instrument.ts';
+import type { OrderGateway, OrderReport, OrderRequest } from '#shared/domain/order.ts';
+import type { Side } from '#shared/domain/route.ts';
+import type { Approved, Plan } from '#shared/domain/trade.ts';
+import { ZERO } from '#shared/money/grid.ts';
+import { marginOf } from '#shared/money/margin.ts';
+import type { EngineEvent } from '#shared/schema/event.ts';
+import type { Recorder } from '#shared/schema/recorder.ts';
+import { Journal } from './journal.ts';
+import { FUNDS, instrumentOf, listingsOf, PRICES } from './listings.ts';
+import type { Level } from './market.ts';
+
+/** kill -9, between two instructions. */
+class Killed extends Error {}
+
+export type LifeOptions = {
+  readonly clock: VirtualClock;
+  readonly venues: readonly string[];
+  /** What a dead or displaced engine has left. */
+  readonly events: readonly EngineEvent[];
+  readonly levels: (instrument: Instrument, side: Side) => readonly Level[];
+  readonly place: (order: OrderRequest, life: Life) => void;
+  readonly cancel: OrderGateway['cancel'];
+  readonly probe: OrderGateway['probe'];
+  readonly onKilled: (life: Life) => void;
+  /** Whether its memory is read back from a checkpoint. */
+  readonly isCheckpointed: boolean;
+};
+
+export const MARGIN = { fraction: new Decimal('0.25'), underlyingOf: () => undefined } as const;
+const TRANSFER_COST = new Decimal('0.0005');
+const PERP_CARRY = new Decimal('0.0001');
+
+/**
+ * One process of the engine: executor, ledger, recovery and journal as in production, every call between them and the outside a place where it may be killed.
+ * Time may stand still for it, its wall clock may be set, and its lease may end.
+ */
+export class Life {
+  readonly epoch: number;
+  readonly journal: Journal;
+  readonly ledger: Ledger;
+  readonly executor: Executor;
+  isAlive = true;
+  /** Why nothing may be sent. */
+  fence: string | undefined;
+  pausedUntilMs = 0;
+  wallStepMs = 0;
+  readonly #options: LifeOptions;
+  readonly #state: JournalState;
+  #callsLeft = Infinity;
+
+  constructor(options: LifeOptions) {
+    this.#options = options;
+    const { clock, events, isCheckpointed } = options;
+    const state = new JournalState();
+    for (const event of events) state.apply(event);
+    this.#state = isCheckpointed
+      ? JournalState.from(JSON.parse(JSON.stringify(state.checkpoint())) as Checkpoint)
+      : state;
+    this.epoch = this.#state.epoch + 1;
+    const own = this.#clock(clock);
+    this.journal = new Journal(own, events);
+    this.ledger = new Ledger(own, { ...MARGIN, instrumentOf });
+    const market = this.#market();
+    this.executor = new Executor({
+      clock: own,
+      gateway: this.#gateway(),
+      ledger: this.ledger,
+      recorder: this.#recorder(),
+      instrumentOf,
+      decide: (view) => decideRecovery(view, market, RECOVERY_LIMITS),
+      opportunityOf: (seen) => seen,
+      epoch: this.epoch,
+      patience: PATIENCE,
+      rateOf: (asset) => PRICES[asset],
+      fence: () => this.fence,
+    });
+  }
+
+  start(): void {
+    const { venues } = this.#options;
+    const recorder = this.#recorder();
+    this.run(() => {
+      recorder.record('engine-started', 'engine', startedFacts(this.epoch, venues));
+      revive(this.#state, venues, { default: FUNDS }, {
+        ledger: this.ledger,
+        executor: this.executor,
+        recorder,
+        holdings: { restore: () => undefined },
+      });
+    });
+  }
+
+  submit(plan: Approved<Plan>): void {
+    this.run(() => {
+      this.executor.submit(plan);
+    });
+  }
+
+  hear(report: OrderReport): void {
+    this.run(() => {
+      this.executor.onReport(report);
+    });
+  }
+
+  /** Dies after so many more calls to the outside. */
+  killAfter(calls: number): void {
+    this.#callsLeft = calls;
+  }
+
+  stop(): void {
+    this.isAlive = false;
+    this.executor.stop();
+  }
+
+  /** Whatever the engine does, it does in here: later, when its process stands still, and not at all when it is dead. */
+  run(task: () => void): void {
+    if (!this.isAlive) return;
+    const { clock, onKilled } = this.#options;
+    const nowMs = clock.now() / 1e6;
+    if (nowMs < this.pausedUntilMs) {
+      clock.after(this.pausedUntilMs - nowMs, () => this.run(task));
+      return;
+    }
+    try {
+      task();
+    } catch (error) {
+      if (!(error instanceof Killed)) throw error;
+      this.isAlive = false;
+      onKilled(this);
+    }
+  }
+
+  /** A boundary between two instructions. */
+  #call(): void {
+    this.#callsLeft -= 1;
+    if (this.#callsLeft < 0) throw new Killed();
+  }
+
+  #clock(clock: VirtualClock): Clock {
+    const wallMs = this.#options.clock;
+    return {
+      now: clock.now,
+      unixNs: (at) => wallMs.unixNs((at + this.wallStepMs * 1e6) as typeof at),
+      unixMs: (at) => wallMs.unixMs(at) + this.wallStepMs,
+      after: (delayMs, task) => {
+        this.#call();
+        return clock.after(delayMs, () => this.run(task));
+      },
+    };
+  }
+
+  #gateway(): OrderGateway {
+    const { place, cancel, probe } = this.#options;
+    return {
+      submit: (orders) => {
+        for (const order of orders) {
+          this.#call();
+          place(order, this);
+        }
+        this.#call();
+      },
+      cancel: (id) => {
+        this.#call();
+        cancel(id);
+      },
+      probe: (id) => {
+        this.#call();
+        probe(id);
+      },
+    };
+  }
+
+  #recorder(): Recorder {
+    return {
+      record: (kind, key, data) => {
+        this.#call();
+        return this.journal.record(kind, key, data);
+      },
+      flush: () => {
+        this.#call();
+        this.journal.flush();
+        this.#call();
+      },
+    };
+  }
+
+  #market(): RecoveryMarket {
+    const { venues, levels } = this.#options;
+    const listed = venues.flatMap(listingsOf);
+    return {
+      levels: (instrument, side) => (this.isAlive ? levels(instrument, side) : []),
+      freeOf: ({ venue }, asset) => this.ledger.freeOf(venue, asset),
+      needOf: (instrument, order) => this.ledger.needOf(instrument, order),
+      underlyingOf: () => ZERO,
+      carryOf: () => PERP_CARRY,
+      alternatives: ({ id, kind, base, quote }) =>
+        kind === 'spot'
+          ? listed.filter((each) => each.kind === 'spot' && each.base === base && each.quote === quote && each.id !== id)
+          : [],
+      coversOf: (asset) => listed.filter(({ kind, base, inverse }) => kind === 'perpetual' && base === asset && !inverse),
+      transferCostOf: () => TRANSFER_COST,
+    };
+  }
+}
+
+/** What open contracts of an account must keep reserved. */
+export function marginsOf(ledger: Ledger, venue: VenueId | string, asset: string): Decimal {
+  let sum: Decimal = ZERO;
+  for (const id of ledger.openPositions()) {
+    const instrument = instrumentOf(id)!;
+    if (instrument.venue === venue && instrument.settle === asset)
+      sum = sum.plus(marginOf(ledger.positionOf(id), instrument, MARGIN));
+  }
+  return sum;
+}
+
+const startedFacts = (epoch: number, venues: readonly string[]) => ({
+  mode: 'paper' as const,
+  epoch,
+  seed: 0,
+  version: '0',
+  config_hash: '0',
+  venues: [...venues],
+  families: [],
+  instruments: 0,
+  routes: 0,
+});
