@@ -106,6 +106,10 @@ export function bestOf<T extends Candidate>(candidates: readonly T[]): T | undef
 
 export const ordersOf = (placed: readonly PlacedOrder[]): readonly RecoveryOrder[] => placed.map(({ order }) => order);
 
+/** Whether a leg trades the instrument itself. */
+export const isLeg = ({ id }: Instrument, { legs }: OperationView): boolean =>
+  legs.some(({ instrument }) => instrument.id === id);
+
 /** Whether every account bears the worst case of all orders at once. */
 export function isAffordable(placed: readonly PlacedOrder[], market: RecoveryMarket): boolean {
   const needed = new Map<string, Decimal>();

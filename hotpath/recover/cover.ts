@@ -8,7 +8,7 @@ import { quoteValueOf } from '#shared/money/pnl.ts';
 import type { Level, Walk } from './book-walk.ts';
 import { limitBeyond, walkBase } from './book-walk.ts';
 import type { PlacedOrder, Situation } from './candidate.ts';
-import { isAffordable } from './candidate.ts';
+import { isAffordable, isLeg } from './candidate.ts';
 import { coinsOf, deltasOf, rateIn } from './loose.ts';
 
 /** A perpetual sold or bought for loose coins, until they can be traded themselves. */
@@ -31,9 +31,7 @@ export function coverLoose(situation: Situation): Covering | undefined {
     // Covered too far is another matter: {@link surplusOf}.
     if (open.isZero() || open.isNegative() !== loose.isNegative()) continue;
     // A leg's own instrument would be counted as the leg.
-    const perpetuals = market
-      .coversOf(asset)
-      .filter(({ id }) => view.legs.every(({ instrument }) => instrument.id !== id));
+    const perpetuals = market.coversOf(asset).filter((perpetual) => !isLeg(perpetual, view));
     const bids = perpetuals.flatMap((perpetual) => bidOn(perpetual, open, situation) ?? []);
     const affordable = bids.filter((bid) => isAffordable([...placed, bid.placed], market));
     const best = cheapestOf(affordable);

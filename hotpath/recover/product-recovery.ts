@@ -7,7 +7,7 @@ import { lotQty, tickAt, ZERO } from '#shared/money/grid.ts';
 import type { Walk } from './book-walk.ts';
 import { limitBeyond, walkBase, walkQuote } from './book-walk.ts';
 import type { Candidate, PlacedOrder, Situation } from './candidate.ts';
-import { isAffordable } from './candidate.ts';
+import { isAffordable, isLeg } from './candidate.ts';
 import { rateIn, sourceOf, targetOf } from './loose.ts';
 
 /** One correction of one leg: what it changes about the leg's spending and receiving, and what that brings in the numeraire. */
@@ -91,7 +91,8 @@ function correct(wanted: Wanted, situation: Situation): Correction | undefined {
 
   let best = own?.placed !== undefined && isAffordable([own.placed], market) ? own : undefined;
   for (const other of market.alternatives(instrument)) {
-    if (view.rates[other.quote] === undefined) continue;
+    // On another leg's instrument it would be that leg's unwinding, which has a way of its own.
+    if (isLeg(other, view) || view.rates[other.quote] === undefined) continue;
     const there = correctOn(other, wanted, situation);
     if (there?.placed === undefined || !isAffordable([there.placed], market)) continue;
     if (best === undefined || isCheaper(there, best, wanted)) best = there;
