@@ -87,6 +87,8 @@ export function operationFrom(
     const order = operation.addOrder(request, instrument, status);
     for (const fill of fills)
       operation.addFill(order, fill, pnlOfFill(fillFactsOf(fill, instrument, fill.feeRate), open.rates));
+    // The process may have died between the record of the last fill and that of the order: its venue has no more to say.
+    if (order.filledQty.gte(request.qty)) order.status = 'filled';
   }
   return operation;
 }

@@ -393,6 +393,8 @@ export class Venues {
     const before = order === undefined ? undefined : { ...order };
     if (order !== undefined) note(order, word);
     const isHeard = hear({ clientOrderId, receivedTimeNs: clock.now(), ...word });
+    // What works after it was given up is cancelled by the gateway: nobody counts on it any more.
+    if (order?.wasDenied === true && order.state === 'live' && word.kind !== 'not-found') this.cancel(clientOrderId);
     if (!isHeard && order !== undefined) Object.assign(order, before);
     return isHeard;
   }
