@@ -15,7 +15,6 @@ import type { Plan, TradingState } from '#shared/domain/trade.ts';
 import { carrySettingsOf } from '#shared/quant/carry.ts';
 import type { Command, CommandOf } from '#shared/schema/command.ts';
 import type { Config } from '#shared/schema/config.ts';
-import type { EngineEvent } from '#shared/schema/event.ts';
 import type { Claim } from './allocator.ts';
 import { mergedClaims } from './allocator.ts';
 import type { Answer, Handlers } from './commands.ts';
@@ -43,13 +42,16 @@ import { endpointsFrom } from './feed/endpoint.ts';
 import { Feed } from './feed/feed.ts';
 import { loadInstruments } from './feed/instruments.ts';
 import type { Outside } from './feed/rest-reader.ts';
+import type { Tenure } from './lease/tenure.ts';
 import { EmergencyStop } from './live/emergency-stop.ts';
 import { LiveAccounts } from './live/live-accounts.ts';
 import type { OrderDesk } from './live/order-desk.ts';
 import { liveDesk, paperDesk } from './live/order-desk.ts';
+import type { Opened } from './open-journal.ts';
+import { openJournal } from './open-journal.ts';
 import type { Stages } from './pipeline.ts';
 import { onMarketUpdate, onRefresh } from './pipeline.ts';
-import { Journal, readJournal } from './publish/journal.ts';
+import type { Journal } from './publish/journal.ts';
 import { Hindsight } from './publish/hindsight.ts';
 import { OpportunityLog } from './publish/opportunity-log.ts';
 import { outcomesFrom } from './publish/outcome.ts';
@@ -59,7 +61,7 @@ import { elsewhereFrom } from './recover/elsewhere.ts';
 import { recoveryMarketFrom } from './recover/recovery-market.ts';
 import type { RecoveryMarket } from './recover/candidate.ts';
 import { decideRecovery, recoveryLimitsFrom } from './recover/recovery.ts';
-import { loadState, revive, saveCheckpoint } from './recover/startup.ts';
+import { revive } from './recover/startup.ts';
 import { RiskDesk } from './risk-desk.ts';
 import type { RiskGate } from './risk/risk-gate.ts';
 import { Sizer } from './size/sizer.ts';
@@ -92,23 +94,39 @@ const HINDSIGHT_MAX = 200;
 /** Some dozen routes a time are reckoned anew: twelve thousand a second. */
 const REFRESH_EVERY_MS = 5;
 const OPPORTUNITY = { expireAfterMs: 1_000, eventsPerSecond: 1, openMax: 10_000 } as const;
-/** Of 64 MiB each: days of history beside the archive that the stream makes. */
-const SEGMENTS_RETAINED = 32;
 const DECISION_NS_MAX = 60e9;
 
+/** Everything that is known before there is a journal: a standby keeps it at hand. */
+export type Prepared = {
+  readonly endpoints: readonly Endpoint[];
+  readonly instruments: readonly Instrument[];
+  readonly synthetics: readonly Synthetic[];
+  /** The routes between synthetics and what they replicate. */
+  readonly replicas: readonly Route[];
+};
+
 /** Finds what the venues list and what the journal remembers, and puts the stages together. Nothing runs before `start`. */
-export async function openEngine(options: EngineOptions): Promise<Engine> {
+export const openEngine = async (options: EngineOptions): Promise<Engine> =>
+  engineFrom(options, await prepareEngine(options));
+
+/** What the venues list. Bad input ends here, before the journal is touched. */
+export async function prepareEngine(options: EngineOptions): Promise<Prepared> {
   const { config, venues } = options;
   const endpoints = endpointsFrom(config, venues);
   const listed = await loadInstruments(options, endpoints, config.engine.symbols);
   const instruments = config.engine.mode === 'paper' ? listed : await withAccountFees(options, listed);
   const rules = assetRulesOf(config.engine);
   const synthetics = syntheticsFrom(config.synthetics, instruments, rules);
-  // Bad input ends here, before the journal is touched.
-  const replicas = syntheticRoutes(synthetics, rules);
-  const { journal, state, facts } = openJournal(options);
-  demandSameMoney(state, options);
-  return new Engine(options, { endpoints, instruments, synthetics, replicas, journal, state, facts });
+  return { endpoints, instruments, synthetics, replicas: syntheticRoutes(synthetics, rules) };
+}
+
+/** Opens the journal, under the epoch of the lease where there is one. @throws BadInput when the journal is damaged, or somebody else's */
+export function engineFrom(options: EngineOptions, prepared: Prepared, lease?: Tenure): Engine {
+  const { journalDir: directory, config, clock, logger, publishedSeq } = options;
+  const { name: engine } = config.engine;
+  const opened = openJournal({ directory, engine, clock, logger, publishedSeq, epoch: lease?.epoch });
+  demandSameMoney(opened.state, options);
+  return new Engine(options, { ...prepared, ...opened, lease });
 }
 
 /** What an account of this run can trade, at what it pays for it. @throws BadInput when a key is missing, is refused, or may withdraw */
@@ -135,17 +153,7 @@ function demandSameMoney({ mode: before }: JournalState, { config, journalDir }:
   );
 }
 
-type Known = {
-  readonly endpoints: readonly Endpoint[];
-  readonly instruments: readonly Instrument[];
-  readonly synthetics: readonly Synthetic[];
-  /** The routes between synthetics and what they replicate. */
-  readonly replicas: readonly Route[];
-  readonly state: JournalState;
-  readonly journal: Journal;
-  /** Who hears every fact that is journalled from now on. */
-  readonly facts: { heard?: (event: EngineEvent) => void };
-};
+type Known = Prepared & Opened & { readonly lease: Tenure | undefined };
 
 /** The hot plane: one thread from frame to order. Reads top-down: what is seen, what it is worth, what may be done, what was done. */
 export class Engine {
@@ -197,7 +205,8 @@ export class Engine {
     this.instruments = instruments;
     this.synthetics = known.synthetics;
     this.#indices = new Map(instruments.map(({ id }, index) => [id, index as InstrumentIndex]));
-    this.epoch = state.epoch + 1;
+    this.epoch = known.lease?.epoch ?? state.epoch + 1;
+    assert(this.epoch > state.epoch, 'an engine begins an epoch of its own');
     const { routes, truncated } = compileRoutes(instruments, config.engine, clock.unixMs(clock.now()));
     this.#routes = [...routes, ...known.replicas];
     if (truncated.length > 0) {
@@ -270,6 +279,11 @@ export class Engine {
     return this.#desk.live;
   }
 
+  /** Undefined where none is asked for. */
+  get lease(): Tenure | undefined {
+    return this.#known.lease;
+  }
+
   get routes(): number {
     return this.#routes.length;
   }
@@ -293,6 +307,7 @@ export class Engine {
       instruments: this.instruments.length,
       routes: this.routes,
     });
+    this.#tellLease('held', 'taken');
     const { ledger, holdings, accounts } = this;
     // What is held at a venue is the venue's to say; what was left open is asked for once its account is open.
     const initial = accounts === undefined ? config.paper.balances : {};
@@ -328,6 +343,11 @@ export class Engine {
     return this.executor.idle;
   }
 
+  /** What rests at the venues is taken back: somebody else may trade now, or soon. */
+  withdraw(): void {
+    for (const order of this.executor.restingOrders()) this.executor.cancelOrder(order);
+  }
+
   /** Closes feeds and journal. What is still open is left as it is and taken up at the next start. */
   finish(reason: string): void {
     this.#sweep?.cancel();
@@ -339,6 +359,7 @@ export class Engine {
     this.accounts?.stop();
     this.feed.stop();
     this.opportunities.closeAll();
+    this.#tellLease('released', reason);
     this.#publisher.record('engine-stopped', 'engine', { reason });
     this.#publisher.flush();
     this.journal.close();
@@ -346,7 +367,17 @@ export class Engine {
 
   /** What holds trading back beside commands. */
   #restrictions(): readonly Restriction[] {
-    return [() => this.accounts?.restriction(), () => this.risk.breakers.restriction()];
+    const lease: Restriction = () => {
+      const reason = this.lease?.fence();
+      return reason === undefined ? undefined : { state: 'halted', reason };
+    };
+    return [lease, () => this.accounts?.restriction(), () => this.risk.breakers.restriction()];
+  }
+
+  #tellLease(state: 'held' | 'released', reason: string): void {
+    const { lease } = this;
+    if (lease === undefined) return;
+    this.#publisher.record('lease', 'lease', { state, holder: lease.holder, epoch: lease.epoch, reason });
   }
 
   #handlers(): Handlers {
@@ -427,7 +458,7 @@ export class Engine {
   }
 
   /** Everything that may be sent asks it first. */
-  readonly #fence: Fence = () => this.control.fence();
+  readonly #fence: Fence = () => this.control.fence() ?? this.lease?.fence();
 
   #deskOf(): OrderDesk {
     const { clock, config } = this.#options;
@@ -497,7 +528,7 @@ export class Engine {
       opportunityOf: (seen) => this.opportunities.lifetimeOf(seen),
       epoch: this.epoch,
       patience: { ...PATIENCE, reportWithinMs: this.#options.config.execution.report_within_ms },
-      fence: this.control.fence,
+      fence: this.#fence,
       rateOf: (asset) => this.capital.rateOf(asset as Asset),
       keeper: {
         entered: (operation) => this.holdings.entered(operation),
@@ -646,8 +677,10 @@ export class Engine {
   /** The book stage, with the levels watched where a filter asks for it. */
   #applied(update: MarketUpdate): ApplyOutcome {
     const outcome = this.books.apply(update);
-    if (outcome === APPLIED) this.#levelAges?.observe(update);
-    else if (outcome === BROKEN) this.#levelAges?.forget(update.instrument, update.receivedTimeNs);
+    if (outcome === APPLIED) {
+      this.#levelAges?.observe(update);
+      this.#desk.onBook(this.instruments[update.instrument]!.id);
+    } else if (outcome === BROKEN) this.#levelAges?.forget(update.instrument, update.receivedTimeNs);
     return outcome;
   }
 
@@ -689,33 +722,6 @@ function booksOf({ clock }: EngineOptions, { endpoints, instruments }: Known): B
     clock,
     staleAfterMs: STALE_AFTER_MS,
   });
-}
-
-/** Opening cuts a torn tail, so it comes before reading; from then on the state follows along. */
-function openJournal({
-  journalDir,
-  publishedSeq,
-  config,
-  clock,
-  logger,
-}: EngineOptions): Pick<Known, 'journal' | 'state' | 'facts'> {
-  const facts: Known['facts'] = {};
-  const journal = new Journal({
-    directory: journalDir,
-    engine: config.engine.name,
-    clock,
-    observe: (event) => {
-      state.apply(event);
-      facts.heard?.(event);
-    },
-    onRotate: () => {
-      saveCheckpoint(journalDir, state);
-      journal.prune(Math.min(state.seq, publishedSeq()), SEGMENTS_RETAINED);
-    },
-  });
-  if (journal.tornBytes > 0) logger.warn('journal-tail-cut', { bytes: journal.tornBytes });
-  const state: JournalState = loadState(journalDir, (afterSeq) => readJournal(journalDir, afterSeq));
-  return { journal, state, facts };
 }
 
 const hashOf = (config: Config): string =>

@@ -55,7 +55,7 @@ export class TradingControl {
   /** Nothing is sent from now on. */
   stopEverything(reason: string, by: string): void {
     this.command('halted', { reason, by });
-    this.#emergency = reason;
+    this.#emergency = `EMERGENCY_STOP: ${reason}`;
   }
 
   /** From now on nothing new begins, whatever was commanded. */

@@ -59,7 +59,7 @@ export function manualTerms(
 }
 
 /** What one asset of the pair is worth gives the other. */
-function ratesFor(
+export function ratesFor(
   { id, kind, base, quote, contractSize }: Instrument,
   price: Decimal,
   rateOf: (asset: string) => number | undefined,

@@ -107,8 +107,9 @@ export class PaperGateway implements OrderGateway {
     });
   };
 
-  /** Fills what rests on an instrument when its book has crossed the price. Told after each change of a book on which orders rest. */
+  /** Fills what rests on an instrument when its book has crossed the price. Told after each change of a book. */
   readonly onBook = (instrument: InstrumentId): void => {
+    if (this.#resting.size === 0) return;
     for (const order of this.#resting.get(instrument) ?? []) {
       this.#match(order, 'maker');
       this.#deliver(order);
@@ -120,9 +121,6 @@ export class PaperGateway implements OrderGateway {
     const price = this.#options.settlementPriceOf?.(terms);
     return price === undefined || !(price > 0) ? undefined : settlementOf(terms, size, new Decimal(price));
   };
-
-  /** Whether any order rests on the instrument: then its book changes matter here. */
-  readonly isResting = (instrument: InstrumentId): boolean => this.#resting.has(instrument);
 
   /** Reduces levels in place to what we may still take of them; returns how many are left. */
   #leave(
@@ -195,14 +193,18 @@ export class PaperGateway implements OrderGateway {
     this.#deliver(order);
   }
 
-  #refusal({ instrument: id, price, qty }: OrderRequest): { reason: RejectReason; text: string } | undefined {
+  #refusal(request: OrderRequest): { reason: RejectReason; text: string } | undefined {
+    const { instrument: id, price, qty } = request;
     const { instrument, index } = this.#options.instrumentOf(id);
     if (this.#options.depths.status(index) !== 'live') return { reason: 'venue-down', text: 'book is not live' };
     if (!qty.mod(instrument.lot).isZero() || !price.mod(tickAt(instrument, price)).isZero()) {
       return { reason: 'invalid-order', text: 'price or quantity is off the grid' };
     }
     const tooSmall = qty.lt(instrument.minQty) || quoteValueOf(instrument, qty, price).lt(instrument.minNotional);
-    return tooSmall ? { reason: 'below-minimum', text: 'below the smallest order' } : undefined;
+    if (tooSmall) return { reason: 'below-minimum', text: 'below the smallest order' };
+    // Whatever is displayed counts, and not only our share of it.
+    const wouldTake = request.postOnly === true && this.#levels(request) > 0;
+    return wouldTake ? { reason: 'would-take', text: 'post-only, and it would trade at once' } : undefined;
   }
 
   /** Takes what the book offers within the limit. An order that rests is the maker of its fills: they happen at its price. */

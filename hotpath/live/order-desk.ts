@@ -2,6 +2,7 @@ import { Decimal } from 'decimal.js';
 import type { Clock } from '#shared/clock/clock.ts';
 import type { Depths } from '#shared/domain/capital.ts';
 import type { SettledTerms } from '#shared/domain/held.ts';
+import type { InstrumentId } from '#shared/domain/ids.ts';
 import type { OrderGateway } from '#shared/domain/order.ts';
 import type { Cleared } from '../execute/accounts.ts';
 import type { Executor } from '../execute/executor.ts';
@@ -17,6 +18,8 @@ export type OrderDesk = {
   readonly depths: Depths;
   /** How an expired contract was closed; undefined while its price is not known. */
   readonly settle: (terms: SettledTerms, size: Decimal) => Settlement | undefined;
+  /** Told after each change of a book: what rests on paper may trade. */
+  readonly onBook: (instrument: InstrumentId) => void;
   /** Ends every open order, and asks until none is left. */
   readonly clear: (done: (cleared: readonly Cleared[]) => void) => void;
   /** Undefined on paper. */
@@ -34,6 +37,7 @@ export function paperDesk(paper: PaperGateway, clock: Clock, executor: () => Res
     gateway: paper,
     depths: paper.depths,
     settle: paper.settle,
+    onBook: paper.onBook,
     clear: (done) => {
       const startedNs = clock.now();
       const open = executor().restingOrders().length;
@@ -67,6 +71,7 @@ export function liveDesk(
       const price = settlementPriceOf(terms);
       return price === undefined || !(price > 0) ? undefined : settlementOf(terms, size, new Decimal(price));
     },
+    onBook: () => undefined,
     clear: live.cancelAll,
     live,
   };

@@ -33,8 +33,8 @@ export class ExecutorWorld {
   closed: string | undefined;
   readonly executor: Executor;
 
-  constructor(options: Partial<ExecutorOptions> = {}) {
-    for (const venue of ['a', 'b'] as VenueId[]) {
+  constructor({ funds = true, ...options }: Partial<ExecutorOptions> & { readonly funds?: boolean } = {}) {
+    for (const venue of funds ? (['a', 'b'] as VenueId[]) : []) {
       this.ledger.deposit(venue, 'USDT', new Decimal(20_000));
       this.ledger.deposit(venue, 'BTC', new Decimal(1));
     }

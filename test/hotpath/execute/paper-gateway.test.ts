@@ -146,14 +146,21 @@ describe('PaperGateway', () => {
   it('rests a GTC order and fills it as a maker at its own price when the book crosses it', () => {
     send(order('0.3', '99.5', { timeInForce: 'GTC', instrument: 'b:BTC/USDT' as InstrumentId }));
     expect(kinds()).toEqual(['accepted']);
-    expect(gateway.isResting('b:BTC/USDT' as InstrumentId)).toBe(true);
     asks = [[99.4, 0.4]];
     gateway.onBook('b:BTC/USDT' as InstrumentId);
     asks = [[99.3, 0.4]];
     gateway.onBook('b:BTC/USDT' as InstrumentId);
     clock.runUntil(clock.now() + 20e6);
     expect(fills()).toEqual(['0.2@99.5 fee 0.03184 USDT', '0.1@99.5 fee 0.01592 USDT']);
-    expect(gateway.isResting('b:BTC/USDT' as InstrumentId)).toBe(false);
+  });
+
+  it('rejects a post-only order that would trade at once, and rests one that would not', () => {
+    const kept = { timeInForce: 'GTC', postOnly: true } as const;
+    for (const price of ['101', '99']) send(order('0.3', price, kept));
+    expect(reports.map((report) => (report.kind === 'rejected' ? report.reason : report.kind))).toEqual([
+      'would-take',
+      'accepted',
+    ]);
   });
 
   it('cancels what rests', () => {
@@ -162,7 +169,6 @@ describe('PaperGateway', () => {
     gateway.cancel(resting.clientOrderId);
     clock.runUntil(clock.now() + 20e6);
     expect(kinds()).toEqual(['accepted', 'canceled']);
-    expect(gateway.isResting(resting.instrument)).toBe(false);
   });
 
   it('rejects what a venue would reject', () => {
