@@ -60,6 +60,7 @@ export const at = {
   apiKey: (id: string): Key => ({ pk: `APIKEY#${id}`, sk: 'KEY' }),
   audit: (engine: string, seq: number): Key => ({ pk: `${engine}#AUDIT`, sk: seqKey(seq) }),
   configVersion: (engine: string, version: number): Key => ({ pk: `${engine}#CONFIG`, sk: seqKey(version) }),
+  rebalancePlan: (engine: string, id: string): Key => ({ pk: `${engine}#REBALANCE#${id}`, sk: 'PLAN' }),
   report: (engine: string, date: string): Key => ({ pk: `${engine}#REPORT`, sk: date }),
   bucket: (principal: string): Key => ({ pk: `BUCKET#${principal}`, sk: 'BUCKET' }),
   deadLetter: (stream: string, position: string): Key => ({ pk: `DEADLETTER#${stream}`, sk: position }),

@@ -29,6 +29,7 @@ import { mountOrders } from './routes/orders.ts';
 import { mountPerformance } from './routes/performance.ts';
 import { mountPositions } from './routes/positions.ts';
 import { mountPrices } from './routes/prices.ts';
+import { mountRebalance } from './routes/rebalance.ts';
 import { mountRecoveries } from './routes/recoveries.ts';
 import { mountReports } from './routes/reports.ts';
 import { mountRiskLimits } from './routes/risk-limits.ts';
@@ -91,6 +92,7 @@ export function createApp(options: AppOptions): App {
   mountRiskMetrics(app, options, guards);
   mountRiskLimits(app, options, guards);
   mountBreakers(app, options, guards);
+  mountRebalance(app, options, guards);
   mountReports(app, options, guards);
   mountConfig(app, options, guards);
   mountKeys(app, options, guards);

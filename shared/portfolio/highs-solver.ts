@@ -2,7 +2,7 @@ import type { Highs, Model, ModelData } from 'highs';
 import type { LinearProgram, Row, Solved, Solver } from './linear-program.ts';
 
 /** Whichever comes first ends a search; what was found by then is the answer. */
-const SECONDS_MAX = 2;
+const SECONDS_MAX = 1;
 const NODES_MAX = 20_000;
 const FEASIBLE = 2;
 

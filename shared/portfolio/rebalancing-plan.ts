@@ -107,7 +107,8 @@ function explained(
     lifted.add(rule);
     const made = rebalancingProgram(problem, lifted);
     const solved = solver(made.program);
-    if (solved.kind === 'none') break;
+    if (solved.kind !== 'optimal')
+      return drifts.map((drift) => ({ ...drift, reason: reasons.get(drift) ?? 'TIME_LIMIT' }));
     for (const drift of open) {
       if (remainderOf(drift, made, solved.values) < problem.dust) reasons.set(drift, reason);
     }
