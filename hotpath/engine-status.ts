@@ -4,6 +4,7 @@ import type { InstrumentIndex, TimeNs } from '#shared/domain/ids.ts';
 import { textOf } from '#shared/money/grid.ts';
 import type { EngineStatus, MarketSample, SyntheticStatus } from '#shared/schema/status.ts';
 import type { Engine } from './engine.ts';
+import type { Tenure } from './lease/tenure.ts';
 import type { SyntheticLevel } from './synthetics/synthetic-view.ts';
 import { viewOf } from './synthetics/synthetic-view.ts';
 
@@ -82,10 +83,18 @@ export function statusMaker(sources: StatusSources): () => EngineStatus {
       },
       memory_bytes: load.memoryBytes,
       cpu_percent: load.cpuPercent,
+      ...(engine.lease === undefined ? {} : { lease: leaseStatus(engine.lease) }),
+      ...(engine.accounts === undefined ? {} : { accounts: [...engine.accounts.statuses()] }),
       ...(engine.synthetics.length === 0 ? {} : { synthetics: syntheticStatuses(engine, nowNs) }),
     };
   };
 }
+
+const leaseStatus = ({ holder, epoch, leftMs }: Tenure): EngineStatus['lease'] => ({
+  holder,
+  epoch,
+  left_ms: Math.round(leftMs),
+});
 
 /**
  * Every instrument's best quote and first levels as they are now; a side without levels has empty text. The shortest text of a double read from

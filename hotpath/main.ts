@@ -12,6 +12,14 @@ import type { EngineStatus } from '#shared/schema/status.ts';
 import type { Engine } from './engine.ts';
 import { openEngine } from './engine.ts';
 import { marketSamples, statusMaker } from './engine-status.ts';
+import {
+  credentialsOf,
+  environmentKeys,
+  managedKeys,
+  SEALED_KEYS,
+  sealedKeys,
+  secretsManager,
+} from './execute/credentials.ts';
 import { OutboxClient } from './publish/outbox-client.ts';
 import type { Logger } from './runtime/logger.ts';
 import { createLogger } from './runtime/logger.ts';
@@ -19,6 +27,7 @@ import { FrameRecorder } from './feed/recorder.ts';
 import { networkTransport } from './runtime/network-transport.ts';
 import type { Transport } from './runtime/transport.ts';
 import { venues } from './venues/index.ts';
+import type { Credentials } from './venues/venue-account.ts';
 
 const optionsSchema = z.strictObject({
   config: configSchema,
@@ -119,9 +128,12 @@ async function put(
     },
     onCrash: (error) => logger.error('publish-worker-crashed', { message: error.message }),
   });
+  const credentials = await credentialsFor(config, aws.region);
+  if (config.engine.mode === 'live') logger.warn('orders-are-real', { venues: config.engine.venues });
   const engine = await openEngine({
     config,
     venues,
+    ...(credentials === undefined ? {} : { credentials }),
     clock,
     logger,
     version,
@@ -145,6 +157,20 @@ async function put(
     load: loadMeter(clock),
   });
   return { engine, outbox, status };
+}
+
+/** Keys of the venues, where the mode needs them. @throws BadInput naming what is missing */
+async function credentialsFor(
+  { engine, system, venues: settings }: Options['config'],
+  region: string,
+): Promise<ReadonlyMap<string, Credentials> | undefined> {
+  if (engine.mode === 'paper') return undefined;
+  const wanted = engine.venues.filter((id) => settings[id]?.enabled !== false);
+  const { env } = process;
+  const local = [environmentKeys(env), sealedKeys(join(system.data_dir, SEALED_KEYS), env['ARB_SECRETS_PASSPHRASE'])];
+  const stores =
+    system.environment === 'local' ? local : [...local, managedKeys(system.environment, secretsManager(region))];
+  return credentialsOf(wanted, stores);
 }
 
 type Running = {

@@ -1,7 +1,9 @@
-import { resolve } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { BadInput } from '#shared/assert.ts';
 import { loadConfig } from '#shared/config/load.ts';
+import type { Config } from '#shared/schema/config.ts';
 import { venues } from '#hotpath/venues/index.ts';
 import { checkOutputs } from '#local/run-options.ts';
 import { runProcesses } from '#local/run-processes.ts';
@@ -16,6 +18,7 @@ type Flags = {
   readonly seed: number;
   readonly virtual?: true;
   readonly live?: true;
+  readonly mode?: 'paper' | 'shadow' | 'live';
   readonly symbols?: readonly string[];
   readonly venues?: readonly string[];
   readonly config?: string;
@@ -36,7 +39,14 @@ export function startCommand(): Command {
       '--virtual',
       'virtual clock, in-process venues, as fast as it goes: same seed, same decisions (needs --for)',
     )
-    .option('--live', "the venues' public feeds instead of the simulator; orders stay on paper")
+    .option('--live', 'the real venues instead of the simulator; orders stay on paper unless --mode says otherwise')
+    .addOption(
+      new Option('--mode <mode>', 'how orders are carried out (docs/live.md); live sends real ones').choices([
+        'paper',
+        'shadow',
+        'live',
+      ]),
+    )
     .option('--symbols <list>', 'follow only these, comma-separated, unified: BTC/USDT,ETH/USDT', list)
     .option('--venues <list>', 'only these venues, comma-separated: binance,okx,kraken', list)
     .option('--config <file>', "one more TOML file over the project's own layers")
@@ -53,18 +63,15 @@ Examples:
   arb start                                          until Ctrl-C; the API is on http://localhost:8080/v1
   arb start --for 30s --seed 7 --report r.json       a run that ends, and its report
   arb start --virtual --for 5m --seed 7              five minutes of market in seconds, repeatable
-  arb start --live --venues okx,kraken               public feeds of the real venues
+  arb start --live --venues okx,kraken               public feeds of the real venues, orders on paper
+  arb start --mode live                              real orders at the simulated venues
+  arb start --live --mode live --venues okx,kraken   real orders at the real venues: needs their keys (docs/live.md)
 
 Ctrl-C drains, closes and prints a summary; a second Ctrl-C stops at once. What is in the data folder survives: the next start
 recovers from it. Settings: arb config --schema.`,
     )
     .action(async (flags: Flags) => {
-      if (flags.virtual === true && flags.live === true)
-        throw new BadInput('--virtual and --live exclude each other: real venues keep real time');
-      if (flags.virtual === true && flags.record !== undefined)
-        throw new BadInput('--record is for runs on real sockets: a virtual run is repeated by its seed');
-      if (flags.virtual === true && flags.for === undefined)
-        throw new BadInput('--virtual needs --for: a virtual run has no other end');
+      if (flags.virtual === true) checkVirtual(flags);
       const loaded = loadConfig({
         dir: configDir,
         env: process.env,
@@ -72,7 +79,8 @@ recovers from it. Settings: arb config --schema.`,
         overrides: overridesOf(flags),
       });
       // Every process of the run must mean the same folder, wherever it was started.
-      const config = { ...loaded, system: { ...loaded.system, data_dir: resolve(loaded.system.data_dir) } };
+      const dataDir = dataDirOf(loaded, flags);
+      const config = { ...loaded, system: { ...loaded.system, data_dir: dataDir } };
       const options = {
         config,
         seed: flags.seed,
@@ -88,6 +96,23 @@ recovers from it. Settings: arb config --schema.`,
     });
 }
 
+/** @throws BadInput on what a virtual run cannot do */
+function checkVirtual(flags: Flags): void {
+  if (flags.live === true) throw new BadInput('--virtual and --live exclude each other: real venues keep real time');
+  if (flags.record !== undefined)
+    throw new BadInput('--record is for runs on real sockets: a virtual run is repeated by its seed');
+  if (flags.for === undefined) throw new BadInput('--virtual needs --for: a virtual run has no other end');
+}
+
+/** Simulated accounts begin anew at every start: so must what is remembered of them. */
+function dataDirOf({ system, engine }: Config, { live, virtual }: Flags): string {
+  const configured = resolve(system.data_dir);
+  if (engine.mode === 'paper' || live === true || virtual === true) return configured;
+  const fresh = join(configured, `simulated-${engine.mode}`);
+  rmSync(fresh, { recursive: true, force: true });
+  return fresh;
+}
+
 /** Before anything runs. @throws BadInput naming the venue that nobody has described, or that is not simulated */
 function checkVenues(ids: readonly string[], live: boolean): void {
   const unknown = ids.find((id) => !venues.some((venue) => venue.id === id));
@@ -98,9 +123,13 @@ function checkVenues(ids: readonly string[], live: boolean): void {
   if (!live) demandSimulated(ids);
 }
 
-function overridesOf({ symbols, venues: wanted, data }: Flags): Record<string, unknown> {
+function overridesOf({ symbols, venues: wanted, data, mode }: Flags): Record<string, unknown> {
   return {
-    engine: { ...(symbols === undefined ? {} : { symbols }), ...(wanted === undefined ? {} : { venues: wanted }) },
+    engine: {
+      ...(mode === undefined ? {} : { mode }),
+      ...(symbols === undefined ? {} : { symbols }),
+      ...(wanted === undefined ? {} : { venues: wanted }),
+    },
     system: data === undefined ? {} : { data_dir: data },
   };
 }

@@ -50,6 +50,9 @@ export function environmentKeys(env: Readonly<Record<string, string | undefined>
   };
 }
 
+/** Name of the sealed file in the data folder. */
+export const SEALED_KEYS = 'venue-keys.sealed';
+
 /** The sealed file of this machine; `arb keys` writes it. Without a passphrase it is none. */
 export function sealedKeys(file: string, passphrase: string | undefined): KeyStore {
   let opened: Keys | undefined;

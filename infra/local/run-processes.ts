@@ -8,7 +8,7 @@ import { readJournal } from '#hotpath/publish/journal.ts';
 import type { Outcome, RunOptions } from './run-options.ts';
 import { reportOf, summaryOf, writeReport } from './run-options.ts';
 import { Screen } from './screen.ts';
-import { simulatorConfigOf, throughSimulator } from './simulated.ts';
+import { simulatorConfigOf, simulatorKeyEnv, throughSimulator } from './simulated.ts';
 import { Child } from './supervisor.ts';
 
 /** How the engine runs: garbage is collected on its own thread, in a young space that is cleared rarely and fast. */
@@ -38,7 +38,8 @@ export async function runProcesses(options: RunOptions): Promise<number> {
     const cloud = await startCloudProcess(config, children, ending.fail);
     if (cloud.ready.keyPair !== undefined) screen.say(keyText(cloud.ready.keyPair));
     const simulated = live ? undefined : await startSimulator(options, children, ending.fail);
-    screen.say(`starting the engine against ${live ? "the venues' public feeds" : 'simulated venues'} …`);
+    screen.say(`starting the engine against ${live ? 'the real venues' : 'simulated venues'} …`);
+    if (config.engine.mode === 'live') screen.say(`live: real orders are sent to ${placesOf(config, live)}`);
     const engine = runEngine({ options, simulated, cloud: cloud.ready, screen, fail: ending.fail });
     children.unshift(engine.child);
     ending.begin();
@@ -52,6 +53,9 @@ export async function runProcesses(options: RunOptions): Promise<number> {
     for (const child of children) await child.stop(10_000);
   }
 }
+
+const placesOf = ({ engine }: Config, live: boolean): string =>
+  live ? engine.venues.join(', ') : "the simulated venues, with the simulator's keys";
 
 /** Resolves when the run is over: its time, Ctrl-C or SIGTERM (undefined), or a child that is gone (how). A second Ctrl-C kills. */
 function endOfRun(
@@ -239,7 +243,7 @@ function runEngine({
     name: 'the engine',
     entry: 'hotpath/main.ts',
     nodeOptions: ENGINE_NODE_OPTIONS,
-    env: ENGINE_ENV,
+    env: simulated === undefined ? ENGINE_ENV : { ...ENGINE_ENV, ...simulatorKeyEnv(config.engine.venues) },
     args: [
       JSON.stringify({
         config: simulated === undefined ? config : { ...config, venues: simulated },

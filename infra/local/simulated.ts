@@ -1,5 +1,6 @@
 import { BadInput } from '#shared/assert.ts';
 import type { Config } from '#shared/schema/config.ts';
+import { DEFAULT_ACCOUNT } from '#simulator/accounts.ts';
 import { simulatedVenues } from '#simulator/simulated-venues.ts';
 import type { SimulatorConfig } from '#simulator/simulator.ts';
 
@@ -9,6 +10,28 @@ export function demandSimulated(venues: readonly string[]): void {
   if (unknown === undefined) return;
   const known = [...simulatedVenues.keys()].join(', ');
   throw new BadInput(`venue "${unknown}" is not simulated (simulated: ${known}); --live follows its public feed`);
+}
+
+/** The simulator's key, by venue: what an engine that trades there for real is given. */
+export function simulatorKeys(
+  venues: readonly string[],
+): ReadonlyMap<string, { apiKey: string; secret: string; passphrase: string }> {
+  const { apiKey, secret, passphrase } = DEFAULT_ACCOUNT;
+  return new Map(venues.map((venue) => [venue, { apiKey, secret, passphrase }]));
+}
+
+/** The same as environment variables of the engine's process. */
+export function simulatorKeyEnv(venues: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    [...simulatorKeys(venues)].flatMap(([venue, { apiKey, secret, passphrase }]) => {
+      const name = `ARB_SECRET_${venue.toUpperCase()}`;
+      return [
+        [`${name}_KEY`, apiKey],
+        [`${name}_SECRET`, secret],
+        [`${name}_PASSPHRASE`, passphrase],
+      ];
+    }),
+  );
 }
 
 /** What the simulator plays for this run: the engine's venues. */

@@ -5,9 +5,10 @@ import type { Engine } from '#hotpath/engine.ts';
 import { openEngine } from '#hotpath/engine.ts';
 import { createLogger } from '#hotpath/runtime/logger.ts';
 import { venues } from '#hotpath/venues/index.ts';
+import type { Simulator } from '#simulator/simulator.ts';
 import { createSimulator } from '#simulator/simulator.ts';
 import { inProcessTransport } from './in-process-transport.ts';
-import { simulatorConfigOf, throughSimulator } from './simulated.ts';
+import { simulatorConfigOf, simulatorKeys, throughSimulator } from './simulated.ts';
 
 /** 2026-01-01T00:00:00Z: every virtual run begins there, so that equal seeds give equal times. */
 const ORIGIN_UNIX_NS = 1_767_225_600_000_000_000n;
@@ -16,7 +17,7 @@ const WIRE_LATENCY_MS = 1;
 export const SLICE_NS = 250e6;
 const DRAIN_OPERATIONS_NS = 10e9;
 
-export type VirtualWorld = { readonly engine: Engine; readonly clock: VirtualClock };
+export type VirtualWorld = { readonly engine: Engine; readonly clock: VirtualClock; readonly simulator: Simulator };
 
 /** Engine and simulated venues in this process on one virtual clock: same configuration and seed, same run. Nothing has started but the market. */
 export async function virtualWorld(
@@ -42,9 +43,10 @@ export async function virtualWorld(
       journalDir,
       // Nothing is shipped before the end, so nothing may go.
       publishedSeq: () => 0,
+      credentials: simulatorKeys(config.engine.venues),
     }),
   );
-  return { engine, clock };
+  return { engine, clock, simulator };
 }
 
 /** Nothing new begins; what is open goes on to its end. */
