@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Command } from '#shared/schema/command.ts';
+import type { EngineEvent } from '#shared/schema/event.ts';
 import { ENGINE, eventOf } from '../support/events.ts';
 import { startTestCloud, type CloudUnderTest } from '../support/cloud.ts';
 import { listIn, textIn, type Json } from '../support/json.ts';
@@ -10,10 +12,40 @@ let admin: string;
 let actor: string;
 let principals = 0;
 
+let engine: ReturnType<CloudUnderTest['play']>;
+let lastSeq = 900;
+
 beforeAll(async () => {
   world = await startTestCloud();
+  engine = world.play((asked) => [wordOn(asked)]);
 });
-afterAll(() => world.close());
+afterAll(async () => {
+  await engine.stop();
+  await world.close();
+});
+
+/** An engine that follows whatever it is told, but for one limit, and says what needs a restart. */
+function wordOn(asked: Command): EngineEvent {
+  const { id: command_id, by } = asked;
+  const next = (lastSeq += 1);
+  if (asked.kind === 'limits') {
+    const { limits, version } = asked;
+    if (limits['max_position_size_usd'] === 666) {
+      return eventOf('command-refused', next, { command_id, code: 3001, reason: 'not that' });
+    }
+    return eventOf('risk-limits', next, { limits, by, command_id, ...(version === undefined ? {} : { version }) });
+  }
+  if (asked.kind === 'config') {
+    const detail = {
+      version: String(asked.version),
+      applied: 'risk.max_var',
+      restart: 'engine.venues,paper.latency_ms',
+    };
+    return eventOf('command-done', next, { command_id, command: 'config', by, detail });
+  }
+  return eventOf('trading-state', next, { state: 'halted', reason: 'asked', by, command_id });
+}
+
 beforeEach(async () => {
   actor = `admin-${(principals += 1)}`;
   admin = await world.tokenOf(actor, ['read', 'trade', 'risk', 'admin']);
@@ -113,11 +145,7 @@ describe('audit', () => {
   it('has two entries for whatever changes something: before it is done and after', async () => {
     await makeKey({ scopes: ['read'] });
     await world.post('/v1/keys', { scopes: [] }, admin);
-    const asked = world.answerNext<'start' | 'stop'>(({ id, by, reason }) =>
-      eventOf('trading-state', 901, { state: 'halted', reason, by, command_id: id }),
-    );
     await world.post('/v1/trading/stop', { reason: 'audited' }, admin);
-    await asked;
     await world.get('/v1/keys', admin);
     await fetch(`${world.cloud.apiUrl}/v1/keys`, { method: 'HEAD', headers: { authorization: `Bearer ${admin}` } });
 
@@ -217,10 +245,12 @@ describe('configuration', () => {
       version,
       by: actor,
       comment: 'careful',
-      applied: false,
+      applied: true,
+      restart: ['engine.venues', 'paper.latency_ms'],
+      engine: { state: 'done', detail: { applied: 'risk.max_var' } },
       changes: [{ path: 'risk.max_daily_loss_usd', before: '5000', after: '4000' }],
     });
-    expect((await current())['config']).toMatchObject({ risk: { max_daily_loss_usd: 4000 } });
+    expect(await current()).toMatchObject({ version, applied: true, config: { risk: { max_daily_loss_usd: 4000 } } });
 
     const back = await world.post('/v1/config/rollback', { version: before['version'] }, admin);
     expect(back.data).toMatchObject({
@@ -301,14 +331,50 @@ describe('configuration', () => {
       message: 'Risk limits updated successfully',
       version: Number(before['version']) + 1,
       limits: { max_position_size_usd: 1234.5, max_daily_loss_usd: 5000 },
-      applied: false,
+      applied: true,
+      engine: { state: 'done' },
     });
     expect((await world.get('/v1/risk/limits', admin)).data).toMatchObject({
       limits: { max_position_size_usd: 1234.5 },
+      applied: true,
     });
-    for (const body of [{ max_leverage: 3 }, { max_daily_loss_usd: -1 }, { max_daily_loss_usd: '5000' }]) {
+    for (const body of [{ max_luck: 3 }, { max_daily_loss_usd: -1 }, { max_daily_loss_usd: '5000' }]) {
       const refused = await world.send('PUT', '/v1/risk/limits', body, admin);
       expect([refused.status, refused.error.code]).toEqual([400, 3001]);
     }
+  });
+
+  it('stands although the engine refuses it, says nothing, or cannot be told', { timeout: 30_000 }, async () => {
+    const put = (limit: number) =>
+      world.send('PUT', '/v1/risk/limits', { max_position_size_usd: limit }, admin).then(({ data }) => data);
+    const refused = await put(666);
+    expect(refused).toMatchObject({
+      limits: { max_position_size_usd: 666 },
+      applied: false,
+      engine: { state: 'refused', code: 3001, reason: 'not that' },
+    });
+    expect((await world.get('/v1/risk/limits', admin)).data).toMatchObject({
+      version: refused['version'],
+      applied: false,
+    });
+
+    await engine.stop();
+    const pending = await put(667);
+    expect(pending).toMatchObject({ applied: false, engine: { state: 'pending' } });
+    world.abandon(textIn(pending['engine']!['command_id']));
+    await world.cloud.stopKinesis();
+    const unsent = await put(668);
+    expect(unsent).toMatchObject({
+      limits: { max_position_size_usd: 668 },
+      applied: false,
+      engine: { state: 'unsent', reason: 'the command stream does not answer' },
+    });
+    await world.cloud.startKinesis();
+
+    engine = world.play((asked) => [wordOn(asked)]);
+    const told = await world.post('/v1/config/reload', undefined, admin);
+    expect(told.data).toMatchObject({ version: unsent['version'], applied: true, engine: { state: 'done' } });
+    const narrow = await world.tokenOf('reader', ['read']);
+    expect((await world.post('/v1/config/reload', undefined, narrow)).error.code).toBe(1003);
   });
 });

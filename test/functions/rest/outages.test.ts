@@ -60,7 +60,8 @@ function appOn(
     socketsOpen: () => 0,
   });
 }
-const token = async (): Promise<string> => (await createAuthority(SECRET, clock).issue('x', ['read', 'trade'])).token;
+const token = async (): Promise<string> =>
+  (await createAuthority(SECRET, clock).issue('x', ['read', 'trade', 'risk'])).token;
 async function ask(app: App, path: string): Promise<{ status: number; code: number; text: string }> {
   const response = await app.request(path, { headers: { authorization: `Bearer ${await token()}` } });
   const text = await response.text();
@@ -196,7 +197,7 @@ describe('audit', () => {
       socketsOpen: () => 0,
     });
   }
-  const post = async (app: App, what: 'start' | 'stop'): Promise<number> => {
+  const post = async (app: App, what: 'start' | 'stop' | 'emergency-stop'): Promise<number> => {
     const headers = { authorization: `Bearer ${await token()}` };
     const response = await app.request(`/v1/trading/${what}`, { method: 'POST', headers });
     const { code } = JSON.parse(await response.text()).error as { readonly code: number };
@@ -209,11 +210,14 @@ describe('audit', () => {
     expect(sent).toEqual([]);
   });
 
-  it('never holds up a stop: the command goes out, and the log says what is missing', async () => {
-    const [sent, logged]: [string[], string[]] = [[], []];
-    expect(await post(appWithoutEntriesFrom(1, sent, logged), 'stop')).toBe(5002);
-    expect([sent, logged]).toEqual([['stop'], ['stop-unguarded', 'audit-incomplete']]);
-  });
+  it.each(['stop', 'emergency-stop'] as const)(
+    'never holds up a %s: the command goes out, and the log says what is missing',
+    async (what) => {
+      const [sent, logged]: [string[], string[]] = [[], []];
+      expect(await post(appWithoutEntriesFrom(1, sent, logged), what)).toBe(5002);
+      expect([sent, logged]).toEqual([[what], ['stop-unguarded', 'audit-incomplete']]);
+    },
+  );
 
   it('leaves the answer as it is when the outcome cannot be written, and says so in the log', async () => {
     const [sent, logged]: [string[], string[]] = [[], []];

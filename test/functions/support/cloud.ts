@@ -41,7 +41,12 @@ export type CloudUnderTest = {
   readonly kinesis: KinesisClient;
   readonly tokenOf: (id: string, scopes?: readonly Scope[]) => Promise<string>;
   readonly get: (path: string, token?: string, headers?: Record<string, string>) => Promise<Answer>;
-  readonly post: (path: string, body: unknown, token?: string) => Promise<Answer>;
+  readonly post: (
+    path: string,
+    body: unknown,
+    token?: string,
+    headers?: Readonly<Record<string, string>>,
+  ) => Promise<Answer>;
   /** Any other method. */
   readonly send: (method: 'PUT' | 'DELETE', path: string, body: unknown, token?: string) => Promise<Answer>;
   readonly feed: (events: readonly EngineEvent[]) => Promise<void>;
@@ -51,6 +56,8 @@ export type CloudUnderTest = {
   readonly say: (status: EngineStatus) => Promise<void>;
   /** Plays the engine: answers the next command with what `answer` makes of it. */
   readonly answerNext: <K extends CommandKind>(answer: (asked: CommandOf<K>) => EngineEvent) => Promise<Command>;
+  /** Plays the engine until it is told to stop: answers each command with what `answer` makes of it, or not at all. */
+  readonly play: (answer: (asked: Command) => readonly EngineEvent[]) => { readonly stop: () => Promise<void> };
   /** A command that nobody will answer. */
   readonly abandon: (id: string) => void;
   readonly close: () => Promise<void>;
@@ -85,6 +92,18 @@ export async function startTestCloud(): Promise<CloudUnderTest> {
       error: body['error'] as unknown as Answer['error'],
     };
   };
+  const commandsFromStart = async (): Promise<string | undefined> => {
+    const { ShardIterator } = await kinesis.send(
+      new GetShardIteratorCommand({
+        StreamName: config.streams.commands,
+        ShardId: 'shardId-000000000000',
+        ShardIteratorType: 'TRIM_HORIZON',
+      }),
+    );
+    return ShardIterator;
+  };
+  const commandFrom = ({ Data }: { readonly Data?: Uint8Array | undefined }): Command =>
+    command.parse(JSON.parse(Buffer.from(Data!).toString('utf8')));
   const bearer = (token?: string): Record<string, string> =>
     token === undefined ? {} : { authorization: `Bearer ${token}` };
 
@@ -96,10 +115,14 @@ export async function startTestCloud(): Promise<CloudUnderTest> {
     client,
     tokenOf: async (id, scopes = ['read', 'trade']) => (await authority.issue(id, scopes)).token,
     get: (path, token, headers = {}) => request(path, { headers: { ...bearer(token), ...headers } }),
-    post: (path, body, token) =>
+    post: (path, body, token, headers = {}) =>
       request(path, {
         method: 'POST',
-        headers: { ...bearer(token), ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+        headers: {
+          ...bearer(token),
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...headers,
+        },
         ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
       }),
     send: (method, path, body, token) =>
@@ -126,23 +149,39 @@ export async function startTestCloud(): Promise<CloudUnderTest> {
       await client.send(new PutCommand({ TableName: config.stores.state_table, Item }));
     },
     answerNext: async <K extends CommandKind>(answer: (asked: CommandOf<K>) => EngineEvent) => {
-      const { ShardIterator } = await kinesis.send(
-        new GetShardIteratorCommand({
-          StreamName: config.streams.commands,
-          ShardId: 'shardId-000000000000',
-          ShardIteratorType: 'TRIM_HORIZON',
-        }),
-      );
+      const ShardIterator = await commandsFromStart();
       let asked: Command | undefined;
       await eventually(async () => {
         const { Records = [] } = await kinesis.send(new GetRecordsCommand({ ShardIterator }));
-        const commands = Records.map(({ Data }) => command.parse(JSON.parse(Buffer.from(Data!).toString('utf8'))));
-        asked = commands.find(({ id }) => !settled.has(id));
+        asked = Records.map(commandFrom).find(({ id }) => !settled.has(id));
         return asked !== undefined;
       });
       settled.add(asked!.id);
       await put(config.streams.events, [JSON.stringify(answer(asked as CommandOf<K>))]);
       return asked!;
+    },
+    play: (answer) => {
+      const ending = new AbortController();
+      const playing = (async (): Promise<void> => {
+        let iterator = await commandsFromStart();
+        while (!ending.signal.aborted) {
+          const { Records = [], NextShardIterator } = await kinesis.send(
+            new GetRecordsCommand({ ShardIterator: iterator }),
+          );
+          const fresh = Records.map(commandFrom).filter(({ id }) => !settled.has(id));
+          for (const { id } of fresh) settled.add(id);
+          const texts = fresh.flatMap(answer).map((event) => JSON.stringify(event));
+          if (texts.length > 0) await put(config.streams.events, texts);
+          iterator = NextShardIterator;
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+      })();
+      return {
+        stop: async () => {
+          ending.abort();
+          await playing;
+        },
+      };
     },
     abandon: (id) => settled.add(id),
     close: async () => {
