@@ -38,16 +38,17 @@ export class RoundTrips {
     };
   }
 
-  /** A report of an order; the first word of the venue itself counts. */
-  heard({ clientOrderId, kind, receivedTimeNs }: OrderReport): void {
+  /** A report of an order; the first word of the venue itself counts. Returns how long an order's first word took, undefined of any other. */
+  heard({ clientOrderId, kind, receivedTimeNs }: OrderReport): number | undefined {
     const pending = this.#pending.get(clientOrderId);
-    if (pending === undefined) return;
+    if (pending === undefined) return undefined;
     this.#pending.delete(clientOrderId);
-    // Ours is the silence, not theirs.
-    if (kind === 'unknown') return;
     const tookMs = (receivedTimeNs - pending.sentNs) / 1e6;
+    // Ours is the silence, not theirs.
+    if (kind === 'unknown') return tookMs;
     const mean = this.#meanMs.get(pending.venue);
     this.#meanMs.set(pending.venue, mean === undefined ? tookMs : mean + NEWS_SHARE * (tookMs - mean));
+    return tookMs;
   }
 
   #note(id: ClientOrderId, pending: Pending): void {

@@ -1,3 +1,4 @@
+import { Decimal } from 'decimal.js';
 import { assert } from '#shared/assert.ts';
 import type {
   Asset,
@@ -12,7 +13,6 @@ import type {
 import type { Held } from '#shared/domain/held.ts';
 import { afterClosing, afterFunding } from '#shared/domain/held.ts';
 import type { OpenOperation, OpenOrder, LedgerState } from '#shared/domain/recovery.ts';
-import type { Decimal } from 'decimal.js';
 import type { Price, Qty } from '#shared/money/grid.ts';
 import { decimalFrom, textOf, ZERO } from '#shared/money/grid.ts';
 import type { FillFacts, Pnl, Rates } from '#shared/money/pnl.ts';
@@ -64,6 +64,7 @@ export type Checkpoint = {
   readonly holdings?: readonly EventData<'holding'>[];
   /** When each perpetual was last paid for, Unix ms. */
   readonly fundedMs?: Readonly<Record<string, number>>;
+  readonly peakRealised?: string;
   readonly limits?: Readonly<Record<string, number>>;
   readonly commands?: readonly string[];
   readonly breakers?: readonly EventData<'breaker'>[];
@@ -99,6 +100,7 @@ export class JournalState {
   readonly #fundedMs = new Map<string, number>();
   #realised: Decimal = ZERO;
   #fees: Decimal = ZERO;
+  #peakRealised: Decimal = ZERO;
   #fills = 0;
   #day = 0;
   #dayRealised: Decimal = ZERO;
@@ -124,6 +126,11 @@ export class JournalState {
   /** What trading was last told to be; null before the first command. It outlives a crash: a stop stays a stop. */
   get trading(): Trading | null {
     return this.#trading;
+  }
+
+  /** The most that had been realised since the first start: drawdown is measured from it. */
+  get peakRealised(): Decimal {
+    return this.#peakRealised;
   }
 
   /** Limits of the gate that were set by command. */
@@ -262,9 +269,7 @@ export class JournalState {
       positions: [...this.#positions].map(([id, position]) => ({ instrument: id as InstrumentId, ...position })),
       deviations: Object.fromEntries(this.#deviations),
       dust: Object.fromEntries(this.#dust),
-      trades: [...this.#open.values()].flatMap(({ fills }) =>
-        fills.map((fill) => tradeKey({ ...fill, tradeId: fill.trade_id })),
-      ),
+      trades: [...this.recentTrades()],
       realised: this.#realised,
       fees: this.#fees,
       fills: this.#fills,
@@ -275,6 +280,11 @@ export class JournalState {
 
   openOperations(): readonly OpenOperation[] {
     return [...this.#open.values()].map(openOperationFrom);
+  }
+
+  /** Those that ended last: a late fill may still wake one. */
+  endedOperations(): readonly OpenOperation[] {
+    return [...this.#ended.values()].map(openOperationFrom);
   }
 
   openHoldings(): readonly Held[] {
@@ -311,6 +321,7 @@ export class JournalState {
       trading: this.#trading,
       holdings: [...this.#holdings.values()].map((held) => holdingEventOf(held)),
       fundedMs: Object.fromEntries(this.#fundedMs),
+      peakRealised: textOf(this.#peakRealised),
       limits: this.#limits,
       commands: [...this.#commands],
       breakers: this.openBreakers,
@@ -342,6 +353,7 @@ export class JournalState {
       (isEnded(record.operation) ? state.#ended : state.#open).set(record.operation.id, record);
     }
     for (const command of checkpoint.commands ?? []) state.#commands.add(command);
+    state.#peakRealised = Decimal.max(ZERO, decimalFrom(checkpoint.peakRealised ?? checkpoint.pnl.realised));
     state.#limits = checkpoint.limits ?? {};
     for (const breaker of checkpoint.breakers ?? []) state.#breakers.set(breaker.id, breaker);
     for (const escalation of checkpoint.escalations ?? []) state.#escalations.set(escalation.operation, escalation);
@@ -445,6 +457,7 @@ export class JournalState {
     this.#day = day;
     this.#dayRealised = this.#dayRealised.plus(pnl.realised);
     this.#realised = this.#realised.plus(pnl.realised);
+    this.#peakRealised = Decimal.max(this.#peakRealised, this.#realised);
     this.#fees = this.#fees.plus(pnl.fees);
   }
 
@@ -500,7 +513,7 @@ function setTexts(sums: Map<string, Decimal>, texts: Readonly<Record<string, str
   for (const [key, text] of Object.entries(texts)) sums.set(key, decimalFrom(text));
 }
 
-function openOperationFrom({ operation, orders, fills, dust }: OperationRecord): OpenOperation {
+function openOperationFrom({ operation, orders, fills, dust, sinceMs }: OperationRecord): OpenOperation {
   const rates = decimalsFrom(operation.rates);
   return {
     id: operation.id as OperationId,
@@ -515,6 +528,7 @@ function openOperationFrom({ operation, orders, fills, dust }: OperationRecord):
     orders: Object.values(orders).map((order) => openOrderFrom(order, fills)),
     pnl: pnlSoFar(fills, rates),
     dust: decimalsFrom(dust),
+    ...(sinceMs === undefined ? {} : { sinceMs }),
     ...(operation.bond === undefined ? {} : { bond: bondFrom(operation.bond) }),
   };
 }

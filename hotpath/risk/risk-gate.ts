@@ -1,28 +1,62 @@
-import { assert } from '#shared/assert.ts';
 import type { Asset, InstrumentId, TimeNs, VenueId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { BookStatus } from '#shared/domain/market-event.ts';
-import type { Approved, DenyReason, Plan, PlanLeg, TradingState, Verdict } from '#shared/domain/trade.ts';
-import { hasPremium } from '#shared/money/pnl.ts';
+import type { Approved, Denied, DenyReason, Plan, PlanLeg, TradingState, Verdict } from '#shared/domain/trade.ts';
+import { leverageOf } from '#shared/quant/risk/exposure.ts';
 import type { Config } from '#shared/schema/config.ts';
+import type { AskedLeg } from './asked.ts';
+import { Asked } from './asked.ts';
 
-/** What the gate may ask of the rest of the engine. Amounts are in the numeraire. */
+export type Limits = Config['risk'];
+
+/** What the gate may ask of the rest of the engine. Amounts are in the numeraire; what is not known is NaN, which passes no limit. */
 export type RiskSources = {
   readonly tradingState: () => TradingState;
+  /** The venue's account is heard and agrees with the ledger. */
+  readonly accountVerified: (venue: VenueId) => boolean;
   /** 0 (nothing works) to 1. */
   readonly venueHealth: (venue: VenueId) => number;
   readonly bookStatus: (instrument: InstrumentId) => BookStatus;
   readonly bookAgeMs: (instrument: InstrumentId, nowNs: TimeNs) => number;
+  /** From an order's leaving to the venue's first word. */
+  readonly roundTripMs: (venue: VenueId) => number;
   /** Net holding above or below what the run began with, over all venues; signed. */
   readonly positionUsd: (asset: Asset) => number;
-  /** Notional of open operations. */
+  /** Notional of open operations and of what is held, all legs. */
   readonly exposureUsd: (venue: VenueId) => number;
+  readonly assetExposureUsd: (asset: Asset) => number;
+  readonly familyExposureUsd: (family: string) => number;
   readonly totalExposureUsd: () => number;
   /** Realised since midnight UTC. */
   readonly dailyPnlUsd: () => number;
   readonly openOperations: () => number;
+  /** Orders that have left within the last second. */
+  readonly recentOrders: (nowNs: TimeNs) => number;
+  /** An account that does not bear what the legs need of it together, in words; undefined where all do. */
+  readonly shortAccount: (plan: Plan) => string | undefined;
+  /**
+   * Least share of what is bound on an account of its contracts that is free after the plan; Infinity without contracts. Where it surely is at least `enough`, a bound of it
+   * will do.
+   */
+  readonly marginRatio: (plan: Plan, enough: number) => number;
   /** An open operation works on the instrument. */
   readonly busy: (instrument: InstrumentId) => boolean;
+  /** An order of ours rests where the leg would take it. */
+  readonly meetsOwnOrder: (leg: PlanLeg) => boolean;
+  readonly book: RiskBook;
+};
+
+/** The trading book: what trading has made of the inventory it began with, and its contracts. Figures as of the last look. */
+export type RiskBook = {
+  /** Since the last look at which everything was known; Infinity before the first. */
+  readonly ageMs: (nowNs: TimeNs) => number;
+  readonly equityUsd: () => number;
+  /** From the peak, as a share of equity. */
+  readonly drawdown: () => number;
+  readonly correlationRisk: () => number;
+  /** Of a day, with the plan; where it surely is at most `enough`, a bound of it will do. */
+  readonly varUsdWith: (plan: Plan, enough: number) => number;
+  readonly shortfallUsdWith: (plan: Plan, enough: number) => number;
 };
 
 /** One question asked of a plan, for the explanation. */
@@ -33,192 +67,419 @@ export type Check = {
   readonly passed: boolean;
 };
 
-export type RiskGate = {
-  /** The first check that fails is the answer. */
-  readonly approve: (plan: Plan, nowNs: TimeNs) => Verdict;
-  /** Every check with what it found, failed or not. */
-  readonly checksOf: (plan: Plan, nowNs: TimeNs) => readonly Check[];
+/** An order by itself: a person's. */
+export type AskedOrder = {
+  readonly leg: PlanLeg;
+  readonly rates: Plan['rates'];
+  /** It only takes away from what is held. */
+  readonly reduces: boolean;
 };
 
-export function riskGate(limits: Config['risk'], instruments: readonly Instrument[], sources: RiskSources): RiskGate {
-  const listings = new Map(instruments.map((instrument) => [instrument.id, instrument]));
-  const question = (plan: Plan, nowNs: TimeNs): Question => ({
-    plan,
-    nowNs,
-    limits,
-    sources,
-    legs: legsOf(plan, listings),
-  });
-  return {
-    approve: (plan, nowNs) => {
-      const asked = question(plan, nowNs);
-      for (const { reason, ask } of checksFor(plan)) {
-        const check = ask(asked);
-        if (!check.passed) return { kind: 'denied', reason, detail: detailOf(check) };
-      }
-      return { kind: 'approved', plan: plan as Approved<Plan> };
-    },
-    checksOf: (plan, nowNs) => {
-      const asked = question(plan, nowNs);
-      return checksFor(plan).map(({ ask }) => ask(asked));
-    },
+/** Asked before anything opens. Answers with the first limit that is broken; docs/risk.md has what each is measured on. */
+export class RiskGate {
+  readonly #sources: RiskSources;
+  readonly #asked: Asked;
+  #limits: Limits;
+
+  constructor(limits: Limits, instruments: readonly Instrument[], sources: RiskSources) {
+    this.#limits = limits;
+    this.#sources = sources;
+    this.#asked = new Asked(new Map(instruments.map((instrument) => [instrument.id, instrument])));
+  }
+
+  get limits(): Limits {
+    return this.#limits;
+  }
+
+  /** In force from the next plan on. */
+  setLimits(changed: Partial<Limits>): void {
+    this.#limits = { ...this.#limits, ...changed };
+  }
+
+  readonly approve = (plan: Plan, nowNs: TimeNs): Verdict => {
+    this.#asked.take(plan, nowNs);
+    return this.#firstBroken(rulesFor(plan)) ?? { kind: 'approved', plan: plan as Approved<Plan> };
   };
+
+  /** What holds a person's order back; undefined: nothing. */
+  readonly denialOf = ({ leg, rates, reduces }: AskedOrder, nowNs: TimeNs): Denied | undefined => {
+    this.#asked.takeOrder(leg, rates, nowNs);
+    return this.#firstBroken(reduces ? reducingOrderRules : orderRules);
+  };
+
+  /** Every check with what it found, failed or not. */
+  readonly checksOf = (plan: Plan, nowNs: TimeNs): readonly Check[] => {
+    this.#asked.take(plan, nowNs);
+    return rulesFor(plan).map((rule) => this.#told(rule));
+  };
+
+  /** Numbers alone while all is well: text is made for what is told. */
+  #firstBroken(rules: readonly Rule[]): Denied | undefined {
+    const asked = this.#asked;
+    const limits = this.#limits;
+    const sources = this.#sources;
+    for (let at = 0; at < rules.length; at += 1) {
+      const rule = rules[at]!;
+      if (rule.holds(asked, limits, sources)) continue;
+      return { kind: 'denied', reason: rule.reason, detail: detailOf(this.#told(rule)) };
+    }
+    return undefined;
+  }
+
+  #told({ name, holds, tell }: Rule): Check {
+    const question = [this.#asked, this.#limits, this.#sources] as const;
+    return { name, ...tell(...question), passed: holds(...question) };
+  }
 }
 
-type RiskLeg = { readonly id: InstrumentId; readonly venue: VenueId; readonly base: Asset; readonly notional: number };
+type Question = readonly [asked: Asked, limits: Limits, sources: RiskSources];
 
-type Question = {
-  readonly plan: Plan;
-  readonly legs: readonly RiskLeg[];
-  readonly nowNs: TimeNs;
-  readonly limits: Config['risk'];
-  readonly sources: RiskSources;
-};
-
-/** One rule. A limit is one entry of `checks`. An exit only takes away from what is held: limits on what may be opened do not hold it back. */
-type RiskCheck = {
+/** One limit. An exit only takes away from what is held: limits on what may be opened do not hold it back. */
+type Rule = {
   readonly reason: DenyReason;
-  readonly ask: (question: Question) => Check;
+  readonly name: string;
+  readonly holds: (...question: Question) => boolean;
+  readonly tell: (...question: Question) => Pick<Check, 'value' | 'limit'>;
   readonly letsExitsPass?: true;
+  /** It is asked of a person's order too. */
+  readonly asksOrders?: true;
 };
 
-/** Every limit, in the order in which it is asked: from what stops everything to what concerns this plan alone. */
-const checks: readonly RiskCheck[] = [
+/** Figures older than this say nothing any more. */
+const FIGURES_AGE_MAX_MS = 5_000;
+const OPENING = { letsExitsPass: true } as const;
+const ORDERS = { asksOrders: true } as const;
+
+/** Every limit, in the order in which it is asked: from what stops everything to what concerns this plan alone; what costs most to find out comes last. */
+const checks: readonly Rule[] = [
+  { reason: 'TRADING_HALTED', ...stateIsNot('halted'), ...ORDERS },
+  // While reducing, only recovery and exits trade: they close what is open.
+  { reason: 'TRADING_REDUCING', ...stateIsNot('reducing'), ...ORDERS, ...OPENING },
   {
-    reason: 'TRADING_HALTED',
-    ask: ({ sources }) => isNot('trading_state', sources.tradingState(), 'halted'),
-  },
-  {
-    // While reducing, only recovery and exits trade: they close what is open.
-    reason: 'TRADING_REDUCING',
-    letsExitsPass: true,
-    ask: ({ sources }) => isNot('trading_state', sources.tradingState(), 'reducing'),
+    reason: 'ACCOUNT_UNVERIFIED',
+    ...noLeg('accounts', ({ venue }, sources) => (sources.accountVerified(venue) ? undefined : venue)),
+    ...ORDERS,
   },
   {
     reason: 'VENUE_UNHEALTHY',
-    ask: ({ legs, limits, sources }) =>
-      atLeast(
-        'venue_health',
-        least(legs, ({ venue }) => sources.venueHealth(venue)),
-        limits.min_venue_health,
-      ),
+    ...atLeast('venue_health', healthOf, ({ min_venue_health: limit }) => limit),
+    ...ORDERS,
   },
   {
     reason: 'BOOK_NOT_LIVE',
-    ask: ({ legs, sources }) => {
-      const dead = legs.find(({ id }) => sources.bookStatus(id) !== 'live');
-      return {
-        name: 'book_status',
-        value: dead === undefined ? 'live' : sources.bookStatus(dead.id),
-        limit: 'live',
-        passed: dead === undefined,
-      };
-    },
+    ...noLeg('book_status', ({ id }, sources) =>
+      sources.bookStatus(id) === 'live' ? undefined : sources.bookStatus(id),
+    ),
+  },
+  { reason: 'BOOK_TOO_OLD', ...atMost('book_age_ms', ageOf, ({ max_book_age_ms: limit }) => limit) },
+  {
+    reason: 'EXECUTION_TIME_EXCEEDS_MAX',
+    ...atMost('execution_time_ms', executionTimeOf, ({ max_execution_time_ms: limit }) => limit),
+    ...OPENING,
   },
   {
-    reason: 'BOOK_TOO_OLD',
-    ask: ({ legs, limits, nowNs, sources }) =>
-      atMost(
-        'book_age_ms',
-        most(legs, ({ id }) => sources.bookAgeMs(id, nowNs)),
-        limits.max_book_age_ms,
-      ),
+    reason: 'RISK_UNKNOWN',
+    ...atMost(
+      'risk_age_ms',
+      ({ nowNs }, { book }) => book.ageMs(nowNs),
+      () => FIGURES_AGE_MAX_MS,
+    ),
+    ...OPENING,
   },
   {
     reason: 'EDGE_BELOW_MIN',
-    letsExitsPass: true,
-    ask: ({ plan, limits }) => atLeast('net_edge_bps', plan.netEdgeBps, limits.min_profit_margin_bps),
+    ...atLeast(
+      'net_edge_bps',
+      ({ plan }) => plan.netEdgeBps,
+      ({ min_profit_margin_bps: limit }) => limit,
+    ),
+    ...OPENING,
   },
   {
-    // As if this leg alone filled: until the others have, its whole size is a position.
+    reason: 'EDGE_ABNORMAL',
+    ...atMost(
+      'net_edge_bps',
+      ({ plan }) => plan.netEdgeBps,
+      ({ max_edge_bps: limit }) => (limit > 0 ? limit : Infinity),
+    ),
+    ...OPENING,
+  },
+  {
+    reason: 'SLIPPAGE_EXCEEDS_MAX',
+    ...atMost('slippage_bps', slippageOf, ({ max_slippage_bps: limit }) => limit),
+    ...OPENING,
+  },
+  {
     reason: 'POSITION_EXCEEDS_MAX',
-    letsExitsPass: true,
-    ask: ({ legs, limits, sources }) =>
-      atMost(
-        'position_usd',
-        most(legs, ({ base, notional }) => Math.abs(sources.positionUsd(base)) + notional),
-        limits.max_position_size_usd,
-      ),
+    ...atMost('position_usd', positionOf, ({ max_position_size_usd: limit }) => limit),
+    ...OPENING,
+    ...ORDERS,
   },
   {
     reason: 'VENUE_EXPOSURE_EXCEEDS_MAX',
-    letsExitsPass: true,
-    ask: ({ legs, limits, sources }) =>
-      atMost(
-        'venue_exposure_usd',
-        most(legs, ({ venue }) => sources.exposureUsd(venue) + total(legs.filter((leg) => leg.venue === venue))),
-        limits.max_exposure_per_exchange,
-      ),
+    ...atMost('venue_exposure_usd', venueExposureOf, ({ max_exposure_per_exchange: limit }) => limit),
+    ...OPENING,
+    ...ORDERS,
+  },
+  {
+    reason: 'ASSET_EXPOSURE_EXCEEDS_MAX',
+    ...atMost('asset_exposure_usd', assetExposureOf, ({ max_exposure_per_asset_usd: limit }) => limit),
+    ...OPENING,
+    ...ORDERS,
+  },
+  {
+    reason: 'FAMILY_EXPOSURE_EXCEEDS_MAX',
+    ...atMost(
+      'family_exposure_usd',
+      ({ plan, totalUsd }, sources) => sources.familyExposureUsd(plan.family) + totalUsd,
+      ({ max_exposure_per_family_usd: limit }) => limit,
+    ),
+    ...OPENING,
   },
   {
     reason: 'TOTAL_EXPOSURE_EXCEEDS_MAX',
-    letsExitsPass: true,
-    ask: ({ legs, limits, sources }) =>
-      atMost('total_exposure_usd', sources.totalExposureUsd() + total(legs), limits.max_total_exposure_usd),
+    ...atMost('total_exposure_usd', totalExposureOf, ({ max_total_exposure_usd: limit }) => limit),
+    ...OPENING,
+    ...ORDERS,
+  },
+  {
+    reason: 'CONCENTRATION_EXCEEDS_MAX',
+    ...atMost(
+      'concentration',
+      (asked, sources) => leverageOf(assetExposureOf(asked, sources), sources.book.equityUsd()),
+      ({ max_concentration: limit }) => limit,
+    ),
+    ...OPENING,
+  },
+  {
+    reason: 'LEVERAGE_EXCEEDS_MAX',
+    ...atMost(
+      'leverage',
+      (asked, sources) => leverageOf(totalExposureOf(asked, sources), sources.book.equityUsd()),
+      ({ max_leverage: limit }) => limit,
+    ),
+    ...OPENING,
+  },
+  {
+    reason: 'CORRELATION_RISK_EXCEEDS_MAX',
+    ...atMost(
+      'correlation_risk',
+      (_asked, { book }) => book.correlationRisk(),
+      ({ max_correlation_risk: limit }) => limit,
+    ),
+    ...OPENING,
   },
   {
     reason: 'DAILY_LOSS_EXCEEDS_MAX',
-    letsExitsPass: true,
-    ask: ({ limits, sources }) => atLeast('daily_pnl_usd', sources.dailyPnlUsd(), -limits.max_daily_loss_usd),
+    ...atLeast(
+      'daily_pnl_usd',
+      (_asked, sources) => sources.dailyPnlUsd(),
+      ({ max_daily_loss_usd: limit }) => -limit,
+    ),
+    ...OPENING,
+    ...ORDERS,
+  },
+  {
+    reason: 'DRAWDOWN_EXCEEDS_MAX',
+    ...atMost(
+      'drawdown',
+      (_asked, { book }) => book.drawdown(),
+      ({ max_drawdown: limit }) => limit,
+    ),
+    ...OPENING,
+    ...ORDERS,
   },
   {
     reason: 'OPEN_OPERATIONS_EXCEED_MAX',
-    letsExitsPass: true,
-    ask: ({ limits, sources }) => atMost('open_operations', sources.openOperations() + 1, limits.max_open_operations),
+    ...atMost(
+      'open_operations',
+      (_asked, sources) => sources.openOperations() + 1,
+      ({ max_open_operations: limit }) => limit,
+    ),
+    ...OPENING,
   },
   {
-    // Two operations on one book would each count on the same levels.
-    reason: 'INSTRUMENT_BUSY',
-    ask: ({ legs, sources }) => {
-      const taken = legs.find(({ id }) => sources.busy(id));
-      return { name: 'instruments_free', value: taken?.id ?? 'all', passed: taken === undefined };
-    },
+    reason: 'ORDER_RATE_EXCEEDS_MAX',
+    ...atMost(
+      'orders_per_second',
+      ({ count, nowNs }, sources) => sources.recentOrders(nowNs) + count,
+      ({ max_orders_per_second: limit }) => limit,
+    ),
+    ...OPENING,
+    ...ORDERS,
+  },
+  {
+    reason: 'BALANCE_INSUFFICIENT',
+    name: 'short_account',
+    holds: ({ plan }, _limits, sources) => sources.shortAccount(plan) === undefined,
+    tell: ({ plan }, _limits, sources) => ({ value: sources.shortAccount(plan) ?? 'none' }),
+    ...OPENING,
+  },
+  {
+    reason: 'MARGIN_INSUFFICIENT',
+    ...atLeast(
+      'margin_ratio',
+      ({ plan }, sources, limit) => sources.marginRatio(plan, limit),
+      ({ min_margin_ratio: limit }) => limit,
+    ),
+    ...OPENING,
+  },
+  // Two operations on one book would each count on the same levels.
+  { reason: 'INSTRUMENT_BUSY', ...noLeg('instruments', ({ id }, sources) => (sources.busy(id) ? id : undefined)) },
+  {
+    reason: 'SELF_TRADE',
+    ...noLeg('own_orders', ({ leg, id }, sources) => (sources.meetsOwnOrder(leg) ? id : undefined)),
   },
   {
     // Without its spot trade it would stand open from the first settlement on.
     reason: 'BRIDGE_NOT_TRADED',
-    letsExitsPass: true,
-    ask: ({ plan: { bond } }) => ({
-      name: 'bridge',
-      value: bond?.isBridged === true ? 'needed' : 'none',
-      passed: bond?.isBridged !== true,
-    }),
+    name: 'bridge',
+    holds: ({ plan }) => plan.bond?.isBridged !== true,
+    tell: ({ plan }) => ({ value: plan.bond?.isBridged === true ? 'needed' : 'none' }),
+    ...OPENING,
+  },
+  {
+    reason: 'VAR_EXCEEDS_MAX',
+    ...atMost(
+      'var_usd',
+      ({ plan }, { book }, limit) => book.varUsdWith(plan, limit),
+      ({ max_var: limit }) => limit,
+    ),
+    ...OPENING,
+  },
+  {
+    reason: 'EXPECTED_SHORTFALL_EXCEEDS_MAX',
+    ...atMost(
+      'expected_shortfall_usd',
+      ({ plan }, { book }, limit) => book.shortfallUsdWith(plan, limit),
+      ({ max_expected_shortfall: limit }) => limit,
+    ),
+    ...OPENING,
   },
 ];
 
-const checksFor = ({ bond }: Plan): readonly RiskCheck[] =>
-  bond?.intent === 'exit' ? checks.filter(({ letsExitsPass }) => letsExitsPass !== true) : checks;
+const exitRules = checks.filter(({ letsExitsPass }) => letsExitsPass !== true);
+const orderRules = checks.filter(({ asksOrders }) => asksOrders === true);
+const reducingOrderRules = orderRules.filter(({ letsExitsPass }) => letsExitsPass !== true);
+const rulesFor = ({ bond }: Plan): readonly Rule[] => (bond?.intent === 'exit' ? exitRules : checks);
+
+type Measure = (asked: Asked, sources: RiskSources, limit: number) => number;
+type Limit = (limits: Limits) => number;
 
 /** A number that is none passes no limit. */
-const atMost = (name: string, value: number, limit: number): Check => numeric(name, value, limit, value <= limit);
-const atLeast = (name: string, value: number, limit: number): Check => numeric(name, value, limit, value >= limit);
-const numeric = (name: string, value: number, limit: number, passed: boolean): Check => ({
-  name,
-  value: rounded(value),
-  limit: rounded(limit),
-  passed,
-});
-const isNot = (name: string, value: string, refused: string): Check => ({ name, value, passed: value !== refused });
+function atMost(name: string, measure: Measure, limitOf: Limit): Omit<Rule, 'reason'> {
+  return {
+    name,
+    holds: (asked, limits, sources) => {
+      const limit = limitOf(limits);
+      return measure(asked, sources, limit) <= limit;
+    },
+    tell: (asked, limits, sources) => numbers(measure(asked, sources, limitOf(limits)), limitOf(limits)),
+  };
+}
+
+function atLeast(name: string, measure: Measure, limitOf: Limit): Omit<Rule, 'reason'> {
+  return {
+    name,
+    holds: (asked, limits, sources) => {
+      const limit = limitOf(limits);
+      return measure(asked, sources, limit) >= limit;
+    },
+    tell: (asked, limits, sources) => numbers(measure(asked, sources, limitOf(limits)), limitOf(limits)),
+  };
+}
+
+function numbers(value: number, limit: number): Pick<Check, 'value' | 'limit'> {
+  return { value: rounded(value), limit: rounded(limit) };
+}
+
+/** What is wrong with a leg, in a word; undefined: nothing. */
+function noLeg(name: string, wrong: (leg: AskedLeg, sources: RiskSources) => string | undefined): Omit<Rule, 'reason'> {
+  const first = ({ legs, count }: Asked, sources: RiskSources): string | undefined => {
+    for (let at = 0; at < count; at += 1) {
+      const found = wrong(legs[at]!, sources);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
+  return {
+    name,
+    holds: (asked, _limits, sources) => first(asked, sources) === undefined,
+    tell: (asked, _limits, sources) => ({ value: first(asked, sources) ?? 'well' }),
+  };
+}
+
+function stateIsNot(refused: TradingState): Omit<Rule, 'reason'> {
+  return {
+    name: 'trading_state',
+    holds: (_asked, _limits, sources) => sources.tradingState() !== refused,
+    tell: (_asked, _limits, sources) => ({ value: sources.tradingState() }),
+  };
+}
 
 const rounded = (value: number): string => String(Math.round(value * 1e4) / 1e4);
 const detailOf = ({ name, value, limit }: Check): string =>
   limit === undefined ? `${name}=${value}` : `${name}=${value}, limit=${limit}`;
 
-const most = (legs: readonly RiskLeg[], of: (leg: RiskLeg) => number): number => Math.max(...legs.map(of));
-const least = (legs: readonly RiskLeg[], of: (leg: RiskLeg) => number): number => Math.min(...legs.map(of));
-const total = (legs: readonly RiskLeg[]): number => legs.reduce((sum, { notional }) => sum + notional, 0);
-
-function legsOf(plan: Plan, listings: ReadonlyMap<InstrumentId, Instrument>): readonly RiskLeg[] {
-  return plan.legs.map((leg) => {
-    const listing = listings.get(leg.instrument);
-    assert(listing !== undefined, `a plan trades what is not in the registry: ${leg.instrument}`);
-    return { id: leg.instrument, venue: listing.venue, base: listing.base, notional: notionalOf(leg, listing, plan) };
-  });
+function healthOf({ legs, count }: Asked, sources: RiskSources): number {
+  let least = Infinity;
+  for (let at = 0; at < count; at += 1) least = Math.min(least, sources.venueHealth(legs[at]!.venue));
+  return least;
 }
 
-/** An option counts as what underlies it, whatever its premium. */
-function notionalOf({ qty, notional }: PlanLeg, { kind, base, contractSize }: Instrument, { rates }: Plan): number {
-  const rate = rates[base];
-  if (!hasPremium(kind) || rate === undefined) return notional.toNumber();
-  return qty.times(contractSize).times(rate).toNumber();
+function ageOf({ legs, count, nowNs }: Asked, sources: RiskSources): number {
+  let oldest = 0;
+  for (let at = 0; at < count; at += 1) oldest = Math.max(oldest, sources.bookAgeMs(legs[at]!.id, nowNs));
+  return oldest;
+}
+
+/** From the venue's last word on the oldest book to the slowest expected answer. */
+function executionTimeOf(asked: Asked, sources: RiskSources): number {
+  let slowest = 0;
+  for (let at = 0; at < asked.count; at += 1) slowest = Math.max(slowest, sources.roundTripMs(asked.legs[at]!.venue));
+  return ageOf(asked, sources) + slowest;
+}
+
+function slippageOf({ legs, count }: Asked): number {
+  let worst = 0;
+  for (let at = 0; at < count; at += 1) worst = Math.max(worst, legs[at]!.slippageBps);
+  return worst;
+}
+
+/** As if one leg alone filled: until the others have, its whole size is a position. */
+function positionOf({ legs, count }: Asked, sources: RiskSources): number {
+  let largest = 0;
+  for (let at = 0; at < count; at += 1) {
+    const { base, usd } = legs[at]!;
+    largest = Math.max(largest, Math.abs(sources.positionUsd(base)) + usd);
+  }
+  return largest;
+}
+
+/** What is open on the venue that comes to the most, with all the plan puts there. */
+function venueExposureOf({ legs, count }: Asked, sources: RiskSources): number {
+  let largest = 0;
+  for (let at = 0; at < count; at += 1) {
+    const { venue } = legs[at]!;
+    let sum = sources.exposureUsd(venue);
+    for (let other = 0; other < count; other += 1) if (legs[other]!.venue === venue) sum += legs[other]!.usd;
+    largest = Math.max(largest, sum);
+  }
+  return largest;
+}
+
+/** The same by asset: what is open in it, what nobody closes any more, and the plan. */
+function assetExposureOf({ legs, count }: Asked, sources: RiskSources): number {
+  let largest = 0;
+  for (let at = 0; at < count; at += 1) {
+    const { base } = legs[at]!;
+    let sum = sources.assetExposureUsd(base) + Math.abs(sources.positionUsd(base));
+    for (let other = 0; other < count; other += 1) if (legs[other]!.base === base) sum += legs[other]!.usd;
+    largest = Math.max(largest, sum);
+  }
+  return largest;
+}
+
+function totalExposureOf({ totalUsd }: Asked, sources: RiskSources): number {
+  return sources.totalExposureUsd() + totalUsd;
 }

@@ -7,9 +7,10 @@ import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Route } from '#shared/domain/route.ts';
 import { textOf } from '#shared/money/grid.ts';
 import type { Stages } from '#hotpath/pipeline.ts';
-import { riskGate } from '#hotpath/risk/risk-gate.ts';
+import { RiskGate } from '#hotpath/risk/risk-gate.ts';
 import { Sizer } from '#hotpath/size/sizer.ts';
 import { valuationOf } from '#hotpath/size/valuation.ts';
+import { calm } from '#test/support/calm.ts';
 import { silentReferences, stillPace } from '#test/support/sizing.ts';
 import type { ResultHash } from './result-hash.ts';
 
@@ -50,18 +51,7 @@ export function decisionStages(
       unixMs: () => 0,
       ids: { prefix: 'bench-', nextOperation: () => `${(operations += 1)}` as OperationId },
     }),
-    risk: riskGate(risk, instruments, {
-      tradingState: () => 'active',
-      venueHealth: () => 1,
-      bookStatus: () => 'live',
-      bookAgeMs: () => 0,
-      positionUsd: () => 0,
-      exposureUsd: () => 0,
-      totalExposureUsd: () => 0,
-      dailyPnlUsd: () => 0,
-      openOperations: () => 0,
-      busy: () => false,
-    }),
+    risk: new RiskGate(risk, instruments, calm),
     execute: { submit: () => undefined, claimsOf: () => [] },
     publish: {
       opportunity: (route, sized, verdict) => {

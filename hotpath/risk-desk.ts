@@ -1,0 +1,192 @@
+import { z } from 'zod';
+import type { Clock, Timer } from '#shared/clock/clock.ts';
+import type { CapitalView, Depths, Tops } from '#shared/domain/capital.ts';
+import type { InstrumentId, InstrumentIndex, TimeNs, VenueId } from '#shared/domain/ids.ts';
+import type { Instrument } from '#shared/domain/instrument.ts';
+import type { TradingState } from '#shared/domain/trade.ts';
+import type { CommandOf } from '#shared/schema/command.ts';
+import type { Config } from '#shared/schema/config.ts';
+import { configSchema } from '#shared/schema/config.ts';
+import type { EngineEvent } from '#shared/schema/event.ts';
+import type { Recorder } from '#shared/schema/recorder.ts';
+import type { BreakerStatus } from '#shared/schema/status.ts';
+import type { Answer } from './commands.ts';
+import { ANSWERED, refused } from './commands.ts';
+import type { Executor } from './execute/executor.ts';
+import type { Ledger } from './execute/ledger.ts';
+import type { JournalState } from './recover/journal-state.ts';
+import { Breakers } from './risk/breakers.ts';
+import { Funds } from './risk/funds.ts';
+import type { Limits, RiskSources } from './risk/risk-gate.ts';
+import { RiskGate } from './risk/risk-gate.ts';
+import { TradingBook } from './risk/trading-book.ts';
+import { Window } from './risk/window.ts';
+
+export type RiskDeskOptions = {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly recorder: Recorder;
+  readonly state: Pick<JournalState, 'limits' | 'openBreakers' | 'peakRealised'>;
+  readonly instruments: readonly Instrument[];
+  readonly indexOf: (id: InstrumentId) => InstrumentIndex;
+  readonly tops: Tops;
+  readonly depths: Depths;
+  readonly ledger: Ledger;
+  readonly executor: Pick<Executor, 'busy' | 'counts'>;
+  readonly capital: CapitalView;
+  readonly tradingState: () => TradingState;
+  readonly venueHealth: (venue: VenueId) => number;
+  readonly accountVerified: (venue: VenueId) => boolean;
+  readonly roundTripMs: (venue: VenueId) => number;
+};
+
+const LOOK_EVERY_MS = 1_000;
+const SECOND_MS = 1_000;
+/** More orders than any limit allows in a second. */
+const ORDERS_MAX = 10_000;
+
+/** Limits as a command may set them: all or some, those of the configuration. */
+const limitsSchema = configSchema.shape.risk.partial();
+
+/** Everything that may hold trading back, put together: the gate, the trading book behind it, the breakers. */
+export class RiskDesk {
+  readonly gate: RiskGate;
+  readonly book: TradingBook;
+  readonly breakers: Breakers;
+  readonly #options: RiskDeskOptions;
+  readonly #sent = new Window(SECOND_MS, ORDERS_MAX);
+  /** Limits that commands have set; the others are the configuration's. */
+  #commanded: Partial<Limits>;
+  #timer: Timer | undefined;
+
+  constructor(options: RiskDeskOptions) {
+    const { config, state, clock, recorder } = options;
+    this.#options = options;
+    this.breakers = new Breakers({ config: config.breakers, clock, recorder, open: state.openBreakers });
+    this.book = bookOf(options, () => this.gate.limits.var_confidence);
+    this.#commanded = rememberedLimits(state.limits);
+    this.gate = new RiskGate({ ...config.risk, ...this.#commanded }, options.instruments, this.#sources());
+  }
+
+  /** Whatever the journal is told. */
+  readonly onEvent = (event: EngineEvent): void => {
+    if (event.kind === 'order' && event.data.status === 'submitted') {
+      const { clock } = this.#options;
+      this.#sent.add(clock.now() / 1e6, 1);
+    }
+    this.breakers.onEvent(event);
+  };
+
+  start(): void {
+    this.book.look(this.#options.clock.now());
+    this.#lookLater();
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+  }
+
+  /** Limits that are in force from now on, after a restart too. Nothing changes where one of them is refused. */
+  readonly changeLimits = ({ limits, version, by, id }: CommandOf<'limits'>): Answer => {
+    const parsed = limitsSchema.safeParse(limits);
+    if (!parsed.success) {
+      const { path, message } = parsed.error.issues[0]!;
+      return refused(3001, `limit ${path.map(String).join('.')}: ${message}`);
+    }
+    const changed = withoutUndefined(parsed.data);
+    this.gate.setLimits(changed);
+    this.#commanded = { ...this.#commanded, ...changed };
+    this.#options.recorder.record('risk-limits', 'risk', {
+      limits: this.#commanded,
+      ...(version === undefined ? {} : { version }),
+      by,
+      command_id: id,
+    });
+    return ANSWERED;
+  };
+
+  readonly resetBreaker = ({ breaker, by, id }: CommandOf<'breaker-reset'>): Answer =>
+    this.breakers.reset(breaker, by, id) ? ANSWERED : refused(2003, `no such breaker: ${breaker}`);
+
+  breakerStatus(): readonly BreakerStatus[] {
+    return this.breakers.status();
+  }
+
+  #lookLater(): void {
+    const { clock } = this.#options;
+    this.#timer = clock.after(LOOK_EVERY_MS, () => {
+      this.book.look(clock.now());
+      this.#lookLater();
+    });
+  }
+
+  #sources(): RiskSources {
+    const { ledger, executor, capital, depths, indexOf, clock, instruments, config } = this.#options;
+    const { tradingState, venueHealth, accountVerified, roundTripMs } = this.#options;
+    const funds = new Funds({
+      instruments,
+      availableOf: ledger.availableOf,
+      reservedOf: (venue, asset) => ledger.reservedOf(venue, asset),
+      needOf: ledger.needOf,
+      marginFraction: config.engine.carry.margin_fraction,
+    });
+    return {
+      tradingState,
+      accountVerified,
+      venueHealth,
+      bookStatus: (id) => depths.status(indexOf(id)),
+      bookAgeMs: (id, nowNs) => depths.ageMs(indexOf(id), nowNs),
+      roundTripMs,
+      // An asset that nobody can value is over every limit.
+      positionUsd: (asset) => valueOf(ledger.deviationOf(asset), capital.rateOf(asset)),
+      exposureUsd: ledger.exposures.ofVenue,
+      assetExposureUsd: ledger.exposures.ofAsset,
+      familyExposureUsd: ledger.exposures.ofFamily,
+      totalExposureUsd: () => ledger.exposures.total,
+      dailyPnlUsd: () => ledger.dailyPnl(clock.now()),
+      openOperations: () => executor.counts.open,
+      recentOrders: (nowNs: TimeNs) => this.#sent.count(nowNs / 1e6),
+      shortAccount: funds.shortAccount,
+      marginRatio: funds.marginRatio,
+      busy: executor.busy,
+      meetsOwnOrder: () => false,
+      book: this.book,
+    };
+  }
+}
+
+function bookOf(
+  { config, state, instruments, indexOf, tops, ledger, capital }: RiskDeskOptions,
+  confidence: () => Config['risk']['var_confidence'],
+): TradingBook {
+  const { numeraire, stable_assets: stableAssets, fill } = config.engine;
+  return new TradingBook({
+    instruments,
+    venues: [...new Set(instruments.map(({ venue }) => venue))],
+    rateOf: capital.rateOf,
+    midOf: (id) => {
+      const at = indexOf(id);
+      return (tops.bid[at]! + tops.ask[at]!) / 2;
+    },
+    totalOf: (venue, asset) => ledger.totalOf(venue, asset),
+    deviationOf: (asset) => ledger.deviationOf(asset),
+    openPositions: () => ledger.openPositions(),
+    positionOf: (id) => ledger.positionOf(id),
+    confidence,
+    defaultVolatility: fill.default_volatility,
+    stableAssets,
+    numeraire,
+    peakUsd: state.peakRealised.toNumber(),
+  });
+}
+
+/** Nothing is worth nothing, whatever its price. */
+const valueOf = (amount: number, rate = Infinity): number => (amount === 0 ? 0 : amount * rate);
+
+/** What the configuration knows no more is forgotten. */
+const rememberedLimits = (limits: Readonly<Record<string, number>>): Partial<Limits> =>
+  withoutUndefined(z.object(configSchema.shape.risk.shape).partial().parse(limits));
+
+function withoutUndefined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
+}
