@@ -1,5 +1,5 @@
-import { statSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { copyFileSync, statSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Plugin } from 'esbuild';
 import { build } from 'esbuild';
@@ -18,6 +18,7 @@ const englishOnly: Plugin = {
 /** The size of a bundle, and what it expects to find where it runs. */
 export type Bundle = { readonly bytes: number; readonly outside: readonly string[] };
 
+const SOLVER = 'highs/build/highs.mjs';
 const SDK = ['@aws-sdk/*', '@smithy/*'];
 
 /** Makes one file of a Lambda's entry, with its map beside it. AWS's own runtime brings the SDK; others want it bundled. */
@@ -41,6 +42,10 @@ export async function bundle(entry: string, outDir: string, sdk: 'of-the-runtime
     plugins: [englishOnly],
     logLevel: 'warning',
   });
+  // The solver looks for its WebAssembly beside the script that it stands in.
+  for (const input of Object.keys(metafile.inputs).filter((path) => path.endsWith(SOLVER))) {
+    copyFileSync(input.replace(/mjs$/, 'wasm'), join(outDir, basename(SOLVER).replace(/mjs$/, 'wasm')));
+  }
   const made = Object.values(metafile.outputs).find(({ entryPoint }) => entryPoint !== undefined);
   const outside = (made?.imports ?? []).filter(({ external }) => external === true).map(({ path }) => path);
   return { bytes: statSync(outfile).size, outside };

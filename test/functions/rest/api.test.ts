@@ -464,6 +464,8 @@ describe('documents', () => {
         "POST /v1/config/rollback",
         "POST /v1/keys",
         "POST /v1/orders",
+        "POST /v1/portfolio/rebalance/execute",
+        "POST /v1/portfolio/rebalance/plan",
         "POST /v1/risk/breakers/{id}/reset",
         "POST /v1/trading/adjustments",
         "POST /v1/trading/emergency-stop",

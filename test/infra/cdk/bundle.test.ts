@@ -1,4 +1,4 @@
-import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -18,6 +18,8 @@ describe('bundles', () => {
     const text = readFileSync(join(outDir, 'index.mjs'), 'utf8');
     expect(text.trimEnd()).toMatch(/\/\/# sourceMappingURL=index[.]mjs[.]map$/);
     expect(outside.filter((name) => !isBuiltin(name) && !/^@(aws-sdk|smithy)\//.test(name))).toEqual([]);
+    // The solver's WebAssembly, where the solver looks for it.
+    expect(existsSync(join(outDir, 'highs.wasm'))).toBe(text.includes('highs.wasm'));
   });
 });
 
