@@ -1,4 +1,4 @@
-import { readdirSync, unlinkSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { BadInput } from '#shared/assert.ts';
 
@@ -31,6 +31,10 @@ export function lastSeqOf(segment: Segment, all: readonly Segment[]): number {
   return last;
 }
 
+/** The last sequence number that counts of anything that a writer of this epoch wrote. */
+export const lastSeqOfEpoch = (epoch: number, all: readonly Segment[]): number =>
+  lastSeqOf({ first: Infinity, epoch }, all);
+
 /** Those in which something counts, or may: the journal, in its order. */
 export const liveAmong = (all: readonly Segment[]): readonly Segment[] =>
   all.filter((segment) => segment.first <= lastSeqOf(segment, all));
@@ -41,16 +45,9 @@ export function segmentPath(directory: string, { first, epoch }: Segment): strin
   return join(directory, `${String(first).padStart(16, '0')}${suffix}.journal`);
 }
 
-/** A reader that has one of them open keeps it; a paused writer writes into nowhere. */
+/** Who has one of them open keeps it: a reader to its end, a paused writer for nobody. */
 export function removeSegments(directory: string, segments: readonly Segment[]): void {
-  for (const segment of segments) {
-    try {
-      unlinkSync(segmentPath(directory, segment));
-    } catch (error) {
-      // Another process was faster.
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    }
-  }
+  for (const segment of segments) rmSync(segmentPath(directory, segment), { force: true });
 }
 
 const NAME = /^(\d{16})(?:-(\d{6,}))?[.]journal$/;

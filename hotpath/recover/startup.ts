@@ -1,9 +1,9 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BadInput } from '#shared/assert.ts';
 import type { Held } from '#shared/domain/held.ts';
 import type { VenueId } from '#shared/domain/ids.ts';
-import type { LedgerState, OpenOperation } from '#shared/domain/recovery.ts';
+import type { LedgerState, Left } from '#shared/domain/recovery.ts';
 import { decimalFrom } from '#shared/money/grid.ts';
 import type { Decimal } from 'decimal.js';
 import type { EngineEvent, EventData } from '#shared/schema/event.ts';
@@ -22,30 +22,61 @@ export type Revived = {
     readonly changes: () => { readonly balances: readonly EventData<'balance'>[] };
   };
   readonly executor: {
-    readonly resume: (left: readonly OpenOperation[], asked: ReadonlyMap<string, EventData<'escalation'>>) => void;
+    readonly resume: (left: Left, asked: ReadonlyMap<string, EventData<'escalation'>>) => void;
   };
   readonly holdings: { readonly restore: (open: readonly Held[], fundedMs: ReadonlyMap<string, number>) => void };
   readonly recorder: Recorder;
 };
 
-const FILE = 'checkpoint.json';
+/** The journal as start-up reads it. */
+export type Remembered = {
+  /** The events after a sequence number. */
+  readonly read: (afterSeq: number) => Iterable<EngineEvent>;
+  /** Whether what a writer of an epoch wrote up to a sequence number still counts; absent: there was never another writer. */
+  readonly counts?: (epoch: number, seq: number) => boolean;
+};
 
 /**
- * What the journal of a directory says, from its checkpoint on; `read` yields the events after a sequence number.
+ * What the journal of a directory says, from its newest checkpoint on that counts.
  * @throws BadInput on a checkpoint that is none, or on a damaged journal.
  */
-export function loadState(directory: string, read: (afterSeq: number) => Iterable<EngineEvent>): JournalState {
-  const state = loadCheckpoint(join(directory, FILE));
+export function loadState(directory: string, { read, counts = () => true }: Remembered): JournalState {
+  for (const epoch of checkpointsIn(directory)) {
+    const state = loadCheckpoint(checkpointPath(directory, epoch));
+    if (state === undefined || !counts(epoch, state.seq)) continue;
+    return after(state, read);
+  }
+  return after(new JournalState(), read);
+}
+
+/**
+ * Saves the state beside the journal, whole or not at all; what is before it may then be pruned. Each epoch has a file of its own: what a paused writer
+ * of an older one saves late replaces nothing.
+ */
+export function saveCheckpoint(directory: string, state: JournalState, epoch: number): void {
+  const path = checkpointPath(directory, epoch);
+  writeFileSync(`${path}.new`, JSON.stringify(state.checkpoint()));
+  renameSync(`${path}.new`, path);
+  for (const older of checkpointsIn(directory))
+    if (older < epoch) rmSync(checkpointPath(directory, older), { force: true });
+}
+
+function after(state: JournalState, read: Remembered['read']): JournalState {
   for (const event of read(state.seq)) state.apply(event);
   return state;
 }
 
-/** Saves the state beside the journal, whole or not at all; what is before it may then be pruned. */
-export function saveCheckpoint(directory: string, state: JournalState): void {
-  const path = join(directory, FILE);
-  writeFileSync(`${path}.new`, JSON.stringify(state.checkpoint()));
-  renameSync(`${path}.new`, path);
-}
+/** Their epochs, newest first. */
+const checkpointsIn = (directory: string): readonly number[] =>
+  readdirSync(directory)
+    .flatMap((name) => {
+      const match = /^checkpoint(?:-([1-9]\d*))?[.]json$/.exec(name);
+      return match === null ? [] : [Number(match[1] ?? 0)];
+    })
+    .sort((a, b) => b - a);
+
+const checkpointPath = (directory: string, epoch: number): string =>
+  join(directory, epoch === 0 ? 'checkpoint.json' : `checkpoint-${epoch}.json`);
 
 /**
  * Start-up is recovery: balances as the journal has them (or the initial ones for a venue that never had any), no opportunity left open,
@@ -72,15 +103,17 @@ export function revive(
     recorder.record('opportunity', opportunity.id, { ...opportunity, status: 'expired' });
   }
   recorder.flush();
-  executor.resume(state.openOperations(), state.openEscalations);
+  const left = { open: state.openOperations(), ended: state.endedOperations(), atMs: state.atMs };
+  executor.resume(left, state.openEscalations);
 }
 
-function loadCheckpoint(path: string): JournalState {
+/** Undefined for one that somebody removed meanwhile. */
+function loadCheckpoint(path: string): JournalState | undefined {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new JournalState();
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
   try {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Decimal } from 'decimal.js';
@@ -27,15 +27,17 @@ const INITIAL = { default: { USDT: '1000', BTC: '1' }, b: { USDT: '5' } };
 
 /** A start from what the journal says; returns what the process then holds. */
 function start(venues: readonly string[], from = 0): { ledger: Ledger; resumed: OpenOperation[]; state: JournalState } {
-  const state = loadState(directory, (afterSeq) => {
-    expect(afterSeq).toBe(from);
-    return journal.events.slice(afterSeq);
+  const state = loadState(directory, {
+    read: (afterSeq) => {
+      expect(afterSeq).toBe(from);
+      return journal.events.slice(afterSeq);
+    },
   });
   const ledger = new Ledger(clock);
   const resumed: OpenOperation[] = [];
   revive(state, venues, INITIAL, {
     ledger,
-    executor: { resume: (left) => void resumed.push(...left) },
+    executor: { resume: ({ open }) => void resumed.push(...open) },
     holdings: { restore: () => undefined },
     recorder: journal,
   });
@@ -169,8 +171,8 @@ describe('start-up', () => {
     for (let cut = 0; cut <= journal.events.length; cut += 1) {
       const part = new JournalState();
       for (const event of journal.events.slice(0, cut)) part.apply(event);
-      saveCheckpoint(directory, part);
-      const state = loadState(directory, (afterSeq): EngineEvent[] => journal.events.slice(afterSeq));
+      saveCheckpoint(directory, part, 0);
+      const state = loadState(directory, { read: (afterSeq): EngineEvent[] => journal.events.slice(afterSeq) });
       expect(state.checkpoint()).toEqual(whole.checkpoint());
       expect(JSON.stringify(state.ledger())).toBe(JSON.stringify(whole.ledger()));
       expect(JSON.stringify(state.openOperations())).toBe(JSON.stringify(whole.openOperations()));
@@ -178,10 +180,39 @@ describe('start-up', () => {
     expect(whole.ledger().realised.eq(new Decimal('-0.1'))).toBe(true);
   });
 
+  it('takes the newest checkpoint that counts, and leaves alone what a paused writer saved late', () => {
+    const upTo = (seq: number): JournalState => {
+      const state = new JournalState();
+      for (const event of journal.events.slice(0, seq)) state.apply(event);
+      return state;
+    };
+    start(['a', 'b']);
+    leaveOpen();
+    saveCheckpoint(directory, upTo(2), 0);
+    saveCheckpoint(directory, upTo(3), 4);
+    // The one before would have been void too: it went.
+    expect(readdirSync(directory)).toEqual(['checkpoint-4.json']);
+    saveCheckpoint(directory, upTo(4), 3);
+    const readFrom: number[] = [];
+    const load = (counts: (epoch: number, seq: number) => boolean): JournalState =>
+      loadState(directory, {
+        counts,
+        read: (afterSeq) => {
+          readFrom.push(afterSeq);
+          return journal.events.slice(afterSeq);
+        },
+      });
+    const { length } = journal.events;
+    expect(load(() => true).seq).toBe(length);
+    expect(load((epoch, seq) => epoch !== 4 || seq !== 3).seq).toBe(length);
+    expect(load(() => false).seq).toBe(length);
+    expect(readFrom).toEqual([3, 4, 0]);
+  });
+
   it('names a checkpoint that is none', () => {
     writeFileSync(join(directory, 'checkpoint.json'), '{"v":1');
-    expect(() => loadState(directory, () => [])).toThrow(BadInput);
-    expect(() => loadState(directory, () => [])).toThrow(/checkpoint.json/);
+    expect(() => loadState(directory, { read: () => [] })).toThrow(BadInput);
+    expect(() => loadState(directory, { read: () => [] })).toThrow(/checkpoint.json/);
   });
 });
 
