@@ -40,16 +40,17 @@ export const B_ETH = spot('b', 'ETH/USDT', 'quote', { fee: '0.0016' });
 export const C_ETH = spot('c', 'ETH/USDT', 'quote', { fee: '0.0012' });
 export const A_ETH_BTC = spot('a', 'ETH/BTC', 'received', { tick: '0.00001', minNotional: '0.0001' });
 export const B_ETH_BTC = spot('b', 'ETH/BTC', 'quote', { fee: '0.0016', tick: '0.00001', minNotional: '0.0001' });
+export const C_ETH_BTC = spot('c', 'ETH/BTC', 'quote', { fee: '0.0012', tick: '0.00001', minNotional: '0.0001' });
 export const P_BTC = perpetual('p', 'BTC/USDT:USDT', '0.01', '0.0005');
 export const Q_BTC = perpetual('q', 'BTC/USDT:USDT', '0.001', '0.0002');
 export const P_ETH = perpetual('p', 'ETH/USDT:USDT', '0.1', '0.0005');
 export const LISTED = [
-  ...[A_BTC, B_BTC, C_BTC, C_USD, A_ETH, B_ETH, C_ETH, A_ETH_BTC, B_ETH_BTC],
+  ...[A_BTC, B_BTC, C_BTC, C_USD, A_ETH, B_ETH, C_ETH, A_ETH_BTC, B_ETH_BTC, C_ETH_BTC],
   ...[P_BTC, Q_BTC, P_ETH],
 ];
 
 export const RATES = { BTC: text(50_000), ETH: text(2_500), USDT: text(1) };
-const fairOf = ({ base, quote }: Instrument): Decimal =>
+export const fairOf = ({ base, quote }: Instrument): Decimal =>
   RATES[base as 'BTC'].div(quote === 'BTC' ? RATES.BTC : RATES.USDT);
 
 /** How the books and accounts stand; absent is calm: one deep level at the fair price, money everywhere. */
