@@ -115,7 +115,7 @@ class World {
     for (let steps = 1; steps <= STEPS_MAX; steps += 1) {
       if (!this.#clock.step(END_NS)) return this.#end(steps);
       const life = this.#life;
-      if (life === undefined) continue;
+      if (life?.isAlive !== true) continue;
       this.#judge.check(life);
       // The journal's timer.
       if (this.#random.next() < 0.3) life.journal.flush();

@@ -38,6 +38,8 @@ export type VenueOrder = {
   notFound: number;
   /** It was denied often enough to be taken for absent. */
   wasDenied: boolean;
+  /** It came when it had been given up. */
+  isRisen: boolean;
 };
 
 type VenueState = {
@@ -65,6 +67,8 @@ export type VenuesOptions = {
 
 /** No order is on its way for longer, unless that is the fault. */
 export const TRAVEL_MS_MAX = 300;
+/** Nor is it unlisted for longer, unless an order is lost in a queue: then it may rise when nobody counts on it. */
+const SLOW_MS = 1_800;
 const LATE_MS = 20_000;
 const REFUSALS: readonly RejectReason[] = ['venue-down', 'price-out-of-band', 'not-allowed', 'invalid-order', 'unlisted'];
 const FILLS_MAX = 3;
@@ -123,9 +127,10 @@ export class Venues {
       isMuted: false,
       notFound: 0,
       wasDenied: false,
+      isRisen: false,
     };
     this.orders.set(request.clientOrderId, order);
-    const { weather } = this.#options;
+    const { weather, random } = this.#options;
     const refusal = this.#refusalOf(order);
     if (refusal !== undefined) {
       this.#refuse(order, refusal);
@@ -142,8 +147,9 @@ export class Venues {
     }
     let travelMs = Math.min(TRAVEL_MS_MAX, this.#latencyOf(order));
     if (weather.strikes('slow-arrival')) {
-      this.isSlow = true;
-      travelMs = 500 + this.#draw(5_000);
+      const isVery = random.next() < 0.1;
+      this.isSlow ||= isVery;
+      travelMs = isVery ? this.#draw(20_000) : this.#draw(SLOW_MS);
     }
     this.#later(travelMs, () => this.#arrive(order));
   }
@@ -232,11 +238,10 @@ export class Venues {
       return;
     }
     order.state = 'live';
+    order.isRisen = order.wasDenied;
     order.foundFromMs = this.nowMs + profile.queryLagMs;
-    if (weather.strikes('query-lag')) {
-      this.isSlow = true;
-      order.foundFromMs += this.#draw(3_000);
-    }
+    if (weather.strikes('query-lag'))
+      order.foundFromMs = Math.max(order.foundFromMs, order.sentMs + this.#draw(SLOW_MS));
     if (!weather.strikes('no-fill')) this.#trade(order);
     // A full order has ended by its fills. What is said to be immediate may be forgotten by its venue, and stay.
     if (order.state === 'live' && !(order.request.timeInForce === 'GTC' || weather.strikes('stays-live'))) {
