@@ -5,7 +5,14 @@ import type { Closing } from '#shared/domain/held.ts';
 import type { ClientOrderId, InstrumentId, OperationId, OpportunityId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Fence, Fill, OrderGateway, OrderReport, OrderRequest, OrderStatus } from '#shared/domain/order.ts';
-import type { Escalation, OpenOperation, OperationView, Recovery, RecoveryOrder } from '#shared/domain/recovery.ts';
+import type {
+  Escalation,
+  Left,
+  OpenOperation,
+  OperationView,
+  Recovery,
+  RecoveryOrder,
+} from '#shared/domain/recovery.ts';
 import type { FamilyId, Side } from '#shared/domain/route.ts';
 import type { Approved, OperationState, Plan } from '#shared/domain/trade.ts';
 import { textOf, ZERO } from '#shared/money/grid.ts';
@@ -84,16 +91,22 @@ export type Patience = {
   readonly askAgainMs: number;
   /** How often a venue is asked about an order that rests, or that no probe has settled. */
   readonly probeSlowlyMs: number;
+  /** That a venue does not find an order says nothing so soon after it was sent: it may be on its way, or not be listed yet. */
+  readonly notFoundAfterMs: number;
+  /** The longest wait after rounds of recovery that have traded nothing. */
+  readonly idleMaxMs: number;
 };
 
 export const PATIENCE: Patience = {
   reportWithinMs: 1_000,
   probeAfterMs: 200,
   probeMaxMs: 5_000,
-  probesMax: 12,
+  probesMax: 60,
   recoverAfterMs: 250,
   askAgainMs: 5_000,
   probeSlowlyMs: 15_000,
+  notFoundAfterMs: 2_000,
+  idleMaxMs: 30_000,
 };
 
 /** A venue that does not find an order is asked once more: the question may have overtaken the order. */
@@ -105,6 +118,9 @@ const NO_DUST: ReadonlyMap<string, never> = new Map<string, never>();
 const ATTEMPTS_MAX = 36;
 /** Ended operations that a late fill can still find. Fewer than the journal's state remembers: what is told of one, it must know. */
 const ENDED_MAX = 400;
+/** What began so short a time before a crash may have filled since; at most so many orders are asked about. */
+const LATELY_MS = 60_000;
+const LATE_ORDERS_MAX = 100;
 
 /** What came of a person's word. */
 export type Approval =
@@ -291,20 +307,23 @@ export class Executor {
       if (report.kind !== 'fill') return;
       this.#wake(operation);
     }
-    if (operation.isAtRest) this.#settle(operation);
+    if (operation.isAtRest) this.#onRest(operation, report);
     else if (operation.state === 'escalated' && isResting(order)) this.#restAfterAll(operation);
     else if (operation.timer === undefined) this.#watch(operation, this.#options.patience.reportWithinMs);
   };
 
-  /** Takes over what a dead process left open: asks about every order that had no last word, then recovers as ever. `asked`: persons, by operation. */
-  readonly resume = (
-    left: readonly OpenOperation[],
-    asked: ReadonlyMap<string, EventData<'escalation'>> = NOBODY_ASKED,
-  ): void => {
+  /**
+   * Takes over what a dead process left: asks about every order that had no last word, then recovers as ever. What ended is known again, so that a late fill
+   * finds it; of what is open or ended lately every order is asked about once, since such a fill may have come while nobody listened. `asked`: persons, by
+   * operation.
+   */
+  readonly resume = (left: Left, asked: ReadonlyMap<string, EventData<'escalation'>> = NOBODY_ASKED): void => {
     for (const event of asked.values()) this.#escalations.restore(event);
-    const unknown = left.flatMap((open) => this.#resumeOne(open));
+    const late = left.ended.slice(-ENDED_MAX).flatMap((ended) => this.#rememberEnded(ended, left.atMs));
+    const open = left.open.flatMap((operation) => this.#resumeOne(operation));
     this.#options.recorder.flush();
-    for (const { request } of unknown) this.#options.gateway.probe(request.clientOrderId);
+    for (const { request } of [...open, ...late.slice(-LATE_ORDERS_MAX)])
+      this.#options.gateway.probe(request.clientOrderId);
   };
 
   /**
@@ -316,7 +335,18 @@ export class Executor {
     for (const operation of this.#open.values()) operation.timer?.cancel();
   };
 
-  /** Returns the orders that must be asked about. */
+  /** Returns the orders that may have filled since. */
+  #rememberEnded(ended: OpenOperation, atMs: number): readonly Order[] {
+    const { clock, instrumentOf } = this.#options;
+    const operation = operationFrom(ended, instrumentOf, { ordinal: this.#nextOrdinal(), startedNs: clock.now() });
+    if (operation === undefined) return [];
+    for (const order of operation.orders) this.#orders.set(order.request.clientOrderId, order);
+    operation.isEarlier = true;
+    this.#keep(operation);
+    return atMs - (ended.sinceMs ?? 0) <= LATELY_MS ? operation.orders : [];
+  }
+
+  /** Returns its orders: all of them are asked about. */
   #resumeOne(open: OpenOperation): readonly Order[] {
     const { clock, recorder, instrumentOf, ledger, patience } = this.#options;
     const operation = operationFrom(open, instrumentOf, { ordinal: this.#nextOrdinal(), startedNs: clock.now() });
@@ -348,7 +378,7 @@ export class Executor {
     }
     if (unknown.length === 0) this.#settle(operation);
     else this.#watch(operation, patience.probeAfterMs);
-    return unknown;
+    return operation.orders;
   }
 
   readonly #instrument = (id: InstrumentId): Instrument => {
@@ -404,6 +434,8 @@ export class Executor {
 
   /** Journal first, wire second; all orders in this tick. */
   #send(operation: Operation, requests: readonly OrderRequest[]): void {
+    operation.sentNs = this.#options.clock.now();
+    operation.sentFrom = operation.orders.length;
     for (const request of requests) {
       const order = operation.addOrder(request, this.#instrument(request.instrument), 'submitted');
       this.#remember(order);
@@ -455,10 +487,15 @@ export class Executor {
         this.#watch(order.operation, this.#options.patience.probeAfterMs);
         return true;
       case 'not-found':
-        if (isAtRest(order.status)) return false;
+        if (isAtRest(order.status) || this.#isYoung(order.operation)) return false;
         order.notFound += 1;
         return order.notFound >= NOT_FOUND_ENOUGH && this.#setStatus(order, 'expired', 'not-found');
     }
+  }
+
+  #isYoung({ sentNs }: Operation): boolean {
+    const { clock, patience } = this.#options;
+    return clock.now() - sentNs < patience.notFoundAfterMs * 1e6;
   }
 
   #applyFill(order: Order, fill: Fill): boolean {
@@ -547,6 +584,23 @@ export class Executor {
     if (operation.orders.some((order) => !isAtRest(order.status) && !isResting(order))) return;
     this.#escalations.close(operation.id, 'settled');
     this.#move(operation, 'executing', 'resting');
+  }
+
+  /**
+   * No order works any more. What stood against a round that has traded nothing mostly still does: the next one waits, longer each time. One that was
+   * refused has asked the market nothing, and does not count.
+   */
+  #onRest(operation: Operation, { kind }: OrderReport): void {
+    const sent = operation.orders.slice(operation.sentFrom);
+    if (kind === 'fill' || operation.state !== 'recovering' || sent.some(({ filledQty }) => !filledQty.isZero())) {
+      operation.idle = 0;
+      this.#settle(operation);
+      return;
+    }
+    const { recoverAfterMs, idleMaxMs } = this.#options.patience;
+    operation.idle += 1;
+    if (sent.every(({ status }) => status === 'rejected')) operation.round -= 1;
+    this.#settleAfter(operation, Math.min(idleMaxMs, recoverAfterMs * 2 ** (operation.idle - 1)));
   }
 
   /** No order works any more: recovery decides what is left to do. */
@@ -670,16 +724,21 @@ export class Executor {
   #anew(operation: Operation): void {
     operation.round = 0;
     operation.waits = 0;
+    operation.idle = 0;
     operation.probes = 0;
     operation.recoveringNs = this.#options.clock.now();
   }
 
   #settleLater(operation: Operation): void {
-    const { clock, patience } = this.#options;
+    const { patience } = this.#options;
     if (operation.state !== 'escalated') operation.waits += 1;
     const doubledMs = Math.min(patience.probeMaxMs, patience.recoverAfterMs * 2 ** (operation.waits - 1));
+    this.#settleAfter(operation, operation.state === 'escalated' ? patience.askAgainMs : doubledMs);
+  }
+
+  #settleAfter(operation: Operation, delayMs: number): void {
     operation.timer?.cancel();
-    operation.timer = clock.after(operation.state === 'escalated' ? patience.askAgainMs : doubledMs, () => {
+    operation.timer = this.#options.clock.after(delayMs, () => {
       operation.timer = undefined;
       this.#settle(operation);
     });
@@ -687,6 +746,9 @@ export class Executor {
 
   /** A fill that came after the end: the money is real, so the operation is open again. */
   #wake(operation: Operation): void {
+    // One that ended before this start was not counted by it.
+    if (operation.isEarlier) this.#count(operation.state, 1);
+    operation.isEarlier = false;
     this.#ended.splice(this.#ended.indexOf(operation), 1);
     this.#anew(operation);
     this.#enter(operation);

@@ -96,6 +96,13 @@ export class Operation {
   /** Recovery rounds that sent orders, and waits since the last of them. */
   round = 0;
   waits = 0;
+  /** Rounds in a row that have traded nothing. */
+  idle = 0;
+  /** When orders were last sent, or taken over; and where those of then begin. */
+  sentNs: TimeNs;
+  sentFrom = 0;
+  /** It ended before this start of the engine. */
+  isEarlier = false;
   /** Since when recovery has been at it, of its own or since a person's last word. */
   recoveringNs: TimeNs | undefined;
   realised: Decimal = ZERO;
@@ -115,6 +122,7 @@ export class Operation {
     this.rates = start.rates;
     this.bond = start.bond;
     this.startedNs = start.startedNs;
+    this.sentNs = start.startedNs;
     this.#state = start.state;
     this.#flows = legs.map(() => ({ filledQty: ZERO, filledValue: ZERO, base: ZERO, quote: ZERO, held: ZERO }));
     this.#attempts = legs.map(() => 0);

@@ -116,7 +116,7 @@ export type Recovery =
   | { readonly kind: 'wait'; readonly reason: string }
   | Escalation;
 
-/** An operation that the journal knows and that has not ended: what a dead process left behind. */
+/** An operation as the journal knows it: what a dead process left open, or ended last. */
 export type OpenOperation = {
   readonly id: OperationId;
   readonly opportunity: OpportunityId;
@@ -132,8 +132,19 @@ export type OpenOperation = {
   readonly pnl: { readonly realised: Decimal; readonly fees: Decimal };
   /** What of it is in the dust ledger already, by asset: it had ended before a late fill woke it. */
   readonly dust: Readonly<Record<string, Decimal>>;
+  /** When it was first told of, Unix ms. */
+  readonly sinceMs?: number;
   /** Of sum routes; `carry` is what a unit is worth beyond its fills, in the numeraire, `asset` the route's. */
   readonly bond?: Bond & { readonly carry: Decimal; readonly asset: Asset };
+};
+
+/** What a dead process left. */
+export type Left = {
+  readonly open: readonly OpenOperation[];
+  /** Over, oldest first: a late fill may still wake one. */
+  readonly ended: readonly OpenOperation[];
+  /** When the journal ends, Unix ms. */
+  readonly atMs: number;
 };
 
 export type OpenLeg = {
@@ -175,7 +186,7 @@ export type LedgerState = {
   }[];
   readonly deviations: Readonly<Record<string, Decimal>>;
   readonly dust: Readonly<Record<string, Decimal>>;
-  /** Trades of operations that are still open, `instrument side tradeId`. */
+  /** Trades of operations that are open or were lately, `instrument side tradeId`. */
   readonly trades: readonly string[];
   readonly realised: Decimal;
   readonly fees: Decimal;

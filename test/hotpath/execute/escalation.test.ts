@@ -66,7 +66,7 @@ describe('an escalated operation', () => {
       'accept.7-1 0',
     ]);
     expect(world.asked().request).toContain('complete.7-1, unwind.7-1, accept.7-1');
-    expect(world.views.length).toBe(1 + 60_000 / PATIENCE.askAgainMs);
+    expect(world.views.length).toBe(1 + 360_000 / PATIENCE.askAgainMs);
     for (const event of world.journal.events) expect(engineEvent.safeParse(event).error).toBeUndefined();
   });
 
@@ -92,6 +92,7 @@ describe('an escalated operation', () => {
     expect(world.journal.flushed).toBe(world.journal.events.length);
     expect(world.executor.approveRecovery(OP, undefined, WORD)).toMatchObject({ reason: 'NOT_ASKED' });
     world.say(sent, { kind: 'expired' });
+    world.runMs(PATIENCE.recoverAfterMs);
     expect(world.views.at(-1)).toMatchObject({ round: 1, waits: 0 });
     expect(world.told().at(-1)).toMatch(/^escalated /);
     expect(world.asked()).toMatchObject({ state: 'open', attempts: 3 });
@@ -170,6 +171,26 @@ describe('an order in doubt', () => {
     // Sold without having been bought, then bought after all: the dust ledger has what is left between the two.
     expect(world.ledger.dust.get('BTC')?.toFixed()).toBe('0.0001');
     expect(stateOf(world).ledger().dust['BTC']?.toFixed()).toBe('0.0001');
+  });
+});
+
+describe('after a restart', () => {
+  it('asks about every order of what ended lately, and a fill that nobody heard wakes its operation', () => {
+    world.executor.submit(planOf(OP, [BUY, SELL]));
+    world.say(world.sent[0]!, fill(world.sent[0]!, '0.1'));
+    world.say(world.sent[0]!, { kind: 'expired' });
+    world.say(world.sent[1]!, fill(world.sent[1]!, '0.1998'));
+    expect(world.told().at(-1)).toBe('completed');
+    const next = restarted(world);
+    expect(next.probed).toEqual(['a000700000100', 'a000700000110']);
+    expect(next.executor.counts).toMatchObject({ completed: 0, open: 0 });
+    next.decision = { kind: 'complete' };
+    for (const order of world.sent) next.say(order, fill(order, order === world.sent[0] ? '0.1' : '0.1998'));
+    expect(next.journal.of('fill')).toEqual([]);
+    next.say(world.sent[0]!, fill(world.sent[0]!, '0.1', '2'));
+    expect(next.told()).toEqual(['recovering late-fill', 'completed']);
+    expect(next.executor.counts).toMatchObject({ completed: 1, open: 0 });
+    expect(next.ledger.dust.get('BTC')?.toFixed()).toBe('0');
   });
 });
 

@@ -147,7 +147,7 @@ describe('a person`s order', () => {
     const state = new JournalState();
     for (const event of world.journal.events) state.apply(event);
     const next = new ExecutorWorld({ epoch: 8 });
-    next.executor.resume(state.openOperations());
+    next.executor.resume({ open: state.openOperations(), ended: [], atMs: state.atMs });
     expect(next.probed).toEqual(['a000700000100']);
     expect(next.executor.restingAgainst(A, 'buy', new Decimal(50_500))).toBe(true);
     next.say(world.sent[0]!, { kind: 'accepted', venueOrderId: 'v' as VenueOrderId });

@@ -66,7 +66,7 @@ describe('Executor', () => {
     world.clock.runUntil(1.1e9);
     expect(world.orderStates(world.sent[0]!.clientOrderId)).toEqual(['submitted', 'accepted', 'unknown']);
     expect(world.canceled).toEqual([world.sent[0]!.clientOrderId]);
-    world.clock.runUntil(60e9);
+    world.clock.runUntil(400e9);
     expect(world.told().at(-1)).toBe(`escalated ORDER_UNKNOWN: orders=${world.sent[0]!.clientOrderId}`);
     expect(world.probed.length).toBeGreaterThan(PATIENCE.probesMax);
     expect(new Set(world.probed)).toEqual(new Set([world.sent[0]!.clientOrderId]));
@@ -83,11 +83,14 @@ describe('Executor', () => {
     expect(world.clock.step(Infinity)).toBe(false);
   });
 
-  it('believes that an order was never seen only when told twice', () => {
+  it('believes that an order was never seen only when told twice, and not too soon', () => {
     world.executor.submit(planOf('op-1', [BUY]));
     world.say(world.sent[0]!, { kind: 'unknown', cause: 'disconnect' });
     world.clock.runUntil(0.25e9);
     expect(world.probed.length).toBe(1);
+    // So soon it may still be on its way.
+    for (let times = 0; times < 3; times += 1) world.say(world.sent[0]!, { kind: 'not-found' });
+    world.clock.runUntil(3e9);
     world.say(world.sent[0]!, { kind: 'not-found' });
     expect(world.executor.counts.open).toBe(1);
     world.say(world.sent[0]!, { kind: 'not-found' });
