@@ -248,6 +248,7 @@ class World {
       return;
     }
     this.#asked.set(operation, escalation);
+    this.#tell(() => `the engine asks about ${operation}: ${escalation.reason}`);
     if (isNew) this.#clock.after(2_000 + this.#random.next() * 120_000, () => this.#answer(operation));
   }
 

@@ -149,14 +149,21 @@ export class Life {
   }
 
   #clock(clock: VirtualClock): Clock {
-    const wallMs = this.#options.clock;
     return {
       now: clock.now,
-      unixNs: (at) => wallMs.unixNs((at + this.wallStepMs * 1e6) as typeof at),
-      unixMs: (at) => wallMs.unixMs(at) + this.wallStepMs,
+      unixNs: (at) => clock.unixNs((at + this.wallStepMs * 1e6) as typeof at),
+      unixMs: (at) => clock.unixMs(at) + this.wallStepMs,
       after: (delayMs, task) => {
         this.#call();
-        return clock.after(delayMs, () => this.run(task));
+        // What is due while the process stands still may be cancelled before it goes on.
+        let isCancelled = false;
+        const timer = clock.after(delayMs, () => this.run(() => (isCancelled ? undefined : task())));
+        return {
+          cancel: () => {
+            isCancelled = true;
+            timer.cancel();
+          },
+        };
       },
     };
   }
