@@ -20,6 +20,8 @@ import { mergedClaims } from './allocator.ts';
 import type { Answer, Handlers } from './commands.ts';
 import { ANSWERED, Commands, refused } from './commands.ts';
 import { orderHandlers, venuesOf } from './order-commands.ts';
+import type { ReloadSources } from './config-reload.ts';
+import { reload } from './config-reload.ts';
 import type { Restriction, Trading } from './trading-control.ts';
 import { TradingControl } from './trading-control.ts';
 import { BookStore } from './book/book-store.ts';
@@ -193,6 +195,8 @@ export class Engine {
   readonly #words: Words;
   readonly #evaluator: Evaluator;
   readonly #stages: Stages;
+  /** As sizing reads it: some of it can be changed while the engine runs. */
+  readonly #sizing: Config['engine'];
   #operations = 0;
   #sweep: Timer | undefined;
   #refresh: Timer | undefined;
@@ -202,6 +206,7 @@ export class Engine {
     const { instruments, state, journal } = known;
     this.#options = options;
     this.#known = known;
+    this.#sizing = { ...config.engine };
     this.instruments = instruments;
     this.synthetics = known.synthetics;
     this.#indices = new Map(instruments.map(({ id }, index) => [id, index as InstrumentIndex]));
@@ -388,7 +393,6 @@ export class Engine {
         control.command(state, { reason, by, command_id: id });
         return ANSWERED;
       };
-    const notYet = (): Answer => refused(5002, 'this engine does not do that');
     return {
       start: change('active'),
       stop: change('halted'),
@@ -396,7 +400,7 @@ export class Engine {
       order: (command) => this.#orders.order(command),
       cancel: (command) => this.#orders.cancel(command),
       limits: (command) => this.risk.changeLimits(command),
-      config: notYet,
+      config: (command) => this.#reload(command),
       recovery: (command) => this.#orders.recovery(command),
       'breaker-reset': (command) => this.risk.resetBreaker(command),
       adjust: (command) => this.accounts?.adjust(command) ?? refused(3001, 'on paper no account differs'),
@@ -422,6 +426,20 @@ export class Engine {
       denialOf: (order) => gate.denialOf(order, this.#options.clock.now()),
       nextOperation: this.#nextOperation,
     });
+  }
+
+  #reload(command: CommandOf<'config'>): Answer {
+    const { id, by, at_ms, v, version } = command;
+    const sources: ReloadSources = {
+      started: this.#options.config,
+      limits: () => this.risk.gate.limits,
+      tuning: () => this.#sizing,
+      // An event of its own, which is not the answer.
+      setLimits: (limits) =>
+        this.risk.changeLimits({ v, id: `${id}:limits`, by, at_ms, kind: 'limits', limits, version }),
+      tune: (tuning) => void Object.assign(this.#sizing, tuning),
+    };
+    return reload(sources, command);
   }
 
   /** Undefined for what is listed no more: after a restart the journal may name it. */
@@ -619,7 +637,7 @@ export class Engine {
 
   /** The stages in their order. */
   #stagesOf(gate: RiskGate, depths: Depths): Stages {
-    const { config, clock } = this.#options;
+    const { clock } = this.#options;
     const { instruments, books } = this;
     const sizer = new Sizer({
       instruments,
@@ -629,7 +647,7 @@ export class Engine {
       references: this.references,
       pace: this.pace,
       capital: this.capital,
-      engine: config.engine,
+      engine: this.#sizing,
       unixMs: (nowNs) => clock.unixMs(nowNs),
       ids: { prefix: `o${this.epoch.toString(36)}`, nextOperation: this.#nextOperation },
     });

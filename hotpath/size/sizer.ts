@@ -30,7 +30,6 @@ export class Sizer {
   readonly #coolDown: CoolDown;
   readonly #filters: Filters;
   readonly #sightings: Uint32Array;
-  readonly #edgeMin: number;
   #changeNs = -Infinity;
   #walksLeft = 0;
 
@@ -43,7 +42,6 @@ export class Sizer {
     this.#coolDown = new CoolDown(routes.length, engine.route_cooldown_ms);
     this.#filters = new Filters(engine, pace, routes.length);
     this.#sightings = new Uint32Array(routes.length);
-    this.#edgeMin = edgeMinOf(engine);
   }
 
   /**
@@ -58,7 +56,7 @@ export class Sizer {
     }
     const route = this.#options.routes[index]!;
     const edge = this.#edgeAtBest(route, nowNs);
-    if (!(edge > this.#edgeMin - THRESHOLD_SLACK)) return undefined;
+    if (!(edge > edgeMinOf(this.#options.engine) - THRESHOLD_SLACK)) return undefined;
     this.#filters.seen(index, nowNs);
     const cooling = this.#coolDown.ask(index, edge, nowNs);
     if (cooling === 'silent') return undefined;
