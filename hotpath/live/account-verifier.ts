@@ -172,18 +172,17 @@ export class AccountVerifier {
     const followed = this.#followedAt(venue);
     const assets = [...new Set([...followed, ...window.assets])];
     const balances = assets.map((asset): Comparison => {
-      const { least, most } = window.balance(asset);
       const says = holdings.balances.get(asset) ?? ZERO;
-      const cause = this.#causeOf(venue, asset);
-      return { what: 'balance', id: asset, says, least, most, unitValue: finite(rateOf(asset)), cause };
+      const [had, cause] = [window.balance(asset), this.#causeOf(venue, asset)];
+      return { what: 'balance', id: asset, says, had, unitValue: finite(rateOf(asset)), cause };
     });
     const contracts = instruments.filter((each) => each.venue === venue && each.kind !== 'spot');
     const positions = contracts.map((instrument): Comparison => {
-      const { least, most } = window.position(instrument.id);
+      const had = window.position(instrument.id);
       const says = holdings.positions.get(instrument.id)?.qty ?? ZERO;
       const unitValue = finite(this.#unitValueOf(instrument));
       const cause = 'a trade that nobody told us, or one of somebody else';
-      return { what: 'position', id: instrument.id, says, least, most, unitValue, cause };
+      return { what: 'position', id: instrument.id, says, had, unitValue, cause };
     });
     for (const mismatch of this.#mismatches.compare(venue, [...balances, ...positions])) this.#tell(mismatch);
     // What was strange about an order is settled once all of the money is where it should be.
@@ -197,9 +196,9 @@ export class AccountVerifier {
   #adoptFeeAssets(venue: VenueId, { balances }: VenueHoldings, window: LedgerWindow): void {
     const followed = this.#followedAt(venue);
     for (const asset of window.assets) {
-      const { least, most } = window.balance(asset);
-      if (followed.has(asset) || most.gte(0)) continue;
-      const total = this.#options.ledger.totalOf(venue, asset).plus((balances.get(asset) ?? ZERO).minus(least));
+      const now = this.#options.ledger.totalOf(venue, asset);
+      if (followed.has(asset) || !now.isNegative()) continue;
+      const total = balances.get(asset) ?? ZERO;
       this.#adjust(venue, asset, total, { reason: 'fees are taken in an asset that is not followed', by: 'engine' });
     }
   }

@@ -1,4 +1,4 @@
-import { Decimal } from 'decimal.js';
+import type { Decimal } from 'decimal.js';
 import type { InstrumentId, VenueId } from '#shared/domain/ids.ts';
 import { ZERO } from '#shared/money/grid.ts';
 
@@ -9,18 +9,16 @@ export type LedgerView = {
   readonly positionOf: (instrument: InstrumentId) => { readonly size: Decimal };
 };
 
-type Range = { least: Decimal; most: Decimal };
+/** Amounts remembered of one balance: more fills than an account has in a second or two. The oldest go first. */
+const AMOUNTS_MAX = 256;
 
-/**
- * The least and the most that the ledger had of a venue's balances and positions while the window was open. The venue answers of some instant
- * in it, and what it says of a fill may be told before or after the fill itself.
- */
+/** Everything that the ledger had of a venue's balances and positions while the window was open. */
 export class LedgerWindow {
   readonly #ledger: LedgerView;
   readonly #venue: VenueId;
   readonly #contracts: readonly InstrumentId[];
-  readonly #balances = new Map<string, Range>();
-  readonly #positions = new Map<InstrumentId, Range>();
+  readonly #balances = new Map<string, Decimal[]>();
+  readonly #positions = new Map<InstrumentId, Decimal[]>();
 
   constructor(ledger: LedgerView, venue: VenueId, contracts: readonly InstrumentId[]) {
     this.#ledger = ledger;
@@ -32,30 +30,30 @@ export class LedgerWindow {
   /** To be called after anything was booked. */
   look(): void {
     for (const asset of this.#ledger.assetsOf(this.#venue))
-      widen(this.#balances, asset, this.#ledger.totalOf(this.#venue, asset));
-    for (const id of this.#contracts) widen(this.#positions, id, this.#ledger.positionOf(id).size);
+      note(this.#balances, asset, this.#ledger.totalOf(this.#venue, asset));
+    for (const id of this.#contracts) note(this.#positions, id, this.#ledger.positionOf(id).size);
   }
 
   get assets(): readonly string[] {
     return [...this.#balances.keys()];
   }
 
-  balance(asset: string): Readonly<Range> {
+  balance(asset: string): readonly Decimal[] {
     return this.#balances.get(asset) ?? NOTHING;
   }
 
-  position(instrument: InstrumentId): Readonly<Range> {
+  position(instrument: InstrumentId): readonly Decimal[] {
     return this.#positions.get(instrument) ?? NOTHING;
   }
 }
 
-const NOTHING: Readonly<Range> = { least: ZERO, most: ZERO };
+const NOTHING: readonly Decimal[] = [ZERO];
 
-function widen<Key>(ranges: Map<Key, Range>, key: Key, now: Decimal): void {
-  const range = ranges.get(key);
-  if (range === undefined) ranges.set(key, { least: now, most: now });
-  else {
-    range.least = Decimal.min(range.least, now);
-    range.most = Decimal.max(range.most, now);
+function note<Key>(all: Map<Key, Decimal[]>, key: Key, now: Decimal): void {
+  const amounts = all.get(key);
+  if (amounts === undefined) all.set(key, [now]);
+  else if (!amounts.at(-1)!.eq(now)) {
+    amounts.push(now);
+    if (amounts.length > AMOUNTS_MAX) amounts.shift();
   }
 }

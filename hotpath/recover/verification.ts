@@ -1,5 +1,5 @@
 import { Decimal } from 'decimal.js';
-import { textOf, ZERO } from '#shared/money/grid.ts';
+import { textOf } from '#shared/money/grid.ts';
 import type { EventData } from '#shared/schema/event.ts';
 
 export type Mismatch = EventData<'mismatch'>;
@@ -10,9 +10,8 @@ export type Comparison = {
   /** Asset or instrument. */
   readonly id: string;
   readonly says: Decimal;
-  /** The least and the most that the ledger had between the question and a while after the answer: fills travel. */
-  readonly least: Decimal;
-  readonly most: Decimal;
+  /** Everything that the ledger had between the question and a while after the answer: fills travel, and the venue speaks of one instant. */
+  readonly had: readonly Decimal[];
   /** What one unit is worth in the numeraire; undefined when nobody can say, and then no difference is small. */
   readonly unitValue: number | undefined;
   /** What is likely to be behind a difference. */
@@ -26,27 +25,16 @@ export type VerificationRules = {
   readonly confirm: number;
 };
 
-/** What lies outside of what the ledger had: negative when the venue has less. */
-export function gapOf({ says, least, most }: Comparison): Decimal {
-  if (says.lt(least)) return says.minus(least);
-  return says.gt(most) ? says.minus(most) : ZERO;
-}
-
-/** Whether the venue's word and the ledger's agree, as far as it matters. */
-export function agrees(comparison: Comparison, tolerance: number): boolean {
-  const gap = gapOf(comparison);
-  if (gap.isZero()) return true;
-  const { unitValue } = comparison;
-  return unitValue !== undefined && gap.abs().times(unitValue).lte(tolerance);
-}
+/** Differences that explain what was seen so far, and in how many comparisons in a row. */
+type Suspicion = { readonly gaps: readonly Decimal[]; readonly times: number };
 
 /**
- * Which differences stand between the ledger and the venues: told once they were seen often enough in a row, and again once they are gone.
- * Bounded by what is compared.
+ * Which differences stand between the ledger and the venues: told once they were seen often enough in a row, and again once they are gone. While an
+ * account trades, one comparison leaves as many differences possible as the ledger had amounts; what is really missing is missing in each of them.
  */
 export class Mismatches {
   readonly #rules: VerificationRules;
-  readonly #seen = new Map<string, number>();
+  readonly #suspicions = new Map<string, Suspicion>();
   readonly #open = new Map<string, Mismatch>();
 
   /** `open`: what was told before and not settled. */
@@ -72,21 +60,29 @@ export class Mismatches {
 
   /** Ends what was told, because somebody or something has dealt with it. */
   settle(which: Pick<Mismatch, 'venue' | 'what' | 'id'>, reason: string): Mismatch | undefined {
-    this.#seen.delete(keyOf(which));
+    this.#suspicions.delete(keyOf(which));
     const open = this.#open.get(keyOf(which));
     return open === undefined ? undefined : this.#tell({ ...open, state: 'settled', reason });
   }
 
   #compareOne(venue: string, comparison: Comparison): Mismatch | undefined {
-    const key = keyOf({ venue, ...comparison });
-    if (agrees(comparison, this.#rules.tolerance)) {
-      this.#seen.delete(key);
-      return this.settle({ venue, what: comparison.what, id: comparison.id }, 'the venue and the ledger agree');
-    }
-    const times = (this.#seen.get(key) ?? 0) + 1;
-    this.#seen.set(key, times);
-    if (times < this.#rules.confirm || this.#open.has(key)) return undefined;
-    return this.#tell(mismatchOf(venue, comparison));
+    const { what, id, says, had, unitValue } = comparison;
+    const { tolerance, confirm } = this.#rules;
+    const isSmall = (amount: Decimal): boolean =>
+      amount.isZero() || (unitValue !== undefined && amount.abs().times(unitValue).lte(tolerance));
+    const gaps = had.map((amount) => says.minus(amount));
+    if (gaps.some(isSmall)) return this.settle({ venue, what, id }, 'the venue and the ledger agree');
+
+    const key = keyOf({ venue, what, id });
+    const before = this.#suspicions.get(key);
+    const common = gaps.filter((gap) => before?.gaps.some((other) => isSmall(gap.minus(other))) === true);
+    const suspicion =
+      before === undefined || common.length === 0
+        ? { gaps, times: 1 }
+        : { gaps: common, times: Math.min(before.times + 1, confirm) };
+    this.#suspicions.set(key, suspicion);
+    if (suspicion.times < confirm || this.#open.has(key)) return undefined;
+    return this.#tell(mismatchOf(venue, comparison, leastOf(suspicion.gaps)));
   }
 
   #tell(mismatch: Mismatch): Mismatch {
@@ -96,15 +92,16 @@ export class Mismatches {
   }
 }
 
-function mismatchOf(venue: string, comparison: Comparison): Mismatch {
-  const { what, id, says, least, most, unitValue, cause } = comparison;
-  const gap = gapOf(comparison);
+const leastOf = (gaps: readonly Decimal[]): Decimal =>
+  gaps.reduce((least, gap) => (gap.abs().lt(least.abs()) ? gap : least));
+
+function mismatchOf(venue: string, { what, id, says, unitValue, cause }: Comparison, gap: Decimal): Mismatch {
   return {
     venue,
     what,
     id,
     state: 'open',
-    ledger: textOf(gap.isNegative() ? least : most),
+    ledger: textOf(says.minus(gap)),
     venue_says: textOf(says),
     ...(unitValue === undefined ? {} : { value: textOf(gap.times(new Decimal(unitValue)).toDecimalPlaces(8)) }),
     reason: cause,

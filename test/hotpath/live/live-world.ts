@@ -1,0 +1,119 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Decimal } from 'decimal.js';
+import type { Engine } from '#hotpath/engine.ts';
+import { readJournal } from '#hotpath/publish/journal.ts';
+import { virtualWorld } from '#local/virtual-world.ts';
+import { loadConfig } from '#shared/config/load.ts';
+import type { InstrumentId, VenueId } from '#shared/domain/ids.ts';
+import type { Command } from '#shared/schema/command.ts';
+import type { Config } from '#shared/schema/config.ts';
+import type { EngineEvent, EventData, EventKind } from '#shared/schema/event.ts';
+import { DEFAULT_ACCOUNT, signedSize } from '#simulator/accounts.ts';
+import type { Exchange, Order } from '#simulator/exchange.ts';
+import type { Simulator } from '#simulator/simulator.ts';
+
+export const LIVE_VENUES = ['binance', 'okx', 'kraken'] as const;
+const SYMBOLS = ['BTC/USDT', 'ETH/USDT', 'ETH/BTC', 'SOL/USDT', 'BTC/USDT:USDT'];
+
+/** An engine that trades for real at simulated venues. */
+export function liveConfig(more: Partial<Config> = {}): Config {
+  const { engine, system, simulator, verification, ...rest } = loadConfig({ dir: 'config', env: {} });
+  return {
+    ...rest,
+    system: { ...system, log_level: 'error' },
+    engine: {
+      ...engine,
+      mode: 'live',
+      venues: [...LIVE_VENUES],
+      symbols: SYMBOLS,
+      min_expected_value: 0.01,
+      min_edge_bps: 0.5,
+      families: ['spatial', 'cycle', 'basis'],
+    },
+    simulator: { ...simulator, dislocations_per_minute: 240, dislocation_bps: 60 },
+    verification: { ...verification, every_ms: 2_000 },
+    ...more,
+  };
+}
+
+export type LiveWorld = {
+  readonly engine: Engine;
+  readonly simulator: Simulator;
+  readonly journalDir: string;
+  readonly forward: (ms: number) => void;
+  readonly events: <K extends EventKind>(kind: K) => readonly EventData<K>[];
+  readonly command: (command: CommandBody) => void;
+};
+type CommandBody = Command extends infer Each
+  ? Each extends Command
+    ? Omit<Each, 'v' | 'id' | 'by' | 'at_ms'>
+    : never
+  : never;
+
+let commands = 0;
+
+/** Engine and venues in this process, on a virtual clock: what the venues hold can be looked at, and changed. */
+export async function liveWorld(config = liveConfig(), journalDir?: string): Promise<LiveWorld> {
+  const directory = journalDir ?? join(mkdtempSync(join(tmpdir(), 'arb-live-')), 'journal');
+  const { engine, clock, simulator } = await virtualWorld(config, { seed: 7, journalDir: directory, version: 'test' });
+  return {
+    engine,
+    simulator,
+    journalDir: directory,
+    forward: (ms) => clock.runUntil(clock.now() + ms * 1e6),
+    events: <K extends EventKind>(kind: K) =>
+      [...readJournal(directory, 0)].flatMap((event: EngineEvent) =>
+        event.kind === kind ? [event.data as EventData<K>] : [],
+      ),
+    command: (body) => {
+      commands += 1;
+      engine.obey({ v: 1, id: `c${String(commands)}`, by: 'test', at_ms: 0, ...body } as Command);
+    },
+  };
+}
+
+const accountAt = (exchange: Exchange) => exchange.ledger.byKey(DEFAULT_ACCOUNT.apiKey)!;
+
+/** What the account holds at a venue, over all the wallets in which the engine trades. */
+export function heldAt(exchange: Exchange, asset: string): Decimal {
+  const wallets = new Set(
+    exchange.listings.filter(({ symbol }) => SYMBOLS.includes(symbol)).map(({ wallet }) => wallet),
+  );
+  return [...wallets].reduce(
+    (sum, wallet) =>
+      accountAt(exchange).assets(wallet).includes(asset)
+        ? sum.plus(accountAt(exchange).balance(wallet, asset).total)
+        : sum,
+    new Decimal(0),
+  );
+}
+
+export const ordersAt = (exchange: Exchange): readonly Order[] => exchange.ordersOf(accountAt(exchange));
+
+/** Every balance and position: the engine's against the venues' own, where they differ. */
+export function differences({ engine, simulator }: Pick<LiveWorld, 'engine' | 'simulator'>): readonly string[] {
+  return LIVE_VENUES.flatMap((venue) => {
+    const exchange = simulator.exchange(venue);
+    const balances = engine.ledger.assetsOf(venue as VenueId).flatMap((asset) => {
+      const ours = engine.ledger.totalOf(venue as VenueId, asset);
+      const theirs = heldAt(exchange, asset);
+      return ours.minus(theirs).abs().lte(EXACT)
+        ? []
+        : [`${venue} ${asset}: ${ours.toFixed()} not ${theirs.toFixed()}`];
+    });
+    const positions = engine.instruments
+      .filter((each) => each.venue === venue && each.kind !== 'spot')
+      .flatMap(({ id, symbol }) => {
+        const ours = engine.ledger.positionOf(id as InstrumentId).size;
+        const listing = exchange.listings.find((each) => each.symbol === symbol)!;
+        const theirs = signedSize(listing, accountAt(exchange).position(listing));
+        return ours.eq(theirs) ? [] : [`${id}: ${ours.toFixed()} not ${theirs}`];
+      });
+    return [...balances, ...positions];
+  });
+}
+
+/** Averages of entry prices are kept to so many digits, here and there. */
+const EXACT = new Decimal('1e-9');
