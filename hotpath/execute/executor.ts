@@ -21,6 +21,7 @@ import { fillFactsOf } from '#shared/money/pnl.ts';
 import { closingOf } from '#shared/money/position.ts';
 import type { EventData } from '#shared/schema/event.ts';
 import type { Recorder } from '#shared/schema/recorder.ts';
+import { attributionOf } from './attribution.ts';
 import { clientOrderIdFrom } from './client-order-id.ts';
 import type { Word } from './escalations.ts';
 import { doubtful, Escalations, fenced, outOfIds } from './escalations.ts';
@@ -28,7 +29,7 @@ import type { Ledger } from './ledger.ts';
 import type { Cancelled, ManualOrder, Placed } from './manual.ts';
 import { manualTerms } from './manual.ts';
 import type { Order, OrdersById } from './operation.ts';
-import { fillEventOf, Operation, orderEventOf } from './operation.ts';
+import { DUST_ROUTE, fillEventOf, Operation, orderEventOf } from './operation.ts';
 import { isAtRest, statusAfter } from './order-status.ts';
 import { openFacts, operationFrom, planFacts, ratesText, termsOf } from './operation-from.ts';
 import { RestingOrders } from './resting.ts';
@@ -164,6 +165,12 @@ export class Executor {
   get idle(): boolean {
     for (const { state, isManual } of this.#open.values()) if (state !== 'escalated' && !isManual) return false;
     return true;
+  }
+
+  /** Whether an order that turns dust into money is open. */
+  get isFlushing(): boolean {
+    for (const { facts } of this.#open.values()) if (facts.route === DUST_ROUTE) return true;
+    return false;
   }
 
   /** Whether an order at this limit could trade with one of ours. */
@@ -811,13 +818,14 @@ export class Executor {
   }
 
   #recordOperation(operation: Operation, reason?: string): void {
-    const { realised, fees, facts, state, dust } = operation;
+    const { realised, fees, facts, state, dust, isManual } = operation;
     const isOver = !operation.isOpen;
     this.#options.recorder.record('operation', operation.id, {
       ...facts,
       state,
       ...(reason === undefined ? {} : { reason }),
       ...(isOver ? { pnl: { realised: textOf(realised), fees: textOf(fees) } } : {}),
+      ...(isOver && !isManual ? { attribution: attributionOf(operation) } : {}),
       ...(isOver ? { dust: ratesText(Object.fromEntries(dust)) } : {}),
     });
   }

@@ -45,6 +45,8 @@ export type Order = {
   readonly operation: Operation;
   /** What it trades: its leg's instrument, or another one where recovery hedges elsewhere. */
   readonly instrument: Instrument;
+  /** Its fills are the leg's; those of a hedge with a derivative are not. */
+  readonly isOfLeg: boolean;
   /** What every event of this order repeats. */
   readonly facts: OrderFacts;
   status: OrderStatus;
@@ -162,6 +164,7 @@ export class Operation {
       request,
       operation: this,
       instrument,
+      isOfLeg: isOfLeg(instrument, this.legs[request.leg]!.instrument),
       facts: orderFactsOf(request),
       status,
       reason: undefined,
@@ -185,7 +188,7 @@ export class Operation {
     order.filledValue = order.filledValue.plus(fill.qty.times(fill.price));
     order.averagePrice = textOf(isFirst ? fill.price : order.filledValue.div(order.filledQty).toSignificantDigits(18));
     order.gross = order.gross.plus(pnl.realised).plus(pnl.fees);
-    if (isOfLeg(order, this.legs[order.request.leg]!)) this.#addToLeg(order, fill);
+    if (order.isOfLeg) this.#addToLeg(order, fill);
     else this.#addToCover(order, fill);
     this.realised = this.realised.plus(pnl.realised);
     this.fees = this.fees.plus(pnl.fees);
@@ -281,7 +284,12 @@ export class Operation {
 
   /** What is sold of the dust is dust no more. */
   #soldDust(): Map<string, Decimal> {
-    return new Map(this.legs.map(({ instrument }, at) => [instrument.base, this.#flows[at]!.base]));
+    return new Map<string, Decimal>(
+      this.legs.map(({ instrument: { kind, base, id } }, at) => {
+        const flows = this.#flows[at]!;
+        return kind === 'spot' ? ([base, flows.base] as const) : ([id, flows.held] as const);
+      }),
+    );
   }
 
   #productResidues(): Map<string, Decimal> {
@@ -365,8 +373,7 @@ export type StartOfOperation = {
 
 export type FillAmounts = Pick<Fill, 'side' | 'price' | 'qty' | 'fee'> & { readonly feeAsset: string };
 
-const isOfLeg = ({ instrument }: Pick<Order, 'instrument'>, leg: OperationLeg): boolean =>
-  instrument.id === leg.instrument.id || standsIn(leg.instrument, instrument);
+const isOfLeg = (traded: Instrument, own: Instrument): boolean => traded.id === own.id || standsIn(own, traded);
 
 const sourceOf = ({ instrument, side }: LegAssets): string => (side === 'buy' ? instrument.quote : instrument.base);
 const targetOf = ({ instrument, side }: LegAssets): string => (side === 'buy' ? instrument.base : instrument.quote);
