@@ -161,22 +161,17 @@ function doesReduce(
   return (side === 'buy' ? held.lt(ZERO) : held.gt(ZERO)) && held.abs().gte(qty);
 }
 
-function codeOf(reason: DenyReason): number {
-  switch (reason) {
-    case 'POSITION_EXCEEDS_MAX':
-      return 4002;
-    case 'LEVERAGE_EXCEEDS_MAX':
-      return 4003;
-    case 'BALANCE_INSUFFICIENT':
-    case 'MARGIN_INSUFFICIENT':
-      return 3002;
-    case 'VENUE_UNHEALTHY':
-    case 'BOOK_NOT_LIVE':
-      return 5002;
-    default:
-      return 4001;
-  }
-}
+const codeOf = (reason: DenyReason): number => CODE_OF_DENIAL[reason] ?? 4001;
+
+/** Every other denial is a limit exceeded. */
+const CODE_OF_DENIAL: Readonly<Partial<Record<DenyReason, number>>> = {
+  POSITION_EXCEEDS_MAX: 4002,
+  LEVERAGE_EXCEEDS_MAX: 4003,
+  BALANCE_INSUFFICIENT: 3002,
+  MARGIN_INSUFFICIENT: 3002,
+  VENUE_UNHEALTHY: 5002,
+  BOOK_NOT_LIVE: 5002,
+};
 
 function cancelOrder({ executor }: OrderSources, { order }: CommandOf<'cancel'>): Answer {
   const cancelled = executor.cancelOrder(order as ClientOrderId);

@@ -6,7 +6,8 @@ import { textOf } from '#shared/money/grid.ts';
 import type { Rates } from '#shared/money/pnl.ts';
 import { hasPremium } from '#shared/money/pnl.ts';
 import type { OperationFacts, OperationLeg } from './operation.ts';
-import { DUST_ROUTE, exposureOf, MANUAL } from './operation.ts';
+import type { DUST_ROUTE } from './operation.ts';
+import { exposureOf, MANUAL } from './operation.ts';
 import { ratesText } from './operation-from.ts';
 
 /** One order that no plan stands behind: a person's, or one that sells dust. On the instrument's grid, with a limit even where it is a market order. */

@@ -185,7 +185,7 @@ describe('after a restart', () => {
     expect(next.probed).toEqual(['a000700000100', 'a000700000110']);
     expect(next.executor.counts).toMatchObject({ completed: 0, open: 0 });
     next.decision = { kind: 'complete' };
-    for (const order of world.sent) next.say(order, fill(order, order === world.sent[0] ? '0.1' : '0.1998'));
+    for (const [at, sent] of world.sent.entries()) next.say(sent, fill(sent, at === 0 ? '0.1' : '0.1998'));
     expect(next.journal.of('fill')).toEqual([]);
     next.say(world.sent[0]!, fill(world.sent[0]!, '0.1', '2'));
     expect(next.told()).toEqual(['recovering late-fill', 'completed']);

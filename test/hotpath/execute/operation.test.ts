@@ -3,7 +3,6 @@ import { PATIENCE } from '#hotpath/execute/executor.ts';
 import { Bug } from '#shared/assert.ts';
 import type { ClientOrderId, InstrumentId, VenueId, VenueOrderId } from '#shared/domain/ids.ts';
 import { eventKinds, engineEvent } from '#shared/schema/event.ts';
-import type { Said } from './executor-world.ts';
 import { BUY, ExecutorWorld, fill, SELL } from './executor-world.ts';
 import { planOf } from './trading.ts';
 
@@ -162,7 +161,7 @@ describe('Executor', () => {
       receivedTimeNs: world.clock.now(),
       kind: 'canceled',
     });
-    const wrong = fill(world.sent[0]!, '0.1') as Extract<Said, { kind: 'fill' }>;
+    const wrong = fill(world.sent[0]!, '0.1');
     world.say(world.sent[0]!, { kind: 'fill', fill: { ...wrong.fill, side: 'sell' } });
     expect(world.executor.anomalies).toBe(2);
     expect(world.journal.events.length).toBe(events);

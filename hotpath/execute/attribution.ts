@@ -1,0 +1,71 @@
+import { Decimal } from 'decimal.js';
+import type { Instrument } from '#shared/domain/instrument.ts';
+import type { Side } from '#shared/domain/route.ts';
+import { textOf, ZERO } from '#shared/money/grid.ts';
+import type { Rates } from '#shared/money/pnl.ts';
+import { fillFactsOf, pnlOfFill } from '#shared/money/pnl.ts';
+import type { EventData } from '#shared/schema/event.ts';
+import type { Operation, Order } from './operation.ts';
+
+type Attribution = NonNullable<EventData<'operation'>['attribution']>;
+
+/** Parts are told to so many decimals; the last of them takes what rounding leaves. */
+const DECIMALS = 12;
+
+/**
+ * Where the profit of an operation came from: captured + slippage + legging + fees + inventory = realised, exactly; in the numeraire.
+ *
+ * - captured: what the plan expected before fees, as far as all its legs were done.
+ * - slippage: what the plan's own orders got better than the plan expected, over what they filled; worse is negative.
+ * - legging: the same of recovery's orders, and all that its hedges with derivatives brought.
+ * - fees: paid, so at most zero but for rebates.
+ * - inventory: what legs did beyond the least done one, from the expected price to the plan's rates: loose ends that were kept.
+ */
+export function attributionOf(operation: Operation): Attribution {
+  const gained = { slippage: ZERO as Decimal, legging: ZERO as Decimal };
+  for (const order of operation.orders) {
+    if (order.filledQty.isZero()) continue;
+    const part = order.request.purpose === 'leg' ? 'slippage' : 'legging';
+    gained[part] = gained[part].plus(order.gross).minus(expectedOf(order, operation));
+  }
+  const { realised, fees } = operation;
+  const captured = capturedBy(operation).toDecimalPlaces(DECIMALS);
+  const slippage = gained.slippage.toDecimalPlaces(DECIMALS);
+  const legging = gained.legging.toDecimalPlaces(DECIMALS);
+  const inventory = realised.plus(fees).minus(captured).minus(slippage).minus(legging);
+  return {
+    captured: textOf(captured),
+    slippage: textOf(slippage),
+    legging: textOf(legging),
+    fees: textOf(fees.neg()),
+    inventory: textOf(inventory),
+  };
+}
+
+/** The edge of the plan's legs at expected prices, as far as the least done of them was done. */
+function capturedBy(operation: Operation): Decimal {
+  const share = Decimal.min(1, ...operation.filledShares());
+  let edge: Decimal = ZERO;
+  if (share.isZero()) return edge;
+  for (const { instrument, side, qty, expectedPrice } of operation.legs)
+    edge = edge.plus(grossOf({ instrument, side, qty, price: expectedPrice }, operation.rates));
+  return edge.times(share);
+}
+
+/** What an order's fills would have brought at the price that the plan expected of its leg; nothing of what trades no leg's coins. */
+function expectedOf(order: Order, operation: Operation): Decimal {
+  const { instrument, expectedPrice } = operation.legs[order.request.leg]!;
+  if (!order.isOfLeg) return ZERO;
+  return grossOf({ instrument, side: order.request.side, qty: order.filledQty, price: expectedPrice }, operation.rates);
+}
+
+type Trade = {
+  readonly instrument: Instrument;
+  readonly side: Side;
+  readonly qty: Decimal;
+  readonly price: Decimal;
+};
+
+/** In the numeraire, before fees. */
+const grossOf = ({ instrument, ...trade }: Trade, rates: Rates): Decimal =>
+  pnlOfFill(fillFactsOf({ ...trade, fee: ZERO, feeAsset: instrument.quote }, instrument), rates).realised;
