@@ -32,7 +32,7 @@ export type RiskDeskOptions = {
   readonly tops: Tops;
   readonly depths: Depths;
   readonly ledger: Ledger;
-  readonly executor: Pick<Executor, 'busy' | 'counts'>;
+  readonly executor: Pick<Executor, 'busy' | 'counts' | 'restingAgainst'>;
   readonly capital: CapitalView;
   readonly tradingState: () => TradingState;
   readonly venueHealth: (venue: VenueId) => number;
@@ -149,7 +149,7 @@ export class RiskDesk {
       shortAccount: funds.shortAccount,
       marginRatio: funds.marginRatio,
       busy: executor.busy,
-      meetsOwnOrder: () => false,
+      meetsOwnOrder: ({ instrument, side, price }) => executor.restingAgainst(instrument, side, price),
       book: this.book,
     };
   }
