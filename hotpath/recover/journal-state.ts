@@ -392,6 +392,7 @@ export class JournalState {
 
   #applyFill(data: EventData<'fill'>, at: string): void {
     const record = this.#recordOf(data.operation);
+    this.#reopen(record);
     record.fills.push(data);
     const fill = fillFactsFrom(data);
     const pnl = pnlOfFill(fill, decimalsFrom(record.operation.rates));
@@ -399,6 +400,14 @@ export class JournalState {
     this.#fills += 1;
     const held = this.#holdings.get(record.operation.bond?.holding ?? '');
     if (held !== undefined) this.#holdings.set(held.id, afterClosing(held, data.instrument, closingOf(fill), pnl));
+  }
+
+  /** A fill after the end wakes an operation, though the process may have died before it said so. */
+  #reopen(record: OperationRecord): void {
+    const { id } = record.operation;
+    if (!this.#ended.delete(id)) return;
+    record.operation = { ...record.operation, state: 'recovering', reason: 'late-fill' };
+    this.#open.set(id, record);
   }
 
   #applySettlement(data: EventData<'settlement'>, at: string): void {

@@ -48,6 +48,8 @@ const KILL_WITHIN = 160;
 const STEPS_MAX = 200_000;
 const END_NS = 7 * 86_400e9;
 const PLAN_DRAWS_MAX = 20;
+/** So often somebody sees that nothing works at the venue before he says that an order is over. */
+const LOOKS = 3;
 
 /** The seed of one episode of a run. */
 export const episodeSeed = (seed: number, episode: number): number => Math.imul(seed, 0x9e3779b1) + episode;
@@ -258,8 +260,12 @@ class World {
     const life = this.#life;
     if (asked === undefined || life === undefined) return;
     this.#clock.after(30_000 + this.#random.next() * 60_000, () => this.#answer(operation));
-    if (asked.reason.startsWith('ORDER_UNKNOWN') && !this.#isSettled(operation)) return;
     const watched = this.#watched.get(operation)!;
+    if (asked.reason.startsWith('ORDER_UNKNOWN')) {
+      // The engine asks on, and mostly needs nobody once the venue answers again.
+      if (this.#isSettled(operation)) watched.looks += 1;
+      if (watched.looks < LOOKS) return;
+    }
     const proposal = asked.proposals[this.#random.integer(asked.proposals.length + 1)];
     const word = { by: 'somebody', commandId: `c-${this.#clock.now()}` };
     watched.wasAnswered = true;
@@ -271,11 +277,13 @@ class World {
     });
   }
 
-  /** Whether nothing of an operation works at a venue, and all of it is known. */
+  /** Whether the venues can be looked at, nothing of the operation works there, and all of it is known. */
   #isSettled(operation: string): boolean {
-    for (const order of this.#venues.orders.values())
-      if (order.request.operation === operation && (order.state === 'live' || !filledOf(order).eq(this.#judge.toldOf(order.request.clientOrderId))))
-        return false;
+    for (const order of this.#venues.orders.values()) {
+      if (order.request.operation !== operation) continue;
+      const isKnown = filledOf(order).eq(this.#judge.toldOf(order.request.clientOrderId));
+      if (order.state === 'live' || !isKnown || !this.#venues.answers(order.instrument.venue)) return false;
+    }
     return true;
   }
 

@@ -112,6 +112,12 @@ export class Venues {
     return this.nowMs >= Math.max(downUntilMs, booksAwayUntilMs);
   }
 
+  /** Whether the venue answers questions. */
+  answers(venue: string): boolean {
+    const { downUntilMs, bannedUntilMs, unreadUntilMs } = this.#state(venue);
+    return this.nowMs >= Math.max(downUntilMs, bannedUntilMs, unreadUntilMs);
+  }
+
   place(request: OrderRequest): void {
     const instrument = instrumentOf(request.instrument);
     assert(instrument !== undefined, 'an order names an instrument that is not listed');
@@ -157,7 +163,7 @@ export class Venues {
   /** What is live ends; what has ended is looked at, and said again. */
   cancel(id: ClientOrderId): void {
     const order = this.orders.get(id);
-    if (order === undefined || this.#isUnreachable(order)) return;
+    if (order === undefined || !this.answers(order.instrument.venue)) return;
     this.#later(this.#latencyOf(order), () => {
       if (order.state === 'live') {
         if (this.#options.weather.strikes('fill-during-cancel')) this.#fillSome(order);
@@ -176,7 +182,7 @@ export class Venues {
       this.#later(this.#draw(100), () => this.#hear(id, { kind: 'not-found' }));
       return;
     }
-    if (this.#isUnreachable(order) || weather.strikes('question-lost')) return;
+    if (!this.answers(order.instrument.venue) || weather.strikes('question-lost')) return;
     if (weather.strikes('read-outage')) {
       this.#state(order.instrument.venue).unreadUntilMs = this.nowMs + this.#drawLong(300_000);
       return;
@@ -420,10 +426,6 @@ export class Venues {
     return this.nowMs < this.#state(venue).downUntilMs;
   }
 
-  #isUnreachable({ instrument: { venue } }: VenueOrder): boolean {
-    const { downUntilMs, bannedUntilMs, unreadUntilMs } = this.#state(venue);
-    return this.nowMs < Math.max(downUntilMs, bannedUntilMs, unreadUntilMs);
-  }
 
   #latencyOf({ instrument: { venue } }: VenueOrder): number {
     return this.#state(venue).profile.latencyMs * (0.5 + this.#options.random.next());

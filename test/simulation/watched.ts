@@ -98,6 +98,8 @@ export class Watched {
   wasAsked = false;
   wasAnswered = false;
   isAccepted = false;
+  /** How often the person has looked at the venue. */
+  looks = 0;
   looseSinceMs: number | undefined;
   looseMs = 0;
   /** What recovery's own trades brought, in dollars. */
