@@ -9,8 +9,8 @@ import { loadConfig } from '#shared/config/load.ts';
 import { randomFrom } from '#shared/random.ts';
 import { configSchema } from '#shared/schema/config.ts';
 import type { EngineStatus } from '#shared/schema/status.ts';
-import type { Engine } from './engine.ts';
-import { openEngine } from './engine.ts';
+import type { Engine, EngineOptions, Prepared } from './engine.ts';
+import { engineFrom, prepareEngine } from './engine.ts';
 import { marketSamples, statusMaker } from './engine-status.ts';
 import {
   credentialsOf,
@@ -20,6 +20,11 @@ import {
   sealedKeys,
   secretsManager,
 } from './execute/credentials.ts';
+import type { Lease } from './lease/lease.ts';
+import type { LeaseGate } from './lease/lease-gate.ts';
+import type { Turn } from './lease/standby.ts';
+import { EXIT_LEASE_LOST, standBy } from './lease/standby.ts';
+import { lastEpochIn } from './open-journal.ts';
 import { OutboxClient } from './publish/outbox-client.ts';
 import type { Logger } from './runtime/logger.ts';
 import { createLogger } from './runtime/logger.ts';
@@ -44,6 +49,8 @@ type Options = z.infer<typeof optionsSchema>;
 
 /** What the process tells its parent, where it has one. A stream would be an inbound port; this is a pipe. */
 export type EngineMessage =
+  /** It waits for the lease; with the first status it has it. */
+  | { readonly kind: 'standby'; readonly holder: string }
   | { readonly kind: 'started'; readonly firstSeq: number }
   | { readonly kind: 'status'; readonly status: EngineStatus }
   | {
@@ -60,9 +67,13 @@ const TICK_MS = 1_000;
 const DRAIN_OPERATIONS_MS = 10_000;
 const DRAIN_OUTBOX_MS = 15_000;
 
+/** What is on its way to the venues as cancels, when the lease is lost, gets this long. */
+const LEAVE_MS = 500;
+
 /**
  * The hot plane as a process: `argv[2]` is its options as JSON; without them it reads config/ and ARB_* and finds AWS by the SDK's own
- * chain, as in a container. SIGTERM drains and ends with 0; bad input ends with 2 and one line; anything else is a bug and crashes.
+ * chain, as in a container. SIGTERM drains and ends with 0; bad input ends with 2 and one line; a lost lease ends with 3; anything else is a bug and
+ * crashes.
  */
 async function main(): Promise<void> {
   const options = optionsFrom(process.argv[2]);
@@ -71,7 +82,7 @@ async function main(): Promise<void> {
   const recorder = options.record === undefined ? undefined : new FrameRecorder(options.record, { clock, logger });
   const network = networkTransport(clock);
   const transport = recorder?.around(network) ?? network;
-  const { engine, outbox, status } = await put(options, { clock, logger, transport });
+  const { engine, outbox, status, lease } = await put(options, { clock, logger, transport });
 
   tell({ kind: 'started', firstSeq: engine.journal.lastSeq + 1 });
   engine.start();
@@ -85,6 +96,7 @@ async function main(): Promise<void> {
   process.once('SIGTERM', () => {
     void stop({ engine, outbox, clock, logger }).then(async (drained) => {
       clearInterval(tick);
+      await lease?.release();
       await recorder?.close();
       const { decisionHash } = engine.opportunities;
       const last: EngineMessage = {
@@ -101,36 +113,21 @@ async function main(): Promise<void> {
   });
 }
 
-/** The engine and its way out, put together; neither runs yet. */
-async function put(
-  { config, seed, aws }: Options,
-  { clock, logger, transport }: { readonly clock: Clock; readonly logger: Logger; readonly transport: Transport },
-): Promise<{ readonly engine: Engine; readonly outbox: OutboxClient; readonly status: () => EngineStatus }> {
+type Around = { readonly clock: Clock; readonly logger: Logger; readonly transport: Transport };
+type Put = {
+  readonly engine: Engine;
+  readonly outbox: OutboxClient;
+  readonly status: () => EngineStatus;
+  readonly lease: Lease | undefined;
+};
+
+/** The engine and its way out, put together once it may trade; neither runs yet. */
+async function put(options: Options, { clock, logger, transport }: Around): Promise<Put> {
+  const { config, seed, aws } = options;
   const version = versionOf();
-  const { data_dir: dataDir } = config.system;
-  const journalDir = join(dataDir, 'journal');
-  const outbox: OutboxClient = new OutboxClient({
-    clock,
-    worker: {
-      journalDir,
-      positionFile: join(dataDir, 'published.json'),
-      commandsFile: join(dataDir, 'commands.json'),
-      streams: config.streams,
-      stateTable: config.stores.state_table,
-      aws: withoutUndefined(aws),
-      seed,
-    },
-    lastSeq: () => engine.journal.lastSeq,
-    onCommand: (command) => engine.obey(command),
-    onTrouble: (lastError) => {
-      if (lastError === '') logger.info('publish-worker-recovered');
-      else logger.warn('publish-worker-stuck', { lastError });
-    },
-    onCrash: (error) => logger.error('publish-worker-crashed', { message: error.message }),
-  });
   const credentials = await credentialsFor(config, aws.region);
   if (config.engine.mode === 'live') logger.warn('orders-are-real', { venues: config.engine.venues });
-  const engine = await openEngine({
+  const engineOptions: EngineOptions = {
     config,
     venues,
     ...(credentials === undefined ? {} : { credentials }),
@@ -138,11 +135,14 @@ async function put(
     logger,
     version,
     seed,
-    journalDir,
+    journalDir: join(config.system.data_dir, 'journal'),
     random: randomFrom(seed),
     transport,
     publishedSeq: () => outbox.lag.published,
-  });
+  };
+  const { prepared, lease, gate } = await turnOf(options, engineOptions, () => engine);
+  const engine = opened(engineOptions, prepared, lease);
+  const outbox: OutboxClient = outboxOf(options, engine, { clock, logger, gate });
   const status = statusMaker({
     engine,
     name: config.engine.name,
@@ -156,7 +156,72 @@ async function put(
     }),
     load: loadMeter(clock),
   });
-  return { engine, outbox, status };
+  return { engine, outbox, status, lease };
+}
+
+/** At once where no lease is asked for; else when this process has it. `engine` is asked when the lease is held no more. */
+async function turnOf(
+  { config, aws }: Options,
+  engineOptions: EngineOptions,
+  engine: () => Engine,
+): Promise<Pick<Turn<Prepared>, 'prepared'> & Partial<Turn<Prepared>>> {
+  const prepare = (): Promise<Prepared> => prepareEngine(engineOptions);
+  if (!config.lease.enabled) return { prepared: await prepare() };
+  const { clock, logger, journalDir } = engineOptions;
+  return await standBy({
+    config,
+    aws: withoutUndefined(aws),
+    clock,
+    logger,
+    epochMin: lastEpochIn(journalDir),
+    prepare,
+    onWaiting: (holder) => tell({ kind: 'standby', holder }),
+    onLapsed: () => engine().withdraw(),
+    // Somebody else trades now, and the journal is theirs: nothing is said in it.
+    onLost: () => {
+      clock.after(LEAVE_MS, () => process.exit(EXIT_LEASE_LOST));
+      engine().withdraw();
+    },
+  });
+}
+
+/** A journal that is past our epoch is no bad input: the lease was lost before it was opened. */
+function opened(options: EngineOptions, prepared: Prepared, lease: Lease | undefined): Engine {
+  try {
+    return engineFrom(options, prepared, lease);
+  } catch (error) {
+    if (!(error instanceof BadInput) || lease?.fence() === undefined) throw error;
+    options.logger.error('lease-lost', { reason: error.message });
+    process.exit(EXIT_LEASE_LOST);
+  }
+}
+
+function outboxOf(
+  { config, aws, seed }: Options,
+  engine: Engine,
+  { clock, logger, gate }: Pick<Around, 'clock' | 'logger'> & { readonly gate: LeaseGate | undefined },
+): OutboxClient {
+  const { data_dir: dataDir } = config.system;
+  return new OutboxClient({
+    clock,
+    worker: {
+      journalDir: join(dataDir, 'journal'),
+      positionFile: join(dataDir, 'published.json'),
+      commandsFile: join(dataDir, 'commands.json'),
+      streams: config.streams,
+      stateTable: config.stores.state_table,
+      aws: withoutUndefined(aws),
+      ...(gate === undefined ? {} : { lease: { epoch: engine.epoch, memory: gate.memory } }),
+      seed,
+    },
+    lastSeq: () => engine.journal.lastSeq,
+    onCommand: (command) => engine.obey(command),
+    onTrouble: (lastError) => {
+      if (lastError === '') logger.info('publish-worker-recovered');
+      else logger.warn('publish-worker-stuck', { lastError });
+    },
+    onCrash: (error) => logger.error('publish-worker-crashed', { message: error.message }),
+  });
 }
 
 /** Keys of the venues, where the mode needs them. @throws BadInput naming what is missing */

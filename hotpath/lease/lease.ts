@@ -98,11 +98,11 @@ export class Lease {
       : `lease ${this.#phase === 'waiting' ? 'not held' : this.#phase}`;
   };
 
-  /** Waits until the lease is ours, however long, and keeps it from then on. Returns the epoch. */
-  async acquire(): Promise<number> {
+  /** Waits until the lease is ours, however long, and keeps it from then on. Not taken while we are not ready. Returns the epoch. */
+  async acquire(isReady: () => boolean = () => true): Promise<number> {
     assert(this.#phase === 'waiting', 'a lease is acquired once');
     for (;;) {
-      const waitMs = await this.#attempt();
+      const waitMs = await this.#attempt(isReady);
       if (waitMs === undefined) break;
       await this.#sleep(waitMs);
     }
@@ -123,7 +123,7 @@ export class Lease {
   }
 
   /** One look at the record, and the attempt to take it where it may be taken; undefined once it is ours, else when to look again. */
-  async #attempt(): Promise<number | undefined> {
+  async #attempt(isReady: () => boolean): Promise<number | undefined> {
     const { clock, store, holder, renewMs, epochMin } = this.#options;
     const isHeld = await this.#ask(async () => {
       const seen = await store.read();
@@ -133,6 +133,7 @@ export class Lease {
       }
       // One of ours that we were told nothing of was written late.
       const isOurs = seen?.holder === holder;
+      if (!isReady()) return false;
       if (!isOurs && seen?.holder !== NOBODY && this.#waitMs() > 0) return false;
       const epoch = isOurs ? seen.epoch : Math.max(seen?.epoch ?? 0, epochMin) + 1;
       return await this.#write(seen, { holder, epoch, beat: (seen?.beat ?? 0) + 1 });

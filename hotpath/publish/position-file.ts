@@ -8,7 +8,9 @@ export type PositionFile<T> = {
   readonly save: (value: T) => void;
 };
 
-export function positionFile<T>(path: string, parse: (json: unknown) => T): PositionFile<T> {
+/** Who else may write the file says so by another `writer`: two that save at the same time must not write into each other's file. */
+export function positionFile<T>(path: string, parse: (json: unknown) => T, writer = ''): PositionFile<T> {
+  const unfinished = `${path}${writer}.new`;
   return {
     load: () => {
       let text: string;
@@ -25,8 +27,8 @@ export function positionFile<T>(path: string, parse: (json: unknown) => T): Posi
       }
     },
     save: (value) => {
-      writeFileSync(`${path}.new`, JSON.stringify(value));
-      renameSync(`${path}.new`, path);
+      writeFileSync(unfinished, JSON.stringify(value));
+      renameSync(unfinished, path);
     },
   };
 }

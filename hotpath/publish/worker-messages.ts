@@ -12,6 +12,8 @@ export type WorkerOptions = {
   readonly streams: { readonly events: string; readonly market: string; readonly commands: string };
   readonly stateTable: string;
   readonly aws: AwsOptions;
+  /** Where a lease is asked for: its epoch, and the memory of its gate. */
+  readonly lease?: { readonly epoch: number; readonly memory: SharedArrayBuffer };
   /** Seed of the backoff's jitter. */
   readonly seed: number;
 };

@@ -5,6 +5,7 @@ import { systemClock } from '#shared/clock/clock.ts';
 import { randomFrom } from '#shared/random.ts';
 import type { Command } from '#shared/schema/command.ts';
 import type { MarketSample } from '#shared/schema/status.ts';
+import { LeaseGate } from '../lease/lease-gate.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import { dynamodbFrom, kinesisFrom, putRecordsTo, putStatus } from './aws.ts';
 import type { CommandPosition } from './command-poller.ts';
@@ -30,14 +31,21 @@ const nowMs = (): number => clock.unixMs(clock.now());
 const kinesis = kinesisFrom(options.aws);
 const dynamodb = dynamodbFrom(options.aws);
 const putMarket = putRecordsTo(kinesis, options.streams.market);
+const putEvents = putRecordsTo(kinesis, options.streams.events);
+const gate = options.lease === undefined ? undefined : new LeaseGate(options.lease.memory);
+const writer = options.lease === undefined ? '' : `-${String(options.lease.epoch)}`;
 
-const position = positionFile(options.positionFile, journalPositionFrom);
+const position = positionFile(options.positionFile, journalPositionFrom, writer);
 const start = position.load() ?? JOURNAL_START;
 const shipper = new Shipper(
   {
     reader: new JournalReader(options.journalDir, start),
     position,
-    put: putRecordsTo(kinesis, options.streams.events),
+    // What was read while the lease is good was written while it was: another engine's word on it cannot differ.
+    put: async (records) => {
+      await whileHeld();
+      return await putEvents(records);
+    },
     backoff: new Backoff({ minMs: 100, maxMs: 2_000 }, randomFrom(options.seed)),
     sleep: wait,
   },
@@ -52,6 +60,11 @@ let drainTo: number | undefined;
 const failures = new Map<string, string>();
 
 const tell = (message: FromWorker): void => port.postMessage(message);
+
+/** Returns while this engine may speak. One that was paused and has lost its lease stays here until it ends. */
+async function whileHeld(): Promise<void> {
+  while (gate?.isOpen === false) await wait(IDLE_MS);
+}
 
 /** Does something that the outside may refuse; remembers what it said. */
 async function attempt(what: string, task: () => Promise<void>): Promise<boolean> {
@@ -87,6 +100,7 @@ async function postForEver(): Promise<void> {
       continue;
     }
     isPosting = true;
+    await whileHeld();
     await attempt('status', () => putStatus(dynamodb, options.stateTable, current.status));
     await attempt('market', () => sendSamples(current.market));
     isPosting = false;
@@ -109,23 +123,27 @@ const sampleRecord = (sample: MarketSample): OutboxRecord => ({
 /** Told one at a time: the poller waits for each. */
 let onObeyed: (id: string) => void = () => undefined;
 
-const carryOut = (command: Command): Promise<void> =>
-  new Promise((resolve) => {
+async function carryOut(command: Command): Promise<void> {
+  await new Promise<void>((resolve) => {
     onObeyed = (id) => {
       if (id === command.id) resolve();
     };
     tell({ kind: 'command', command });
   });
+  // Obeyed under a lease that had ended it counts for nothing: who has the lease now must hear it too.
+  await whileHeld();
+}
 
 async function listenForEver(): Promise<void> {
   const poller = new CommandPoller({
     kinesis,
     stream: options.streams.commands,
-    position: positionFile(options.commandsFile, (json) => json as CommandPosition),
+    position: positionFile(options.commandsFile, (json) => json as CommandPosition, writer),
     nowMs,
     onCommand: carryOut,
   });
   for (;;) {
+    await whileHeld();
     const { malformed } = poller;
     const isGood = await attempt('commands', () => poller.poll());
     if (poller.malformed > malformed) {

@@ -237,12 +237,14 @@ const verification = z.strictObject({
 });
 
 /** One active engine an account: docs/failover.md. */
-const lease = z.strictObject({
-  enabled: z.boolean(),
-  /** Without renewal it ends after so long, and another engine may take it. */
-  ttl_ms: z.number().min(500),
-  renew_ms: z.number().min(50),
-});
+const lease = z
+  .strictObject({
+    enabled: z.boolean(),
+    /** Without renewal it ends after so long, and another engine may take it. */
+    ttl_ms: z.number().min(500),
+    renew_ms: z.number().min(50),
+  })
+  .refine(({ ttl_ms, renew_ms }) => 3 * renew_ms <= ttl_ms, 'renew_ms must fit three times into ttl_ms');
 
 const paper = z.strictObject({
   latency_ms: z.number().min(0),
