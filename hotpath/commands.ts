@@ -15,17 +15,23 @@ export const refused = (code: number, reason: string): Answer => ({ kind: 'refus
 
 /** Ids of commands that were carried out, so that none is twice: of this start and, by the journal, of earlier ones. */
 const REMEMBERED_MAX = 1_000;
+/** What is of its moment. Commands wait in the stream while no engine runs: an order at prices of hours ago is nobody's wish any more. */
+const MOMENTARY: ReadonlySet<CommandKind> = new Set(['order', 'recovery']);
+const MOMENT_MS = 30_000;
 
 /** Carries out each command once, however often it comes, and sees to it that the journal answers. */
 export class Commands {
   readonly #recorder: Recorder;
   readonly #handlers: Handlers;
   readonly #known: Set<string>;
+  readonly #nowMs: () => number;
 
-  constructor(recorder: Recorder, handlers: Handlers, known: Iterable<string> = []) {
+  /** `nowMs`: Unix time; without it nothing is too late. */
+  constructor(recorder: Recorder, handlers: Handlers, known: Iterable<string> = [], nowMs = (): number => -Infinity) {
     this.#recorder = recorder;
     this.#handlers = handlers;
     this.#known = new Set(known);
+    this.#nowMs = nowMs;
   }
 
   obey(command: Command): void {
@@ -33,8 +39,7 @@ export class Commands {
     this.#known.add(command.id);
     if (this.#known.size > REMEMBERED_MAX) this.#known.delete(this.#known.values().next().value!);
     const { id, kind, by } = command;
-    // The kind names the handler: TypeScript cannot follow that through the union.
-    const answer = (this.#handlers[kind] as (command: Command) => Answer)(command);
+    const answer = this.#lateness(command) ?? this.#carryOut(command);
     if (answer.kind === 'refused') {
       const { code, reason } = answer;
       this.#recorder.record('command-refused', `command:${id}`, { command_id: id, code, reason });
@@ -47,5 +52,16 @@ export class Commands {
       });
     }
     this.#recorder.flush();
+  }
+
+  #lateness({ kind, at_ms }: Command): Answer | undefined {
+    const ageMs = this.#nowMs() - at_ms;
+    if (!MOMENTARY.has(kind) || ageMs <= MOMENT_MS) return undefined;
+    return refused(5002, `COMMAND_TOO_OLD: age_ms=${Math.round(ageMs)}, max=${MOMENT_MS}`);
+  }
+
+  // The kind names the handler: TypeScript cannot follow that through the union.
+  #carryOut(command: Command): Answer {
+    return (this.#handlers[command.kind] as (command: Command) => Answer)(command);
   }
 }

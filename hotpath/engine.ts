@@ -22,6 +22,7 @@ import { ANSWERED, Commands, refused } from './commands.ts';
 import { orderHandlers, venuesOf } from './order-commands.ts';
 import type { ReloadSources } from './config-reload.ts';
 import { reload } from './config-reload.ts';
+import { DustFlusher } from './dust-flusher.ts';
 import type { Restriction, Trading } from './trading-control.ts';
 import { TradingControl } from './trading-control.ts';
 import { BookStore } from './book/book-store.ts';
@@ -172,6 +173,7 @@ export class Engine {
   readonly risk: RiskDesk;
   /** What sum routes have entered and not yet left. */
   readonly holdings: Holdings;
+  readonly #flusher: DustFlusher;
   readonly opportunities: OpportunityLog;
   readonly feed: Feed;
   readonly decisions: Histogram = build({ highestTrackableValue: DECISION_NS_MAX, numberOfSignificantValueDigits: 3 });
@@ -226,7 +228,7 @@ export class Engine {
       this.#restrictions(),
     );
     this.#emergency = this.#emergencyOf();
-    this.#commands = new Commands(this.#publisher, this.#handlers(), state.commands);
+    this.#commands = new Commands(this.#publisher, this.#handlers(), state.commands, () => clock.unixMs(clock.now()));
     this.books = booksOf(options, known);
     this.references = new ReferenceStore(instruments);
     const rateOf = valuationOf(instruments, this.books.tops, {
@@ -263,6 +265,7 @@ export class Engine {
     const { gate } = this.risk;
     this.#orders = this.#ordersOf(gate);
     this.holdings = this.#holdingsOf(market, gate);
+    this.#flusher = this.#flusherOf(market);
     this.opportunities = new OpportunityLog({
       ...OPPORTUNITY,
       clock,
@@ -329,6 +332,7 @@ export class Engine {
     accounts?.start();
     this.risk.start();
     this.holdings.start();
+    this.#flusher.start();
     this.feed.start();
     this.#sweepSoon();
     if (this.#evaluator.sums > 0) this.#refreshSoon();
@@ -359,6 +363,7 @@ export class Engine {
     this.#refresh?.cancel();
     this.risk.stop();
     this.holdings.stop();
+    this.#flusher.stop();
     this.executor.stop();
     this.#emergency.stop();
     this.accounts?.stop();
@@ -553,6 +558,29 @@ export class Engine {
         closing: (...closing) => this.holdings.closing(...closing),
         exited: (holding) => this.holdings.exited(holding),
       },
+    });
+  }
+
+  #flusherOf(market: RecoveryMarket): DustFlusher {
+    const { config, clock } = this.#options;
+    const { numeraire, stable_assets: stable } = config.engine;
+    const rateOf = (asset: string): Decimal | undefined => {
+      const rate = this.capital.rateOf(asset as Asset);
+      return rate === undefined ? undefined : new Decimal(rate);
+    };
+    return new DustFlusher({
+      clock,
+      dust: this.ledger.dust,
+      market: { ...market, instruments: this.instruments, rateOf },
+      rules: {
+        flushUsd: config.execution.dust_flush_usd,
+        slackBps: config.execution.recovery.slack_bps,
+        quotes: new Set([numeraire, ...stable]),
+        numeraire,
+      },
+      executor: this.executor,
+      isActive: () => this.trading.state === 'active',
+      nextOperation: this.#nextOperation,
     });
   }
 
