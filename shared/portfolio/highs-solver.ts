@@ -1,10 +1,23 @@
 import type { Highs, Model, ModelData } from 'highs';
-import type { LinearProgram, Row, Solved, Solver } from './linear-program.ts';
+import type { LinearProgram, Row, Solver } from './linear-program.ts';
 
-/** Whichever comes first ends a search; what was found by then is the answer. */
-const SECONDS_MAX = 1;
-const NODES_MAX = 20_000;
+/** Whichever limit comes first ends a search; what was found by then is the answer. */
+const OPTIONS = {
+  output_flag: false,
+  random_seed: 0,
+  mip_max_nodes: 1_000,
+  time_limit: 2,
+  mip_rel_gap: 1e-8,
+  mip_abs_gap: 1e-4,
+  mip_feasibility_tolerance: 1e-9,
+  // Ten milliseconds a search, for a first answer that we do not need: doing nothing is one.
+  mip_heuristic_run_feasibility_jump: false,
+};
 const FEASIBLE = 2;
+const CONTINUOUS = 0;
+const INTEGER = 1;
+/** Less of a choice is the solver's noise. */
+const CHOSEN = 1e-7;
 
 let loading: Promise<Solver> | undefined;
 
@@ -22,16 +35,44 @@ async function loaded(): Promise<Solver> {
   // Its types describe the CommonJS build, where what is exported stands one `default` deeper than in the module that is loaded.
   const { default: load } = (await import('highs')) as unknown as { readonly default: () => Promise<Highs> };
   const highs = await load();
-  return (program) => highs.withModel(modelFrom(program, highs.infinity), (model) => solved(model, highs));
+  const { modelStatus } = highs.constants;
+  return (program) =>
+    highs.withModel(modelFrom(program, highs.infinity), (model) => {
+      model.options.set(OPTIONS);
+      const start = begun(model, program);
+      const found = ran(model) ?? start;
+      const isOptimal = model.getModelStatus() === modelStatus.optimal;
+      return found === undefined ? { kind: 'none' } : { kind: isOptimal ? 'optimal' : 'bounded', values: found };
+    });
 }
 
-function solved(model: Model, { constants }: Highs): Solved {
-  model.options.set({ output_flag: false, time_limit: SECONDS_MAX, mip_max_nodes: NODES_MAX, random_seed: 0 });
-  model.options.set({ mip_rel_gap: 1e-9, mip_abs_gap: 1e-6, mip_feasibility_tolerance: 1e-9 });
+/**
+ * Gives the search something to improve: what is chosen at all where choices need not be whole is chosen, the rest is not. A large program that runs
+ * into its limits has a good plan from the first moment.
+ */
+function begun(model: Model, { columns }: LinearProgram): Float64Array | undefined {
+  const choices = columns.flatMap(({ isInteger }, column) => (isInteger ? [column] : []));
+  if (choices.length === 0) return undefined;
+  for (const column of choices) model.changeColIntegrality(column, CONTINUOUS);
+  const relaxed = ran(model);
+  for (const column of choices) {
+    const chosen = relaxed !== undefined && relaxed[column]! > CHOSEN ? 1 : 0;
+    model.changeColBounds(column, chosen, chosen);
+  }
+  const start = ran(model);
+  for (const column of choices) {
+    model.changeColBounds(column, 0, columns[column]!.upper);
+    model.changeColIntegrality(column, INTEGER);
+  }
+  if (start !== undefined) model.setSolution({ colValue: start });
+  return start;
+}
+
+/** What a run of its own time finds. */
+function ran(model: Model): Float64Array | undefined {
+  model.zeroAllClocks();
   model.run();
-  if (model.info.get('primal_solution_status') !== FEASIBLE) return { kind: 'none' };
-  const isOptimal = model.getModelStatus() === constants.modelStatus.optimal;
-  return { kind: isOptimal ? 'optimal' : 'bounded', values: model.getSolution().colValue };
+  return model.info.get('primal_solution_status') === FEASIBLE ? model.getSolution().colValue : undefined;
 }
 
 function modelFrom({ columns, rows }: LinearProgram, infinity: number): ModelData {
@@ -45,7 +86,7 @@ function modelFrom({ columns, rows }: LinearProgram, infinity: number): ModelDat
     rowLower: rows.map(({ lower }) => bound(lower)),
     rowUpper: rows.map(({ upper }) => bound(upper)),
     matrix: matrixFrom(rows, columns.length),
-    integrality: Int32Array.from(columns, ({ isInteger }) => (isInteger ? 1 : 0)),
+    integrality: Int32Array.from(columns, ({ isInteger }) => (isInteger ? INTEGER : CONTINUOUS)),
   };
 }
 

@@ -101,14 +101,15 @@ function explained(
     else if (remainderOf(drift, plain, found.values) < problem.dust) reasons.set(drift, 'BELOW_MINIMUM');
   }
   const lifted = new Set<Lifted>();
+  let isCut = false;
   for (const [rule, reason] of LIFTED) {
     const open = drifts.filter((drift) => !reasons.has(drift));
     if (open.length === 0) break;
     lifted.add(rule);
     const made = rebalancingProgram(problem, lifted);
     const solved = solver(made.program);
-    if (solved.kind !== 'optimal')
-      return drifts.map((drift) => ({ ...drift, reason: reasons.get(drift) ?? 'TIME_LIMIT' }));
+    isCut ||= solved.kind !== 'optimal';
+    if (solved.kind === 'none') break;
     for (const drift of open) {
       if (remainderOf(drift, made, solved.values) < problem.dust) reasons.set(drift, reason);
     }
@@ -116,7 +117,11 @@ function explained(
   const { filled, emptied } = rebalancingProgram(problem, lifted);
   return drifts.map((drift) => {
     const reachable = drift.amount.isNegative() ? filled : emptied;
-    const last = reachable.has(accountKey(drift.venue, drift.asset)) ? 'NO_COUNTERPART' : 'NO_ROUTE';
+    const last = isCut
+      ? 'TIME_LIMIT'
+      : reachable.has(accountKey(drift.venue, drift.asset))
+        ? 'NO_COUNTERPART'
+        : 'NO_ROUTE';
     return { ...drift, reason: reasons.get(drift) ?? last };
   });
 }

@@ -3,6 +3,7 @@ import type { Side } from '../domain/route.ts';
 import { LinearProgram, type Term } from './linear-program.ts';
 import {
   accountKey,
+  LATER_COST,
   MINUTES_A_YEAR,
   type Account,
   type Market,
@@ -106,7 +107,7 @@ class ProgramMaker {
     const share = this.#problem.depthShare * (this.#lifted.has('depth') ? DEPTH_LIFTED : 1);
     const columns = unitsOf(market, side, this.#problem.marks).map(({ cost, notional, flows, value }) => {
       const most = value * share;
-      const column = this.#program.continuous(cost, most);
+      const column = this.#program.continuous(cost + (phase === 0 ? 0 : notional * LATER_COST), most);
       for (const { account, ...flow } of flows) this.#flow(account, { column, phase, ...flow });
       if (market.perpetual !== undefined) {
         push(this.#offsets, market.base, [column, side === 'buy' ? 1 : -1]);

@@ -3,6 +3,7 @@ import type { Side } from '../domain/route.ts';
 import { lotQty } from '../money/grid.ts';
 import {
   accountKey,
+  LATER_COST,
   MINUTES_A_YEAR,
   TRANSFER_DECIMALS,
   type Account,
@@ -100,7 +101,8 @@ export class Execution {
     const { notional, limit, lost } = walk;
     const { instrument, venue, base, quote, takerFee, feeIn, perpetual } = market;
     const fee = notional.times(takerFee);
-    const cost = lost.plus(fee).times(this.#mark(quote));
+    const waiting = notional.times(phase === 0 ? 0 : LATER_COST);
+    const cost = lost.plus(fee).plus(waiting).times(this.#mark(quote));
     const shape = { phase, instrument, side, qty, limit, average: notional.div(sizeOf(market, qty)) };
     this.#taken.set(takenKey(market, side), this.#takenOf(market, side).plus(qty));
     if (perpetual !== undefined) {

@@ -60,6 +60,8 @@ export type TransferRoute = {
 /** Transfers are counted to so many decimals. */
 export const TRANSFER_DECIMALS = 8;
 export const MINUTES_A_YEAR = 525_600;
+/** What waiting for an arrival costs a trade, as a fraction of it: prices move until then. Also what makes now better than later where both would do. */
+export const LATER_COST = 1e-5;
 
 export type RebalancingProblem = {
   readonly accounts: readonly Account[];
@@ -94,7 +96,7 @@ export type TradeStep = {
   /** The worst level that is needed: a price of the book, therefore on its grid. */
   readonly limit: Decimal;
   readonly average: Decimal;
-  /** In the numeraire: fee, and what the walked levels are worse than the middle of the book. */
+  /** In the numeraire: fee, what the walked levels are worse than the middle of the book, and LATER_COST in phase 2. */
   readonly cost: Decimal;
 };
 export type TransferStep = {

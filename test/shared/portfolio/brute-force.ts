@@ -35,6 +35,7 @@ export type Moves = {
 
 export const MARK = 60_000;
 const CAPITAL_RATE = 0.15;
+const LATER = 1e-5;
 const SLACK = 1e-6;
 export const PLACES: readonly Place[] = ['a:BTC', 'a:USDT', 'b:BTC', 'b:USDT'];
 export const markOf = (place: Place): number => (place.endsWith('BTC') ? MARK : 1);
@@ -53,14 +54,14 @@ export function judged(small: Small, moves: Moves): { readonly cost: number; rea
     free[place] += by;
     return free[place] >= -SLACK / markOf(place) - Math.abs(by) * 1e-9;
   };
-  const trade = (signed: number): boolean => {
+  const trade = (signed: number, later = 0): boolean => {
     if (signed === 0) return true;
     const side = signed > 0 ? 'buy' : 'sell';
     const walk = walked(small, side, taken[side], Math.abs(signed));
     if (walk === undefined || walk.notional < small.minNotional * (1 - 1e-9)) return false;
     taken[side] += Math.abs(signed);
     const fee = walk.notional * small.takerFee;
-    cost += walk.lost + fee;
+    cost += walk.lost + fee + later * walk.notional;
     if (side === 'sell') {
       const isDone = move('a:BTC', signed);
       return move('a:USDT', walk.notional - fee) && isDone;
@@ -85,7 +86,7 @@ export function judged(small: Small, moves: Moves): { readonly cost: number; rea
   if (!send('USDT', 'b:USDT', 'a:USDT', moves.usdt)) return undefined;
   if (PLACES.some((place) => free[place] > before[place])) return undefined;
   arrive(free, held, small);
-  if (!trade(moves.later)) return undefined;
+  if (!trade(moves.later, LATER)) return undefined;
   return {
     cost,
     left: small.worth * PLACES.reduce((sum, place) => sum + beyond(small, place, held[place]) * markOf(place), 0),
