@@ -29,6 +29,8 @@ export class Funds {
   readonly #sources: FundsSources;
   readonly #listings: ReadonlyMap<InstrumentId, Instrument>;
   readonly #rough: Need[] = [];
+  /** Whose needs stand there; undefined where one of them has no rough need. */
+  #filled: readonly PlanLeg[] | undefined;
 
   constructor(sources: FundsSources) {
     this.#sources = sources;
@@ -55,11 +57,14 @@ export class Funds {
 
   /** False where a leg has no rough need. */
   #fillRough(legs: readonly PlanLeg[]): boolean {
+    if (this.#filled === legs) return true;
+    this.#filled = undefined;
     for (let at = 0; at < legs.length; at += 1) {
       const leg = legs[at]!;
       const need = (this.#rough[at] ??= { venue: '' as VenueId, asset: '' as Asset, amount: 0, isMargin: false });
       if (!this.#roughInto(leg, this.#listing(leg), need)) return false;
     }
+    this.#filled = legs;
     return true;
   }
 

@@ -5,6 +5,7 @@ import type { Plan } from '#shared/domain/trade.ts';
 import { doubleOf } from '#shared/money/double.ts';
 import { hasPremium } from '#shared/money/pnl.ts';
 import type { Position } from '#shared/money/position.ts';
+import type { PlanEffect } from '#shared/quant/risk/scenario-book.ts';
 import { ScenarioBook } from '#shared/quant/risk/scenario-book.ts';
 import { CONFIDENCES } from '#shared/quant/risk/tail.ts';
 import type { Config } from '#shared/schema/config.ts';
@@ -68,6 +69,7 @@ export class TradingBook implements RiskBook {
   readonly #noGamma: Float64Array;
   readonly #entries = new PlanEntries();
   #entered: Plan | undefined;
+  #reckoned: PlanEffect | undefined;
   #rows: readonly Row[] = [];
   #tradedUsd = Number.NaN;
   #equityUsd = Number.NaN;
@@ -125,12 +127,12 @@ export class TradingBook implements RiskBook {
 
   readonly varUsdWith = (plan: Plan, enough: number): number => {
     const bound = this.#boundOf(plan);
-    return bound <= enough ? bound : this.scenarios.effectOf(this.#entries).varUsd[this.#confidence()]!;
+    return bound <= enough ? bound : this.#effect().varUsd[this.#confidence()]!;
   };
 
   readonly shortfallUsdWith = (plan: Plan, enough: number): number => {
     const bound = this.#boundOf(plan);
-    return bound <= enough ? bound : this.scenarios.effectOf(this.#entries).esUsd[this.#confidence()]!;
+    return bound <= enough ? bound : this.#effect().esUsd[this.#confidence()]!;
   };
 
   /** Values everything anew. Every so often it also notes where prices stand, for the scenarios. */
@@ -144,6 +146,7 @@ export class TradingBook implements RiskBook {
     if (Number.isNaN(this.#tradedUsd + sumOf(this.#deltaUsd))) return;
     this.#peakUsd = Math.max(this.#peakUsd, this.#tradedUsd);
     this.scenarios.replace(this.#deltaUsd, this.#noGamma);
+    this.#reckoned = undefined;
     this.scenarios.measure();
     this.#correlationRisk = this.#hedging();
     this.#knownAtNs = nowNs;
@@ -154,6 +157,7 @@ export class TradingBook implements RiskBook {
     if (this.#entered !== plan) {
       this.factors.addPlan(plan, this.#entries);
       this.#entered = plan;
+      this.#reckoned = undefined;
     }
     const { count, factor, deltaUsd } = this.#entries;
     const at = this.#confidence();
@@ -164,6 +168,12 @@ export class TradingBook implements RiskBook {
       sum += delta > 0 ? delta * long[at]![factor[entry]!]! : -delta * short[at]![factor[entry]!]!;
     }
     return sum;
+  }
+
+  /** Over all scenarios, once a plan. */
+  #effect(): PlanEffect {
+    this.#reckoned ??= this.scenarios.effectOf(this.#entries);
+    return this.#reckoned;
   }
 
   #confidence(): number {

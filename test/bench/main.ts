@@ -4,6 +4,7 @@ import { benchMarket } from './bench-market.ts';
 import type { Row } from './cases.ts';
 import { bookCase, detectCase, parseCase, wholePathCases } from './cases.ts';
 import { familyCase } from './family-case.ts';
+import { gateCases } from './gate-case.ts';
 import { quantCases } from './quant-case.ts';
 import { riskCases } from './risk-case.ts';
 import { sizeCases } from './size-case.ts';
@@ -63,6 +64,7 @@ function measured({ frames, steps, rounds }: (typeof SIZES)['full']): readonly R
     ...sizeCases(steps / 40, rounds),
     ...quantCases(steps / 4, rounds),
     ...riskCases(steps / 20),
+    ...gateCases(Math.ceil(steps / 2_000)),
     ...wholePathCases(market, rounds),
   ];
 }
