@@ -63,6 +63,8 @@ const QUERY_ATTEMPTS_MAX = 3;
 const FILL_ATTEMPTS_MAX = 5;
 const CANCEL_ALL_ROUNDS_MAX = 5;
 const CANCEL_ALL_WAIT_MS = 300;
+/** Whoever stops everything must hear that it does not go on, not wait for a limit of the venue. */
+const SWEEP_WITHIN_MS = 3_000;
 const CLOCK_EVERY_MS = 300_000;
 /** Fills are asked for from so long before the order was sent: clocks differ. */
 const FILL_MARGIN_MS = 5_000;
@@ -586,11 +588,11 @@ export class VenueGateway implements TradingGateway {
       }
       this.client.all<unknown>(
         (context) => cancelAll(instruments, context),
-        { name: 'cancel-all', priority: 'cancel' },
+        { name: 'cancel-all', priority: 'cancel', withinMs: SWEEP_WITHIN_MS },
         () => {
           this.client.all(
             (context) => openOrders(instruments, context),
-            { name: 'open-orders', priority: 'cancel' },
+            { name: 'open-orders', priority: 'cancel', withinMs: SWEEP_WITHIN_MS },
             (outcome) => {
               if (outcome.kind === 'ok') left.push(...outcome.value.flat().filter(({ status }) => status === 'open'));
               else isKnown = false;

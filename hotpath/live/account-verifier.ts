@@ -30,7 +30,6 @@ export type VerifierOptions = {
   readonly rateOf: (asset: string) => number | undefined;
   /** What an earlier start has told and nobody has settled. */
   readonly open: readonly Mismatch[];
-  readonly onChange: (mismatch: Mismatch) => void;
 };
 
 /** After the venue's answer: what filled before it may still be on its way to us. */
@@ -239,12 +238,11 @@ export class AccountVerifier {
 
   #tell(mismatch: Mismatch | undefined): void {
     if (mismatch === undefined) return;
-    const { recorder, logger, onChange } = this.#options;
+    const { recorder, logger } = this.#options;
     const { venue, what, id, state } = mismatch;
     recorder.record('mismatch', `${venue}:${what}:${id}`, mismatch);
     recorder.flush();
     logger[state === 'open' ? 'error' : 'info']('account-mismatch', mismatch);
-    onChange(mismatch);
   }
 }
 

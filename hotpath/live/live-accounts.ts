@@ -11,7 +11,6 @@ import type { AccountsOptions, Cleared } from '../execute/accounts.ts';
 import { Accounts } from '../execute/accounts.ts';
 import type { Ledger } from '../execute/ledger.ts';
 import type { JournalState } from '../recover/journal-state.ts';
-import type { Mismatch } from '../recover/verification.ts';
 import type { Trading } from '../trading-control.ts';
 import { AccountVerifier } from './account-verifier.ts';
 import type { Memory } from './reconciliation.ts';
@@ -25,8 +24,6 @@ export type LiveOptions = Omit<AccountsOptions, 'orderOf'> & {
   /** Value of one unit in the numeraire; undefined when nobody can say. */
   readonly rateOf: (asset: string) => number | undefined;
   readonly roundTripMsOf: (venue: VenueId) => number;
-  /** A difference between the ledger and a venue was found, or is gone. */
-  readonly onMismatch?: (mismatch: Mismatch) => void;
   /** False in shadow: nothing is sent, so that the ledger goes its own way and is not compared. */
   readonly isCompared: boolean;
 };
@@ -80,7 +77,6 @@ export class LiveAccounts {
       feeAssets: new Map(feeTokens),
       ask: (venue, done) => this.#accounts.askHoldings(venue, done),
       open: state.openMismatches,
-      onChange: (mismatch) => options.onMismatch?.(mismatch),
     });
   }
 

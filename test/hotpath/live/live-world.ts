@@ -6,7 +6,7 @@ import type { Engine } from '#hotpath/engine.ts';
 import { readJournal } from '#hotpath/publish/journal.ts';
 import { virtualWorld } from '#local/virtual-world.ts';
 import { loadConfig } from '#shared/config/load.ts';
-import type { InstrumentId, VenueId } from '#shared/domain/ids.ts';
+import type { VenueId } from '#shared/domain/ids.ts';
 import type { Command } from '#shared/schema/command.ts';
 import type { Config } from '#shared/schema/config.ts';
 import type { EngineEvent, EventData, EventKind } from '#shared/schema/event.ts';
@@ -17,9 +17,21 @@ import type { Simulator } from '#simulator/simulator.ts';
 export const LIVE_VENUES = ['binance', 'okx', 'kraken'] as const;
 const SYMBOLS = ['BTC/USDT', 'ETH/USDT', 'ETH/BTC', 'SOL/USDT', 'BTC/USDT:USDT'];
 
+/** No limit in the way: the market is wilder than any. */
+const WIDE = {
+  max_position_size_usd: 1e7,
+  max_exposure_per_exchange: 1e7,
+  max_exposure_per_asset_usd: 1e7,
+  max_exposure_per_family_usd: 1e7,
+  max_total_exposure_usd: 1e7,
+  max_concentration: 1,
+  max_var: 1e7,
+  max_expected_shortfall: 1e7,
+} as const;
+
 /** An engine that trades for real at simulated venues. */
 export function liveConfig(more: Partial<Config> = {}): Config {
-  const { engine, system, simulator, verification, ...rest } = loadConfig({ dir: 'config', env: {} });
+  const { engine, system, simulator, verification, risk, ...rest } = loadConfig({ dir: 'config', env: {} });
   return {
     ...rest,
     system: { ...system, log_level: 'error' },
@@ -32,7 +44,8 @@ export function liveConfig(more: Partial<Config> = {}): Config {
       min_edge_bps: 0.5,
       families: ['spatial', 'cycle', 'basis'],
     },
-    simulator: { ...simulator, dislocations_per_minute: 240, dislocation_bps: 60 },
+    simulator: { ...simulator, updates_per_second: 100, dislocations_per_minute: 240, dislocation_bps: 60 },
+    risk: { ...risk, ...WIDE },
     verification: { ...verification, every_ms: 2_000 },
     ...more,
   };
@@ -69,7 +82,7 @@ export async function liveWorld(config = liveConfig(), journalDir?: string): Pro
       ),
     command: (body) => {
       commands += 1;
-      engine.obey({ v: 1, id: `c${String(commands)}`, by: 'test', at_ms: 0, ...body } as Command);
+      engine.obey({ v: 1, id: `c${String(commands)}`, by: 'test', at_ms: clock.unixMs(clock.now()), ...body });
     },
   };
 }
@@ -106,7 +119,7 @@ export function differences({ engine, simulator }: Pick<LiveWorld, 'engine' | 's
     const positions = engine.instruments
       .filter((each) => each.venue === venue && each.kind !== 'spot')
       .flatMap(({ id, symbol }) => {
-        const ours = engine.ledger.positionOf(id as InstrumentId).size;
+        const ours = engine.ledger.positionOf(id).size;
         const listing = exchange.listings.find((each) => each.symbol === symbol)!;
         const theirs = signedSize(listing, accountAt(exchange).position(listing));
         return ours.eq(theirs) ? [] : [`${id}: ${ours.toFixed()} not ${theirs}`];
