@@ -77,6 +77,8 @@ import type { Venue } from './venues/venue.ts';
 
 export type EngineOptions = Outside & {
   readonly config: Config;
+  /** The configuration as it was written, where the wiring has changed some of it: a new version is compared with that. */
+  readonly written?: Config;
   readonly venues: readonly Venue[];
   readonly journalDir: string;
   /** Up to which record the journal has been shipped: older segments may go, once a checkpoint stands for them. */
@@ -435,8 +437,9 @@ export class Engine {
 
   #reload(command: CommandOf<'config'>): Answer {
     const { id, by, at_ms, v, version } = command;
+    const { config, written = config } = this.#options;
     const sources: ReloadSources = {
-      started: this.#options.config,
+      started: written,
       limits: () => this.risk.gate.limits,
       tuning: () => this.#sizing,
       // An event of its own, which is not the answer.

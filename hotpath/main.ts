@@ -36,6 +36,8 @@ import type { Credentials } from './venues/venue-account.ts';
 
 const optionsSchema = z.strictObject({
   config: configSchema,
+  /** The configuration as it was written, where who starts the process has changed some of it. */
+  written: configSchema.optional(),
   seed: z.int(),
   /** Everything the venues send is also written to this frame file. */
   record: z.string().optional(),
@@ -123,12 +125,13 @@ type Put = {
 
 /** The engine and its way out, put together once it may trade; neither runs yet. */
 async function put(options: Options, { clock, logger, transport }: Around): Promise<Put> {
-  const { config, seed, aws } = options;
+  const { config, written, seed, aws } = options;
   const version = versionOf();
   const credentials = await credentialsFor(config, aws.region);
   if (config.engine.mode === 'live') logger.warn('orders-are-real', { venues: config.engine.venues });
   const engineOptions: EngineOptions = {
     config,
+    ...(written === undefined ? {} : { written }),
     venues,
     ...(credentials === undefined ? {} : { credentials }),
     clock,
