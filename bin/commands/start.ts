@@ -18,6 +18,7 @@ type Flags = {
   readonly seed: number;
   readonly virtual?: true;
   readonly live?: true;
+  readonly standby?: true;
   readonly mode?: 'paper' | 'shadow' | 'live';
   readonly symbols?: readonly string[];
   readonly venues?: readonly string[];
@@ -47,6 +48,7 @@ export function startCommand(): Command {
         'live',
       ]),
     )
+    .option('--standby', 'a second engine process that takes over when the first is gone (docs/failover.md)')
     .option('--symbols <list>', 'follow only these, comma-separated, unified: BTC/USDT,ETH/USDT', list)
     .option('--venues <list>', 'only these venues, comma-separated: binance,okx,kraken', list)
     .option('--config <file>', "one more TOML file over the project's own layers")
@@ -88,8 +90,11 @@ recovers from it. Settings: arb config --schema.`,
         reportFile: flags.report,
         recordFile: flags.record,
         live: flags.live === true,
+        standby: flags.standby === true,
         table: flags.table && process.stdout.isTTY,
       };
+      if (options.standby && flags.record !== undefined)
+        throw new BadInput('--standby and --record exclude each other: two engines would write one file');
       checkVenues(config.engine.venues, options.live);
       checkOutputs(options);
       process.exitCode = flags.virtual === true ? await runVirtually(options) : await runProcesses(options);
@@ -101,6 +106,8 @@ function checkVirtual(flags: Flags): void {
   if (flags.live === true) throw new BadInput('--virtual and --live exclude each other: real venues keep real time');
   if (flags.record !== undefined)
     throw new BadInput('--record is for runs on real sockets: a virtual run is repeated by its seed');
+  if (flags.standby === true)
+    throw new BadInput('--virtual and --standby exclude each other: a virtual run is one process');
   if (flags.for === undefined) throw new BadInput('--virtual needs --for: a virtual run has no other end');
 }
 

@@ -15,6 +15,8 @@ export type RunOptions = {
   readonly forSeconds?: number | undefined;
   readonly reportFile?: string | undefined;
   readonly live: boolean;
+  /** A second engine that takes over when the first is gone. */
+  readonly standby: boolean;
   /** Frame file for everything the venues send. */
   readonly recordFile?: string | undefined;
   /** A live table on a terminal; a line now and then elsewhere. */

@@ -9,6 +9,7 @@ import type { Outcome, RunOptions } from './run-options.ts';
 import { reportOf, summaryOf, writeReport } from './run-options.ts';
 import { Screen } from './screen.ts';
 import { simulatorConfigOf, simulatorKeyEnv, throughSimulator } from './simulated.ts';
+import type { ChildOptions } from './supervisor.ts';
 import { Child } from './supervisor.ts';
 
 /** How the engine runs: garbage is collected on its own thread, in a young space that is cleared rarely and fast. */
@@ -41,7 +42,7 @@ export async function runProcesses(options: RunOptions): Promise<number> {
     screen.say(`starting the engine against ${live ? 'the real venues' : 'simulated venues'} …`);
     if (config.engine.mode === 'live') screen.say(`live: real orders are sent to ${placesOf(config, live)}`);
     const engine = runEngine({ options, simulated, cloud: cloud.ready, screen, fail: ending.fail });
-    children.unshift(engine.child);
+    children.unshift(...engine.children);
     ending.begin();
 
     const trouble = await ending.over;
@@ -193,7 +194,10 @@ function startAndWait(
 }
 
 type EngineProcess = {
-  readonly child: Child;
+  /** The engine, and its standby where one was asked for. */
+  readonly children: readonly Child[];
+  /** The standby first: it must not take over from an engine that was asked to go. True when all left by themselves. */
+  readonly stop: (graceMs: number) => Promise<boolean>;
   readonly firstSeq: () => number;
   readonly lastStatus: () => EngineStatus | undefined;
   readonly finished: () => Extract<EngineMessage, { kind: 'finished' }> | undefined;
@@ -201,66 +205,66 @@ type EngineProcess = {
   readonly troubles: () => readonly string[];
 };
 
-function runEngine({
-  options,
-  simulated,
-  cloud,
-  screen,
-  fail,
-}: {
+type EngineSetting = {
   readonly options: RunOptions;
   readonly simulated: Config['venues'] | undefined;
   readonly cloud: CloudReady;
   readonly screen: Screen;
   readonly fail: (how: string) => void;
-}): EngineProcess {
-  const { config, seed, forSeconds, recordFile } = options;
+};
+
+function runEngine(setting: EngineSetting): EngineProcess {
+  const { options, cloud, screen } = setting;
   const clock = systemClock();
   const startedAtMs = clock.unixMs(clock.now());
   const troubles = new Recent();
   let firstSeq: number | undefined;
   let lastStatus: EngineStatus | undefined;
   let finished: ReturnType<EngineProcess['finished']>;
-  const hear = (message: EngineMessage): void => {
-    if (message.kind === 'started') {
-      // The run began with the engine's first start in it; a restart goes on.
-      firstSeq ??= message.firstSeq;
-    } else if (message.kind === 'status') {
-      lastStatus = message.status;
-      const seconds = (clock.unixMs(clock.now()) - startedAtMs) / 1e3;
-      screen.show(message.status, {
-        apiUrl: cloud.apiUrl,
-        restarts: child.restarts,
-        seconds,
-        ofSeconds: forSeconds,
-        notice: troubles.lines.at(-1),
-      });
-    } else {
-      finished = message;
+  let active: Child | undefined;
+  const show = (status: EngineStatus): void => {
+    lastStatus = status;
+    screen.show(status, {
+      apiUrl: cloud.apiUrl,
+      restarts: children.reduce((sum, { restarts }) => sum + restarts, 0),
+      seconds: (clock.unixMs(clock.now()) - startedAtMs) / 1e3,
+      ofSeconds: options.forSeconds,
+      notice: troubles.lines.at(-1),
+    });
+  };
+  const hear = (message: EngineMessage, from: Child): void => {
+    switch (message.kind) {
+      case 'standby':
+        return;
+      case 'started':
+        if (active !== undefined && active !== from) screen.say('the standby takes over');
+        active = from;
+        // The run began with the engine's first start in it; a restart goes on.
+        firstSeq ??= message.firstSeq;
+        return;
+      case 'status':
+        show(message.status);
+        return;
+      case 'finished':
+        finished = message;
     }
   };
-  const child = new Child({
-    name: 'the engine',
-    entry: 'hotpath/main.ts',
-    nodeOptions: ENGINE_NODE_OPTIONS,
-    env: simulated === undefined ? ENGINE_ENV : { ...ENGINE_ENV, ...simulatorKeyEnv(config.engine.venues) },
-    args: [
-      JSON.stringify({
-        config: simulated === undefined ? config : { ...config, venues: simulated },
-        seed,
-        ...(recordFile === undefined ? {} : { record: absolute(recordFile) }),
-        aws: { region: 'us-east-1', kinesisEndpoint: cloud.kinesisUrl, dynamodbEndpoint: cloud.dynamodbUrl },
-      }),
-    ],
-    onMessage: (message) => hear(message as EngineMessage),
-    onLine: () => undefined,
-    onTrouble: (line) => troubles.add(line),
-    restart: ENGINE_RESTART,
-    onRestart: (count) => screen.say(`the engine died and is started again (${String(count)})`),
-    onGone: fail,
-  });
+  const startChild = (): Child => {
+    const child: Child = engineChild(setting, {
+      onMessage: (message) => hear(message as EngineMessage, child),
+      onTrouble: (line) => troubles.add(line),
+    });
+    return child;
+  };
+  const children = options.standby ? [startChild(), startChild()] : [startChild()];
   return {
-    child,
+    children,
+    stop: async (graceMs) => {
+      let graceful = true;
+      const inOrder = [...children].sort((a, b) => Number(a === active) - Number(b === active));
+      for (const child of inOrder) graceful = (await child.stop(graceMs)) && graceful;
+      return graceful;
+    },
     firstSeq: () => firstSeq ?? 1,
     lastStatus: () => lastStatus,
     finished: () => finished,
@@ -269,13 +273,40 @@ function runEngine({
   };
 }
 
+function engineChild(
+  { options, simulated, cloud, screen, fail }: EngineSetting,
+  listeners: Pick<ChildOptions, 'onMessage' | 'onTrouble'>,
+): Child {
+  const { seed, standby, recordFile } = options;
+  const config = {
+    ...options.config,
+    ...(simulated === undefined ? {} : { venues: simulated }),
+    ...(standby ? { lease: { ...options.config.lease, enabled: true } } : {}),
+  };
+  const aws = { region: 'us-east-1', kinesisEndpoint: cloud.kinesisUrl, dynamodbEndpoint: cloud.dynamodbUrl };
+  return new Child({
+    name: 'the engine',
+    entry: 'hotpath/main.ts',
+    nodeOptions: ENGINE_NODE_OPTIONS,
+    env: simulated === undefined ? ENGINE_ENV : { ...ENGINE_ENV, ...simulatorKeyEnv(config.engine.venues) },
+    args: [
+      JSON.stringify({ config, seed, aws, ...(recordFile === undefined ? {} : { record: absolute(recordFile) }) }),
+    ],
+    ...listeners,
+    onLine: () => undefined,
+    restart: ENGINE_RESTART,
+    onRestart: (count) => screen.say(`the engine died and is started again (${String(count)})`),
+    onGone: fail,
+  });
+}
+
 /** Engine first, then what it left on its way, then the report. */
 async function conclude(
   options: RunOptions,
   { engine, cloud }: { readonly engine: EngineProcess; readonly cloud: CloudProcess },
 ): Promise<number> {
   const clock = systemClock();
-  const graceful = await engine.child.stop(ENGINE_STOP_MS);
+  const graceful = await engine.stop(ENGINE_STOP_MS);
   const seconds = (clock.unixMs(clock.now()) - engine.startedAtMs) / 1e3;
   const finished = engine.finished();
   const status = finished?.status ?? engine.lastStatus();
