@@ -38,8 +38,10 @@ import { feesOfAccounts, tradableOf } from './execute/accounts.ts';
 import { Executor, PATIENCE } from './execute/executor.ts';
 import { Holdings } from './execute/holdings.ts';
 import { Ledger } from './execute/ledger.ts';
+import type { PaperGatewayOptions } from './execute/paper-gateway.ts';
 import { PaperGateway } from './execute/paper-gateway.ts';
 import { RoundTrips } from './execute/round-trips.ts';
+import { shadowGateway } from './execute/shadow-gateway.ts';
 import type { Endpoint } from './feed/endpoint.ts';
 import { endpointsFrom } from './feed/endpoint.ts';
 import { Feed } from './feed/feed.ts';
@@ -49,7 +51,7 @@ import type { Tenure } from './lease/tenure.ts';
 import { EmergencyStop } from './live/emergency-stop.ts';
 import { LiveAccounts } from './live/live-accounts.ts';
 import type { OrderDesk } from './live/order-desk.ts';
-import { liveDesk, paperDesk } from './live/order-desk.ts';
+import { liveDesk, paperDesk, shadowDesk } from './live/order-desk.ts';
 import type { Opened } from './open-journal.ts';
 import { openJournal } from './open-journal.ts';
 import type { Stages } from './pipeline.ts';
@@ -268,13 +270,7 @@ export class Engine {
     this.#orders = this.#ordersOf(gate);
     this.holdings = this.#holdingsOf(market, gate);
     this.#flusher = this.#flusherOf(market);
-    this.opportunities = new OpportunityLog({
-      ...OPPORTUNITY,
-      clock,
-      recorder: this.#publisher,
-      checksOf: gate.checksOf,
-      hindsight: this.#hindsightOf(this.#desk.depths),
-    });
+    this.opportunities = this.#opportunitiesOf(gate);
     this.#evaluator = this.#evaluatorOf();
     this.#stages = this.#stagesOf(gate, this.#desk.depths);
     this.feed = this.#feedOf(this.#stages);
@@ -489,11 +485,11 @@ export class Engine {
   #deskOf(): OrderDesk {
     const { clock, config } = this.#options;
     const { mode } = config.engine;
-    if (mode === 'paper') return paperDesk(this.#paperGatewayOf(), clock, () => this.executor);
+    if (mode === 'paper') return paperDesk(new PaperGateway(this.#paperOptionsOf()), clock, () => this.executor);
     const live = new LiveAccounts({
       ...accountsSetup(this.#options, this.instruments),
       onReport: this.#onReport,
-      fence: this.#fence,
+      fence: mode === 'shadow' ? () => 'in shadow mode no order is sent' : this.#fence,
       state: this.#known.state,
       ledger: this.ledger,
       recorder: this.#publisher,
@@ -502,13 +498,21 @@ export class Engine {
       isCompared: mode === 'live',
     });
     if (mode === 'live') return liveDesk(live, this.books.depths, this.#words.settlementPriceOf);
-    return { ...paperDesk(this.#paperGatewayOf(), clock, () => this.executor), live };
+    const { latency_ms, latency_jitter_ms, displayed_fraction, window_ms } = config.shadow;
+    const shadow = shadowGateway({
+      ...this.#paperOptionsOf(),
+      latencyMs: latency_ms,
+      latencyJitterMs: latency_jitter_ms,
+      displayedFraction: displayed_fraction,
+      windowMs: window_ms,
+    });
+    return { ...shadowDesk(shadow, clock, () => this.executor), live };
   }
 
-  #paperGatewayOf(): PaperGateway {
+  #paperOptionsOf(): PaperGatewayOptions {
     const { config, clock, random } = this.#options;
     const { instruments, books } = this;
-    return new PaperGateway({
+    return {
       clock,
       random: random.fork('paper'),
       depths: books.depths,
@@ -523,7 +527,7 @@ export class Engine {
       displayedFraction: config.paper.displayed_fraction,
       underlyingOf: this.ledger.underlyingOf,
       settlementPriceOf: this.#words.settlementPriceOf,
-    });
+    };
   }
 
   #recoveryMarketOf(): RecoveryMarket {
@@ -634,6 +638,16 @@ export class Engine {
     });
   }
 
+  #opportunitiesOf({ checksOf }: RiskGate): OpportunityLog {
+    return new OpportunityLog({
+      ...OPPORTUNITY,
+      clock: this.#options.clock,
+      recorder: this.#publisher,
+      checksOf,
+      hindsight: this.#hindsightOf(this.#desk.depths),
+    });
+  }
+
   /** What was refused is looked at again when an order would have arrived, after a second, and after five. */
   #hindsightOf(depths: Depths): Hindsight {
     const { config, clock } = this.#options;
@@ -696,12 +710,15 @@ export class Engine {
   #feedOf(stages: Stages): Feed {
     const { config } = this.#options;
     const { instruments, books, decisions } = this;
+    const { onPrint } = this.#desk;
     return new Feed({
       ...this.#options,
       endpoints: this.#known.endpoints,
       instruments,
       books,
-      streams: config.engine.streams,
+      streams:
+        onPrint === undefined ? config.engine.streams : [...new Set([...config.engine.streams, 'trades' as const])],
+      ...(onPrint === undefined ? {} : { onPrint }),
       healthMin: config.risk.min_venue_health,
       onUpdate: (update) => onMarketUpdate(stages, update),
       onReference: (reference) => {
