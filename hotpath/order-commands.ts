@@ -9,10 +9,11 @@ import type { CommandOf } from '#shared/schema/command.ts';
 import type { Recorder } from '#shared/schema/recorder.ts';
 import type { Answer, Handlers } from './commands.ts';
 import { ANSWERED, done, refused } from './commands.ts';
-import type { Approval, Executor } from './execute/executor.ts';
+import type { Executor } from './execute/executor.ts';
 import type { ManualOrder, Placed } from './execute/manual.ts';
 import { ratesFor } from './execute/manual.ts';
 import { exposureOf, MANUAL } from './execute/operation.ts';
+import type { Approval } from './execute/recoveries.ts';
 
 /** What commands on orders ask of the rest of the engine. */
 export type OrderSources = {

@@ -9,7 +9,7 @@ import { contractOf, fillFactsOf } from '#shared/money/pnl.ts';
 import { closingOf } from '#shared/money/position.ts';
 import { holdingEventOf } from '#shared/schema/held-event.ts';
 import type { Recorder } from '#shared/schema/recorder.ts';
-import type { HoldingKeeper } from './executor.ts';
+import type { HoldingKeeper } from './operations.ts';
 import type { ExitMarket, ExitReason } from './exit.ts';
 import { exitPlanOf, exitReasonOf, expectedFunding, quoteExit } from './exit.ts';
 import type { FundingDue, FundingWord } from './funding.ts';

@@ -1,7 +1,7 @@
 import { Decimal } from 'decimal.js';
 import { assert } from '#shared/assert.ts';
 import type { Timer } from '#shared/clock/clock.ts';
-import type { Asset, ClientOrderId, InstrumentId, OperationId, TimeNs, VenueOrderId } from '#shared/domain/ids.ts';
+import type { Asset, InstrumentId, OperationId, TimeNs, VenueOrderId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Fill, OrderRequest, OrderStatus } from '#shared/domain/order.ts';
 import type { Cover, LegView, Loose, OperationView } from '#shared/domain/recovery.ts';
@@ -151,6 +151,15 @@ export class Operation {
   move(to: OperationState): void {
     assert(next[this.#state].includes(to), `an operation cannot go from ${this.#state} to ${to}`);
     this.#state = to;
+  }
+
+  /** Recovery has all its means again. */
+  startAnew(nowNs: TimeNs): void {
+    this.round = 0;
+    this.waits = 0;
+    this.idle = 0;
+    this.probes = 0;
+    this.recoveringNs = nowNs;
   }
 
   /** The number of the next order on a leg. */
@@ -484,5 +493,3 @@ export const contractText = ({
   settle,
   ...(right === undefined ? {} : { right }),
 });
-
-export type OrdersById = Map<ClientOrderId, Order>;

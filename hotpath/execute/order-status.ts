@@ -1,4 +1,4 @@
-import type { OrderStatus } from '#shared/domain/order.ts';
+import type { OrderRequest, OrderStatus } from '#shared/domain/order.ts';
 
 /** The whole life of an order. A fill may overtake or outlive a cancel: venues do that. */
 const next: Readonly<Record<OrderStatus, readonly OrderStatus[]>> = {
@@ -19,3 +19,14 @@ export const statusAfter = (from: OrderStatus, reported: OrderStatus): OrderStat
 /** Whether the venue has said its last word: nothing works any more, though a fill may still be on its way. */
 export const isAtRest = (status: OrderStatus): boolean =>
   status === 'filled' || status === 'canceled' || status === 'expired' || status === 'rejected';
+
+/** Whether its venue has said that it works. */
+export const isLive = ({ status }: { readonly status: OrderStatus }): boolean =>
+  status === 'accepted' || status === 'partially-filled';
+
+/** Whether it stands in its book and may. */
+export const isResting = (order: {
+  readonly status: OrderStatus;
+  readonly request: Pick<OrderRequest, 'timeInForce'>;
+  readonly isCancelling: boolean;
+}): boolean => order.request.timeInForce === 'GTC' && !order.isCancelling && isLive(order);

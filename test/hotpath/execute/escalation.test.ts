@@ -200,7 +200,6 @@ describe('the fence', () => {
     world.executor.submit(planOf(OP, [BUY, SELL]));
     expect(world.sent).toEqual([]);
     expect(world.told()).toEqual(['approved', 'failed EMERGENCY_STOP: fire']);
-    expect(world.ended[0]).toMatchObject({ operation: OP, state: 'failed' });
   });
 
   it('withdraws what was journalled when it closed during the flush', () => {

@@ -1,5 +1,5 @@
 import { Decimal } from 'decimal.js';
-import type { Ended, ExecutorOptions } from '#hotpath/execute/executor.ts';
+import type { ExecutorOptions } from '#hotpath/execute/executor.ts';
 import { Executor, PATIENCE } from '#hotpath/execute/executor.ts';
 import { Ledger } from '#hotpath/execute/ledger.ts';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
@@ -27,7 +27,6 @@ export class ExecutorWorld {
   readonly probed: ClientOrderId[] = [];
   readonly canceled: ClientOrderId[] = [];
   readonly views: OperationView[] = [];
-  readonly ended: Ended[] = [];
   decision: Recovery = { kind: 'complete' };
   /** Why nothing may leave. */
   closed: string | undefined;
@@ -57,7 +56,6 @@ export class ExecutorWorld {
       patience: PATIENCE,
       rateOf: (asset) => (rates as Record<string, Decimal>)[asset]?.toNumber(),
       fence: () => this.closed,
-      onEnded: (ended) => void this.ended.push(ended),
       ...options,
     });
   }

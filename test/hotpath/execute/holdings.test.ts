@@ -324,14 +324,14 @@ describe('what is left alone', () => {
 
   it('is settled by itself, once somebody can value it', () => {
     world.quote(FUTURE, 30_090, 30_100);
-    // The other leg has no book: recovery has no way out and gives up.
+    // The other leg has no book: recovery has no way out and asks a person, who is not there.
     const plan = sumPlan('l', CONVERSION.slice(0, 2), { units: '2', profit: '25', carry: '25', endsMs: EXPIRY_MS });
     world.executor.submit(plan);
     world.runUntilMs(START_MS + 9);
     world.quotes.clear();
     world.rates = undefined;
     world.runUntilMs(EXPIRY_MS + 3_600_000);
-    expect(world.executor.counts.failed).toBe(1);
+    expect(world.executor.counts.escalated).toBe(1);
     expect(world.journal.of('settlement')).toEqual([]);
     world.rates = { USDT: 1, USD: 1 };
     world.runUntilMs(EXPIRY_MS + 3_605_000);
@@ -415,7 +415,8 @@ describe('a kill at any time', () => {
         world.runUntilMs(Math.max(world.nowMs, START_MS + 60_000));
         world.quotes.clear();
         world.index = 33_333;
-        world.runUntilMs(EXPIRY_MS + 5_000);
+        // Time enough to believe that an order was never seen.
+        world.runUntilMs(EXPIRY_MS + 20_000);
         checkOver();
         // What follows the restart can be reckoned by itself.
         expect(() => recomputePnl(world.journal.events.slice(before))).not.toThrow();
