@@ -290,7 +290,13 @@ function engineChild(
     nodeOptions: ENGINE_NODE_OPTIONS,
     env: simulated === undefined ? ENGINE_ENV : { ...ENGINE_ENV, ...simulatorKeyEnv(config.engine.venues) },
     args: [
-      JSON.stringify({ config, seed, aws, ...(recordFile === undefined ? {} : { record: absolute(recordFile) }) }),
+      JSON.stringify({
+        config,
+        written: options.config,
+        seed,
+        aws,
+        ...(recordFile === undefined ? {} : { record: absolute(recordFile) }),
+      }),
     ],
     ...listeners,
     onLine: () => undefined,
