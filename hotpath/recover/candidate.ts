@@ -86,17 +86,18 @@ export function situationOf(view: OperationView, market: RecoveryMarket, { slack
 
 export type PlacedOrder = { readonly on: Instrument; readonly order: RecoveryOrder };
 
-/** A way to make the legs agree: every order it needs, and what the operation would be worth at the end, in the numeraire. */
-export type Candidate = {
-  readonly placed: readonly PlacedOrder[];
+type Worth = {
+  /** In the numeraire. */
   readonly value: Decimal;
   /** Whether the books bear all of it; otherwise it is a beginning. */
   readonly isWhole: boolean;
 };
 
+/** A way to make the legs agree: every order it needs, and what the operation would be worth at the end. */
+export type Candidate = Worth & { readonly placed: readonly PlacedOrder[] };
+
 /** All of it before a part of it; then what leaves more. */
-export const isBetter = (a: Candidate, b: Candidate): boolean =>
-  a.isWhole === b.isWhole ? a.value.gt(b.value) : a.isWhole;
+export const isBetter = (a: Worth, b: Worth): boolean => (a.isWhole === b.isWhole ? a.value.gt(b.value) : a.isWhole);
 
 export function bestOf<T extends Candidate>(candidates: readonly T[]): T | undefined {
   let best: T | undefined;

@@ -7,10 +7,10 @@ import { lotQty, tickAt, ZERO } from '#shared/money/grid.ts';
 import type { Walk } from './book-walk.ts';
 import { limitBeyond, walkBase, walkQuote } from './book-walk.ts';
 import type { Candidate, PlacedOrder, Situation } from './candidate.ts';
-import { isAffordable, isLeg } from './candidate.ts';
+import { isAffordable, isBetter, isLeg } from './candidate.ts';
 import { rateIn, sourceOf, targetOf } from './loose.ts';
 
-/** One correction of one leg: what it changes about the leg's spending and receiving, and what that brings in the numeraire. */
+/** One correction of one leg: what it changes about the leg's spending and receiving, and what all that is asked for brings at that price, in the numeraire. */
 type Correction = {
   readonly placed: PlacedOrder | undefined;
   readonly spent: Decimal;
@@ -27,8 +27,10 @@ type Correction = {
  */
 export function productWays(situation: Situation): readonly Candidate[] {
   const ways: Candidate[] = [];
-  for (const anchor of situation.view.legs.keys()) {
-    for (const elsewhere of [false, true]) {
+  const { view, market } = situation;
+  const isElsewhere = view.legs.some(({ instrument }) => market.alternatives(instrument).length > 0);
+  for (const anchor of view.legs.keys()) {
+    for (const elsewhere of isElsewhere ? [false, true] : [false]) {
       const way = wayAround(anchor, situation, elsewhere);
       if (way !== undefined) ways.push(way);
     }
@@ -95,16 +97,9 @@ function correct(wanted: Wanted, situation: Situation): Correction | undefined {
     if (isLeg(other, view) || view.rates[other.quote] === undefined) continue;
     const there = correctOn(other, wanted, situation);
     if (there?.placed === undefined || !isAffordable([there.placed], market)) continue;
-    if (best === undefined || isCheaper(there, best, wanted)) best = there;
+    if (best === undefined || isBetter(there, best)) best = there;
   }
   return best ?? own;
-}
-
-/** All of it before a part of it; then what brings more for the same amount: lots differ. */
-function isCheaper(a: Correction, b: Correction, { end, amount }: Wanted): boolean {
-  const perUnit = (correction: Correction): Decimal =>
-    correction.value.div((end === 'source' ? correction.spent : correction.received).div(amount));
-  return a.isWhole === b.isWhole ? perUnit(a).gt(perUnit(b)) : a.isWhole;
 }
 
 /** The same on one instrument: the leg's own, or spot of another venue. */
@@ -130,11 +125,14 @@ function correctOn(on: Instrument, { leg, at, end, amount }: Wanted, situation: 
   const { base, quote } = netFlows(on, side, walkBase(levels, qty));
   const paid = quote.div(exchange);
   const [spent, received] = leg.side === 'buy' ? [paid.neg(), base] : [base.neg(), paid];
+  const brought = valueOf(leg, { spent, received }, view.rates).minus(moving(leg, on, { quote, situation }));
+  // As if all of it were traded so: what a thin book leaves for later, or lots leave for ever, must not look like a gain.
+  const share = (end === 'source' ? spent : received).div(amount);
   return {
     placed: { on, order: { leg: at, purpose, instrument: on.id, side, qty, price } },
     spent,
     received,
-    value: valueOf(leg, { spent, received }, view.rates).minus(moving(leg, on, { quote, situation })),
+    value: brought.div(share),
     isWhole: walk.isWhole,
   };
 }

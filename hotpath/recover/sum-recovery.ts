@@ -13,7 +13,7 @@ import { matchedUnits, unitsOf } from './loose.ts';
 
 type SumBond = NonNullable<OperationView['bond']>;
 
-/** One correction of one leg: its order, if there is one to send, and what that brings in the numeraire. */
+/** One correction of one leg: its order, if there is one to send, and what all that is lacking brings at that price, in the numeraire. */
 type Correction = { readonly placed: PlacedOrder | undefined; readonly value: Decimal; readonly isWhole: boolean };
 
 /**
@@ -86,7 +86,9 @@ function correct({ leg, at, lacking }: Wanted, { market, slack, view }: Situatio
     return { ...nothing, isWhole: walk.isWhole };
   const purpose = isForward ? 'complete' : 'unwind';
   const placed = { on, order: { leg: at, purpose, instrument: on.id, side, qty, price } as const };
-  return { placed, value: broughtBy(placed, levels, { market, view }), isWhole: walk.isWhole };
+  // As if all of it were traded so: what a thin book leaves for later must not look like a gain.
+  const value = broughtBy(placed, levels, { market, view }).times(wanted).div(qty);
+  return { placed, value, isWhole: walk.isWhole };
 }
 
 /** What an order brings over the levels that it takes, after fees, in the numeraire at the operation's rates. */

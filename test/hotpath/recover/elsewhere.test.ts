@@ -80,6 +80,15 @@ describe('another venue', () => {
     ]);
   });
 
+  it('is compared by all that must be done, not by what a thin book takes of it', () => {
+    const thin: Weather = {
+      depthOf: (on) => (on === A_BTC ? '0.05' : '0.001'),
+      ...moved([A_BTC, -10], [B_BTC, -80], [C_BTC, -80]),
+    };
+    // Two thousandths at a dreadful price lose less than a tenth at a fair one, and leave the rest to be lost.
+    expect(said(decide(boughtOnly().view(), thin))).toEqual(['unwind 0 sell 0.1 a:BTC/USDT']);
+  });
+
   it('counts as the leg, so that the operation is over once it has filled', () => {
     const operation = boughtOnly();
     const weather = { away: [B_BTC], ...moved([A_BTC, -200]) };
