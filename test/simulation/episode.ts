@@ -106,6 +106,7 @@ class World {
       venues: this.#venues,
       names: this.#names,
       watched: this.#watched,
+      isClockSet: () => this.#weather.counts.has('wall-step'),
       onEscalation: (escalation) => {
         this.#onEscalation(escalation);
       },
@@ -159,7 +160,8 @@ class World {
       clock: this.#clock,
       venues: this.#names,
       events,
-      levels: (instrument, side) => (this.#venues.isSeen(instrument.venue) ? this.#market.levels(instrument, side) : []),
+      levels: (instrument, side) =>
+        this.#venues.isSeen(instrument.venue) ? this.#market.levels(instrument, side) : [],
       place: (order, from) => {
         this.#place(order, from);
       },
@@ -189,7 +191,10 @@ class World {
       const plan = drawPlan(operation, { random: this.#random, market: this.#market, venues: this.#names });
       if (plan === undefined || plan.legs.some(({ instrument }) => life.executor.busy(instrument))) continue;
       this.#watched.set(operation, new Watched(plan));
-      this.#tell(() => `${operation}: ${plan.legs.map((leg) => `${leg.side} ${leg.qty.toFixed()} ${leg.instrument} at ${leg.price.toFixed()}`).join(', ')}`);
+      this.#tell(
+        () =>
+          `${operation}: ${plan.legs.map((leg) => `${leg.side} ${leg.qty.toFixed()} ${leg.instrument} at ${leg.price.toFixed()}`).join(', ')}`,
+      );
       life.submit(plan);
       return;
     }
@@ -299,7 +304,10 @@ class World {
       events: events.length,
       orders: this.#venues.orders.size,
       mismatches,
-      hash: hashOf(events, `${this.#options.seed} ${life.ledger.pnl.realised.toFixed()} ${life.ledger.pnl.fees.toFixed()}`),
+      hash: hashOf(
+        events,
+        `${this.#options.seed} ${life.ledger.pnl.realised.toFixed()} ${life.ledger.pnl.fees.toFixed()}`,
+      ),
     };
   }
 

@@ -93,12 +93,17 @@ export class Life {
     const recorder = this.#recorder();
     this.run(() => {
       recorder.record('engine-started', 'engine', startedFacts(this.epoch, venues));
-      revive(this.#state, venues, { default: FUNDS }, {
-        ledger: this.ledger,
-        executor: this.executor,
-        recorder,
-        holdings: { restore: () => undefined },
-      });
+      revive(
+        this.#state,
+        venues,
+        { default: FUNDS },
+        {
+          ledger: this.ledger,
+          executor: this.executor,
+          recorder,
+          holdings: { restore: () => undefined },
+        },
+      );
     });
   }
 
@@ -214,9 +219,12 @@ export class Life {
       carryOf: () => PERP_CARRY,
       alternatives: ({ id, kind, base, quote }) =>
         kind === 'spot'
-          ? listed.filter((each) => each.kind === 'spot' && each.base === base && each.quote === quote && each.id !== id)
+          ? listed.filter(
+              (each) => each.kind === 'spot' && each.base === base && each.quote === quote && each.id !== id,
+            )
           : [],
-      coversOf: (asset) => listed.filter(({ kind, base, inverse }) => kind === 'perpetual' && base === asset && !inverse),
+      coversOf: (asset) =>
+        listed.filter(({ kind, base, inverse }) => kind === 'perpetual' && base === asset && !inverse),
       transferCostOf: () => TRANSFER_COST,
     };
   }

@@ -59,7 +59,7 @@ export function unitWorth({ kind, base, quote, contractSize, inverse }: Instrume
 function listedOf(profile: Profile): readonly Instrument[] {
   const listed: Instrument[] = [];
   if (profile.kinds.includes('spot'))
-    for (const [symbol, grid] of SPOT) listed.push(instrument(profile, symbol, grid, SPOT_TERMS));
+    for (const [symbol, grid] of SPOT) listed.push(instrumentFrom(profile, symbol, grid, SPOT_TERMS));
   if (profile.kinds.includes('linear')) {
     for (const [base, lot, size] of [
       ['BTC', '1', '0.0001'],
@@ -67,19 +67,24 @@ function listedOf(profile: Profile): readonly Instrument[] {
     ] as const) {
       const grid = { tick: '0.1', lot };
       const terms: Terms = { kind: 'perpetual', settle: 'USDT' as Asset, size, inverse: false };
-      listed.push(instrument(profile, `${base}/USDT:USDT`, grid, terms));
-      listed.push(instrument(profile, `${base}/USDT:USDT-271231`, grid, { ...terms, kind: 'future' }));
+      listed.push(instrumentFrom(profile, `${base}/USDT:USDT`, grid, terms));
+      listed.push(instrumentFrom(profile, `${base}/USDT:USDT-271231`, grid, { ...terms, kind: 'future' }));
     }
   }
   if (profile.kinds.includes('inverse')) {
     const terms: Terms = { kind: 'perpetual', settle: 'BTC' as Asset, size: '10', inverse: true };
-    listed.push(instrument(profile, 'BTC/USD:BTC', { tick: '0.5', lot: '1' }, terms));
-    listed.push(instrument(profile, 'BTC/USD:BTC-271231', { tick: '0.5', lot: '1' }, { ...terms, kind: 'future' }));
+    listed.push(instrumentFrom(profile, 'BTC/USD:BTC', { tick: '0.5', lot: '1' }, terms));
+    listed.push(instrumentFrom(profile, 'BTC/USD:BTC-271231', { tick: '0.5', lot: '1' }, { ...terms, kind: 'future' }));
   }
   return listed;
 }
 
-function instrument(profile: Profile, symbol: string, grid: Grid, { kind, settle, size, inverse }: Terms): Instrument {
+function instrumentFrom(
+  profile: Profile,
+  symbol: string,
+  grid: Grid,
+  { kind, settle, size, inverse }: Terms,
+): Instrument {
   const [base, quote] = symbol.split(':')[0]!.split('/') as [Asset, Asset];
   const fee = new Decimal(profile.fee);
   const currency = kind === 'spot' ? profile.feeCurrency : 'settle';

@@ -23,14 +23,19 @@ const PROGRESS_EVERY = 50;
 const FAILURES_MAX = 10;
 
 const program = new Command('simulate')
-  .description('Tells the engine stories of orders that go wrong, on a virtual clock, and asks after every step whether it keeps its promises.')
+  .description(
+    'Tells the engine stories of orders that go wrong, on a virtual clock, and asks after every step whether it keeps its promises.',
+  )
   .option('--episodes <count>', 'how many stories', whole, 1_000)
   .option('--seed <number>', 'of all chances', whole, 1)
   .option('--from <episode>', 'the first story: with --episodes 1 it replays one', whole, 0)
   .option('--crashes', 'kill every engine a few times, not only some', false)
   .option('--verbose', 'tell the stories (in this process)', false)
   .option('--workers <count>', 'processes', whole, availableParallelism())
-  .addHelpText('after', '\nA story that fails prints the command that replays it. docs/simulation.md says what is simulated.');
+  .addHelpText(
+    'after',
+    '\nA story that fails prints the command that replays it. docs/simulation.md says what is simulated.',
+  );
 
 function whole(text: string): number {
   const value = Number(text);

@@ -3,7 +3,6 @@ import type { Asset, OperationId, OpportunityId, RouteId, TimeNs } from '#shared
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Side } from '#shared/domain/route.ts';
 import type { Approved, Plan, PlanLeg } from '#shared/domain/trade.ts';
-import type { Qty } from '#shared/money/grid.ts';
 import { amountOf, limitPrice, lotQty } from '#shared/money/grid.ts';
 import type { Random } from '#shared/random.ts';
 import { listingsOf, RATES, unitWorth } from './listings.ts';
@@ -28,19 +27,20 @@ export function drawPlan(operation: string, where: Where): Approved<Plan> | unde
 }
 
 /** A walk from the start asset back to it; what a leg receives, the next one spends. */
-function productPlan(
-  operation: string,
-  where: Where,
-  count: number,
-  usd: number,
-): Approved<Plan> | undefined {
+function productPlan(operation: string, where: Where, count: number, usd: number): Approved<Plan> | undefined {
   const { random, venues } = where;
   const legs: PlanLeg[] = [];
   const used = new Set<Instrument>();
   let asset: string = START;
   let has = new Decimal(Math.round(usd));
   for (let at = 0; at < count; at += 1) {
-    const target = at === count - 1 ? START : pick(random, ASSETS.filter((each) => each !== asset && each !== START));
+    const target =
+      at === count - 1
+        ? START
+        : pick(
+            random,
+            ASSETS.filter((each) => each !== asset && each !== START),
+          );
     const venue = pick(random, venues);
     const instrument = spotBetween(venue, asset, target);
     if (target === asset || instrument === undefined || used.has(instrument)) return undefined;
@@ -60,7 +60,9 @@ function sumPlan(operation: string, where: Where, count: number, usd: number): A
   const { random, venues } = where;
   const base = random.next() < 0.7 ? 'BTC' : 'ETH';
   const intent = random.next() < 0.2 ? 'exit' : 'enter';
-  const listed = venues.flatMap((venue) => listingsOf(venue).filter((each) => each.base === base && !isCoinQuoted(each)));
+  const listed = venues.flatMap((venue) =>
+    listingsOf(venue).filter((each) => each.base === base && !isCoinQuoted(each)),
+  );
   const legs: PlanLeg[] = [];
   const perUnit: Decimal[] = [];
   const units = new Decimal(1 + random.integer(20));
@@ -74,7 +76,12 @@ function sumPlan(operation: string, where: Where, count: number, usd: number): A
     legs.push(leg);
     perUnit.push(leg.qty.div(units));
   }
-  const bond: Plan['bond'] = { units, perUnit, intent, ...(intent === 'exit' ? { holding: 'held' as OperationId } : {}) };
+  const bond: Plan['bond'] = {
+    units,
+    perUnit,
+    intent,
+    ...(intent === 'exit' ? { holding: 'held' as OperationId } : {}),
+  };
   return planOf(operation, legs, 'sum', bond);
 }
 
@@ -93,9 +100,10 @@ function legOf(
   const bound = levels.at(-1)!.price.times(side === 'buy' ? 1 + slack : 1 - slack);
   const price = limitPrice(bound, instrument.tick, side);
   const qty = lotQty(qtyAt(price), instrument.lot);
-  if (qty.lt(instrument.minQty) || qty.isZero() || qty.times(price).lt(instrument.minNotional.times(2))) return undefined;
+  if (qty.lt(instrument.minQty) || qty.isZero() || qty.times(price).lt(instrument.minNotional.times(2)))
+    return undefined;
   const notional = amountOf(qty.times(unitWorth(instrument)));
-  return { instrument: instrument.id, side, price, qty: qty as Qty, expectedPrice: best.price, notional };
+  return { instrument: instrument.id, side, price, qty: qty, expectedPrice: best.price, notional };
 }
 
 function planOf(operation: string, legs: readonly PlanLeg[], kind: string, bond?: Plan['bond']): Approved<Plan> {
@@ -133,4 +141,3 @@ const spotBetween = (venue: string, one: string, other: string): Instrument | un
   );
 
 const pick = <T>(random: Random, list: readonly T[]): T => list[random.integer(list.length)]!;
-

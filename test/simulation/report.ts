@@ -61,7 +61,8 @@ export function addOutcome(totals: Totals, outcome: Outcome): void {
     totals.recovered += 1;
     if (operation.wasAsked) totals.asked += 1;
     if (operation.wasAnswered) totals.answered += 1;
-    totals.looseSeconds.push(operation.looseSeconds);
+    // What only the comparison of balances finds is not found here.
+    if (!operation.isMismatched) totals.looseSeconds.push(operation.looseSeconds);
     totals.costBps.push((-operation.recoveryUsd / operation.notionalUsd) * 1e4);
     totals.costUsd -= operation.recoveryUsd;
     totals.notionalUsd += operation.notionalUsd;
@@ -69,7 +70,20 @@ export function addOutcome(totals: Totals, outcome: Outcome): void {
 }
 
 export function addTotals(totals: Totals, other: Totals): void {
-  for (const key of ['episodes', 'operations', 'sums', 'recovered', 'asked', 'answered', 'orders', 'events', 'steps', 'mismatches', 'costUsd', 'notionalUsd'] as const)
+  for (const key of [
+    'episodes',
+    'operations',
+    'sums',
+    'recovered',
+    'asked',
+    'answered',
+    'orders',
+    'events',
+    'steps',
+    'mismatches',
+    'costUsd',
+    'notionalUsd',
+  ] as const)
     totals[key] += other[key];
   totals.hash = (totals.hash + other.hash) >>> 0;
   for (const [fault, count] of Object.entries(other.faults)) totals.faults[fault] = (totals.faults[fault] ?? 0) + count;
@@ -105,6 +119,7 @@ export function reportOf(totals: Totals, seconds: number): string {
 
 function quantilesOf(values: readonly number[]): string {
   const sorted = Float64Array.from(values).sort();
-  const at = (share: number): string => (sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0).toFixed(2);
+  const at = (share: number): string =>
+    (sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0).toFixed(2);
   return `p50 ${at(0.5)}, p90 ${at(0.9)}, p99 ${at(0.99)}, max ${at(1)}`;
 }

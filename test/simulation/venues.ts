@@ -70,7 +70,13 @@ export const TRAVEL_MS_MAX = 300;
 /** Nor is it unlisted for longer, unless an order is lost in a queue: then it may rise when nobody counts on it. */
 const SLOW_MS = 1_800;
 const LATE_MS = 20_000;
-const REFUSALS: readonly RejectReason[] = ['venue-down', 'price-out-of-band', 'not-allowed', 'invalid-order', 'unlisted'];
+const REFUSALS: readonly RejectReason[] = [
+  'venue-down',
+  'price-out-of-band',
+  'not-allowed',
+  'invalid-order',
+  'unlisted',
+];
 const FILLS_MAX = 3;
 /** So often an order must not be found before it is none. */
 const DENIALS = 2;
@@ -165,9 +171,9 @@ export class Venues {
     const order = this.orders.get(id);
     if (order === undefined || !this.answers(order.instrument.venue)) return;
     this.#later(this.#latencyOf(order), () => {
-      if (order.state === 'live') {
+      if (isLive(order)) {
         if (this.#options.weather.strikes('fill-during-cancel')) this.#fillSome(order);
-        if (order.state === 'live') this.#end(order, { kind: 'canceled' });
+        if (isLive(order)) this.#end(order, { kind: 'canceled' });
         this.#publish(order, 0);
       } else if (order.state === 'ended') this.#answer(order);
     });
@@ -188,7 +194,7 @@ export class Venues {
       return;
     }
     this.#later(this.#latencyOf(order), () => {
-      if (order.state === 'live' || order.state === 'ended') {
+      if (isLive(order) || order.state === 'ended') {
         if (this.nowMs >= order.foundFromMs) this.#answer(order);
         else this.#deny(order);
       } else this.#deny(order);
@@ -209,7 +215,10 @@ export class Venues {
     const { random } = this.#options;
     state.hasDrifted = true;
     const asset = ['USDT', 'BTC', 'ETH'][random.integer(3)]!;
-    const amount = this.truth.of(state.profile.venue, asset).times((random.next() - 0.8).toFixed(2)).toDecimalPlaces(6);
+    const amount = this.truth
+      .of(state.profile.venue, asset)
+      .times((random.next() - 0.8).toFixed(2))
+      .toDecimalPlaces(6);
     this.truth.add(state.profile.venue, asset, amount);
     this.drift.add(state.profile.venue, asset, amount);
     this.#options.tell(() => `${state.profile.venue} ${asset} drifts by ${amount.toFixed()}`);
@@ -250,12 +259,12 @@ export class Venues {
       order.foundFromMs = Math.max(order.foundFromMs, order.sentMs + this.#draw(SLOW_MS));
     if (!weather.strikes('no-fill')) this.#trade(order);
     // A full order has ended by its fills. What is said to be immediate may be forgotten by its venue, and stay.
-    if (order.state === 'live' && !(order.request.timeInForce === 'GTC' || weather.strikes('stays-live'))) {
+    if (isLive(order) && !(order.request.timeInForce === 'GTC' || weather.strikes('stays-live'))) {
       const isRejected = order.fills.length > 0 && weather.strikes('partial-then-reject');
       const end: Word = isRejected ? { kind: 'rejected', reason: 'unlisted', text: '' } : { kind: profile.rest };
       this.#end(order, end);
     }
-    if (order.state === 'live') this.#later(this.#draw(3_000), () => this.#fillLater(order));
+    if (isLive(order)) this.#later(this.#draw(3_000), () => this.#fillLater(order));
     this.#options.tell(
       () => `${order.request.clientOrderId} at ${profile.venue}: ${order.fills.length} fills, ${order.state}`,
     );
@@ -281,7 +290,7 @@ export class Venues {
   }
 
   #fillLater(order: VenueOrder): void {
-    if (order.state !== 'live') return;
+    if (!isLive(order)) return;
     const before = order.fills.length;
     this.#fillSome(order);
     if (order.fills.length > before) this.#publish(order, 1, before);
@@ -344,7 +353,9 @@ export class Venues {
     let words: Word[];
     if (weather.strikes('unknown-delivered')) {
       order.isMuted = true;
-      this.#later(this.#draw(1_000), () => this.#hear(order.request.clientOrderId, { kind: 'unknown', cause: 'timeout' }));
+      this.#later(this.#draw(1_000), () =>
+        this.#hear(order.request.clientOrderId, { kind: 'unknown', cause: 'timeout' }),
+      );
       return;
     }
     if (from > 0 || weather.strikes('ack-lost')) words = [...fills, ...end];
@@ -390,7 +401,7 @@ export class Venues {
     if (isPart && order.fills.length > 0) return;
     order.isMuted = false;
     if (order.end !== undefined) this.#hear(id, order.end);
-    else if (order.state === 'live') this.#hear(id, { kind: 'accepted', venueOrderId: `v-${id}` as VenueOrderId });
+    else if (isLive(order)) this.#hear(id, { kind: 'accepted', venueOrderId: `v-${id}` as VenueOrderId });
   }
 
   #deny(order: VenueOrder): void {
@@ -405,7 +416,7 @@ export class Venues {
     if (order !== undefined) note(order, word);
     const isHeard = hear({ clientOrderId, receivedTimeNs: clock.now(), ...word });
     // What works after it was given up is cancelled by the gateway: nobody counts on it any more.
-    if (order?.wasDenied === true && order.state === 'live' && word.kind !== 'not-found') this.cancel(clientOrderId);
+    if (order?.wasDenied === true && isLive(order) && word.kind !== 'not-found') this.cancel(clientOrderId);
     if (!isHeard && order !== undefined) Object.assign(order, before);
     return isHeard;
   }
@@ -426,7 +437,6 @@ export class Venues {
     return this.nowMs < this.#state(venue).downUntilMs;
   }
 
-
   #latencyOf({ instrument: { venue } }: VenueOrder): number {
     return this.#state(venue).profile.latencyMs * (0.5 + this.#options.random.next());
   }
@@ -446,6 +456,8 @@ export class Venues {
   }
 }
 
+const isLive = ({ state }: VenueOrder): boolean => state === 'live';
+
 /** What whoever hears a word may conclude. */
 function note(order: VenueOrder, { kind }: Word): void {
   order.notFound = kind === 'not-found' ? order.notFound + 1 : 0;
@@ -457,7 +469,8 @@ export const filledOf = ({ fills }: Pick<VenueOrder, 'fills'>): Decimal =>
   fills.slice(1).reduce((sum, { qty }) => sum.plus(qty), fills[0]?.qty ?? NONE);
 
 export function textOf(word: Word): string {
-  if (word.kind === 'fill') return `fill ${word.fill.tradeId} ${word.fill.side} ${word.fill.qty.toFixed()} at ${word.fill.price.toFixed()}`;
+  if (word.kind === 'fill')
+    return `fill ${word.fill.tradeId} ${word.fill.side} ${word.fill.qty.toFixed()} at ${word.fill.price.toFixed()}`;
   if (word.kind === 'rejected') return `rejected ${word.reason}`;
   return word.kind === 'unknown' ? `unknown ${word.cause}` : word.kind;
 }

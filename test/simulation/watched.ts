@@ -40,7 +40,11 @@ export class Flows {
 
   /** What stands alone, in dollars; nothing once all is as planned. */
   looseUsd(): number {
-    if (this.covers.size === 0 && this.#plan.legs.every(({ qty }, at) => Math.abs(this.net[at]! - qty.toNumber()) < 1e-9)) return 0;
+    if (
+      this.covers.size === 0 &&
+      this.#plan.legs.every(({ qty }, at) => Math.abs(this.net[at]! - qty.toNumber()) < 1e-9)
+    )
+      return 0;
     return this.#plan.bond === undefined ? this.#looseOfProduct() : this.#looseOfSum(this.#plan.bond);
   }
 
@@ -79,6 +83,7 @@ export type OperationOutcome = {
   readonly wasAnswered: boolean;
   /** How long something stood alone, whoever knew of it. */
   readonly looseSeconds: number;
+  readonly isMismatched: boolean;
   readonly notionalUsd: number;
   /** What recovery's own trades brought. */
   readonly recoveryUsd: number;
@@ -98,6 +103,8 @@ export class Watched {
   wasAsked = false;
   wasAnswered = false;
   isAccepted = false;
+  /** A trade of it was never told: only the comparison of balances finds it. */
+  isMismatched = false;
   /** How often the person has looked at the venue. */
   looks = 0;
   looseSinceMs: number | undefined;
@@ -145,6 +152,7 @@ export class Watched {
       wasRecovering,
       wasAsked,
       wasAnswered,
+      isMismatched: this.isMismatched,
       looseSeconds: (this.looseMs + stillMs) / 1_000,
       notionalUsd: plan.notional.toNumber(),
       recoveryUsd,
@@ -159,7 +167,10 @@ export class Watched {
 }
 
 /** What a trade brings at first prices, fee paid, in dollars. */
-function valueOf({ side, price, qty, fee, feeAsset }: Fill, { base, quote, contractSize, inverse }: Instrument): number {
+function valueOf(
+  { side, price, qty, fee, feeAsset }: Fill,
+  { base, quote, contractSize, inverse }: Instrument,
+): number {
   const sign = side === 'buy' ? 1 : -1;
   const size = qty.times(contractSize).toNumber();
   const [coins, money] = inverse ? [size / price.toNumber(), size] : [size, size * price.toNumber()];
