@@ -7,7 +7,7 @@ import type { Instrument } from '#shared/domain/instrument.ts';
 import type { OrderGateway, OrderReport, OrderRequest, RejectReason } from '#shared/domain/order.ts';
 import type { SettledTerms } from '#shared/domain/held.ts';
 import { feeOfTrade } from '#shared/money/fee.ts';
-import { tickAt, ZERO } from '#shared/money/grid.ts';
+import { lotQty, tickAt, ZERO } from '#shared/money/grid.ts';
 import { underlyingValue } from '#shared/money/margin.ts';
 import { quoteValueOf } from '#shared/money/pnl.ts';
 import type { Random } from '#shared/random.ts';
@@ -32,7 +32,27 @@ export type PaperGatewayOptions = {
   readonly underlyingOf?: (instrument: Instrument) => Decimal;
   /** What an expired contract settles at: the price of its underlying. Undefined while nobody says. */
   readonly settlementPriceOf?: (terms: SettledTerms) => number | undefined;
+  /** What orders that take are judged by later; without it they trade with the book that they meet. */
+  readonly evidence?: Evidence;
 };
+
+/** Watches from an order's arrival on what of the levels within its limit could be had. */
+export type Evidence = {
+  /** So long does it watch. */
+  readonly windowMs: number;
+  /** `takenOf`: what our orders have taken of a level already. Undefined where there are too many. */
+  readonly open: (request: OrderRequest, instrument: InstrumentIndex, takenOf: TakenOf) => Witness | undefined;
+};
+export type TakenOf = (level: { readonly price: number; readonly displayed: number }) => Decimal;
+export type Witness = {
+  /** Ends it. Best first. */
+  readonly judged: () => readonly Offer[];
+  readonly took: (price: number, qty: Decimal) => void;
+  /** Ends it without a judgement. */
+  readonly close: () => void;
+};
+/** What may be taken of a level, and what is displayed there now. */
+export type Offer = { readonly price: number; readonly qty: Decimal; readonly displayed: number };
 
 /** A report before the gateway has put its name and time on it. */
 type Answer = OrderReport extends infer Report
@@ -184,13 +204,54 @@ export class PaperGateway implements OrderGateway {
     };
     this.#remember(order);
     order.answers.push({ kind: 'accepted', venueOrderId });
-    const isKilled = request.timeInForce === 'FOK' && this.#takeable(request).lt(request.qty);
-    if (!isKilled) this.#match(order, 'taker');
+    const { evidence } = this.#options;
+    if (evidence === undefined) {
+      const isKilled = request.timeInForce === 'FOK' && this.#takeable(request).lt(request.qty);
+      if (!isKilled) this.#match(order, 'taker');
+      this.#settle(order);
+    } else {
+      this.#deliver(order);
+      // Its market data takes the way that an answer takes: then we see what it met.
+      this.#travel(() => this.#watch(order, evidence));
+    }
+  }
+
+  /** What has not traded at once rests or is over. */
+  #settle(order: PaperOrder): void {
+    const { request } = order;
     if (order.state === 'resting') {
       if (request.timeInForce === 'GTC' && request.type === 'limit') this.#rest(order);
       else this.#end(order, { kind: 'expired' });
     }
     this.#deliver(order);
+  }
+
+  #watch(order: PaperOrder, { open, windowMs }: Evidence): void {
+    const { request } = order;
+    const { index } = this.#options.instrumentOf(request.instrument);
+    const side = sideTaken(request);
+    const witness = open(request, index, (level) => this.#consumption.takenOf(request.instrument, side, level));
+    this.#options.clock.after(windowMs, () => {
+      if (order.state === 'ended') witness?.close();
+      else this.#judge(order, witness);
+    });
+  }
+
+  #judge(order: PaperOrder, witness: Witness | undefined): void {
+    const { request } = order;
+    const side = sideTaken(request);
+    const { lot } = this.#options.instrumentOf(request.instrument).instrument;
+    const offers = (witness?.judged() ?? []).map((offer) => ({ ...offer, qty: lotQty(offer.qty, lot) }));
+    const total = offers.reduce((sum, { qty }) => sum.plus(qty), ZERO as Decimal);
+    const isKilled = request.timeInForce === 'FOK' && total.lt(request.qty);
+    for (const { price, qty: free, displayed } of isKilled ? [] : offers) {
+      const qty = Decimal.min(free, order.leaves);
+      if (qty.lte(0)) continue;
+      this.#consumption.take(request.instrument, side, { price, displayed, qty });
+      witness?.took(price, qty);
+      this.#fill(order, new Decimal(price), qty, 'taker');
+    }
+    this.#settle(order);
   }
 
   #refusal(request: OrderRequest): { reason: RejectReason; text: string } | undefined {

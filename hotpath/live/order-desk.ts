@@ -3,11 +3,13 @@ import type { Clock } from '#shared/clock/clock.ts';
 import type { Depths } from '#shared/domain/capital.ts';
 import type { SettledTerms } from '#shared/domain/held.ts';
 import type { InstrumentId } from '#shared/domain/ids.ts';
+import type { TradePrint } from '#shared/domain/market-event.ts';
 import type { OrderGateway } from '#shared/domain/order.ts';
 import type { Cleared } from '../execute/accounts.ts';
 import type { Executor } from '../execute/executor.ts';
 import type { PaperGateway } from '../execute/paper-gateway.ts';
 import type { Settlement } from '../execute/settlement.ts';
+import type { Shadow } from '../execute/shadow-gateway.ts';
 import { settlementOf } from '../execute/settlement.ts';
 import type { LiveAccounts } from './live-accounts.ts';
 
@@ -20,6 +22,8 @@ export type OrderDesk = {
   readonly settle: (terms: SettledTerms, size: Decimal) => Settlement | undefined;
   /** Told after each change of a book: what rests on paper may trade. */
   readonly onBook: (instrument: InstrumentId) => void;
+  /** Told of the tape, where orders are judged by it. */
+  readonly onPrint?: (print: TradePrint) => void;
   /** Ends every open order, and asks until none is left. */
   readonly clear: (done: (cleared: readonly Cleared[]) => void) => void;
   /** Undefined on paper. */
@@ -55,6 +59,11 @@ export function paperDesk(paper: PaperGateway, clock: Clock, executor: () => Res
     },
     live: undefined,
   };
+}
+
+/** The accounts are the venues', the orders are not: what would have become of them is judged by the tape. */
+export function shadowDesk({ gateway, onPrint }: Shadow, clock: Clock, executor: () => Resting): OrderDesk {
+  return { ...paperDesk(gateway, clock, executor), onPrint };
 }
 
 /** Orders go to the venues' accounts. The books are as they are: what we have taken of them is gone there too. */

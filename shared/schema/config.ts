@@ -255,6 +255,17 @@ const paper = z.strictObject({
   balances: z.record(z.string(), assetAmounts),
 });
 
+/** What would have become of orders that are not sent: docs/shadow.md. */
+const shadow = z.strictObject({
+  /** One way to the venue, and its greatest deviation. */
+  latency_ms: z.number().min(0),
+  latency_jitter_ms: z.number().min(0),
+  /** So long after an order's arrival does the tape say what of the book could be had. */
+  window_ms: z.number().min(0),
+  /** Share of a proven level that an order may take. */
+  displayed_fraction: fraction,
+});
+
 /** A chain on which a venue takes and sends an asset. */
 const wallet = z.strictObject({
   /** What a withdrawal costs and must be at least, in the asset. */
@@ -359,6 +370,7 @@ export const configSchema = z.strictObject({
   verification,
   lease,
   paper,
+  shadow,
   portfolio,
   synthetics: z
     .record(z.string().regex(/^[\w-]{1,48}$/), synthetic)
