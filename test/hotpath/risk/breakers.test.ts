@@ -230,7 +230,13 @@ describe('breakers', () => {
 
   it('counts a holding when it closes, not when it is entered', () => {
     const world = new World();
-    const bond = { units: '1', per_unit: ['1'], intent: 'enter', carry: '15', asset: 'USDT' } as const;
+    const bond: EventData<'operation'>['bond'] = {
+      units: '1',
+      per_unit: ['1'],
+      intent: 'enter',
+      carry: '15',
+      asset: 'USDT',
+    };
     times(5, () => {
       world.operation(-5, { bond });
       world.holding(10, 'open');
