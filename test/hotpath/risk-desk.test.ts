@@ -53,7 +53,7 @@ function stopped(world: VirtualWorld, journalDir: string): readonly EngineEvent[
 
 type Body = Command extends infer C ? (C extends Command ? Omit<C, 'v' | 'by' | 'at_ms'> : never) : never;
 const command = (world: VirtualWorld, body: Body): void =>
-  world.engine.obey({ v: 1, by: 'ann', at_ms: world.clock.unixMs(world.clock.now()), ...body } as Command);
+  world.engine.obey({ v: 1, by: 'ann', at_ms: world.clock.unixMs(world.clock.now()), ...body });
 
 const answersTo = (events: readonly EngineEvent[], id: string): readonly EngineEvent[] =>
   events.filter(({ data }) => 'command_id' in data && data.command_id === id);
