@@ -32,13 +32,16 @@ import type { EngineEvent, EventData } from '#shared/schema/event.ts';
 
 type OperationRecord = {
   operation: EventData<'operation'>;
-  readonly orders: Record<string, EventData<'order'>>;
+  readonly orders: Map<string, EventData<'order'>>;
   readonly fills: EventData<'fill'>[];
   /** Dust of this operation that is in the dust ledger already, by asset. */
   dust: Record<string, string>;
   /** When it was first told of, Unix ms; absent in what was saved before that was kept. */
   readonly sinceMs?: number;
 };
+
+/** As a checkpoint holds it. */
+type SavedOperation = Omit<OperationRecord, 'orders'> & { readonly orders: Record<string, EventData<'order'>> };
 
 /** The state as text: what a checkpoint holds. */
 export type Checkpoint = {
@@ -54,7 +57,7 @@ export type Checkpoint = {
   >;
   readonly deviations: Readonly<Record<string, string>>;
   readonly dust: Readonly<Record<string, string>>;
-  readonly operations: readonly OperationRecord[];
+  readonly operations: readonly SavedOperation[];
   readonly opportunities: readonly EventData<'opportunity'>[];
   readonly pnl: { readonly realised: string; readonly fees: string; readonly fills: number };
   readonly today: { readonly day: number; readonly realised: string };
@@ -179,7 +182,7 @@ export class JournalState {
     const records = [...this.#ended.values(), ...this.#open.values()];
     return new Map(
       records.flatMap(({ orders, sinceMs = this.atMs }) =>
-        Object.values(orders).map((order) => {
+        [...orders.values()].map((order) => {
           const { request } = openOrderFrom(order, []);
           return [request.clientOrderId, { request, sentMs: sinceMs }] as const;
         }),
@@ -208,7 +211,7 @@ export class JournalState {
         this.#applyOperation(event.data);
         return;
       case 'order':
-        this.#recordOf(event.data.operation).orders[event.data.client_order_id] = event.data;
+        this.#recordOf(event.data.operation).orders.set(event.data.client_order_id, event.data);
         return;
       case 'fill':
         this.#applyFill(event.data, event.at);
@@ -314,7 +317,10 @@ export class JournalState {
       positions: Object.fromEntries(positions),
       deviations: textsOf(this.#deviations),
       dust: textsOf(this.#dust),
-      operations: [...this.#ended.values(), ...this.#open.values()],
+      operations: [...this.#ended.values(), ...this.#open.values()].map((record) => ({
+        ...record,
+        orders: Object.fromEntries(record.orders),
+      })),
       opportunities: [...this.#opportunities.values()],
       pnl: { realised: textOf(this.#realised), fees: textOf(this.#fees), fills: this.#fills },
       today: { day: this.#day, realised: textOf(this.#dayRealised) },
@@ -349,7 +355,8 @@ export class JournalState {
     }
     for (const holding of checkpoint.holdings ?? []) state.#applyHolding(holding);
     for (const [id, ms] of Object.entries(checkpoint.fundedMs ?? {})) state.#fundedMs.set(id, ms);
-    for (const record of checkpoint.operations) {
+    for (const saved of checkpoint.operations) {
+      const record = { ...saved, orders: new Map(Object.entries(saved.orders)) };
       (isEnded(record.operation) ? state.#ended : state.#open).set(record.operation.id, record);
     }
     for (const command of checkpoint.commands ?? []) state.#commands.add(command);
@@ -373,7 +380,13 @@ export class JournalState {
 
   #applyOperation(operation: EventData<'operation'>): void {
     const known = this.#open.get(operation.id) ?? this.#ended.get(operation.id);
-    const record = known ?? { operation, orders: {}, fills: [], dust: {}, sinceMs: this.atMs };
+    const record = known ?? {
+      operation,
+      orders: new Map<string, EventData<'order'>>(),
+      fills: [],
+      dust: {},
+      sinceMs: this.atMs,
+    };
     record.operation = operation;
     if (!isEnded(operation)) {
       this.#ended.delete(operation.id);
@@ -534,7 +547,7 @@ function openOperationFrom({ operation, orders, fills, dust, sinceMs }: Operatio
     expectedProfit: decimalFrom(operation.expected_profit),
     rates,
     legs: operation.legs.map(openLegFrom),
-    orders: Object.values(orders).map((order) => openOrderFrom(order, fills)),
+    orders: [...orders.values()].map((order) => openOrderFrom(order, fills)),
     pnl: pnlSoFar(fills, rates),
     dust: decimalsFrom(dust),
     ...(sinceMs === undefined ? {} : { sinceMs }),

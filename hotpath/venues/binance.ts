@@ -1075,13 +1075,17 @@ function apiFrame(id: string, method: string, fields: Fields, { credentials, now
     recvWindow: RECV_WINDOW_MS,
     timestamp: Math.floor(nowMs),
   };
-  const sent = Object.entries(all).filter(([, value]) => value !== undefined);
-  const params = Object.fromEntries(sent.sort(([a], [b]) => (a < b ? -1 : 1)));
-  const payload = Object.entries(params)
-    .map(([name, value]) => `${name}=${String(value)}`)
-    .join('&');
+  const params: Record<string, Fields[string]> = {};
+  let payload = '';
+  for (const name of Object.keys(all).sort()) {
+    const value = all[name];
+    if (value === undefined) continue;
+    params[name] = value;
+    payload += `${payload === '' ? '' : '&'}${name}=${String(value)}`;
+  }
   const signature = hmac('sha256', credentials.secret, payload, 'hex');
-  return JSON.stringify({ id, method, params: { ...params, signature } });
+  params['signature'] = signature;
+  return JSON.stringify({ id, method, params });
 }
 
 /** Why Binance cannot do exactly this. */
