@@ -615,6 +615,7 @@ export class Engine {
       busy: executor.busy,
       isExiting: executor.isExiting,
       horizonMs: carrySettingsOf(config.engine.carry).horizonMs,
+      stopLoss: () => gate.limits.stop_loss_percentage / 100,
     });
   }
 

@@ -43,8 +43,8 @@ export type ExitQuote = {
   readonly isWhole: boolean;
 };
 
-/** Why what is held is closed; the last four whatever it brings. */
-export type ExitReason = 'converged' | 'funding-turned' | 'horizon' | 'ended' | 'unbalanced';
+/** Why what is held is closed; all but the first two whatever it brings. */
+export type ExitReason = 'converged' | 'funding-turned' | 'stop-loss' | 'horizon' | 'ended' | 'unbalanced';
 
 /** A way out of everything that is left: undefined while a book is not live or an instrument unknown. Legs below the smallest order are left out. */
 export function quoteExit(held: Held, market: ExitMarket): ExitQuote | undefined {
@@ -115,12 +115,12 @@ export function isBalanced({ legs }: Held, instrumentOf: ExitMarket['instrumentO
   return Decimal.max(...ranges.map(({ least }) => least)).lte(Decimal.min(...ranges.map(({ most }) => most)));
 }
 
-/** Whether to leave now, and why; undefined: stay. */
+/** Whether to leave now, and why; undefined: stay. `stopLoss` is the share of its notional that a holding may lose. */
 export function exitReasonOf(
   held: Held,
   quote: ExitQuote,
   market: ExitMarket,
-  { nowMs, horizonMs }: { readonly nowMs: number; readonly horizonMs: number },
+  { nowMs, horizonMs, stopLoss }: { readonly nowMs: number; readonly horizonMs: number; readonly stopLoss: number },
 ): ExitReason | undefined {
   if (!isBalanced(held, market.instrumentOf)) return 'unbalanced';
   const endsMs = held.endsMs ?? held.openedMs + horizonMs;
@@ -128,6 +128,7 @@ export function exitReasonOf(
   if (!quote.isWhole) return undefined;
   const brought = realisedOf(held.pnl).plus(quote.realised);
   if (brought.gte(held.expectedProfit)) return 'converged';
+  if (brought.lte(held.notional.times(-stopLoss))) return 'stop-loss';
   const left = (endsMs - nowMs) / (endsMs - held.openedMs);
   const lost = held.expectedFunding.toNumber() * left - expectedFunding(held, market, endsMs - nowMs);
   return lost > held.expectedProfit.minus(brought).toNumber() ? 'funding-turned' : undefined;

@@ -39,6 +39,8 @@ export type HoldingsOptions = {
   readonly isExiting: (holding: OperationId) => boolean;
   /** Routes that end by trading are left after so long. */
   readonly horizonMs: number;
+  /** What has lost this share of its notional is left. */
+  readonly stopLoss: () => number;
 };
 
 const LOOK_EVERY_MS = 1_000;
@@ -221,7 +223,7 @@ export class Holdings implements HoldingKeeper {
 
   /** Closes the books on what is flat, and leaves what is to be left. */
   #leave(id: OperationId, nowMs: number): void {
-    const { market, horizonMs, isExiting, exit, nextOperation, clock } = this.#options;
+    const { market, horizonMs, stopLoss, isExiting, exit, nextOperation, clock } = this.#options;
     const held = this.#held.get(id)!;
     if (isExiting(id)) return;
     if (isFlat(held)) {
@@ -241,7 +243,7 @@ export class Holdings implements HoldingKeeper {
         this.#close(held, this.#reasons.get(id) ?? 'dust', dustOf(held));
       return;
     }
-    const reason = exitReasonOf(held, quote, market, { nowMs, horizonMs });
+    const reason = exitReasonOf(held, quote, market, { nowMs, horizonMs, stopLoss: stopLoss() });
     if (reason === undefined) return;
     const slack = reason === 'converged' ? ZERO : FORCED_SLACK;
     this.#reasons.set(id, reason);

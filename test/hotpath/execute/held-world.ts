@@ -126,6 +126,8 @@ export class HeldWorld {
   index = 30_000;
   funding: FundingWord | undefined;
   expectedRate = 0;
+  /** Share of its notional that a holding may lose. */
+  stopLoss = 1;
   /** Values of assets in the numeraire, but of coins, which are worth the index; undefined while nobody can say. */
   rates: Readonly<Record<string, number>> | undefined = { USDT: 1, USD: 1 };
   journal = new MemoryJournal(this.clock);
@@ -234,6 +236,7 @@ export class HeldWorld {
       busy: executor.busy,
       isExiting: executor.isExiting,
       horizonMs: HORIZON_MS,
+      stopLoss: () => this.stopLoss,
     });
     [this.ledger, this.executor, this.holdings, this.state] = [ledger, executor, holdings, state];
     revive(state, VENUES, { default: FUNDS }, { ledger, executor, holdings, recorder });

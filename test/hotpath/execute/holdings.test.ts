@@ -286,6 +286,23 @@ describe('a basis against a perpetual', () => {
     expect(closed().map(({ reason }) => reason)).toEqual(['funding-turned']);
   });
 
+  it('is left when it has lost more than it may', () => {
+    quoteBasis(30_000, 30_060);
+    world.stopLoss = 0.01;
+    world.executor.submit(basis());
+    world.runUntilMs(START_MS + 5_000);
+    // Of a notional of 60,000, 600 may be lost: fees and spreads are some 90 of them.
+    quoteBasis(30_000, 30_500);
+    world.runUntilMs(START_MS + 10_000);
+    expect(closed()).toEqual([]);
+    quoteBasis(30_000, 30_700);
+    world.runUntilMs(START_MS + 15_000);
+    const [end] = closed();
+    expect(end!.reason).toBe('stop-loss');
+    expect(Number(end!.pnl.realised)).toBeLessThan(-600);
+    checkOverButDust();
+  });
+
   it('is left at the horizon, and in parts where the books are thin', () => {
     quoteBasis(30_000, 30_060);
     world.executor.submit(basis('400'));
