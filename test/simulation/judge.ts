@@ -349,10 +349,10 @@ export class Judge {
     }
   }
 
-  /** The venues' accounts are what the journal says. Of an order that rose after it was given up only the balances may show it. */
+  /** The venues' accounts are what the journal says. Only the balances may show the trade of an order
+   * that rose after it was given up, and one that came late while no engine lived when the question about it was lost too. */
   #checkTruth(): number {
     const { venues, isClockSet } = this.#options;
-    const isExcused = this.#isRestarted && isClockSet();
     const expected = Tally.of(this.#told);
     for (const [account, amount] of venues.drift.cash) {
       const [venue, asset] = account.split(' ') as [string, string];
@@ -362,7 +362,8 @@ export class Judge {
     for (const order of venues.orders.values())
       for (const fill of order.fills) {
         if (this.#trades.has(`${fill.instrument} ${fill.tradeId}`)) continue;
-        this.#promise(order.isRisen || isExcused, `trade ${fill.tradeId} of ${fill.clientOrderId} was never booked`);
+        const isForgotten = this.#isRestarted && (order.isUnanswered || isClockSet());
+        this.#promise(order.isRisen || isForgotten, `trade ${fill.tradeId} of ${fill.clientOrderId} was never booked`);
         expected.apply(fill, order.instrument);
         const watched = this.#options.watched.get(order.request.operation);
         if (watched !== undefined) watched.isMismatched = true;

@@ -40,6 +40,8 @@ export type VenueOrder = {
   wasDenied: boolean;
   /** It came when it had been given up. */
   isRisen: boolean;
+  /** The last question about it was not answered, or not wholly. */
+  isUnanswered: boolean;
 };
 
 type VenueState = {
@@ -140,6 +142,7 @@ export class Venues {
       notFound: 0,
       wasDenied: false,
       isRisen: false,
+      isUnanswered: false,
     };
     this.orders.set(request.clientOrderId, order);
     const { weather, random } = this.#options;
@@ -188,6 +191,7 @@ export class Venues {
       this.#later(this.#draw(100), () => this.#hear(id, { kind: 'not-found' }));
       return;
     }
+    order.isUnanswered = true;
     if (!this.answers(order.instrument.venue) || weather.strikes('question-lost')) return;
     if (weather.strikes('read-outage')) {
       this.#state(order.instrument.venue).unreadUntilMs = this.nowMs + this.#drawLong(300_000);
@@ -400,6 +404,7 @@ export class Venues {
     for (const fill of order.fills.slice(from)) this.#hear(id, { kind: 'fill', fill });
     if (isPart && order.fills.length > 0) return;
     order.isMuted = false;
+    order.isUnanswered = false;
     if (order.end !== undefined) this.#hear(id, order.end);
     else if (isLive(order)) this.#hear(id, { kind: 'accepted', venueOrderId: `v-${id}` as VenueOrderId });
   }
