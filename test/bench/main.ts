@@ -9,6 +9,7 @@ import { quantCases } from './quant-case.ts';
 import { riskCases } from './risk-case.ts';
 import { sizeCases } from './size-case.ts';
 import { triangleCase } from './triangle-case.ts';
+import { wireCases } from './wire-case.ts';
 
 const HELP = `npm run bench [-- --json] [-- --small]
 
@@ -19,10 +20,10 @@ recorded book frames of every venue beside ccxt.pro's handling of the same frame
 
 Exits with 1 when the two implementations do not come to the same results.`;
 
-/** Messages of the whole path, of a single step, and rounds. */
+/** Messages of the whole path, of a single step, and rounds; plans that go out on the wire. */
 const SIZES = {
-  full: { frames: 60_000, steps: 40_000, rounds: 7, recorded: 60_000 },
-  small: { frames: 6_000, steps: 2_000, rounds: 2, recorded: 1_000 },
+  full: { frames: 60_000, steps: 40_000, rounds: 7, recorded: 60_000, plans: 2_000 },
+  small: { frames: 6_000, steps: 2_000, rounds: 2, recorded: 1_000, plans: 60 },
 };
 
 async function main(): Promise<void> {
@@ -33,7 +34,7 @@ async function main(): Promise<void> {
     return;
   }
   const size = values.small === true ? SIZES.small : SIZES.full;
-  const own = measured(size);
+  const own = [...measured(size), ...(await wireCases(size.plans))];
   // Loaded when the others are done: it fills the heap that they measure.
   const { peerCases } = await import('./peer-case.ts');
   const peers = peerCases(size.recorded, size.rounds);

@@ -1,0 +1,72 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Decimal } from 'decimal.js';
+import { virtualWorld } from '#local/virtual-world.ts';
+import { loadConfig } from '#shared/config/load.ts';
+import type { Approved, Plan } from '#shared/domain/trade.ts';
+import { DEFAULT_ACCOUNT } from '#simulator/accounts.ts';
+import type { Exchange } from '#simulator/exchange.ts';
+import { planOf } from '../hotpath/execute/trading.ts';
+import type { Row } from './cases.ts';
+import { ResultHash } from './result-hash.ts';
+
+const VENUES = ['binance', 'okx'];
+/** Virtual time: what the venues answer, and what their limits let through again. */
+const BETWEEN_NS = 1e9;
+
+/**
+ * An approved plan → the orders of both legs reserved, journalled (to a file), signed, encoded and written to the order sockets of two venues: the whole
+ * engine in live mode, its sockets held in this process. What the kernel and the network add is not in it.
+ */
+export async function wireCases(plans: number): Promise<readonly Row[]> {
+  const directory = mkdtempSync(join(tmpdir(), 'bench-wire-'));
+  const { engine: settings, system, simulator: market, ...config } = loadConfig({ dir: 'config', env: {} });
+  const { engine, clock, simulator } = await virtualWorld(
+    {
+      ...config,
+      system: { ...system, log_level: 'error' },
+      engine: { ...settings, mode: 'live', venues: VENUES, symbols: ['BTC/USDT'], families: ['spatial'], streams: [] },
+      simulator: { ...market, updates_per_second: 1, dislocations_per_minute: 0 },
+    },
+    { seed: 1, journalDir: join(directory, 'journal'), version: 'bench' },
+  );
+  engine.start();
+  clock.runUntil(clock.now() + 5e9);
+  const times = new Float64Array(plans);
+  for (let at = 0; at < plans; at += 1) {
+    const plan = planNumbered(at);
+    const started = performance.now();
+    engine.executor.submit(plan);
+    times[at] = (performance.now() - started) * 1e3;
+    clock.runUntil(clock.now() + BETWEEN_NS);
+  }
+  const hash = new ResultHash();
+  for (const venue of VENUES) hash.integer(ordersAt(simulator.exchange(venue)));
+  const expected = new ResultHash();
+  VENUES.forEach(() => expected.integer(plans));
+  engine.finish('bench');
+  rmSync(directory, { recursive: true });
+  times.sort();
+  const row = (name: string, share: number): Row => ({
+    name: `approved → bytes on two sockets, ${name}`,
+    unit: 'µs/plan',
+    value: times[Math.floor(plans * share)]!,
+    hash: hash.hex,
+    plainHash: expected.hex,
+  });
+  return [row('p50', 0.5), row('p99', 0.99)];
+}
+
+/** Far from every price: both orders end unfilled, and nothing is left to do. */
+function planNumbered(at: number): Approved<Plan> {
+  const rates = { BTC: new Decimal(90_000), USDT: new Decimal(1) };
+  const legs = planOf(`bench-${String(at)}`, [
+    ['binance:BTC/USDT', 'buy', '0.001', '20000'],
+    ['okx:BTC/USDT', 'sell', '0.001', '200000'],
+  ]);
+  return { ...legs, rates };
+}
+
+const ordersAt = (exchange: Exchange): number =>
+  exchange.ordersOf(exchange.ledger.byKey(DEFAULT_ACCOUNT.apiKey)!).length;
