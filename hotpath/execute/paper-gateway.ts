@@ -242,7 +242,7 @@ export class PaperGateway implements OrderGateway {
     const side = sideTaken(request);
     const { lot } = this.#options.instrumentOf(request.instrument).instrument;
     const offers = (witness?.judged() ?? []).map((offer) => ({ ...offer, qty: lotQty(offer.qty, lot) }));
-    const total = offers.reduce((sum, { qty }) => sum.plus(qty), ZERO as Decimal);
+    const total = offers.reduce<Decimal>((sum, { qty }) => sum.plus(qty), ZERO);
     const isKilled = request.timeInForce === 'FOK' && total.lt(request.qty);
     for (const { price, qty: free, displayed } of isKilled ? [] : offers) {
       const qty = Decimal.min(free, order.leaves);

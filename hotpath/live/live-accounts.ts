@@ -155,6 +155,11 @@ export class LiveAccounts {
     if (this.#stopped) return;
     const accounts = this.#accounts.of(venue);
     const later = (): void => void this.#options.clock.after(RETRY_MS, () => this.#reconcile(venue));
+    if (!this.#options.isCompared) {
+      // Nothing at the venue is ours: what rests there is somebody's who trades.
+      this.#takeOver(venue, later);
+      return;
+    }
     let awaited = accounts.length;
     let isAnswered = true;
     for (const account of accounts) {

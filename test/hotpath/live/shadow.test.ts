@@ -32,4 +32,29 @@ describe('an engine in shadow mode', () => {
     expect(world.engine.feed.status().every(({ prints = 0 }) => prints > 0)).toBe(true);
     for (const venue of LIVE_VENUES) expect(ordersAt(world.simulator.exchange(venue))).toEqual([]);
   });
+
+  it('leaves alone what another engine has resting on the same account', async () => {
+    const live = liveConfig();
+    world = await liveWorld({ ...live, engine: { ...live.engine, mode: 'shadow' } });
+    const exchange = world.simulator.exchange('binance');
+    const listing = exchange.listings.find(({ symbol, kind }) => symbol === 'BTC/USDT' && kind === 'spot')!;
+    exchange.place({
+      account: exchange.ledger.byKey(DEFAULT_ACCOUNT.apiKey)!,
+      listing,
+      postOnly: false,
+      qtyIn: 'base',
+      qty: '0.01',
+      clientOrderId: 'a000100zzzz00',
+      side: 'buy',
+      type: 'limit',
+      timeInForce: 'GTC',
+      price: (exchange.mid(listing)! * 0.5).toFixed(2),
+    });
+    world.engine.start();
+    world.forward(5_000);
+    world.command({ kind: 'emergency-stop', reason: 'drill' });
+    world.forward(5_000);
+    expect(world.engine.trading.state).toBe('halted');
+    expect(ordersAt(exchange).map(({ status }) => status)).toEqual(['open']);
+  });
 });
