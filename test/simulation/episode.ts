@@ -45,6 +45,7 @@ const OPERATIONS_MAX = 3;
 const KILLS_MAX = 3;
 /** Calls to the outside within which a kill strikes. */
 const KILL_WITHIN = 160;
+const LEASE_ENDS_WITHIN = 40;
 const STEPS_MAX = 200_000;
 const END_NS = 7 * 86_400e9;
 const PLAN_DRAWS_MAX = 20;
@@ -139,7 +140,7 @@ class World {
     const isTakenOver = random.next() < 0.15;
     this.#killsLeft = crashes ? 1 + random.integer(KILLS_MAX) : random.next() < 0.3 ? 1 + random.integer(2) : 0;
     if (this.#killsLeft > 0) later(2_500, () => this.#life?.killAfter(random.integer(KILL_WITHIN)));
-    if (isTakenOver) later(4_000, () => this.#loseLease(random));
+    if (isTakenOver) later(4_000, () => this.#life?.loseLeaseAfter(random.integer(LEASE_ENDS_WITHIN)));
   }
 
   /** The process stands still, or its wall clock is set. */
@@ -173,6 +174,9 @@ class World {
       },
       onKilled: (killed) => {
         this.#onKilled(killed);
+      },
+      onLeaseLost: (displaced) => {
+        this.#onLeaseLost(displaced);
       },
       isCheckpointed: this.#random.next() < 0.5,
     });
@@ -229,11 +233,9 @@ class World {
     this.#clock.after(TRAVEL_MS_MAX + this.#random.next() * 10_000, () => this.#boot());
   }
 
-  /** The lease ends, the engine goes on for a while and may send nothing; another one takes over. */
-  #loseLease(random: Random): void {
-    const life = this.#life;
-    if (life?.isAlive !== true) return;
-    life.fence = 'LEASE_LOST';
+  /** The lease has ended, the engine goes on for a while and may send nothing; another one takes over. */
+  #onLeaseLost(life: Life): void {
+    const random = this.#random;
     this.#engineFaults.set('takeover', (this.#engineFaults.get('takeover') ?? 0) + 1);
     this.#tell(() => `engine ${life.epoch} has lost its lease`);
     this.#clock.after(TRAVEL_MS_MAX + random.next() * 3_000, () => {

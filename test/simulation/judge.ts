@@ -30,6 +30,8 @@ type Reserved = {
   readonly amount: Decimal;
   readonly unitCost: Decimal;
   filled: Decimal;
+  /** Of an earlier start. Where the account does not bear it, nothing is reserved. */
+  readonly isCarried: boolean;
 };
 
 const ZERO = new Decimal(0);
@@ -72,7 +74,14 @@ export class Judge {
     this.#seen = 0;
     this.#seenFlushed = 0;
     this.#readFlushed(life);
+    const states = new Map<string, EventData<'order'>>();
+    for (const { kind, data } of life.journal.events) if (kind === 'order') states.set(data.client_order_id, data);
     this.#readNews(life);
+    for (const [id, { status, filled_qty: filled }] of states) {
+      const order = this.#options.venues.orders.get(id as never);
+      if (order !== undefined && !AT_REST.has(status) && filled === '0' && !this.#toldQty.has(id))
+        this.#reserve(order.request, true);
+    }
   }
 
   /** What the journal has of an order's trades. */
@@ -101,7 +110,7 @@ export class Judge {
     );
     this.#checkGrid(order);
     if (order.purpose !== 'leg' && order.purpose !== 'manual') this.#checkRecovery(order);
-    this.#reserve(order);
+    this.#reserve(order, false);
   }
 
   /** A trade at a venue. */
@@ -258,12 +267,15 @@ export class Judge {
     return isEndTold || wasDenied || (this.#toldQty.get(request.clientOrderId) ?? ZERO).gte(request.qty);
   }
 
-  #reserve(order: OrderRequest): void {
+  #reserve(
+    order: Pick<OrderRequest, 'clientOrderId' | 'instrument' | 'side' | 'price' | 'qty'>,
+    isCarried: boolean,
+  ): void {
     const instrument = instrumentOf(order.instrument)!;
     const held = this.#told.positions.get(order.instrument)?.size ?? ZERO;
     const { asset, amount, unitCost } = needOf(order, instrument, held, MARGIN);
     const account = `${instrument.venue} ${asset}`;
-    this.#reserved.set(order.clientOrderId, { account, amount, unitCost, filled: ZERO });
+    this.#reserved.set(order.clientOrderId, { account, amount, unitCost, filled: ZERO, isCarried });
   }
 
   /** The ledger is the sum of the trades in the journal; what may still be spent is reserved. */
@@ -286,9 +298,11 @@ export class Judge {
       `${account}: the ledger has ${total.toFixed()}, its trades come to ${expected.toFixed()}`,
     );
     const reserved = ledger.reservedOf(venue, asset);
+    const free = total.minus(reserved);
     let needed = marginsOf(ledger, venue, asset);
-    for (const { account: theirs, amount, unitCost, filled } of this.#reserved.values())
-      if (theirs === account) needed = needed.plus(Decimal.max(ZERO, amount.minus(unitCost.times(filled))));
+    for (const { account: theirs, amount, unitCost, filled, isCarried } of this.#reserved.values())
+      if (theirs === account && !(isCarried && free.lt(amount)))
+        needed = needed.plus(Decimal.max(ZERO, amount.minus(unitCost.times(filled))));
     this.#promise(
       reserved.gte(0) && reserved.gte(needed),
       `${account}: ${reserved.toFixed()} is reserved, ${needed.toFixed()} may be spent`,

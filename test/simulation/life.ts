@@ -34,6 +34,7 @@ export type LifeOptions = {
   readonly cancel: OrderGateway['cancel'];
   readonly probe: OrderGateway['probe'];
   readonly onKilled: (life: Life) => void;
+  readonly onLeaseLost: (life: Life) => void;
   /** Whether its memory is read back from a checkpoint. */
   readonly isCheckpointed: boolean;
 };
@@ -59,6 +60,7 @@ export class Life {
   readonly #options: LifeOptions;
   readonly #state: JournalState;
   #callsLeft = Infinity;
+  #leaseCallsLeft = Infinity;
 
   constructor(options: LifeOptions) {
     this.#options = options;
@@ -124,6 +126,11 @@ export class Life {
     this.#callsLeft = calls;
   }
 
+  /** Its lease ends within the call so many calls from now. */
+  loseLeaseAfter(calls: number): void {
+    this.#leaseCallsLeft = calls;
+  }
+
   stop(): void {
     this.isAlive = false;
     this.executor.stop();
@@ -145,6 +152,15 @@ export class Life {
       this.isAlive = false;
       onKilled(this);
     }
+  }
+
+  /** Writing takes its time: the lease may end meanwhile. */
+  #write(): void {
+    this.#call();
+    this.#leaseCallsLeft -= 1;
+    if (this.#leaseCallsLeft >= 0 || this.fence !== undefined) return;
+    this.fence = 'LEASE_LOST';
+    this.#options.onLeaseLost(this);
   }
 
   /** A boundary between two instructions. */
@@ -197,13 +213,13 @@ export class Life {
   #recorder(): Recorder {
     return {
       record: (kind, key, data) => {
-        this.#call();
+        this.#write();
         return this.journal.record(kind, key, data);
       },
       flush: () => {
-        this.#call();
+        this.#write();
         this.journal.flush();
-        this.#call();
+        this.#write();
       },
     };
   }

@@ -71,6 +71,8 @@ export type VenuesOptions = {
 export const TRAVEL_MS_MAX = 300;
 /** Nor is it unlisted for longer, unless an order is lost in a queue: then it may rise when nobody counts on it. */
 const SLOW_MS = 1_800;
+/** So long after it was sent an answer that it does not exist means something. */
+const CERTAIN_MS = 2_000;
 const LATE_MS = 20_000;
 const REFUSALS: readonly RejectReason[] = [
   'venue-down',
@@ -418,7 +420,7 @@ export class Venues {
     tell(() => `told ${clientOrderId} ${textOf(word)}`);
     const order = this.orders.get(clientOrderId);
     const before = order === undefined ? undefined : { ...order };
-    if (order !== undefined) note(order, word);
+    if (order !== undefined) note(order, word, this.nowMs);
     const isHeard = hear({ clientOrderId, receivedTimeNs: clock.now(), ...word });
     // What works after it was given up is cancelled by the gateway: nobody counts on it any more.
     if (order?.wasDenied === true && isLive(order) && word.kind !== 'not-found') this.cancel(clientOrderId);
@@ -464,8 +466,9 @@ export class Venues {
 const isLive = ({ state }: VenueOrder): boolean => state === 'live';
 
 /** What whoever hears a word may conclude. */
-function note(order: VenueOrder, { kind }: Word): void {
-  order.notFound = kind === 'not-found' ? order.notFound + 1 : 0;
+function note(order: VenueOrder, { kind }: Word, nowMs: number): void {
+  if (kind !== 'not-found') order.notFound = 0;
+  else if (nowMs - order.sentMs >= CERTAIN_MS) order.notFound += 1;
   if (order.notFound >= DENIALS) order.wasDenied = true;
   if (kind === 'canceled' || kind === 'expired' || kind === 'rejected') order.isEndTold = true;
 }
