@@ -492,6 +492,8 @@ export const ordersQuery = pageQuery.extend({
 });
 export const ordersData = z.object({ orders: z.array(orderView), ...page });
 
+/** The same name by the same caller is the same order. */
+export const orderHeaders = z.object({ 'idempotency-key': z.string().min(1).max(128).optional() });
 export const orderRequest = z
   .strictObject({
     symbol: z.string().min(1).max(128),

@@ -9,7 +9,7 @@ import { priceOf } from '#functions/rest/views.ts';
 import { Hub } from '#functions/websocket/hub.ts';
 import { serveSockets } from '#local/ws-server.ts';
 import { SECRET, startTestCloud } from '../functions/support/cloud.ts';
-import { eventOf, opportunityData, sampleOf } from '../functions/support/events.ts';
+import { eventOf, opportunityData, riskOf, sampleOf, statusOf } from '../functions/support/events.ts';
 import { heardFrom, type Heard } from '../functions/support/json.ts';
 import { eventually } from '../functions/support/world.ts';
 
@@ -148,7 +148,8 @@ describe('push, end to end', () => {
     await once(client.socket, 'open');
     client.say({ type: 'subscribe', channel: 'prices', symbol: 'BTC/USDT' });
     client.say({ type: 'subscribe', channel: 'opportunities', id: 'all' });
-    await eventually(() => client.inbox.length === 2);
+    client.say({ type: 'subscribe', channel: 'risk' });
+    await eventually(() => client.inbox.length === 3);
     await world.sample([sampleOf('binance:BTC/USDT', 5), sampleOf('binance:ETH/USDT', 5)]);
     await world.feed([eventOf('opportunity', 1, opportunityData('opp-1'))]);
     await eventually(
@@ -166,6 +167,13 @@ describe('push, end to end', () => {
     });
     expect(client.inbox.filter(({ symbol }) => symbol === 'ETH/USDT')).toEqual([]);
     expect((await world.get('/metrics')).text).toContain('websocket_connections_active 1');
+    // Figures of risk come with the status; the same ones are told once.
+    await world.say(statusOf(1_000, { risk: riskOf(1_000) }));
+    await eventually(() => client.heard('risk_update') !== undefined);
+    await world.say(statusOf(2_000, { risk: riskOf(1_000) }));
+    await world.say(statusOf(3_000, { risk: { ...riskOf(3_000), var_usd: 7 } }));
+    await eventually(() => client.heard('risk_update')?.seq === 2);
+    expect(client.heard('risk_update')).toMatchObject({ data: { event: 'metrics', portfolio_var: 7 } });
     await world.close();
     await eventually(() => client.closed !== undefined);
     expect(client.closed).toBe(1001);

@@ -1,9 +1,16 @@
 import type { z } from 'zod';
 import { assert } from '#shared/assert.ts';
 import type { TimeNs } from '#shared/domain/ids.ts';
-import { orderCancelled, orderParams, orderPending, orderRequest, orderView } from '#shared/schema/api.ts';
+import {
+  orderCancelled,
+  orderHeaders,
+  orderParams,
+  orderPending,
+  orderRequest,
+  orderView,
+} from '#shared/schema/api.ts';
 import { isoFromNs, success } from '../../common/envelope.ts';
-import { ApplicationError } from '../../common/errors.ts';
+import { ApplicationError, detailOf } from '../../common/errors.ts';
 import type { Entity, EventOf } from '../../common/store.ts';
 import { exactBodyFrom } from '../body.ts';
 import {
@@ -25,7 +32,6 @@ import { orderOf } from '../views.ts';
 type OrderRequest = z.infer<typeof orderRequest>;
 type Order = EventOf<'order'>['data'];
 
-const NAME_MAX = 128;
 const OVER: ReadonlySet<Order['status']> = new Set(['filled', 'canceled', 'rejected', 'expired']);
 const PENDING = 'Not answered within 3 s; it stays on its way, and the command can be asked for';
 
@@ -44,7 +50,10 @@ function mountPlace(app: App, options: AppOptions, guards: Guards, path: string)
     tags: ['trading'],
     summary: 'Send one order',
     security: secured,
-    request: { body: { required: true, content: { 'application/json': { schema: orderRequest } } } },
+    request: {
+      headers: orderHeaders,
+      body: { required: true, content: { 'application/json': { schema: orderRequest } } },
+    },
     responses: {
       201: answers(orderView, 'The order, as the venue has last told of it'),
       202: answers(orderPending, PENDING),
@@ -54,10 +63,7 @@ function mountPlace(app: App, options: AppOptions, guards: Guards, path: string)
   });
   app.post(path, guards.scope('trade'), async (context) => {
     const asked = exactBodyFrom(await context.req.text(), orderRequest);
-    const name = context.req.header('idempotency-key') ?? asked.client_order_id;
-    if (name !== undefined && (name === '' || name.length > NAME_MAX)) {
-      throw new ApplicationError(3001, `Idempotency-Key: 1 to ${NAME_MAX} characters`);
-    }
+    const name = nameFrom(context.req.header()) ?? asked.client_order_id;
     await demandKnown(options, asked);
     const untilNs = patienceOf(options);
     const { command_id, answer } = await placed(options, {
@@ -66,7 +72,7 @@ function mountPlace(app: App, options: AppOptions, guards: Guards, path: string)
       wish: wishOf(asked),
       untilNs,
     });
-    const detail = answer === undefined ? undefined : detailOf(answer);
+    const detail = answer === undefined ? undefined : detailIn(answer);
     const { order_id, operation } = detail ?? {};
     context.set('auditDetail', order_id === undefined ? `command ${command_id}` : `order ${order_id}`);
     const order =
@@ -101,7 +107,7 @@ function mountCancel(app: App, options: AppOptions, guards: Guards, path: string
     const untilNs = patienceOf(options);
     const command = commandOf(options, context.get('principal').id, { kind: 'cancel', order: order_id });
     const answer = await carriedOut(options, command, untilNs);
-    const operation = answer === undefined ? undefined : detailOf(answer)['operation'];
+    const operation = answer === undefined ? undefined : detailIn(answer)['operation'];
     const order =
       operation === undefined
         ? undefined
@@ -115,6 +121,13 @@ function mountCancel(app: App, options: AppOptions, guards: Guards, path: string
     const data = { order_id, status: 'cancelled' as const, timestamp: isoFromNs(order.event.at) };
     return context.json(success(data, nowMs(options)), 200);
   });
+}
+
+/** @throws ApplicationError 3001 */
+function nameFrom(headers: Record<string, string>): string | undefined {
+  const result = orderHeaders.safeParse(headers);
+  if (!result.success) throw new ApplicationError(3001, detailOf(result.error.issues));
+  return result.data['idempotency-key'];
 }
 
 /** @throws ApplicationError 2001, 2002 */
@@ -152,7 +165,7 @@ async function placed(
   return { command_id: command.id, answer };
 }
 
-function detailOf(answer: Accepted): Readonly<Record<string, string>> {
+function detailIn(answer: Accepted): Readonly<Record<string, string>> {
   assert(answer.kind === 'command-done', `an order is not answered by ${answer.kind}`);
   return answer.data.detail;
 }

@@ -115,6 +115,12 @@ describe('history', () => {
     ]);
     const found = performanceOf(outcomes, { fromMs: hour(0), toMs: hour(9), bucketMs: HOUR_MS });
     expect([found.totalPnl.toFixed(), found.fees.toFixed(), found.operations]).toEqual(['187', '3', 0]);
+    const sources = Object.entries(found.sources).map(([name, value]) => [name, value.toFixed()]);
+    expect(sources.filter(([, value]) => value !== '0')).toEqual([
+      ['fees', '-3'],
+      ['funding', '90'],
+      ['settlement', '100'],
+    ]);
     expect(found.venues.map(({ name, pnl, operations }) => [name, pnl.toFixed(), operations])).toEqual([
       ['d', '187', 0],
     ]);
