@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -15,10 +15,11 @@ const file = (name: string, content: string | Buffer): string => {
   writeFileSync(path, content);
   return path;
 };
-const arb = (args: readonly string[], env: Readonly<Record<string, string>> = {}) => {
+const arb = (args: readonly string[], env: Readonly<Record<string, string>> = {}, input = '') => {
   const { status, stdout, stderr } = spawnSync('node', ['bin/arb.ts', ...args], {
     encoding: 'utf8',
     env: { ...process.env, ...env },
+    input,
     timeout: 60_000,
   });
   return { status, stdout, stderr };
@@ -31,6 +32,8 @@ describe('bad input gets one clear line and an exit code', () => {
     ['unknown command', ['begin'], {}, /unknown command 'begin'/],
     ['bad duration', ['start', '--for', 'soon'], {}, /a duration such as 30s/],
     ['virtual without an end', ['start', '--virtual'], {}, /--virtual needs --for/],
+    ['keys without a passphrase', ['keys', 'list'], {}, /set ARB_SECRETS_PASSPHRASE/],
+    ['a key of no venue', ['keys', 'add', 'nowhere'], { ARB_SECRETS_PASSPHRASE: 'x' }, /unknown venue "nowhere"/],
     ['virtual and live', ['start', '--virtual', '--live', '--for', '1s'], {}, /exclude each other/],
     [
       'bad configuration key',
@@ -137,4 +140,16 @@ it('lists what it can do on every market, and names the venues when one is unkno
   );
   const unknown = arb(['venues', 'nowhere']);
   expect([unknown.status, unknown.stderr]).toEqual([1, expect.stringContaining('known: binance, okx')]);
+});
+
+it('seals keys of venues, and names them to whoever knows the passphrase', () => {
+  const env = { ARB_SECRETS_PASSPHRASE: 'correct horse' };
+  const data = join(dir, 'keys');
+  const input = 'my-key\nmy-secret\nmy-passphrase\n';
+  expect(arb(['keys', 'add', 'okx', '--data', data], env, input).status).toBe(0);
+  const sealed = join(data, 'venue-keys.sealed');
+  expect(readFileSync(sealed, 'utf8')).not.toMatch(/my-|okx/);
+  expect(statSync(sealed).mode & 0o777).toBe(0o600);
+  expect(arb(['keys', 'list', '--data', data], env).stdout).toBe('okx\n');
+  expect(arb(['keys', 'list', '--data', data], { ARB_SECRETS_PASSPHRASE: 'x' }).stderr).toMatch(/do not open/);
 });
