@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { BadInput } from '#shared/assert.ts';
 import { calibrateCommand } from './commands/calibrate.ts';
 import { configCommand } from './commands/config.ts';
+import { keysCommand } from './commands/keys.ts';
 import { replayCommand } from './commands/replay.ts';
 import { startCommand } from './commands/start.ts';
 import { venuesCommand } from './commands/venues.ts';
@@ -20,7 +21,14 @@ const program = new Command('arb')
     'after',
     '\nThe quickest start: `npm start` runs everything on this machine, against simulated venues, on paper.',
   );
-for (const command of [startCommand(), replayCommand(), calibrateCommand(), configCommand(), venuesCommand()])
+for (const command of [
+  startCommand(),
+  replayCommand(),
+  calibrateCommand(),
+  configCommand(),
+  keysCommand(),
+  venuesCommand(),
+])
   program.addCommand(command);
 
 try {
