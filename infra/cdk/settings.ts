@@ -7,7 +7,7 @@ import { BadInput } from '#shared/assert.ts';
  */
 const settingsSchema = z.object({
   environment: z.enum(['dev', 'staging', 'production']).default('dev'),
-  /** Under which name the engine speaks; one engine a deployment. */
+  /** Under which name the engine speaks; one engine and its standby a deployment. */
   engine: z
     .string()
     .regex(/^[a-z0-9-]{1,32}$/)

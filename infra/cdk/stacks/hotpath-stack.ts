@@ -53,8 +53,8 @@ const root = fileURLToPath(new URL('../../..', import.meta.url));
 const STOP_WITHIN = Duration.seconds(60);
 
 /**
- * One engine on one host beside the venues. One task, never two: an account has one engine, and the lease only guards against what slips through. Nothing
- * can connect to it: it asks, and is never asked.
+ * One engine on one host beside the venues, and its standby: two tasks, of which one holds the lease and trades, over one journal. Nothing can connect to
+ * them: they ask, and are never asked.
  */
 export class HotpathStack extends Stack {
   readonly cluster: Cluster;
@@ -270,6 +270,7 @@ export class HotpathStack extends Stack {
         ARB_SYSTEM__DATA_DIR: '/var/lib/arbitrage',
         ARB_ENGINE__NAME: settings.engine,
         ARB_ENGINE__VENUES: settings.venues.join(','),
+        ARB_LEASE__ENABLED: 'true',
         ARB_STREAMS__EVENTS: data.streams.events.streamName,
         ARB_STREAMS__MARKET: data.streams.market.streamName,
         ARB_STREAMS__COMMANDS: data.streams.commands.streamName,
@@ -288,9 +289,10 @@ export class HotpathStack extends Stack {
     return new Ec2Service(this, 'Service', {
       cluster: this.cluster,
       taskDefinition: task,
-      desiredCount: 1,
-      // The old one ends before the new one begins: two engines on one account are worse than none.
-      minHealthyPercent: 0,
+      // Both on the one host: they share the journal.
+      desiredCount: 2,
+      // One after the other: the one that stays takes over, or goes on.
+      minHealthyPercent: 50,
       maxHealthyPercent: 100,
       circuitBreaker: { rollback: true },
       capacityProviderStrategies: [{ capacityProvider: capacity.capacityProviderName, weight: 1 }],
@@ -303,7 +305,7 @@ export class HotpathStack extends Stack {
       task.addToTaskRolePolicy(new PolicyStatement({ actions: [...actions], resources: [...resources] }));
     allow([streams.events.streamArn, streams.market.streamArn], 'kinesis:PutRecords');
     allow([streams.commands.streamArn], 'kinesis:ListShards', 'kinesis:GetShardIterator', 'kinesis:GetRecords');
-    allow([stateTable.tableArn], 'dynamodb:PutItem');
+    allow([stateTable.tableArn], 'dynamodb:GetItem', 'dynamodb:PutItem');
     allow([key.keyArn], 'kms:Decrypt', 'kms:GenerateDataKey');
   }
 }

@@ -29,12 +29,21 @@ describe('the Kubernetes manifests', () => {
     ]);
   });
 
-  it('run one engine, never two, with a journal that stays', () => {
+  it('run one engine and its standby on one node, with a journal that stays', () => {
     expect(ofKind('Deployment')).toEqual([
-      expect.objectContaining({ spec: expect.objectContaining({ replicas: 1, strategy: { type: 'Recreate' } }) }),
+      expect.objectContaining({
+        spec: expect.objectContaining({
+          replicas: 2,
+          strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } },
+        }),
+      }),
     ]);
+    expect(ofKind('Deployment')[0]).toHaveProperty(
+      'spec.template.spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution.0.topologyKey',
+      'kubernetes.io/hostname',
+    );
     expect(ofKind('PersistentVolumeClaim')).toEqual([
-      expect.objectContaining({ spec: expect.objectContaining({ accessModes: ['ReadWriteOncePod'] }) }),
+      expect.objectContaining({ spec: expect.objectContaining({ accessModes: ['ReadWriteOnce'] }) }),
     ]);
     expect([...ofKind('HorizontalPodAutoscaler'), ...ofKind('StatefulSet')]).toEqual([]);
   });
@@ -67,7 +76,8 @@ describe('the Kubernetes manifests', () => {
 
   it('give settings that the engine knows', () => {
     const env = Object.fromEntries((configMapGenerator[0]?.literals ?? []).map((line) => line.split('=', 2)));
-    expect(loadConfig({ dir: 'config', env }).engine.name).toBe('engine-1');
+    const { engine, lease } = loadConfig({ dir: 'config', env });
+    expect([engine.name, lease.enabled]).toEqual(['engine-1', true]);
   });
 });
 

@@ -28,13 +28,16 @@ describe.each(both)('%s', (_name, { resources, validation }) => {
     expect(validation).not.toContain('"conclusion": "failure"');
   });
 
-  it('runs one engine, never two', () => {
+  it('runs one engine and its standby on one host, under a lease', () => {
     const [service, ...others] = ofType(resources, 'ECS::Service');
     expect(others).toEqual([]);
     expect(service?.Properties).toMatchObject({
-      DesiredCount: 1,
-      DeploymentConfiguration: { MinimumHealthyPercent: 0, MaximumPercent: 100 },
+      DesiredCount: 2,
+      DeploymentConfiguration: { MinimumHealthyPercent: 50, MaximumPercent: 100 },
     });
+    expect(asText(ofType(resources, 'ECS::TaskDefinition')[0]?.Properties)).toContain(
+      '{"Name":"ARB_LEASE__ENABLED","Value":"true"}',
+    );
     const [group, ...groups] = ofType(resources, 'AutoScaling::AutoScalingGroup');
     expect(groups).toEqual([]);
     expect(group?.Properties).toMatchObject({ MinSize: '1', MaxSize: '1' });
@@ -248,8 +251,8 @@ const ROLES = {
     ...['ecs:Submit*', ...LOG],
   ],
   'hotpath/Engine/TaskRole': [
-    ...['dynamodb:PutItem', 'kinesis:GetRecords', 'kinesis:GetShardIterator', 'kinesis:ListShards'],
-    ...['kinesis:PutRecords', ...KEY],
+    ...['dynamodb:GetItem', 'dynamodb:PutItem', 'kinesis:GetRecords', 'kinesis:GetShardIterator'],
+    ...['kinesis:ListShards', 'kinesis:PutRecords', ...KEY],
   ],
   'hotpath/Engine/ExecutionRole': [
     ...['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetAuthorizationToken'],
