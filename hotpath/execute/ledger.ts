@@ -7,6 +7,7 @@ import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Fill, OrderRequest } from '#shared/domain/order.ts';
 import type { LedgerState } from '#shared/domain/recovery.ts';
 import type { Bond } from '#shared/domain/trade.ts';
+import { doubleOf } from '#shared/money/double.ts';
 import { textOf, ZERO } from '#shared/money/grid.ts';
 import type { MarginRules, Need } from '#shared/money/margin.ts';
 import { marginAssetOf, marginOf, needOf, underlyingValue } from '#shared/money/margin.ts';
@@ -115,7 +116,7 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
   }
 
   /** Notional of what is open: operations and holdings, all their legs. In the numeraire, in doubles: for limits. */
-  get exposures(): Readonly<Pick<Exposures, 'ofVenue' | 'ofAsset' | 'ofFamily' | 'total' | 'all'>> {
+  get exposures(): Readonly<Pick<Exposures, 'ofVenue' | 'ofAsset' | 'ofFamily' | 'total' | 'all' | 'underWay'>> {
     return this.#exposures;
   }
 
@@ -354,7 +355,7 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
   }
 
   #touch(account: Account): void {
-    account.available = account.total.minus(account.reserved).toNumber();
+    account.available = doubleOf(account.total.minus(account.reserved));
     this.#dirtyAccounts.add(account);
   }
 

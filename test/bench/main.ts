@@ -5,6 +5,7 @@ import type { Row } from './cases.ts';
 import { bookCase, detectCase, parseCase, wholePathCases } from './cases.ts';
 import { familyCase } from './family-case.ts';
 import { gateCases } from './gate-case.ts';
+import { orderFlowCases } from './order-flow-case.ts';
 import { quantCases } from './quant-case.ts';
 import { riskCases } from './risk-case.ts';
 import { sizeCases } from './size-case.ts';
@@ -65,6 +66,7 @@ function measured({ frames, steps, rounds }: (typeof SIZES)['full']): readonly R
     ...sizeCases(steps / 40, rounds),
     ...quantCases(steps / 4, rounds),
     ...riskCases(steps / 20),
+    ...orderFlowCases(Math.ceil(steps / 10), rounds),
     ...gateCases(Math.ceil(steps / 2_000)),
     ...wholePathCases(market, rounds),
   ];
