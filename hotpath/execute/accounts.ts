@@ -64,6 +64,7 @@ export class Accounts {
   readonly gateway: OrderGateway;
   readonly list: readonly TradingAccount[];
   readonly #options: AccountsOptions;
+  readonly #byInstrument: ReadonlyMap<InstrumentId, TradingAccount>;
 
   constructor(options: AccountsOptions) {
     this.#options = options;
@@ -73,11 +74,16 @@ export class Accounts {
       lines.set(plan.venue.id, line);
       return openAccount(plan, options, line);
     });
-    const byInstrument = new Map(this.list.flatMap((each) => each.instruments.map(({ id }) => [id, each] as const)));
+    this.#byInstrument = new Map(this.list.flatMap((each) => each.instruments.map(({ id }) => [id, each] as const)));
     this.gateway = new AccountRouter(
-      (instrument) => byInstrument.get(instrument),
+      (instrument) => this.#byInstrument.get(instrument),
       (order) => options.orderOf(order)?.request.instrument,
     );
+  }
+
+  /** Which account trades an instrument. */
+  trading(instrument: InstrumentId): TradingAccount | undefined {
+    return this.#byInstrument.get(instrument);
   }
 
   of(venue: VenueId): readonly TradingAccount[] {

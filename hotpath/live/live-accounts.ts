@@ -1,7 +1,10 @@
+import type { Decimal } from 'decimal.js';
 import type { BadInput } from '#shared/assert.ts';
 import type { Timer } from '#shared/clock/clock.ts';
 import type { ClientOrderId, VenueId } from '#shared/domain/ids.ts';
 import type { OrderGateway } from '#shared/domain/order.ts';
+import type { Plan } from '#shared/domain/trade.ts';
+import { ZERO } from '#shared/money/grid.ts';
 import type { CommandOf } from '#shared/schema/command.ts';
 import type { Recorder } from '#shared/schema/recorder.ts';
 import type { AccountStatus } from '#shared/schema/status.ts';
@@ -115,6 +118,25 @@ export class LiveAccounts {
   /** Whether a venue is heard and agrees with the ledger. */
   readonly isVerified = (venue: VenueId): boolean =>
     this.#reconciled.has(venue) && this.#verifier.doubtOf(venue) === undefined;
+
+  /**
+   * A wallet that does not bear what the legs need of it together, in words; undefined where all do. The ledger counts by venue: where a venue keeps its
+   * accounts' money apart, what one has is of no use to another.
+   */
+  readonly shortWallet = ({ legs }: Pick<Plan, 'legs'>): string | undefined => {
+    const needed = new Map<string, Decimal>();
+    for (const leg of legs) {
+      const account = this.#accounts.trading(leg.instrument);
+      if (account === undefined || this.#accounts.of(account.venue).length < 2) continue;
+      const { asset, amount } = this.#options.ledger.needOf(account.instrumentOf(leg.instrument)!, leg);
+      const wallet = `${account.venue} ${account.id} ${asset}`;
+      const total = (needed.get(wallet) ?? ZERO).plus(amount);
+      needed.set(wallet, total);
+      const available = account.balances.get(asset)?.available ?? ZERO;
+      if (total.gt(available)) return `wallet=${wallet}, needed=${total.toFixed(8)}, available=${available.toFixed(8)}`;
+    }
+    return undefined;
+  };
 
   readonly adjust = (command: CommandOf<'adjust'>): Answer => this.#verifier.adjust(command);
 

@@ -36,6 +36,7 @@ export class TradingAccount implements OrderGateway {
   readonly balances = new Map<string, BalanceState>();
   readonly positions = new Map<InstrumentId, PositionState>();
   readonly #options: TradingAccountOptions;
+  readonly #byId: ReadonlyMap<InstrumentId, Instrument>;
   readonly #contracts: ReadonlyMap<string, InstrumentId>;
   #opened: 'not-yet' | 'open' | 'refused' = 'not-yet';
   #problem = 'not answered yet';
@@ -50,9 +51,14 @@ export class TradingAccount implements OrderGateway {
     this.gateway = gateway;
     this.venueClientId = venueClientId;
     this.#options = options;
+    this.#byId = new Map(instruments.map((each) => [each.id, each]));
     this.#contracts = new Map(
       instruments.filter((each) => each.kind !== 'spot').map((each) => [each.venueSymbol, each.id]),
     );
+  }
+
+  instrumentOf(id: InstrumentId): Instrument | undefined {
+    return this.#byId.get(id);
   }
 
   get isOpen(): boolean {
