@@ -230,7 +230,6 @@ export class Executor {
       return;
     }
     const { operation } = order;
-    if (report.kind === 'not-found' && this.#isYoung(operation)) return;
     const isNews = operations.apply(order, report);
     if (!isNews) return;
 
@@ -255,8 +254,7 @@ export class Executor {
     const late = left.ended.slice(-ENDED_MAX).flatMap((ended) => this.#rememberEnded(ended, left.atMs));
     const open = left.open.flatMap((operation) => this.#resumeOne(operation));
     this.#options.recorder.flush();
-    for (const { request } of [...open, ...late.slice(-LATE_ORDERS_MAX)])
-      this.#options.gateway.probe(request.clientOrderId);
+    for (const order of [...open, ...late.slice(-LATE_ORDERS_MAX)]) this.#ask(order);
   };
 
   /**
@@ -368,9 +366,12 @@ export class Executor {
     else this.#recoveries.settleLater(operation);
   }
 
-  #isYoung({ sentNs }: Operation): boolean {
-    const { clock, patience } = this.#options;
-    return clock.now() - sentNs < patience.notFoundAfterMs * 1e6;
+  /** What a venue answers may be heard much later than it was asked: a denial is judged by the question. */
+  #ask(order: Order): void {
+    const { clock, gateway, patience } = this.#options;
+    const { operation, request } = order;
+    if (clock.now() - operation.sentNs < patience.notFoundAfterMs * 1e6) order.earlyQuestions += 1;
+    gateway.probe(request.clientOrderId);
   }
 
   #watch(operation: Operation, delayMs: number): void {
@@ -398,6 +399,6 @@ export class Executor {
     const doubledMs = Math.min(patience.probeMaxMs, patience.probeAfterMs * 2 ** (operation.probes - 1));
     this.#watch(operation, isSlow ? patience.probeSlowlyMs : doubledMs);
     for (const { request } of late) gateway.cancel(request.clientOrderId);
-    for (const { request } of working) gateway.probe(request.clientOrderId);
+    for (const order of working) this.#ask(order);
   }
 }

@@ -14,6 +14,7 @@ import { Market } from './market.ts';
 import { drawPlan } from './plans.ts';
 import type { Profile } from './profiles.ts';
 import { PROFILES } from './profiles.ts';
+import type { Asker } from './venues.ts';
 import { filledOf, TRAVEL_MS_MAX, Venues } from './venues.ts';
 import type { OperationOutcome } from './watched.ts';
 import { Watched } from './watched.ts';
@@ -92,7 +93,7 @@ class World {
       weather: this.#weather,
       market: this.#market,
       profiles: this.#profiles,
-      hear: (report) => this.#hear(report),
+      hear: (report, asker) => this.#hear(report, asker),
       onFill: (fill, order) => {
         this.#judge.onFill(fill, order, this.#clock.now() / 1e6);
       },
@@ -169,8 +170,8 @@ class World {
       cancel: (id) => {
         this.#venues.cancel(id);
       },
-      probe: (id) => {
-        this.#venues.probe(id);
+      probe: (id, asker) => {
+        this.#venues.probe(id, asker);
       },
       onKilled: (killed) => {
         this.#onKilled(killed);
@@ -213,8 +214,13 @@ class World {
     this.#venues.place(order);
   }
 
-  /** Every engine that lives hears the account's stream. */
-  #hear(report: OrderReport): boolean {
+  /** Every engine that lives hears the account's stream; the answer to a question only who has asked. */
+  #hear(report: OrderReport, asker: Asker | undefined): boolean {
+    if (asker !== undefined) {
+      const isHeard = asker === this.#life && asker.isAlive;
+      asker.hear(report);
+      return isHeard;
+    }
     for (const displaced of this.#displaced) displaced.hear(report);
     const life = this.#life;
     if (life?.isAlive !== true) return false;

@@ -8,7 +8,7 @@ import { decideRecovery, RECOVERY_LIMITS } from '#hotpath/recover/recovery.ts';
 import { revive } from '#hotpath/recover/startup.ts';
 import type { Clock } from '#shared/clock/clock.ts';
 import type { VirtualClock } from '#shared/clock/virtual-clock.ts';
-import type { VenueId } from '#shared/domain/ids.ts';
+import type { ClientOrderId, VenueId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { OrderGateway, OrderReport, OrderRequest } from '#shared/domain/order.ts';
 import type { Side } from '#shared/domain/route.ts';
@@ -32,7 +32,7 @@ export type LifeOptions = {
   readonly levels: (instrument: Instrument, side: Side) => readonly Level[];
   readonly place: (order: OrderRequest, life: Life) => void;
   readonly cancel: OrderGateway['cancel'];
-  readonly probe: OrderGateway['probe'];
+  readonly probe: (order: ClientOrderId, asker: Life) => void;
   readonly onKilled: (life: Life) => void;
   readonly onLeaseLost: (life: Life) => void;
   /** Whether its memory is read back from a checkpoint. */
@@ -205,7 +205,7 @@ export class Life {
       },
       probe: (id) => {
         this.#call();
-        probe(id);
+        probe(id, this);
       },
     };
   }

@@ -34,8 +34,8 @@ export type VenueOrder = {
   isEndTold: boolean;
   /** A word of it was lost: those that follow are too, until somebody asks. */
   isMuted: boolean;
-  /** Answers that it does not exist, since anything else was said. */
-  notFound: number;
+  /** Answers to questions asked late enough that it does not exist, since anything else was said. */
+  denials: number;
   /** It was denied often enough to be taken for absent. */
   wasDenied: boolean;
   /** It came when it had been given up. */
@@ -53,14 +53,17 @@ type VenueState = {
   hasDrifted: boolean;
 };
 
+/** Who asks a question: nobody else hears the answer. */
+export type Asker = { readonly isAlive: boolean; readonly hear: (report: OrderReport) => void };
+
 export type VenuesOptions = {
   readonly clock: VirtualClock;
   readonly random: Random;
   readonly weather: Weather;
   readonly market: Market;
   readonly profiles: readonly Profile[];
-  /** Whoever is there to hear; false when nobody is. */
-  readonly hear: (report: OrderReport) => boolean;
+  /** Whoever is there to hear, or who has asked; false when nobody is. */
+  readonly hear: (report: OrderReport, asker: Asker | undefined) => boolean;
   readonly onFill: (fill: Fill, order: VenueOrder) => void;
   /** An order for which the account has no money. */
   readonly onPoor: (order: VenueOrder) => void;
@@ -141,7 +144,7 @@ export class Venues {
       foundFromMs: Infinity,
       isEndTold: false,
       isMuted: false,
-      notFound: 0,
+      denials: 0,
       wasDenied: false,
       isRisen: false,
       isUnanswered: false,
@@ -180,17 +183,17 @@ export class Venues {
         if (this.#options.weather.strikes('fill-during-cancel')) this.#fillSome(order);
         if (isLive(order)) this.#end(order, { kind: 'canceled' });
         this.#publish(order, 0);
-      } else if (order.state === 'ended') this.#answer(order);
+      } else if (order.state === 'ended') this.#answer(order, undefined);
     });
   }
 
   /** Answers with the fills first, then with how it stands; or that there is none. */
-  probe(id: ClientOrderId): void {
+  probe(id: ClientOrderId, asker: Asker): void {
     const { weather } = this.#options;
     const order = this.orders.get(id);
     if (order === undefined) {
       // Journalled by somebody who died before sending it.
-      this.#later(this.#draw(100), () => this.#hear(id, { kind: 'not-found' }));
+      this.#later(this.#draw(100), () => this.#hear(id, { kind: 'not-found' }, asker));
       return;
     }
     order.isUnanswered = true;
@@ -199,11 +202,11 @@ export class Venues {
       this.#state(order.instrument.venue).unreadUntilMs = this.nowMs + this.#drawLong(300_000);
       return;
     }
+    const isEarly = this.nowMs - order.sentMs < CERTAIN_MS;
     this.#later(this.#latencyOf(order), () => {
-      if (isLive(order) || order.state === 'ended') {
-        if (this.nowMs >= order.foundFromMs) this.#answer(order);
-        else this.#deny(order);
-      } else this.#deny(order);
+      const isThere = isLive(order) || order.state === 'ended';
+      if (isThere && this.nowMs >= order.foundFromMs) this.#answer(order, asker);
+      else this.#deny(order, asker, isEarly);
     });
   }
 
@@ -397,31 +400,32 @@ export class Venues {
     else order.isMuted = true;
   }
 
-  #answer(order: VenueOrder): void {
+  #answer(order: VenueOrder, asker: Asker | undefined): void {
     const { weather } = this.#options;
     const id = order.request.clientOrderId;
     const { profile } = this.#state(order.instrument.venue);
     const isPart = (profile.pages || order.fills.length > 1) && weather.strikes('history-truncated');
     const from = isPart ? order.fills.length - 1 : 0;
-    for (const fill of order.fills.slice(from)) this.#hear(id, { kind: 'fill', fill });
+    for (const fill of order.fills.slice(from)) this.#hear(id, { kind: 'fill', fill }, asker);
     if (isPart && order.fills.length > 0) return;
     order.isMuted = false;
     order.isUnanswered = false;
-    if (order.end !== undefined) this.#hear(id, order.end);
-    else if (isLive(order)) this.#hear(id, { kind: 'accepted', venueOrderId: `v-${id}` as VenueOrderId });
+    if (order.end !== undefined) this.#hear(id, order.end, asker);
+    else if (isLive(order)) this.#hear(id, { kind: 'accepted', venueOrderId: `v-${id}` as VenueOrderId }, asker);
   }
 
-  #deny(order: VenueOrder): void {
-    this.#hear(order.request.clientOrderId, { kind: 'not-found' });
+  #deny(order: VenueOrder, asker: Asker, isEarly: boolean): void {
+    if (!isEarly && asker.isAlive) order.denials += 1;
+    this.#hear(order.request.clientOrderId, { kind: 'not-found' }, asker);
   }
 
-  #hear(clientOrderId: ClientOrderId, word: Word): boolean {
+  #hear(clientOrderId: ClientOrderId, word: Word, asker?: Asker): boolean {
     const { hear, clock, tell } = this.#options;
     tell(() => `told ${clientOrderId} ${textOf(word)}`);
     const order = this.orders.get(clientOrderId);
     const before = order === undefined ? undefined : { ...order };
-    if (order !== undefined) note(order, word, this.nowMs);
-    const isHeard = hear({ clientOrderId, receivedTimeNs: clock.now(), ...word });
+    if (order !== undefined) note(order, word);
+    const isHeard = hear({ clientOrderId, receivedTimeNs: clock.now(), ...word }, asker);
     // What works after it was given up is cancelled by the gateway: nobody counts on it any more.
     if (order?.wasDenied === true && isLive(order) && word.kind !== 'not-found') this.cancel(clientOrderId);
     if (!isHeard && order !== undefined) Object.assign(order, before);
@@ -466,10 +470,9 @@ export class Venues {
 const isLive = ({ state }: VenueOrder): boolean => state === 'live';
 
 /** What whoever hears a word may conclude. */
-function note(order: VenueOrder, { kind }: Word, nowMs: number): void {
-  if (kind !== 'not-found') order.notFound = 0;
-  else if (nowMs - order.sentMs >= CERTAIN_MS) order.notFound += 1;
-  if (order.notFound >= DENIALS) order.wasDenied = true;
+function note(order: VenueOrder, { kind }: Word): void {
+  if (kind !== 'not-found') order.denials = 0;
+  if (order.denials >= DENIALS) order.wasDenied = true;
   if (kind === 'canceled' || kind === 'expired' || kind === 'rejected') order.isEndTold = true;
 }
 
