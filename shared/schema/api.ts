@@ -707,6 +707,8 @@ const venueView = z.object({
   suspect_books: z.int().nullable(),
   polled_books: z.int().nullable(),
   tradable: z.boolean().nullable(),
+  order_round_trip_ms: z.number().nullable(),
+  rejects: z.int(),
 });
 const accountView = z.object({
   exchange: z.string(),

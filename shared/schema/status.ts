@@ -28,6 +28,9 @@ const venueStatus = z.object({
   clock_offset_ms: z.number(),
   /** Mean change of the travel time from one message to the next. */
   clock_jitter_ms: z.number().optional(),
+  /** From an order's leaving to its first word, a mean of the last ones; and orders rejected since the start. */
+  order_round_trip_ms: z.number().optional(),
+  rejects: z.int().optional(),
 });
 
 /** What is at risk now; USD is the numeraire, NaN is written as null. docs/risk.md. */

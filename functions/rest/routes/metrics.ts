@@ -147,8 +147,8 @@ function paintAccounts(page: Painter, accounts: NonNullable<EngineStatus['accoun
     each(({ verified }) => (verified ? 1 : 0)),
   );
   page.gauge(
-    'arbitrage_venue_order_round_trip_seconds',
-    'From an order to its acknowledgement',
+    'arbitrage_account_round_trip_seconds',
+    'From an order to its acknowledgement, as the gateway sees it',
     each(({ round_trip_ms }) => (round_trip_ms === null ? undefined : round_trip_ms / 1000)),
   );
 }
@@ -166,12 +166,18 @@ const VENUE_GAUGES: readonly Figure[] = [
   ['polled_books', 'Books that come by REST, which are not traded', ({ polled_books }) => polled_books],
   ['clock_offset_seconds', "The venue's clock against ours", ({ clock_offset_ms }) => clock_offset_ms / 1000],
   [
+    'order_round_trip_seconds',
+    "From an order's leaving to its first word, a mean of the last ones",
+    ({ order_round_trip_ms }) => inSeconds(order_round_trip_ms),
+  ],
+  [
     'clock_jitter_seconds',
     'Mean change of the travel time from one message to the next',
-    ({ clock_jitter_ms }) => (clock_jitter_ms === undefined ? undefined : clock_jitter_ms / 1000),
+    ({ clock_jitter_ms }) => inSeconds(clock_jitter_ms),
   ],
 ];
 const VENUE_COUNTERS: readonly Figure[] = [
+  ['rejects_total', 'Orders that the venue has rejected', ({ rejects }) => rejects],
   ['messages_total', 'Messages', ({ messages }) => messages],
   ['gaps_total', 'Sequence gaps and bad checksums', ({ gaps }) => gaps],
   ['resyncs_total', 'Books built anew', ({ resyncs }) => resyncs],
@@ -186,6 +192,10 @@ function paintVenues(page: Painter, venues: readonly Venue[]): void {
     });
   for (const [name, help, value] of VENUE_GAUGES) page.gauge(`arbitrage_venue_${name}`, help, each(value));
   for (const [name, help, value] of VENUE_COUNTERS) page.counter(`arbitrage_venue_${name}`, help, each(value));
+}
+
+function inSeconds(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : ms / 1000;
 }
 
 function ofFlag(flag: boolean | undefined): number | undefined {

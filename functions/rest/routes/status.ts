@@ -47,6 +47,8 @@ function spoken(status: EngineStatus, venues: readonly EventOf<'venue-status'>[]
       suspect_books: venue.suspect_books ?? null,
       polled_books: venue.polled_books ?? null,
       tradable: venue.tradable ?? null,
+      order_round_trip_ms: venue.order_round_trip_ms ?? null,
+      rejects: venue.rejects ?? 0,
       reason: reasons.get(venue.id) ?? null,
     })),
     messages_per_second: status.messages_per_second,

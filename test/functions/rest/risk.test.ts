@@ -102,7 +102,17 @@ describe('risk', () => {
         ],
         lease: { holder: 'here', epoch: 4, left_ms: 2_900 },
         operations: { completed: 2, failed: 0, recovering: 0, open: 1, escalated: 1 },
-        venues: [{ ...venue!, tradable: true, suspect_books: 2, polled_books: 3, clock_jitter_ms: 5 }],
+        venues: [
+          {
+            ...venue!,
+            tradable: true,
+            suspect_books: 2,
+            polled_books: 3,
+            clock_jitter_ms: 5,
+            order_round_trip_ms: 9,
+            rejects: 4,
+          },
+        ],
       }),
     );
     const { data } = await world.get('/v1/status', token);
@@ -111,7 +121,9 @@ describe('risk', () => {
       accounts: [{ exchange: 'binance', verified: false, round_trip_ms: 12 }],
       lease: { holder: 'here', epoch: 4 },
       operations: { escalated: 1 },
-      venues: [{ tradable: true, suspect_books: 2, polled_books: 3, clock_jitter_ms: 5 }],
+      venues: [
+        { tradable: true, suspect_books: 2, polled_books: 3, clock_jitter_ms: 5, order_round_trip_ms: 9, rejects: 4 },
+      ],
     });
     const lines = (await world.get('/metrics')).text.split('\n');
     for (const line of [
@@ -121,7 +133,9 @@ describe('risk', () => {
       'arbitrage_breaker_open{breaker="latency"} 0',
       'arbitrage_operations_escalated 1',
       'arbitrage_account_verified{venue="binance",account="spot"} 0',
-      'arbitrage_venue_order_round_trip_seconds{venue="binance",account="spot"} 0.012',
+      'arbitrage_account_round_trip_seconds{venue="binance",account="spot"} 0.012',
+      'arbitrage_venue_order_round_trip_seconds{venue="binance"} 0.009',
+      'arbitrage_venue_rejects_total{venue="binance"} 4',
       'arbitrage_venue_tradable{venue="binance"} 1',
       'arbitrage_venue_suspect_books{venue="binance"} 2',
       'arbitrage_venue_polled_books{venue="binance"} 3',
