@@ -27,6 +27,7 @@ import { EXIT_LEASE_LOST, standBy } from './lease/standby.ts';
 import { lastEpochIn } from './open-journal.ts';
 import { OutboxClient } from './publish/outbox-client.ts';
 import type { Logger } from './runtime/logger.ts';
+import { FigurerThread } from './risk/figurer.ts';
 import { createLogger } from './runtime/logger.ts';
 import { FrameRecorder } from './feed/recorder.ts';
 import { networkTransport } from './runtime/network-transport.ts';
@@ -142,6 +143,7 @@ async function put(options: Options, { clock, logger, transport }: Around): Prom
     random: randomFrom(seed),
     transport,
     publishedSeq: () => outbox.lag.published,
+    figurer: new FigurerThread(clock, ({ message }) => logger.error('risk-worker-crashed', { message })),
   };
   const { prepared, lease, gate } = await turnOf(options, engineOptions, () => engine);
   const engine = opened(engineOptions, prepared, lease);

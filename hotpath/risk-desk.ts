@@ -9,16 +9,21 @@ import type { Config } from '#shared/schema/config.ts';
 import { configSchema } from '#shared/schema/config.ts';
 import type { EngineEvent } from '#shared/schema/event.ts';
 import type { Recorder } from '#shared/schema/recorder.ts';
-import type { BreakerStatus } from '#shared/schema/status.ts';
+import type { RiskStatus } from '#shared/schema/status.ts';
 import type { Answer } from './commands.ts';
 import { ANSWERED, refused } from './commands.ts';
 import type { Executor } from './execute/executor.ts';
 import type { Ledger } from './execute/ledger.ts';
 import type { JournalState } from './recover/journal-state.ts';
+import { portfolioOf } from './risk-portfolio.ts';
 import { Breakers } from './risk/breakers.ts';
+import type { Figurer } from './risk/figurer.ts';
+import { figurerHere } from './risk/figurer.ts';
+import type { Portfolio } from './risk/figures.ts';
 import { Funds } from './risk/funds.ts';
 import type { Limits, RiskSources } from './risk/risk-gate.ts';
 import { RiskGate } from './risk/risk-gate.ts';
+import { riskStatusOf } from './risk/risk-status.ts';
 import { TradingBook } from './risk/trading-book.ts';
 import { Window } from './risk/window.ts';
 
@@ -38,9 +43,13 @@ export type RiskDeskOptions = {
   readonly venueHealth: (venue: VenueId) => number;
   readonly accountVerified: (venue: VenueId) => boolean;
   readonly roundTripMs: (venue: VenueId) => number;
+  /** Who reckons what takes long; this thread where absent. */
+  readonly figurer?: Figurer;
 };
 
 const LOOK_EVERY_MS = 1_000;
+/** Figures that another thread made longer ago are not told any more. */
+const FIGURES_AGE_MAX_MS = 10_000;
 const SECOND_MS = 1_000;
 /** More orders than any limit allows in a second. */
 const ORDERS_MAX = 10_000;
@@ -55,6 +64,7 @@ export class RiskDesk {
   readonly breakers: Breakers;
   readonly #options: RiskDeskOptions;
   readonly #sent = new Window(SECOND_MS, ORDERS_MAX);
+  readonly #figurer: Figurer;
   /** Limits that commands have set; the others are the configuration's. */
   #commanded: Partial<Limits>;
   #timer: Timer | undefined;
@@ -62,6 +72,7 @@ export class RiskDesk {
   constructor(options: RiskDeskOptions) {
     const { config, state, clock, recorder } = options;
     this.#options = options;
+    this.#figurer = options.figurer ?? figurerHere();
     this.breakers = new Breakers({ config: config.breakers, clock, recorder, open: state.openBreakers });
     this.book = bookOf(options, () => this.gate.limits.var_confidence);
     this.#commanded = rememberedLimits(state.limits);
@@ -78,12 +89,12 @@ export class RiskDesk {
   };
 
   start(): void {
-    this.book.look(this.#options.clock.now());
-    this.#lookLater();
+    this.#look();
   }
 
   stop(): void {
     this.#timer?.cancel();
+    this.#figurer.stop();
   }
 
   /** Limits that are in force from now on, after a restart too. Nothing changes where one of them is refused. */
@@ -108,16 +119,45 @@ export class RiskDesk {
   readonly resetBreaker = ({ breaker, by, id }: CommandOf<'breaker-reset'>): Answer =>
     this.breakers.reset(breaker, by, id) ? ANSWERED : refused(2003, `no such breaker: ${breaker}`);
 
-  breakerStatus(): readonly BreakerStatus[] {
-    return this.breakers.status();
+  /** Everything that is at risk now, for people. */
+  status(): RiskStatus {
+    const { clock, ledger } = this.#options;
+    const nowNs = clock.now();
+    const figures = this.#figurer.latest();
+    const atMs = clock.unixMs(nowNs);
+    return riskStatusOf({
+      atMs,
+      book: this.book,
+      ageMs: this.book.ageMs(nowNs),
+      limits: this.gate.limits,
+      exposures: ledger.exposures,
+      dailyPnlUsd: ledger.dailyPnl(nowNs),
+      figures: figures !== undefined && atMs - figures.atMs <= FIGURES_AGE_MAX_MS ? figures : undefined,
+    });
   }
 
-  #lookLater(): void {
+  #look(): void {
     const { clock } = this.#options;
-    this.#timer = clock.after(LOOK_EVERY_MS, () => {
-      this.book.look(clock.now());
-      this.#lookLater();
-    });
+    const nowNs = clock.now();
+    this.book.look(nowNs);
+    const { var_confidence: confidence } = this.gate.limits;
+    if (this.book.ageMs(nowNs) === 0) this.#figurer.ask(this.#portfolio({ atMs: clock.unixMs(nowNs), confidence }));
+    this.#timer = clock.after(LOOK_EVERY_MS, () => this.#look());
+  }
+
+  #portfolio(moment: Pick<Portfolio, 'atMs' | 'confidence'>): Portfolio {
+    const { instruments, config, indexOf, depths, ledger, capital } = this.#options;
+    const { stable_assets: stableAssets } = config.engine;
+    const sources = {
+      book: this.book,
+      instruments,
+      venues: venuesOf(instruments),
+      stableAssets,
+      indexOf,
+      depths,
+      ledger,
+    };
+    return portfolioOf({ ...sources, rateOf: capital.rateOf }, moment);
   }
 
   #sources(): RiskSources {
@@ -162,7 +202,7 @@ function bookOf(
   const { numeraire, stable_assets: stableAssets, fill } = config.engine;
   return new TradingBook({
     instruments,
-    venues: [...new Set(instruments.map(({ venue }) => venue))],
+    venues: venuesOf(instruments),
     rateOf: capital.rateOf,
     midOf: (id) => {
       const at = indexOf(id);
@@ -179,6 +219,10 @@ function bookOf(
     peakUsd: state.peakRealised.toNumber(),
   });
 }
+
+const venuesOf = (instruments: readonly Instrument[]): readonly VenueId[] => [
+  ...new Set(instruments.map(({ venue }) => venue)),
+];
 
 /** Nothing is worth nothing, whatever its price. */
 const valueOf = (amount: number, rate = Infinity): number => (amount === 0 ? 0 : amount * rate);

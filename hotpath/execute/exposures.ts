@@ -6,6 +6,9 @@ export type Exposed = { readonly venue: VenueId; readonly asset: Asset; readonly
 
 type Open = { readonly family: string; readonly legs: readonly Exposed[] };
 
+/** Under which what is held counts, beside the operation that entered it and ends. */
+export const heldKey = (id: OperationId): OperationId => `held ${id}` as OperationId;
+
 /** How much stands open where: all legs of what is open, whichever way they trade. Doubles: what limits are measured on, never what is booked. */
 export class Exposures {
   readonly #open = new Map<OperationId, Open>();
@@ -30,6 +33,11 @@ export class Exposures {
       byAsset: Object.fromEntries(this.#byAsset),
       byFamily: Object.fromEntries(this.#byFamily),
     };
+  }
+
+  /** Legs of each operation that is under way: what is held has filled. */
+  underWay(): readonly (readonly Exposed[])[] {
+    return [...this.#open].flatMap(([key, { legs }]) => (key.startsWith('held ') ? [] : [legs]));
   }
 
   add(operation: OperationId, family: string, legs: readonly Exposed[]): void {

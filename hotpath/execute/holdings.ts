@@ -9,6 +9,7 @@ import { contractOf, fillFactsOf } from '#shared/money/pnl.ts';
 import { closingOf } from '#shared/money/position.ts';
 import { holdingEventOf } from '#shared/schema/held-event.ts';
 import type { Recorder } from '#shared/schema/recorder.ts';
+import { heldKey } from './exposures.ts';
 import type { HoldingKeeper } from './operations.ts';
 import type { ExitMarket, ExitReason } from './exit.ts';
 import { exitPlanOf, exitReasonOf, expectedFunding, quoteExit } from './exit.ts';
@@ -257,7 +258,7 @@ export class Holdings implements HoldingKeeper {
     if (this.#ended.size > ENDED_MAX) this.#ended.delete(this.#ended.keys().next().value!);
     this.#reasons.delete(held.id);
     this.#retries.delete(held.id);
-    ledger.unexpose(exposureKey(held.id));
+    ledger.unexpose(heldKey(held.id));
     for (const [asset, amount] of Object.entries(dust)) ledger.addDust(asset, amount);
     recorder.record('holding', held.id, holdingEventOf(held, { reason, dust }));
   }
@@ -266,7 +267,7 @@ export class Holdings implements HoldingKeeper {
   #keep(held: Held): void {
     this.#ended.delete(held.id);
     this.#held.set(held.id, held);
-    const key = exposureKey(held.id);
+    const key = heldKey(held.id);
     this.#options.ledger.unexpose(key);
     this.#options.ledger.expose(
       key,
@@ -340,9 +341,6 @@ export class Holdings implements HoldingKeeper {
     for (const position of positions) recorder.record('position', position.id, position);
   }
 }
-
-/** Beside the exposure of the operation itself, which ends with it. */
-const exposureKey = (id: OperationId): OperationId => `held ${id}` as OperationId;
 
 const isExpired = ({ expiryMs }: SettledTerms, nowMs: number): boolean => expiryMs !== undefined && expiryMs <= nowMs;
 

@@ -74,6 +74,7 @@ export class TradingBook implements RiskBook {
   #tradedUsd = Number.NaN;
   #equityUsd = Number.NaN;
   #peakUsd: number;
+  #maxDrawdown = 0;
   #knownAtNs = -Infinity;
   #notedAtNs = -Infinity;
   #correlationRisk = 0;
@@ -104,6 +105,18 @@ export class TradingBook implements RiskBook {
     if (lostUsd === 0) return 0;
     return this.#equityUsd <= 0 ? Infinity : lostUsd / this.#equityUsd;
   };
+
+  /** The deepest of this run. */
+  get maxDrawdown(): number {
+    return this.#maxDrawdown;
+  }
+
+  /** Of a day, of what is held. */
+  get tailUsd(): { readonly varUsd: number; readonly shortfallUsd: number } {
+    const { varUsd, esUsd } = this.scenarios.measure();
+    const at = this.#confidence();
+    return { varUsd: varUsd[at]!, shortfallUsd: esUsd[at]! };
+  }
 
   /** Contracts that are held, as of the last look. */
   get rows(): readonly Row[] {
@@ -145,6 +158,7 @@ export class TradingBook implements RiskBook {
     this.moves.refresh(Math.ceil((this.factors.count * 1_000) / NOTE_EVERY_MS));
     if (Number.isNaN(this.#tradedUsd + sumOf(this.#deltaUsd))) return;
     this.#peakUsd = Math.max(this.#peakUsd, this.#tradedUsd);
+    this.#maxDrawdown = Math.max(this.#maxDrawdown, this.drawdown());
     this.scenarios.replace(this.#deltaUsd, this.#noGamma);
     this.#reckoned = undefined;
     this.scenarios.measure();
