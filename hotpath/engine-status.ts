@@ -1,6 +1,6 @@
 import { Decimal } from 'decimal.js';
 import type { Clock } from '#shared/clock/clock.ts';
-import type { InstrumentIndex, TimeNs } from '#shared/domain/ids.ts';
+import type { InstrumentIndex, TimeNs, VenueId } from '#shared/domain/ids.ts';
 import { textOf } from '#shared/money/grid.ts';
 import type { EngineStatus, MarketSample, SyntheticStatus } from '#shared/schema/status.ts';
 import type { Engine } from './engine.ts';
@@ -37,7 +37,7 @@ export function statusMaker(sources: StatusSources): () => EngineStatus {
   return () => {
     const nowNs = clock.now();
     const { executor, ledger, opportunities, decisions, journal } = engine;
-    const venues = engine.feed.status();
+    const venues = engine.feed.status().map((venue) => ({ ...venue, ...engine.ordersAt(venue.id as VenueId) }));
     const messages = venues.reduce((sum, venue) => sum + venue.messages, 0);
     const perSecond = nowNs > last.atNs ? ((messages - last.messages) * 1e9) / (nowNs - last.atNs) : 0;
     last = { messages, atNs: nowNs };

@@ -5,7 +5,7 @@ import { Decimal } from 'decimal.js';
 import { assert, BadInput } from '#shared/assert.ts';
 import type { Timer } from '#shared/clock/clock.ts';
 import type { CapitalView, Depths, Pace } from '#shared/domain/capital.ts';
-import type { Asset, InstrumentId, InstrumentIndex, OperationId } from '#shared/domain/ids.ts';
+import type { Asset, InstrumentId, InstrumentIndex, OperationId, VenueId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Fence, OrderReport } from '#shared/domain/order.ts';
 import type { ApplyOutcome, MarketUpdate } from '#shared/domain/market-event.ts';
@@ -15,6 +15,7 @@ import type { Plan, TradingState } from '#shared/domain/trade.ts';
 import { carrySettingsOf } from '#shared/quant/carry.ts';
 import type { Command, CommandOf } from '#shared/schema/command.ts';
 import type { Config } from '#shared/schema/config.ts';
+import type { EngineEvent } from '#shared/schema/event.ts';
 import type { Claim } from './allocator.ts';
 import { mergedClaims } from './allocator.ts';
 import type { Answer, Handlers } from './commands.ts';
@@ -40,6 +41,7 @@ import { Holdings } from './execute/holdings.ts';
 import { Ledger } from './execute/ledger.ts';
 import type { PaperGatewayOptions } from './execute/paper-gateway.ts';
 import { PaperGateway } from './execute/paper-gateway.ts';
+import { Rejects } from './execute/rejects.ts';
 import { RoundTrips } from './execute/round-trips.ts';
 import { shadowGateway } from './execute/shadow-gateway.ts';
 import type { Endpoint } from './feed/endpoint.ts';
@@ -199,6 +201,7 @@ export class Engine {
   readonly #emergency: EmergencyStop;
   readonly #volatility: Volatility;
   readonly #roundTrips: RoundTrips;
+  readonly #rejects = new Rejects();
   /** Undefined where no filter asks how long levels have stood. */
   readonly #levelAges: LevelAges | undefined;
   readonly #words: Words;
@@ -268,7 +271,7 @@ export class Engine {
     const market = this.#recoveryMarketOf();
     this.executor = this.#executorOf(market);
     this.risk = this.#riskOf();
-    known.facts.heard = this.risk.onEvent;
+    known.facts.heard = this.#onFact;
     const { gate } = this.risk;
     this.#orders = this.#ordersOf(gate);
     this.holdings = this.#holdingsOf(market, gate);
@@ -448,6 +451,17 @@ export class Engine {
     };
     return reload(sources, command);
   }
+
+  /** How a venue takes our orders. */
+  ordersAt(venue: VenueId): { readonly order_round_trip_ms: number; readonly rejects: number } {
+    return { order_round_trip_ms: this.#roundTrips.ofMs(venue), rejects: this.#rejects.of(venue) };
+  }
+
+  /** Whatever the journal is told. */
+  readonly #onFact = (event: EngineEvent): void => {
+    this.risk.onEvent(event);
+    this.#rejects.onEvent(event);
+  };
 
   /** Undefined for what is listed no more: after a restart the journal may name it. */
   readonly #listed = (id: InstrumentId): Instrument | undefined => this.instruments[this.#indices.get(id) ?? -1];
