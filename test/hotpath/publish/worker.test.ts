@@ -16,6 +16,7 @@ import {
 import dynalite from 'dynalite';
 import kinesalite from 'kinesalite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { LeaseGate } from '#hotpath/lease/lease-gate.ts';
 import { dynamodbFrom, kinesisFrom } from '#hotpath/publish/aws.ts';
 import type { CommandPollerOptions, CommandPosition } from '#hotpath/publish/command-poller.ts';
 import { CommandPoller } from '#hotpath/publish/command-poller.ts';
@@ -72,11 +73,14 @@ afterEach(async () => {
   rmSync(directory, { recursive: true });
 });
 
-function startOutbox(): OutboxClient {
+function startOutbox(gate?: LeaseGate, onCommand: (command: Command) => void = () => undefined): OutboxClient {
   const outbox = new OutboxClient({
     clock,
     lastSeq: () => journal.lastSeq,
-    onCommand: (command) => commands.push(command),
+    onCommand: (command) => {
+      commands.push(command);
+      onCommand(command);
+    },
     onTrouble: (lastError) => troubles.push(lastError),
     onCrash: (error) => {
       throw error;
@@ -92,6 +96,7 @@ function startOutbox(): OutboxClient {
         kinesisEndpoint: `http://127.0.0.1:${kinesisPort}`,
         dynamodbEndpoint: `http://127.0.0.1:${dynamodbPort}`,
       },
+      ...(gate === undefined ? {} : { lease: { epoch: 1, memory: gate.memory } }),
       seed: 1,
     },
   });
@@ -258,6 +263,30 @@ describe('publish worker', () => {
     await pause(400);
     expect(commands.map(({ id }) => id).sort()).toEqual(['one', 'three', 'two']);
     expect(troubles).toContain('commands: a record that is no command was skipped');
+  });
+
+  it('says and hears nothing without its lease, and forgets a command that was obeyed too late', async () => {
+    await createStreams();
+    const gate = new LeaseGate();
+    const outbox = startOutbox(gate, () => gate.close());
+    append(3);
+    const command: Command = { v: 1, id: 'one', by: 'me', at_ms: 1, kind: 'stop', reason: 'test' };
+    const Data = new TextEncoder().encode(JSON.stringify(command));
+    await pause(1_500);
+    expect((await recordsOf('events')).flat()).toEqual([]);
+    gate.openFor(60_000);
+    await until(() => outbox.lag.published === 3);
+    await kinesis().send(new PutRecordCommand({ StreamName: 'commands', PartitionKey: 'one', Data }));
+    await until(() => commands.length === 1);
+    append(3);
+    await pause(500);
+    expect(outbox.lag.published).toBe(3);
+    await outbox.drain(0);
+    gate.openFor(60_000);
+    const next = startOutbox(gate);
+    await until(() => commands.length === 2 && next.lag.published === 6);
+    expect(commands.map(({ id }) => id)).toEqual(['one', 'one']);
+    expect(await checkStream()).toBe(0);
   });
 
   it('hands over again what an engine that died had not carried out', async () => {
