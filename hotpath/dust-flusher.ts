@@ -4,7 +4,7 @@ import type { OperationId } from '#shared/domain/ids.ts';
 import type { Executor } from './execute/executor.ts';
 import { DUST_ROUTE } from './execute/operation.ts';
 import type { DustMarket, DustRules } from './recover/dust-flush.ts';
-import { dustFlush } from './recover/dust-flush.ts';
+import { dustFlushes } from './recover/dust-flush.ts';
 
 /** Dust grows by crumbs: there is no hurry. */
 const FLUSH_EVERY_MS = 60_000;
@@ -20,7 +20,7 @@ export type DustFlusherOptions = {
   readonly nextOperation: () => OperationId;
 };
 
-/** Now and then turns dust into money, one order at a time, while trading is active. What is refused is tried again. */
+/** Now and then turns dust into money, while trading is active and all of the sales before are over. What is refused is tried again. */
 export class DustFlusher {
   readonly #options: DustFlusherOptions;
   #timer: Timer | undefined;
@@ -44,14 +44,13 @@ export class DustFlusher {
     const { dust, market, rules, executor, isActive, nextOperation } = this.#options;
     // Until an order is over, what it has sold still stands in the ledger.
     if (!isActive() || executor.isFlushing) return;
-    const order = dustFlush(dust, market, rules);
-    if (order === undefined) return;
-    executor.submitManual({
-      ...order,
-      operation: nextOperation(),
-      type: 'limit',
-      timeInForce: 'IOC',
-      route: DUST_ROUTE,
-    });
+    for (const order of dustFlushes(dust, market, rules))
+      executor.submitManual({
+        ...order,
+        operation: nextOperation(),
+        type: 'limit',
+        timeInForce: 'IOC',
+        route: DUST_ROUTE,
+      });
   }
 }

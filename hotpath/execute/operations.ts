@@ -151,10 +151,9 @@ export class Operations {
     for (const order of operation.orders) this.#release(order);
     this.#leave(operation);
     const { bond } = operation;
-    if (to === 'completed' || isAccepted) {
-      for (const [asset, amount] of operation.takeResidues()) ledger.addDust(asset, amount);
-      if (bond?.intent === 'enter') this.#options.keeper?.entered(operation);
-    }
+    // Dust is sold when it is worth it; what a person has accepted is not sold behind his back.
+    if (to === 'completed') for (const [asset, amount] of operation.takeResidues()) ledger.addDust(asset, amount);
+    if ((to === 'completed' || isAccepted) && bond?.intent === 'enter') this.#options.keeper?.entered(operation);
     this.#recordOperation(operation, reason);
     const { balances, positions } = ledger.changes();
     for (const balance of balances) recorder.record('balance', `${balance.venue}:${balance.asset}`, balance);

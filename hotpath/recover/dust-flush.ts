@@ -26,31 +26,21 @@ export type DustRules = {
 
 export type DustFlush = Pick<RecoveryOrder, 'side' | 'qty' | 'price'> & { readonly instrument: Instrument };
 
-/** What is worth so many flushes is no dust: a person has accepted it, and it is not sold behind his back. */
-const FLUSHES_MAX = 40;
-
 /**
- * The order that turns the most valuable dust into money, or buys back what is owed; undefined while none is worth it or can be sent. `dust` is by asset, net
- * over all venues and operations (contracts by instrument): coins that lie on one venue and are missing on another are none. So it is sold wherever it
- * brings most and the account bears it, never more than there is.
+ * The orders that turn dust into money, or buy back what is owed: one for each asset that is worth it and can be traded. `dust` is by asset, net over all
+ * venues and operations (contracts by instrument): coins that lie on one venue and are missing on another are none. So it is sold wherever it brings most
+ * and the account bears it, never more than there is.
  */
-export function dustFlush(
+export function dustFlushes(
   dust: ReadonlyMap<string, Decimal>,
   market: DustMarket,
   rules: DustRules,
-): DustFlush | undefined {
-  const worth = [...dust]
-    .flatMap(([asset, amount]) => {
-      const value = asset === rules.numeraire ? undefined : valueOf(asset, amount, market);
-      const isWorthIt = value?.gte(rules.flushUsd) === true && value.lte(FLUSHES_MAX * rules.flushUsd);
-      return isWorthIt ? [{ asset, amount, value }] : [];
-    })
-    .sort((a, b) => b.value.cmp(a.value));
-  for (const { asset, amount } of worth) {
-    const flush = bestOrder(asset, amount, market, rules);
-    if (flush !== undefined) return flush;
-  }
-  return undefined;
+): readonly DustFlush[] {
+  return [...dust].flatMap(([asset, amount]) => {
+    if (asset === rules.numeraire || amount.isZero()) return [];
+    const isWorthIt = valueOf(asset, amount, market)?.gte(rules.flushUsd) === true;
+    return isWorthIt ? (bestOrder(asset, amount, market, rules) ?? []) : [];
+  });
 }
 
 /** Of a contract what the coins that it stands for are worth. */
