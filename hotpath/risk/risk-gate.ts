@@ -250,6 +250,7 @@ const checks: readonly Rule[] = [
       ({ max_concentration: limit }) => limit,
     ),
     ...OPENING,
+    ...ORDERS,
   },
   {
     reason: 'LEVERAGE_EXCEEDS_MAX',
@@ -259,6 +260,7 @@ const checks: readonly Rule[] = [
       ({ max_leverage: limit }) => limit,
     ),
     ...OPENING,
+    ...ORDERS,
   },
   {
     reason: 'CORRELATION_RISK_EXCEEDS_MAX',
