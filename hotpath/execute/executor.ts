@@ -11,6 +11,8 @@ import type { EventData } from '#shared/schema/event.ts';
 import { clientOrderIdFrom } from './client-order-id.ts';
 import type { Word } from './escalations.ts';
 import { doubtful } from './escalations.ts';
+import type { Due } from './maker.ts';
+import { dueOf, hasMissed, holdOf } from './maker.ts';
 import type { Cancelled, ManualOrder, Placed } from './manual.ts';
 import { manualTerms } from './manual.ts';
 import type { Order } from './operation.ts';
@@ -47,6 +49,8 @@ export type Patience = RecoveryPatience & {
   readonly probeSlowlyMs: number;
   /** That a venue does not find an order says nothing so soon after it was sent: it may be on its way, or not be listed yet. */
   readonly notFoundAfterMs: number;
+  /** How long an order that makes may rest. */
+  readonly makerMs: number;
 };
 
 export const PATIENCE: Patience = {
@@ -58,6 +62,7 @@ export const PATIENCE: Patience = {
   askAgainMs: 5_000,
   probeSlowlyMs: 15_000,
   notFoundAfterMs: 2_000,
+  makerMs: 10_000,
   idleMaxMs: 30_000,
 };
 
@@ -154,12 +159,14 @@ export class Executor {
       return;
     }
     const requests = plan.legs.map((leg, at) => this.#request(operation, at, { ...IOC, ...leg, purpose: 'leg' }));
-    if (!ledger.reserve(requests, this.#instrument, bond?.intent)) {
+    const maker = plan.legs.findIndex(({ how }) => how === 'maker');
+    const [first, held] = maker === -1 ? [requests, []] : makerFirst(requests, maker);
+    if (!ledger.reserve([...first, ...held], this.#instrument, bond?.intent)) {
       this.#operations.end(operation, 'failed', 'BALANCE_INSUFFICIENT');
       return;
     }
     this.#operations.move(operation, 'executing');
-    this.#send(operation, requests);
+    this.#send(operation, first);
   };
 
   /**
@@ -238,6 +245,7 @@ export class Executor {
       operations.wake(operation);
     }
     const { patience } = this.#options;
+    if (operation.state === 'executing' && !operation.isManual) this.#follow(operation);
     if (operation.isAtRest) this.#recoveries.onRest(operation, report);
     else if (operation.state === 'escalated' && isResting(order)) this.#recoveries.restAfterAll(operation);
     else if (report.kind === 'unknown') this.#watch(operation, patience.probeAfterMs);
@@ -294,6 +302,8 @@ export class Executor {
       // It may still be live and take its worst case. Where the account does not bear that, there is nothing left to protect.
       ledger.reserve([order.request], this.#instrument);
       this.#operations.setStatus(order, 'unknown', 'restart');
+      // Nobody follows it any more.
+      if (order === operation.maker) order.isCancelling = true;
     }
     if (unknown.length === 0) this.#recoveries.settle(operation);
     else this.#watch(operation, patience.probeAfterMs);
@@ -362,8 +372,40 @@ export class Executor {
   #withdraw(operation: Operation, reason: string): void {
     for (const order of operation.orders.slice(operation.sentFrom))
       this.#operations.setStatus(order, 'canceled', reason);
-    if (operation.state === 'executing') this.#operations.end(operation, 'failed', reason);
+    // What rests already is taken back when the others are found to have missed.
+    if (!operation.isAtRest) return;
+    const isFirst = operation.state === 'executing' && operation.sentFrom === 0;
+    if (isFirst) this.#operations.end(operation, 'failed', reason);
     else this.#recoveries.settleLater(operation);
+  }
+
+  /** Sends of the other legs what the maker's fills call for. Where one of them has missed, the maker waits no longer. */
+  #follow(operation: Operation): void {
+    const { maker } = operation;
+    if (maker === undefined) return;
+    const due = dueOf(operation, maker);
+    if (due.length > 0 && !hasMissed(operation, maker)) this.#sendDue(operation, due);
+    if (hasMissed(operation, maker)) this.#takeBack(maker);
+  }
+
+  #sendDue(operation: Operation, due: readonly Due[]): void {
+    const { ledger } = this.#options;
+    const requests = due.map(({ at, leg, qty }) => {
+      const terms = { ...IOC, ...leg, instrument: leg.instrument.id, qty, purpose: 'leg' } as const;
+      return this.#request(operation, at, terms);
+    });
+    const held = due.flatMap(({ at, later }, nth) =>
+      later.gt(0) ? [{ ...requests[nth]!, clientOrderId: holdOf(operation.id, at), qty: later }] : [],
+    );
+    for (const { at } of due) ledger.release(holdOf(operation.id, at));
+    // No more than was held: it is refused only where an account has lost what it had.
+    if (ledger.reserve([...requests, ...held], this.#instrument, operation.bond?.intent))
+      this.#send(operation, requests);
+    else this.#takeBack(operation.maker!);
+  }
+
+  #takeBack(maker: Order): void {
+    if (!isAtRest(maker.status) && !maker.isCancelling) this.cancelOrder(maker.request.clientOrderId);
   }
 
   /** What a venue answers may be heard much later than it was asked: a denial is judged by the question. */
@@ -384,7 +426,10 @@ export class Executor {
 
   /** Orders that should have ended by now are unknown until their venue has been asked. Asked often enough, a person is. */
   #onSilence(operation: Operation): void {
-    const { gateway, recorder, patience } = this.#options;
+    const { clock, gateway, recorder, patience } = this.#options;
+    const { maker } = operation;
+    const restsMs = maker === undefined ? Infinity : patience.makerMs - (clock.now() - operation.startedNs) / 1e6;
+    if (maker !== undefined && restsMs <= 0) maker.isCancelling = true;
     const working = operation.orders.filter(({ status }) => !isAtRest(status));
     const silent = working.filter((order) => !isResting(order));
     const isHopeless = operation.probes >= patience.probesMax;
@@ -397,8 +442,21 @@ export class Executor {
     operation.probes = silent.length === 0 ? 0 : operation.probes + 1;
     const isSlow = silent.length === 0 || isHopeless;
     const doubledMs = Math.min(patience.probeMaxMs, patience.probeAfterMs * 2 ** (operation.probes - 1));
-    this.#watch(operation, isSlow ? patience.probeSlowlyMs : doubledMs);
+    const nextMs = isSlow ? patience.probeSlowlyMs : doubledMs;
+    this.#watch(operation, restsMs > 0 ? Math.min(nextMs, restsMs) : nextMs);
     for (const { request } of late) gateway.cancel(request.clientOrderId);
     for (const order of working) this.#ask(order);
   }
+}
+
+/** The maker's order by itself, and what the other legs hold back until its fills call for them. */
+function makerFirst(
+  requests: readonly OrderRequest[],
+  maker: number,
+): readonly [readonly OrderRequest[], readonly OrderRequest[]] {
+  const first: OrderRequest = { ...requests[maker]!, timeInForce: 'GTC', postOnly: true };
+  const held = requests.flatMap((request, at) =>
+    at === maker ? [] : [{ ...request, clientOrderId: holdOf(request.operation, at) }],
+  );
+  return [[first], held];
 }

@@ -141,6 +141,11 @@ export class Operation {
     return this.#state !== 'completed' && this.#state !== 'failed';
   }
 
+  /** The order of the plan that rests in its book, which the other legs follow. */
+  get maker(): Order | undefined {
+    return this.orders.find(({ request }) => request.purpose === 'leg' && request.timeInForce === 'GTC');
+  }
+
   get isAtRest(): boolean {
     return this.orders.every(({ status }) => isAtRest(status));
   }

@@ -14,8 +14,9 @@ import { closingOf } from '#shared/money/position.ts';
 import type { Recorder } from '#shared/schema/recorder.ts';
 import { attributionOf } from './attribution.ts';
 import type { Ledger } from './ledger.ts';
+import { holdOf } from './maker.ts';
 import type { Operation, Order } from './operation.ts';
-import { DUST_ROUTE, fillEventOf, orderEventOf } from './operation.ts';
+import { DUST_ROUTE, fillEventOf, MANUAL, orderEventOf } from './operation.ts';
 import { openFacts, ratesText } from './operation-from.ts';
 import { isAtRest, statusAfter } from './order-status.ts';
 import { RestingOrders } from './resting.ts';
@@ -80,7 +81,7 @@ export class Operations {
 
   /** Whether nothing is going on by itself: what is open waits for a person, or for the market to come to a person's order. */
   get idle(): boolean {
-    for (const { state, isManual } of this.#open.values()) if (state !== 'escalated' && !isManual) return false;
+    for (const { state, facts } of this.#open.values()) if (state !== 'escalated' && facts.route !== MANUAL) return false;
     return true;
   }
 
@@ -149,6 +150,7 @@ export class Operations {
     operation.timer = undefined;
     this.#shift(operation, to);
     for (const order of operation.orders) this.#release(order);
+    for (const at of operation.legs.keys()) ledger.release(holdOf(operation.id, at));
     this.#leave(operation);
     const { bond } = operation;
     // Dust is sold when it is worth it; what a person has accepted is not sold behind his back.

@@ -127,6 +127,8 @@ export type PlanLeg = {
   readonly expectedPrice: Decimal;
   /** In the numeraire. */
   readonly notional: Amount;
+  /** It rests in its book, and the other legs follow its fills; one leg at most. Absent: all legs take at once. */
+  readonly how?: 'maker';
 };
 
 /** Made by the risk gate alone; the executor takes nothing else. */
