@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { BadInput } from '#shared/assert.ts';
 import { calibrateCommand } from './commands/calibrate.ts';
 import { configCommand } from './commands/config.ts';
+import { driftCommand } from './commands/drift.ts';
 import { keysCommand } from './commands/keys.ts';
 import { replayCommand } from './commands/replay.ts';
 import { startCommand } from './commands/start.ts';
@@ -24,6 +25,7 @@ const program = new Command('arb')
 for (const command of [
   startCommand(),
   replayCommand(),
+  driftCommand(),
   calibrateCommand(),
   configCommand(),
   keysCommand(),

@@ -1,5 +1,5 @@
 import type { Highs, Model, ModelData } from 'highs';
-import type { LinearProgram, Row, Solver } from './linear-program.ts';
+import type { LinearProgram, Row, Solved, Solver } from './linear-program.ts';
 
 /** Whichever limit comes first ends a search; what was found by then is the answer. */
 const OPTIONS = {
@@ -37,7 +37,7 @@ async function loaded(): Promise<Solver> {
   const highs = await load();
   const { modelStatus } = highs.constants;
   return (program) =>
-    highs.withModel(modelFrom(program, highs.infinity), (model) => {
+    highs.withModel(modelFrom(program, highs.infinity), (model): Solved => {
       model.options.set(OPTIONS);
       const start = begun(model, program);
       const found = ran(model) ?? start;

@@ -48,6 +48,7 @@ describe('bad input gets one clear line and an exit code', () => {
       /unknown key api\.prot \(allowed: host, port/,
     ],
     ['missing configuration file', ['start', '--config', '/nowhere.toml'], {}, /cannot read \/nowhere\.toml: ENOENT/],
+    ['journal in no folder', ['drift', '/nowhere', '/nowhere'], {}, /cannot read \/nowhere: ENOENT/],
     ['report in no folder', ['start', '--report', '/nowhere/r.json'], {}, /cannot write \/nowhere\/r\.json: ENOENT/],
     ['recording in no folder', ['start', '--record', '/nowhere/r.gz'], {}, /cannot write \/nowhere\/r\.gz: ENOENT/],
     [
