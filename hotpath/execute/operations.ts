@@ -81,7 +81,8 @@ export class Operations {
 
   /** Whether nothing is going on by itself: what is open waits for a person, or for the market to come to a person's order. */
   get idle(): boolean {
-    for (const { state, facts } of this.#open.values()) if (state !== 'escalated' && facts.route !== MANUAL) return false;
+    for (const { state, facts } of this.#open.values())
+      if (state !== 'escalated' && facts.route !== MANUAL) return false;
     return true;
   }
 

@@ -64,6 +64,8 @@ describe('DustFlusher', () => {
     isActive = true;
     world.runMs(MINUTE_MS);
     expect(world.executor.isFlushing).toBe(true);
+    // Whoever shuts down waits for it.
+    expect(world.executor.idle).toBe(false);
     world.runMs(3 * MINUTE_MS);
     expect(world.sent).toHaveLength(1);
     world.say(world.sent[0]!, { kind: 'canceled' });
