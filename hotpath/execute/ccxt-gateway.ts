@@ -9,7 +9,7 @@ import { textOf, ZERO } from '#shared/money/grid.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { rerouted } from '../runtime/reroute.ts';
 import type { BalanceState, Credentials, OrderState, PositionState, VenueFill } from '../venues/venue-account.ts';
-import { ccxtDefects } from '../venues/venue-ccxt.ts';
+import { ccxtDefects, ccxtOneWallet } from '../venues/venue-ccxt.ts';
 import { AccountUnreachable } from './account/account-client.ts';
 import { OrderTracker, type TrackedOrder } from './account/order-tracker.ts';
 import { Redaction } from './account/redaction.ts';
@@ -243,8 +243,9 @@ export class CcxtGateway implements OrderGateway {
   /** Totals of the wallets of these instruments, and their positions where ccxt can say. */
   async holdingsOf(instruments: readonly Instrument[]): Promise<AccountHoldings | undefined> {
     const types = [...new Set(instruments.map(({ kind }) => (kind === 'spot' ? 'spot' : 'swap')))];
+    const wallets = ccxtOneWallet.has(this.#options.exchange) ? types.slice(0, 1) : types;
     const balances: BalanceState[] = [];
-    for (const type of types) {
+    for (const type of wallets) {
       const told = await this.#try('balances', () => this.#exchange.fetchBalance({ type }));
       if (told === undefined) return undefined;
       for (const [asset, total] of Object.entries(told.total)) {
@@ -401,6 +402,7 @@ export class CcxtGateway implements OrderGateway {
 
   /** Undefined when it was not answered, whatever the reason: it is asked again by whoever needs it. */
   async #try<T>(request: string, ask: () => Promise<T>): Promise<T | undefined> {
+    if (this.#stopped) return undefined;
     try {
       return await ask();
     } catch (error) {

@@ -17,6 +17,9 @@ export type CcxtDefects = {
   readonly cancelsAllSymbols?: true;
 };
 
+/** Where spot and contracts share one wallet, which ccxt tells for each of them: to be counted once. Elsewhere each has its own. */
+export const ccxtOneWallet: ReadonlySet<string> = new Set(['okx', 'bybit', 'deribit']);
+
 export const ccxtDefects: Readonly<Record<string, CcxtDefects>> = {
   // Sent as a resting limit order.
   krakenfutures: { timesInForce: { values: ['IOC', 'FOK'], on: 'all' } },

@@ -1,10 +1,12 @@
 import { Decimal } from 'decimal.js';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { AccountUnreachable } from '#hotpath/execute/account/account-client.ts';
+import { CcxtAccount } from '#hotpath/execute/account/ccxt-account.ts';
 import { CcxtGateway } from '#hotpath/execute/ccxt-gateway.ts';
 import { ccxtDefects } from '#hotpath/venues/venue-ccxt.ts';
 import { BadInput } from '#shared/assert.ts';
 import { systemClock } from '#shared/clock/clock.ts';
-import type { ClientOrderId, VenueId } from '#shared/domain/ids.ts';
+import type { ClientOrderId, InstrumentId, VenueId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { OrderReport } from '#shared/domain/order.ts';
 import type { Price, Qty } from '#shared/money/grid.ts';
@@ -18,6 +20,7 @@ import { serveSimulator } from '#simulator/server.ts';
 import type { Simulator } from '#simulator/simulator.ts';
 import { createSimulator } from '#simulator/simulator.ts';
 import { LogBook, orderOf, told } from '#test/support/account-rig.ts';
+import { spot } from './trading.ts';
 
 /** ccxt's own classes against the simulator: only their URLs are moved. */
 const clock = systemClock();
@@ -166,6 +169,69 @@ describe.each(['binance', 'okx', 'kraken'])('ccxt gateway on %s', (exchange) => 
     gateway.cancel('cx8' as ClientOrderId);
     await until(() => words('cx8').at(-1) === 'canceled');
     expect(orders().filter(({ clientOrderId }) => clientOrderId === 'cx8')).toHaveLength(1);
+  });
+});
+
+describe('an account through ccxt', () => {
+  const accountAt = (venue: string, log = new LogBook()): { account: CcxtAccount; reports: OrderReport[] } => {
+    const reports: OrderReport[] = [];
+    const { apiKey, secret, passphrase } = DEFAULT_ACCOUNT;
+    const wanted = ['BTC/USDT', 'BTC/USDT:USDT'].map((symbol) => ({
+      ...spot(venue, 'BTC/USDT', 'received'),
+      id: `${venue}:${symbol}` as InstrumentId,
+      kind: symbol.includes(':') ? ('perpetual' as const) : ('spot' as const),
+    }));
+    const account = new CcxtAccount(
+      {
+        exchange: venue,
+        venue: venue as VenueId,
+        credentials: { apiKey, secret, passphrase },
+        via: `http://127.0.0.1:${server.port}`,
+        paced: false,
+        clock,
+        logger: log.logger,
+        onReport: (report) => void reports.push(report),
+      },
+      wanted,
+    );
+    return { account, reports };
+  };
+  const asked = <T>(ask: (done: (answer: T) => void) => void): Promise<T> => new Promise((resolve) => ask(resolve));
+
+  it.each([
+    ['okx', '500000', 'one wallet for all'],
+    ['gate', '1000000', 'a wallet for spot and one for contracts'],
+  ])('%s holds %s: %s', async (venue, total) => {
+    const { account } = accountAt(venue);
+    expect(await asked(account.askHoldings)).toBeUndefined();
+    expect(await asked(account.start)).toBeUndefined();
+    const held = await asked(account.askHoldings);
+    const sum = held!.balances.reduce(
+      (all, each) => (each.asset === 'USDT' ? all.plus(each.total) : all),
+      new Decimal(0),
+    );
+    expect(sum.toFixed()).toBe(total);
+    expect(held!.positions).toEqual([]);
+    expect(await asked(account.askOpenOrders)).toEqual([]);
+    expect(await asked((done: (fills: unknown) => void) => account.askFills(clock.unixMs(clock.now()), done))).toEqual(
+      [],
+    );
+    account.stop();
+  });
+
+  it('sends nothing that ccxt does not list, and nothing before it is open', async () => {
+    const { account, reports } = accountAt('okx');
+    const strange = orderOf({ instrument: 'okx:XYZ/USDT' as InstrumentId });
+    await asked(account.start);
+    account.submit([strange]);
+    await expect.poll(() => reports).toMatchObject([{ kind: 'rejected', reason: 'not-allowed' }]);
+    account.stop();
+  });
+
+  it('is out of reach where nobody answers', async () => {
+    const account = new CcxtAccount({ ...closed, exchange: 'okx' }, []);
+    expect(await asked(account.start)).toBeInstanceOf(AccountUnreachable);
+    expect(account.status.current).toBe(false);
   });
 });
 
