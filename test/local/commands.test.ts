@@ -106,9 +106,19 @@ it('is refused what does not fit the venue, the account or the limits, and follo
   const changed = await ask('PUT', '/v1/risk/limits', { max_position_size_usd: 1 });
   expect(changed.data).toMatchObject({ applied: true, engine: { state: 'done' } });
   expect(await place({})).toEqual([403, 4002]);
+  await ask('PUT', '/v1/risk/limits', { max_position_size_usd: 50_000, max_leverage: 1e-9 });
+  expect(await place({})).toEqual([403, 4003]);
+  // Where nothing else holds it back, funds do.
+  const { data } = await ask('GET', '/v1/risk/limits');
+  const most = Object.keys(data['limits']!).filter((name) => name.endsWith('_usd') && name !== 'max_daily_loss_usd');
+  const wide = [...most, 'max_exposure_per_exchange', 'max_leverage', 'max_var', 'max_expected_shortfall'];
+  const generous = { ...Object.fromEntries(wide.map((name) => [name, 1e15])), max_concentration: 1 };
+  expect((await ask('PUT', '/v1/risk/limits', generous)).data).toMatchObject({ applied: true });
+  expect(await place({ quantity: 20 })).toEqual([400, 3002]);
   const back = await ask('POST', '/v1/config/rollback', { version: 0 });
   expect(back.data).toMatchObject({ applied: true, restart: [], engine: { detail: { restart: '' } } });
-  expect((await ask('GET', '/v1/risk/limits')).data).toMatchObject({ applied: true });
+  // The event of the limits may come by another shard than the answer.
+  await eventually(async () => (await ask('GET', '/v1/risk/limits')).data['applied'] === (true as never));
   expect(await place({ quantity: 0.02 })).toEqual([201, undefined]);
 });
 
