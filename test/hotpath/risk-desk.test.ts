@@ -90,6 +90,39 @@ describe('the risk desk of an engine', () => {
     stopped(second, journalDir);
   });
 
+  it('tells what is at risk: all of it known, the exposures those of what is open', async () => {
+    const journalDir = folder();
+    const world = await started(configWith({}), journalDir);
+    pass(world, 20_000);
+    const status = world.engine.risk.status();
+    expect(status.at_ms).toBe(world.clock.unixMs(world.clock.now()));
+    const { exposure, stresses, ...figures } = status;
+    expect(Object.entries(figures).filter(([, figure]) => !Number.isFinite(figure))).toEqual([]);
+    // What both venues were funded with, at the market's prices.
+    expect(status.equity_usd).toBeGreaterThan(2e6);
+    expect(exposure.gross_usd).toBeGreaterThan(0);
+    expect(status.var_usd).toBeGreaterThan(0);
+    expect(status.expected_shortfall_usd).toBeGreaterThanOrEqual(status.var_usd!);
+    expect(status.liquidity_ratio).toBe(1);
+    expect(Object.keys(stresses)).toContain('venue-down okx');
+    expect(Object.keys(stresses)).toContain('gap down');
+    stopped(world, journalDir);
+  });
+
+  it('halts trading by what the journal is told', async () => {
+    const journalDir = folder();
+    const strict = configWith({ error_rate: { share: 0, orders_min: 1, minutes: 5, trips: 'halted' } });
+    const world = await started(strict, journalDir);
+    pass(world, 20_000);
+    expect(world.engine.trading).toEqual({ state: 'halted', reason: 'breaker error-rate: value=0, limit=0' });
+    const events = stopped(world, journalDir);
+    const opened = events.findIndex(({ kind }) => kind === 'breaker');
+    const after = events.slice(opened);
+    expect(
+      after.filter(({ kind, data }) => kind === 'operation' && 'state' in data && data.state === 'approved'),
+    ).toEqual([]);
+  });
+
   it('reduces trading when a breaker opens, over a restart too, until a person resets it', async () => {
     const journalDir = folder();
     const slow = configWith({ latency: { ms: 0.001, orders_min: 2, minutes: 5, trips: 'reducing' } });
