@@ -67,6 +67,7 @@ export class LiveAccounts {
     });
     this.#memory = {
       openOperations: state.openOperations(),
+      recentOrders: earlier,
       recentTrades: state.recentTrades(),
       atMs: state.epoch === 0 ? 0 : state.atMs,
     };

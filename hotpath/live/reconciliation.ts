@@ -1,16 +1,19 @@
+import type { ClientOrderId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { OpenOperation } from '#shared/domain/recovery.ts';
 import { textOf } from '#shared/money/grid.ts';
 import { tradeKey } from '#shared/money/pnl.ts';
 import type { TradingAccount } from '../execute/account/trading-account.ts';
 import { clientOrderIdParts } from '../execute/client-order-id.ts';
+import type { RecentOrder } from '../recover/journal-state.ts';
 import type { Mismatch } from '../recover/verification.ts';
 import type { OrderState, VenueFill } from '../venues/venue-account.ts';
 
 /** What the journal knows, as far as venues may know otherwise. */
 export type Memory = {
   readonly openOperations: readonly OpenOperation[];
-  /** Of operations that are open or were lately. */
+  /** Of operations that are open or were lately: their fills find them. */
+  readonly recentOrders: ReadonlyMap<ClientOrderId, RecentOrder>;
   readonly recentTrades: ReadonlySet<string>;
   /** When the last event was journalled, Unix ms; 0 before the first start: then nothing that traded was ours. */
   readonly atMs: number;
@@ -46,7 +49,7 @@ export function reconcileAccount(
       return;
     }
     account.gateway.askFills(memory.atMs - OVERLAP_MS, (fills) => {
-      done(fills === undefined ? undefined : [...cancelled, ...strangeFills(account, fills, { left, memory })]);
+      done(fills === undefined ? undefined : [...cancelled, ...strangeFills(account, fills, memory)]);
     });
   });
 }
@@ -71,18 +74,24 @@ function orphanOf({ venue }: TradingAccount, order: OrderState): Omit<Mismatch, 
 }
 
 function strangeFills(
-  { venue, instruments }: TradingAccount,
+  { venue, instruments, venueClientId }: TradingAccount,
   fills: readonly VenueFill[],
-  { left, memory }: { readonly left: ReadonlySet<string>; readonly memory: Memory },
+  { recentOrders, recentTrades }: Memory,
 ): readonly Omit<Mismatch, 'state'>[] {
-  const asked = new Set(memory.openOperations.flatMap(({ legs }) => legs.map(({ instrument }) => instrument)));
+  const orders = [...recentOrders.values()];
+  const byOurId = new Set(orders.map(({ request }) => venueClientId(request.clientOrderId)));
+  const byTheirId = new Set(orders.map(({ venueOrderId }) => venueOrderId));
+  /** Orders whose number nobody has heard. */
+  const unanswered = new Set(
+    orders.flatMap(({ request, venueOrderId }) => (venueOrderId === undefined ? [request.instrument] : [])),
+  );
   return fills.flatMap((fill) => {
     const instrument = instrumentOf(fill, instruments);
-    if (instrument === undefined || left.has(fill.clientOrderId)) return [];
+    if (instrument === undefined || byOurId.has(fill.clientOrderId) || byTheirId.has(fill.venueOrderId)) return [];
     // Without our id on it, it may be of an order that is asked for.
-    if (fill.clientOrderId === '' && asked.has(instrument.id)) return [];
+    if (fill.clientOrderId === '' && unanswered.has(instrument.id)) return [];
     const { side, tradeId, qty, price, clientOrderId, venueOrderId } = fill;
-    if (memory.recentTrades.has(tradeKey({ instrument: instrument.id, side, tradeId }))) return [];
+    if (recentTrades.has(tradeKey({ instrument: instrument.id, side, tradeId }))) return [];
     return {
       venue,
       what: 'order' as const,

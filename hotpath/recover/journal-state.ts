@@ -40,6 +40,13 @@ type OperationRecord = {
   readonly sinceMs?: number;
 };
 
+/** `sentMs`: no later than when it was sent, Unix ms. `venueOrderId` is undefined while the venue had not answered. */
+export type RecentOrder = {
+  readonly request: OpenOrder['request'];
+  readonly venueOrderId: string | undefined;
+  readonly sentMs: number;
+};
+
 /** As a checkpoint holds it. */
 type SavedOperation = Omit<OperationRecord, 'orders'> & { readonly orders: Record<string, EventData<'order'>> };
 
@@ -177,14 +184,15 @@ export class JournalState {
     return new Set(records.flatMap(({ fills }) => fills.map((fill) => tradeKey({ ...fill, tradeId: fill.trade_id }))));
   }
 
-  /** Orders of operations that are open or were lately, and no earlier than when each was sent. */
-  recentOrders(): ReadonlyMap<ClientOrderId, { readonly request: OpenOrder['request']; readonly sentMs: number }> {
+  /** Orders of operations that are open or were lately. */
+  recentOrders(): ReadonlyMap<ClientOrderId, RecentOrder> {
     const records = [...this.#ended.values(), ...this.#open.values()];
     return new Map(
       records.flatMap(({ orders, sinceMs = this.atMs }) =>
         [...orders.values()].map((order) => {
           const { request } = openOrderFrom(order, []);
-          return [request.clientOrderId, { request, sentMs: sinceMs }] as const;
+          const venueOrderId = order.venue_order_id;
+          return [request.clientOrderId, { request, venueOrderId, sentMs: sinceMs }] as const;
         }),
       ),
     );
