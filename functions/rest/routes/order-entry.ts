@@ -170,7 +170,10 @@ function detailIn(answer: Accepted): Readonly<Record<string, string>> {
   return answer.data.detail;
 }
 
-/** The order once `isEnough` is told of it, or whatever is told of it when the time is over. */
+/**
+ * The order once `isEnough` is told of it, or whatever is told of it when the time is over. It is on its way whether or not that can be read: an
+ * error here would have it sent again.
+ */
 async function toldOf(
   options: AppOptions,
   { operation, order }: { readonly operation: string; readonly order: string },
@@ -178,9 +181,14 @@ async function toldOf(
   isEnough: (order: Order) => boolean,
 ): Promise<Entity<'order'> | undefined> {
   let latest: Entity<'order'> | undefined;
-  await found(options.clock, untilNs, async () => {
-    latest = await options.store.order(operation, order);
-    return latest !== undefined && isEnough(latest.event.data) ? latest : undefined;
-  });
+  try {
+    await found(options.clock, untilNs, async () => {
+      latest = await options.store.order(operation, order);
+      return latest !== undefined && isEnough(latest.event.data) ? latest : undefined;
+    });
+  } catch (error) {
+    if (!(error instanceof ApplicationError)) throw error;
+    options.log.warn('order-unread', { order, cause: error.message });
+  }
   return latest;
 }

@@ -6,14 +6,16 @@ import type { Clock } from '#shared/clock/clock.ts';
 import { systemClock } from '#shared/clock/clock.ts';
 import { createAuthority } from '#functions/common/auth.ts';
 import { documentClient, dynamoClient } from '#functions/common/clients.ts';
+import { at } from '#functions/common/layout.ts';
 import { Store } from '#functions/common/store.ts';
 import { tableDefinitions } from '#functions/common/tables.ts';
 import { Tally } from '#functions/common/tally.ts';
 import { requestFrom, resultFrom } from '#functions/rest/api-gateway.ts';
 import { createApp } from '#functions/rest/app.ts';
-import type { App } from '#functions/rest/context.ts';
+import type { App, AppOptions } from '#functions/rest/context.ts';
 import { ensureTables, startDynamo, type Peer } from '#local/peers.ts';
 import { SECRET } from '../support/cloud.ts';
+import { eventOf } from '../support/events.ts';
 import { silentLog, tempDir } from '../support/world.ts';
 
 const dir = tempDir();
@@ -41,25 +43,28 @@ function appOn(
     addressOf?: () => string;
   } = {},
 ): App {
+  const dynamo = dynamoClient({ endpoint: over.url ?? peer.url, attempts: 1, timeoutMs: 500 });
   return createApp({
-    store: new Store(
-      documentClient(dynamoClient({ endpoint: over.url ?? peer.url, attempts: 1, timeoutMs: 500 })),
-      over.names ?? names,
-      'engine-1',
-    ),
+    ...optionsOf(new Store(documentClient(dynamo), over.names ?? names, 'engine-1')),
     authority: createAuthority(over.secret ?? SECRET, clock),
-    rateLimit: { perMinute: 1000, burst: 100 },
-    clock,
     log: { ...silentLog, error: (event, fields) => over.logged?.push(`${event} ${String(fields?.['cause'])}`) },
-    tally: new Tally(),
-    sendCommand: async () => undefined,
-    symbols: [],
-    venues: [],
-    corsOrigins: [],
     addressOf: over.addressOf ?? (() => '127.0.0.1'),
-    socketsOpen: () => 0,
   });
 }
+const optionsOf = (store: Store): AppOptions => ({
+  store,
+  authority: createAuthority(SECRET, clock),
+  rateLimit: { perMinute: 1000, burst: 100 },
+  clock,
+  log: silentLog,
+  tally: new Tally(),
+  sendCommand: async () => undefined,
+  symbols: [],
+  venues: [],
+  corsOrigins: [],
+  addressOf: () => '127.0.0.1',
+  socketsOpen: () => 0,
+});
 const token = async (): Promise<string> =>
   (await createAuthority(SECRET, clock).issue('x', ['read', 'trade', 'risk'])).token;
 async function ask(app: App, path: string): Promise<{ status: number; code: number; text: string }> {
@@ -168,6 +173,35 @@ describe('API Gateway', () => {
   });
 });
 
+describe('an order', () => {
+  it('that was sent is not called a failure because it cannot be read', async () => {
+    const real = documentClient(dynamoClient({ endpoint: peer.url }));
+    const send = (command: Parameters<typeof real.send>[0]): Promise<unknown> => {
+      const { Key } = command.input as { readonly Key?: { readonly sk: string } };
+      return Key?.sk.startsWith('ORDER#') === true ? Promise.reject(new Error('connection reset')) : real.send(command);
+    };
+    const store = new Store({ send } as unknown as typeof real, names, 'engine-1');
+    const app = createApp({
+      ...optionsOf(store),
+      symbols: ['BTC/USDT'],
+      venues: ['okx'],
+      sendCommand: async ({ id, kind, by }) => {
+        const detail = { order_id: 'o-1', operation: 'op-1' };
+        const done = eventOf('command-done', 1, { command_id: id, command: kind, by, detail });
+        await store.state.update(at.command('engine-1', id), {
+          UpdateExpression: 'SET event = :event',
+          ExpressionAttributeValues: { ':event': JSON.stringify(done) },
+        });
+      },
+    });
+    const headers = { authorization: `Bearer ${await token()}` };
+    const order = { symbol: 'BTC/USDT', exchange: 'okx', side: 'buy', type: 'limit', quantity: 1, price: 1 };
+    const answer = await app.request('/v1/trading/orders', { method: 'POST', headers, body: JSON.stringify(order) });
+    expect(answer.status).toBe(202);
+    expect(JSON.parse(await answer.text()).data).toMatchObject({ status: 'pending', order_id: 'o-1' });
+  });
+});
+
 describe('audit', () => {
   /** The real table, but for the entries from the given one on. */
   function appWithoutEntriesFrom(first: number, sent: string[], logged: string[]): App {
@@ -180,21 +214,12 @@ describe('audit', () => {
       return isEntry && entries >= first ? Promise.reject(new Error('connection reset')) : real.send(command);
     };
     return createApp({
-      store: new Store({ send } as unknown as typeof real, names, 'engine-1'),
-      authority: createAuthority(SECRET, clock),
-      rateLimit: { perMinute: 1000, burst: 100 },
-      clock,
+      ...optionsOf(new Store({ send } as unknown as typeof real, names, 'engine-1')),
       log: { ...silentLog, error: (event) => logged.push(event) },
-      tally: new Tally(),
       sendCommand: async ({ kind }) => {
         sent.push(kind);
         throw new Error('nobody listens');
       },
-      symbols: [],
-      venues: [],
-      corsOrigins: [],
-      addressOf: () => '127.0.0.1',
-      socketsOpen: () => 0,
     });
   }
   const post = async (app: App, what: 'start' | 'stop' | 'emergency-stop'): Promise<number> => {
