@@ -352,6 +352,7 @@ export class CcxtGateway implements OrderGateway {
   /** Fills first, then how it stands; that there is none only `aloud`, and only when every list was asked. */
   async #look(tracked: TrackedOrder, how: 'aloud' | 'silently'): Promise<void> {
     const { symbol } = tracked.instrument;
+    const askedNs = this.#options.clock.now();
     const known = tracked.venueOrderId;
     const byId =
       known === undefined || !isThere(this.#exchange.has['fetchOrder'])
@@ -364,7 +365,7 @@ export class CcxtGateway implements OrderGateway {
     if (order !== undefined) {
       this.#tracker.learn(tracked, stateFrom(order, tracked));
       this.#tracker.tell(tracked);
-    } else if (isCertain && how === 'aloud') this.#tracker.missing(tracked);
+    } else if (isCertain && how === 'aloud') this.#tracker.missing(tracked, askedNs);
   }
 
   /** By our id, among what is open and what has ended. `isCertain`: every list that there is was answered. */

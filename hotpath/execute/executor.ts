@@ -14,7 +14,7 @@ import { doubtful } from './escalations.ts';
 import type { Due } from './maker.ts';
 import { dueOf, hasMissed, holdOf } from './maker.ts';
 import type { Cancelled, ManualOrder, Placed } from './manual.ts';
-import { manualTerms } from './manual.ts';
+import { manualTerms, partsOf } from './manual.ts';
 import type { Order } from './operation.ts';
 import { Operation } from './operation.ts';
 import { operationFrom, planFacts, termsOf } from './operation-from.ts';
@@ -73,6 +73,7 @@ const NO_DUST: ReadonlyMap<string, never> = new Map<string, never>();
 const LATELY_MS = 60_000;
 const LATE_ORDERS_MAX = 100;
 
+type Denial = Extract<OrderReport, { readonly kind: 'not-found' }>;
 type OrderTerms = Omit<OrderRequest, 'clientOrderId' | 'operation' | 'leg' | 'attempt'>;
 
 /**
@@ -170,12 +171,13 @@ export class Executor {
   };
 
   /**
-   * Sends one order that no plan stands behind: an operation of one leg of which nothing is recovered. `onPlaced` may journal what must stand in the journal
-   * before the order leaves.
+   * Sends an order that no plan stands behind, or its parts on several venues: an operation of which nothing is recovered. `onPlaced` is told its first order,
+   * and may journal what must stand in the journal before any leaves.
    */
   readonly submitManual = (order: ManualOrder, onPlaced?: (placed: ClientOrderId) => void): Placed => {
     const { clock, ledger, rateOf } = this.#options;
-    const { instrument, side, price, route } = order;
+    const { side, route } = order;
+    const parts = partsOf(order);
     const refused = (reason: Extract<Placed, { kind: 'refused' }>['reason'], detail: string): Placed => ({
       kind: 'refused',
       reason,
@@ -183,24 +185,29 @@ export class Executor {
     });
     const closed = this.#fence();
     if (closed !== undefined) return refused('FENCED', closed);
-    const [met] = this.#operations.resting.against(instrument.id, side, price);
+    const [met] = parts.flatMap(({ instrument, price }) =>
+      this.#operations.resting.against(instrument.id, side, price),
+    );
     if (met !== undefined) return refused('SELF_TRADE', `order=${met.request.clientOrderId}`);
     const terms = manualTerms(order, (asset) => rateOf?.(asset));
-    if (terms === undefined) return refused('RATE_UNKNOWN', `instrument=${instrument.id}`);
+    if (terms === undefined) return refused('RATE_UNKNOWN', `instrument=${order.instrument.id}`);
 
     const start = { state: 'approved', rates: terms.rates, dustTold: NO_DUST, startedNs: clock.now() } as const;
-    const operation = new Operation(this.#nextOrdinal(), terms.facts, [terms.leg], start);
-    const request = this.#request(operation, 0, { ...order, instrument: instrument.id, purpose: 'manual' });
-    if (!ledger.reserve([request], this.#instrument)) {
-      const { asset, amount } = ledger.needOf(instrument, request);
-      const free = ledger.freeOf(instrument.venue, asset);
+    const operation = new Operation(this.#nextOrdinal(), terms.facts, terms.legs, start);
+    const requests = parts.map((part, at) =>
+      this.#request(operation, at, { ...order, ...part, instrument: part.instrument.id, purpose: 'manual' }),
+    );
+    if (!ledger.reserve(requests, this.#instrument)) {
+      const { asset, amount } = ledger.needOf(order.instrument, order);
+      const free = ledger.freeOf(order.instrument.venue, asset);
       return refused('BALANCE_INSUFFICIENT', `asset=${asset}, needed=${textOf(amount)}, free=${textOf(free)}`);
     }
     this.#operations.begin(operation, route);
     this.#operations.move(operation, 'executing');
-    onPlaced?.(request.clientOrderId);
-    this.#send(operation, [request]);
-    return { kind: 'sent', order: request.clientOrderId, operation: operation.id };
+    const first = requests[0]!.clientOrderId;
+    onPlaced?.(first);
+    this.#send(operation, requests);
+    return { kind: 'sent', order: first, operation: operation.id };
   };
 
   /** Asks the venue to take an order back; what comes of it is told by events. */
@@ -237,6 +244,7 @@ export class Executor {
       return;
     }
     const { operation } = order;
+    if (report.kind === 'not-found' && this.#isEarly(report, operation)) return;
     const isNews = operations.apply(order, report);
     if (!isNews) return;
 
@@ -262,7 +270,8 @@ export class Executor {
     const late = left.ended.slice(-ENDED_MAX).flatMap((ended) => this.#rememberEnded(ended, left.atMs));
     const open = left.open.flatMap((operation) => this.#resumeOne(operation));
     this.#options.recorder.flush();
-    for (const order of [...open, ...late.slice(-LATE_ORDERS_MAX)]) this.#ask(order);
+    for (const { request } of [...open, ...late.slice(-LATE_ORDERS_MAX)])
+      this.#options.gateway.probe(request.clientOrderId);
   };
 
   /**
@@ -408,12 +417,9 @@ export class Executor {
     if (!isAtRest(maker.status) && !maker.isCancelling) this.cancelOrder(maker.request.clientOrderId);
   }
 
-  /** What a venue answers may be heard much later than it was asked: a denial is judged by the question. */
-  #ask(order: Order): void {
-    const { clock, gateway, patience } = this.#options;
-    const { operation, request } = order;
-    if (clock.now() - operation.sentNs < patience.notFoundAfterMs * 1e6) order.earlyQuestions += 1;
-    gateway.probe(request.clientOrderId);
+  /** So soon after the order was sent a denial says nothing. */
+  #isEarly({ askedTimeNs, receivedTimeNs }: Denial, { sentNs }: Operation): boolean {
+    return (askedTimeNs ?? receivedTimeNs) - sentNs < this.#options.patience.notFoundAfterMs * 1e6;
   }
 
   #watch(operation: Operation, delayMs: number): void {
@@ -445,7 +451,7 @@ export class Executor {
     const nextMs = isSlow ? patience.probeSlowlyMs : doubledMs;
     this.#watch(operation, restsMs > 0 ? Math.min(nextMs, restsMs) : nextMs);
     for (const { request } of late) gateway.cancel(request.clientOrderId);
-    for (const order of working) this.#ask(order);
+    for (const { request } of working) gateway.probe(request.clientOrderId);
   }
 }
 

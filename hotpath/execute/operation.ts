@@ -61,8 +61,6 @@ export type Order = {
   isCancelling: boolean;
   /** Probes in a row that the venue answered with not-found. */
   notFound: number;
-  /** Questions so soon after it was sent that a denial of theirs says nothing. */
-  earlyQuestions: number;
 };
 
 type OrderFacts = Omit<EventData<'order'>, 'status' | 'reason' | 'venue_order_id' | 'filled_qty' | 'average_price'>;
@@ -191,7 +189,6 @@ export class Operation {
       gross: ZERO,
       isCancelling: false,
       notFound: 0,
-      earlyQuestions: 0,
     };
     this.orders.push(order);
     this.#attempts[request.leg] = request.attempt + 1;

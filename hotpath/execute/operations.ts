@@ -196,9 +196,7 @@ export class Operations {
       case 'not-found':
         if (isAtRest(order.status)) return false;
         order.notFound += 1;
-        return (
-          order.notFound >= order.earlyQuestions + NOT_FOUND_ENOUGH && this.setStatus(order, 'expired', 'not-found')
-        );
+        return order.notFound >= NOT_FOUND_ENOUGH && this.setStatus(order, 'expired', 'not-found');
     }
   }
 

@@ -543,6 +543,7 @@ export class VenueGateway implements TradingGateway {
     if (!isAsked || how === 'aloud') this.#looking.set(clientOrderId, how);
     if (isAsked) return;
     this.counts.probes += 1;
+    const askedNs = this.client.clock.now();
     const { query } = this.client.setup.account.rest;
     this.client.persist<OrderState>(
       (told) =>
@@ -561,7 +562,7 @@ export class VenueGateway implements TradingGateway {
           this.#settle(tracked, 0);
         } else if (outcome.kind === 'refused' && outcome.meaning === 'not-found') {
           this.#fetchFills(tracked, (isAnswered) => {
-            if (over() === 'aloud' && isAnswered) this.#tracker.missing(tracked);
+            if (over() === 'aloud' && isAnswered) this.#tracker.missing(tracked, askedNs);
           });
         } else {
           over();

@@ -72,8 +72,8 @@ export type OrderReport = { readonly clientOrderId: ClientOrderId; readonly rece
   /** Terminal: nothing more will fill, except what was already on its way. */
   | { readonly kind: 'canceled' }
   | { readonly kind: 'expired' }
-  /** Answer of a probe: the venue never saw this order. */
-  | { readonly kind: 'not-found' }
+  /** Answer of a probe: the venue never saw this order. It may be heard much later than it was asked for, and counts as of then. */
+  | { readonly kind: 'not-found'; readonly askedTimeNs?: TimeNs }
 );
 
 /** Where orders go: paper, native or ccxt behind one contract. Never throws for what a venue does; reports come back later. */

@@ -6,6 +6,7 @@ import type { Random } from '#shared/random.ts';
 import { randomFrom } from '#shared/random.ts';
 import type { EventData } from '#shared/schema/event.ts';
 import type { FaultKind } from './faults.ts';
+import { RECOVERY_LIMITS } from '#hotpath/recover/recovery.ts';
 import { Weather } from './faults.ts';
 import { Judge, Violation } from './judge.ts';
 import { Life } from './life.ts';
@@ -47,6 +48,12 @@ const KILLS_MAX = 3;
 /** Calls to the outside within which a kill strikes. */
 const KILL_WITHIN = 160;
 const LEASE_ENDS_WITHIN = 40;
+/** Or in the middle of a report: after so many calls of the n-th. */
+const AIMED_WITHIN = 6;
+const AIMED_REPORTS = 30;
+/** In a few episodes recovery may try and lose so little that a person is asked. */
+const STRICT = { ...RECOVERY_LIMITS, roundsMax: 1, lossMax: 1, ageMsMax: 5_000 } as const;
+const STRICT_SHARE = 0.06;
 const STEPS_MAX = 200_000;
 const END_NS = 7 * 86_400e9;
 const PLAN_DRAWS_MAX = 20;
@@ -77,6 +84,9 @@ class World {
   #life: Life | undefined;
   readonly #displaced = new Set<Life>();
   #killsLeft = 0;
+  /** Reports until the engine is killed within one. */
+  #reportsLeft = Infinity;
+  readonly #isStrict: boolean;
   readonly #asked = new Map<string, EventData<'escalation'>>();
 
   constructor(options: EpisodeOptions) {
@@ -84,6 +94,7 @@ class World {
     this.#random = randomFrom(options.seed);
     const random = this.#random;
     this.#weather = new Weather(random.fork('weather'));
+    this.#isStrict = random.next() < STRICT_SHARE;
     this.#profiles = drawSome(random, PROFILES, 2 + random.integer(3));
     this.#names = this.#profiles.map(({ venue }) => venue);
     this.#market = new Market(random.fork('market'), () => this.#clock.now() / 1e6);
@@ -140,7 +151,10 @@ class World {
     later(6_000, () => this.#disturb(random));
     const isTakenOver = random.next() < 0.15;
     this.#killsLeft = crashes ? 1 + random.integer(KILLS_MAX) : random.next() < 0.3 ? 1 + random.integer(2) : 0;
-    if (this.#killsLeft > 0) later(2_500, () => this.#life?.killAfter(random.integer(KILL_WITHIN)));
+    if (this.#killsLeft > 0) {
+      if (random.next() < 0.5) this.#reportsLeft = random.integer(AIMED_REPORTS);
+      else later(2_500, () => this.#life?.killAfter(random.integer(KILL_WITHIN)));
+    }
     if (isTakenOver) later(4_000, () => this.#life?.loseLeaseAfter(random.integer(LEASE_ENDS_WITHIN)));
   }
 
@@ -176,6 +190,7 @@ class World {
       onKilled: (killed) => {
         this.#onKilled(killed);
       },
+      limits: this.#isStrict ? STRICT : RECOVERY_LIMITS,
       onLeaseLost: (displaced) => {
         this.#onLeaseLost(displaced);
       },
@@ -185,7 +200,10 @@ class World {
     this.#asked.clear();
     this.#judge.begin(life);
     this.#tell(() => `engine ${life.epoch} starts with ${events.length} records`);
-    if (this.#killsLeft > 0 && life.epoch > 1) life.killAfter(this.#random.integer(KILL_WITHIN));
+    if (this.#killsLeft > 0 && life.epoch > 1) {
+      if (this.#random.next() < 0.5) this.#reportsLeft = this.#random.integer(AIMED_REPORTS);
+      else life.killAfter(this.#random.integer(KILL_WITHIN));
+    }
     life.start();
   }
 
@@ -216,6 +234,8 @@ class World {
 
   /** Every engine that lives hears the account's stream; the answer to a question only who has asked. */
   #hear(report: OrderReport, asker: Asker | undefined): boolean {
+    this.#reportsLeft -= 1;
+    if (this.#reportsLeft === 0 && this.#killsLeft > 0) this.#life?.killAfter(this.#random.integer(AIMED_WITHIN));
     if (asker !== undefined) {
       const isHeard = asker === this.#life && asker.isAlive;
       asker.hear(report);
@@ -306,7 +326,7 @@ class World {
     const operations = [...this.#watched.values()].filter(({ state }) => state !== undefined);
     const { events } = life.journal;
     return {
-      operations: operations.map((each) => each.outcome(this.#clock.now() / 1e6)),
+      operations: operations.map((each) => each.outcome(this.#clock.now() / 1e6, this.#isStrict)),
       faults: new Map<FaultKind | EngineFault, number>([...this.#weather.counts, ...this.#engineFaults]),
       steps,
       events: events.length,

@@ -251,15 +251,19 @@ export class Judge {
   }
 
   /** Recovery acts on what is certain: no order of the operation may still work. It never does more than brings legs together. */
-  #checkRecovery({ clientOrderId: id, operation }: OrderRequest): void {
+  #checkRecovery(sent: OrderRequest): void {
+    const { clientOrderId: id, operation } = sent;
     const { venues, watched } = this.#options;
-    if (watched.get(operation)?.isAccepted === true) return;
+    const recovering = watched.get(operation);
+    if (recovering === undefined || recovering.isAccepted) return;
+    const excess = recovering.excessOf(sent);
+    this.#promise(excess === undefined, `${id} goes too far: ${excess ?? ''}`);
     for (const order of venues.orders.values()) {
       if (order.request.operation !== operation || order.request.clientOrderId === id) continue;
       if (order.sentMs === venues.nowMs) continue;
       this.#promise(this.#isKnownOver(order), `${id} is sent while ${order.request.clientOrderId} may still work`);
     }
-    const state = watched.get(operation)?.state;
+    const { state } = recovering;
     this.#promise(state === 'recovering', `${id} recovers an operation that is ${state ?? 'unknown'}`);
   }
 

@@ -1,10 +1,10 @@
 import { Decimal } from 'decimal.js';
 import { Executor, PATIENCE } from '#hotpath/execute/executor.ts';
 import { Ledger } from '#hotpath/execute/ledger.ts';
-import type { RecoveryMarket } from '#hotpath/recover/candidate.ts';
+import type { RecoveryLimits, RecoveryMarket } from '#hotpath/recover/candidate.ts';
 import type { Checkpoint } from '#hotpath/recover/journal-state.ts';
 import { JournalState } from '#hotpath/recover/journal-state.ts';
-import { decideRecovery, RECOVERY_LIMITS } from '#hotpath/recover/recovery.ts';
+import { decideRecovery } from '#hotpath/recover/recovery.ts';
 import { revive } from '#hotpath/recover/startup.ts';
 import type { Clock } from '#shared/clock/clock.ts';
 import type { VirtualClock } from '#shared/clock/virtual-clock.ts';
@@ -33,6 +33,7 @@ export type LifeOptions = {
   readonly place: (order: OrderRequest, life: Life) => void;
   readonly cancel: OrderGateway['cancel'];
   readonly probe: (order: ClientOrderId, asker: Life) => void;
+  readonly limits: RecoveryLimits;
   readonly onKilled: (life: Life) => void;
   readonly onLeaseLost: (life: Life) => void;
   /** Whether its memory is read back from a checkpoint. */
@@ -81,7 +82,7 @@ export class Life {
       ledger: this.ledger,
       recorder: this.#recorder(),
       instrumentOf,
-      decide: (view) => decideRecovery(view, market, RECOVERY_LIMITS),
+      decide: (view) => decideRecovery(view, market, options.limits),
       opportunityOf: (seen) => seen,
       epoch: this.epoch,
       patience: PATIENCE,

@@ -57,7 +57,7 @@ export function addOutcome(totals: Totals, outcome: Outcome): void {
     totals.operations += 1;
     totals.legs[operation.legs] = (totals.legs[operation.legs] ?? 0) + 1;
     if (operation.isSum) totals.sums += 1;
-    if (!operation.wasRecovering) continue;
+    if (!operation.wasRecovering || operation.isStrict) continue;
     totals.recovered += 1;
     if (operation.wasAsked) totals.asked += 1;
     if (operation.wasAnswered) totals.answered += 1;

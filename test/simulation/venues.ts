@@ -1,7 +1,7 @@
 import { Decimal } from 'decimal.js';
 import { assert } from '#shared/assert.ts';
 import type { VirtualClock } from '#shared/clock/virtual-clock.ts';
-import type { Asset, ClientOrderId, TradeId, VenueOrderId } from '#shared/domain/ids.ts';
+import type { Asset, ClientOrderId, TimeNs, TradeId, VenueOrderId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Fill, OrderReport, OrderRequest, RejectReason } from '#shared/domain/order.ts';
 import type { Random } from '#shared/random.ts';
@@ -202,11 +202,11 @@ export class Venues {
       this.#state(order.instrument.venue).unreadUntilMs = this.nowMs + this.#drawLong(300_000);
       return;
     }
-    const isEarly = this.nowMs - order.sentMs < CERTAIN_MS;
+    const askedTimeNs = this.#options.clock.now();
     this.#later(this.#latencyOf(order), () => {
       const isThere = isLive(order) || order.state === 'ended';
       if (isThere && this.nowMs >= order.foundFromMs) this.#answer(order, asker);
-      else this.#deny(order, asker, isEarly);
+      else this.#deny(order, asker, askedTimeNs);
     });
   }
 
@@ -414,9 +414,9 @@ export class Venues {
     else if (isLive(order)) this.#hear(id, { kind: 'accepted', venueOrderId: `v-${id}` as VenueOrderId }, asker);
   }
 
-  #deny(order: VenueOrder, asker: Asker, isEarly: boolean): void {
-    if (!isEarly && asker.isAlive) order.denials += 1;
-    this.#hear(order.request.clientOrderId, { kind: 'not-found' }, asker);
+  #deny(order: VenueOrder, asker: Asker, askedTimeNs: TimeNs): void {
+    if (askedTimeNs / 1e6 - order.sentMs >= CERTAIN_MS && asker.isAlive) order.denials += 1;
+    this.#hear(order.request.clientOrderId, { kind: 'not-found', askedTimeNs }, asker);
   }
 
   #hear(clientOrderId: ClientOrderId, word: Word, asker?: Asker): boolean {

@@ -78,6 +78,8 @@ export type OperationOutcome = {
   readonly isSum: boolean;
   readonly state: string;
   readonly wasRecovering: boolean;
+  /** Recovery was made to ask a person. */
+  readonly isStrict: boolean;
   /** A person was asked, and had to answer. */
   readonly wasAsked: boolean;
   readonly wasAnswered: boolean;
@@ -126,6 +128,22 @@ export class Watched {
     return this.state === 'completed' || this.state === 'failed';
   }
 
+  /** Why an order of recovery takes its leg beyond where the other legs stand, in words; undefined when it does not. */
+  excessOf({ leg: at, instrument: id, side, qty }: OrderRequest): string | undefined {
+    const { legs } = this.plan;
+    const leg = legs[at]!;
+    const own = instrumentOf(leg.instrument)!;
+    if (id !== leg.instrument && !standsIn(own, instrumentOf(id)!)) return undefined;
+    const shares = legs.map((each, k) => this.told.net[k]! / each.qty.toNumber());
+    const change = qty.toNumber() / leg.qty.toNumber();
+    const after = shares[at]! + (side === leg.side ? change : -change);
+    // Prices move, fees are paid, and lots are whole.
+    const slack = 0.05 + this.dustUsd / (leg.qty.toNumber() * unitWorth(own));
+    const [least, most] = [Math.min(...shares), Math.max(...shares)];
+    if (after >= least - slack && after <= most + slack) return undefined;
+    return `${after.toFixed(3)} of leg ${at}, others have ${least.toFixed(3)} to ${most.toFixed(3)}`;
+  }
+
   /** A trade at the venue, whoever knows of it. */
   traded(fill: Fill, request: OrderRequest, nowMs: number): void {
     this.truth.apply(fill, request);
@@ -142,7 +160,7 @@ export class Watched {
     this.reason = undefined;
   }
 
-  outcome(nowMs: number): OperationOutcome {
+  outcome(nowMs: number, isStrict: boolean): OperationOutcome {
     const { plan, state = 'unknown', wasRecovering, wasAsked, wasAnswered, recoveryUsd } = this;
     const stillMs = this.looseSinceMs === undefined || this.isAccepted ? 0 : nowMs - this.looseSinceMs;
     return {
@@ -150,6 +168,7 @@ export class Watched {
       isSum: plan.bond !== undefined,
       state,
       wasRecovering,
+      isStrict,
       wasAsked,
       wasAnswered,
       isMismatched: this.isMismatched,

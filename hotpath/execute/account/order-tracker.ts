@@ -1,6 +1,6 @@
 import { Decimal } from 'decimal.js';
 import type { Clock } from '#shared/clock/clock.ts';
-import type { Asset, ClientOrderId, TradeId, VenueOrderId } from '#shared/domain/ids.ts';
+import type { Asset, ClientOrderId, TimeNs, TradeId, VenueOrderId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Fill, OrderReport, OrderRequest, RejectReason } from '#shared/domain/order.ts';
 import { ZERO } from '#shared/money/grid.ts';
@@ -46,6 +46,8 @@ const ORDERS_MAX = 10_000;
 const TRADES_MAX = 50_000;
 /** Fills of orders that we do not know (yet): an acknowledgement may be slower than its fill. */
 const STRANGERS_MAX = 1_000;
+/** Before an order was sent so long ago, that it is not found says nothing. */
+const TRAVEL_MS = 2_000;
 /** Asked twice and not found: an order does not travel that long. */
 const NOT_FOUND_ENOUGH = 2;
 
@@ -217,13 +219,13 @@ export class OrderTracker {
   }
 
   /** The venue was asked, fills included, and has no such order. */
-  missing(tracked: TrackedOrder): void {
-    tracked.notFound += 1;
+  missing(tracked: TrackedOrder, askedNs: TimeNs): void {
+    if (this.#clock.unixMs(askedNs) - tracked.sentMs >= TRAVEL_MS) tracked.notFound += 1;
     if (tracked.notFound >= NOT_FOUND_ENOUGH && !tracked.isOver) {
       tracked.isOver = true;
       tracked.givenUp = true;
     }
-    this.#report(tracked, { kind: 'not-found' });
+    this.#report(tracked, { kind: 'not-found', askedTimeNs: askedNs });
   }
 
   #reject(tracked: TrackedOrder, reason: RejectReason, text: string): void {
