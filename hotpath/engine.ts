@@ -259,7 +259,7 @@ export class Engine {
       underlyingOf: this.#words.underlyingOf,
       instrumentOf: this.#listed,
     });
-    this.capital = { availableOf: this.ledger.availableOf, rateOf };
+    this.capital = { availableOf: this.ledger.availableOf, rateOf, equity: () => this.risk.book.equityUsd() };
 
     this.#volatility = new Volatility(this.books.tops, clock, config.engine.fill);
     // On paper it is known: there and back.
@@ -273,7 +273,7 @@ export class Engine {
     this.risk = this.#riskOf();
     known.facts.heard = this.#onFact;
     const { gate } = this.risk;
-    this.#orders = this.#ordersOf(gate);
+    this.#orders = this.#ordersOf(gate, market);
     this.holdings = this.#holdingsOf(market, gate);
     this.#flusher = this.#flusherOf(market);
     this.opportunities = this.#opportunitiesOf(gate);
@@ -329,8 +329,11 @@ export class Engine {
       holdings,
       recorder: this.#publisher,
       executor: {
-        resume: (...left) =>
-          accounts === undefined ? resume(...left) : accounts.afterReconciliation(() => resume(...left)),
+        resume: (left, asked) => {
+          if (accounts === undefined) resume(left, asked);
+          // What has filled of operations that were over the accounts have found by then: nobody else need ask.
+          else accounts.afterReconciliation(() => resume({ ...left, atMs: Infinity }, asked));
+        },
       },
     });
     accounts?.start();
@@ -416,13 +419,19 @@ export class Engine {
     };
   }
 
-  #ordersOf(gate: RiskGate): ReturnType<typeof orderHandlers> {
+  #ordersOf(gate: RiskGate, { levels }: RecoveryMarket): ReturnType<typeof orderHandlers> {
     const { books, capital, executor, instruments, ledger } = this;
     return orderHandlers({
       executor,
       recorder: this.#publisher,
       venues: venuesOf(instruments),
       instrumentOf: this.#listed,
+      listingsOf: (symbol) => instruments.filter((listed) => listed.symbol === symbol),
+      levels,
+      mostOf: (instrument, order) => {
+        const { asset, unitCost } = ledger.needOf(instrument, order);
+        return unitCost.isZero() ? order.qty : ledger.freeOf(instrument.venue, asset).div(unitCost);
+      },
       topOf: (id) => {
         const index = this.#indexOf(id);
         if (books.depths.status(index) !== 'live') return undefined;

@@ -1,5 +1,5 @@
 import type { CapitalView } from '#shared/domain/capital.ts';
-import type { OpportunityId, TimeNs } from '#shared/domain/ids.ts';
+import type { TimeNs } from '#shared/domain/ids.ts';
 import type { ProductRoute } from '#shared/domain/route.ts';
 import type { Amount } from '#shared/money/grid.ts';
 import { transferCostOf } from '#shared/quant/transfer-cost.ts';
@@ -12,7 +12,7 @@ import { ageOf, atExactSize, opportunityFrom } from './opportunity.ts';
 import { planLegOf, ratesOf, worthOf } from './plan.ts';
 import type { ProductLeg, SizedProduct } from './sized-route.ts';
 import { netEdgeAtBest, ProductLegs } from './sized-route.ts';
-import type { Found, Refusal, Settled, SizeSources, Sizing } from './sizing.ts';
+import type { Found, Refusal, Settled, Sight, SizeSources, Sizing } from './sizing.ts';
 import { causeOf, edgeMinOf, hurdleOf, refusal } from './sizing.ts';
 
 /** Sizes conversions of one asset through others back into itself. */
@@ -30,10 +30,10 @@ export class ProductSizing implements Sizing<ProductRoute> {
 
   readonly edgeAtBest = (route: ProductRoute): number => netEdgeAtBest(this.#sizedOf(route), this.#sources.tops);
 
-  readonly find = (route: ProductRoute, id: OpportunityId, nowNs: TimeNs): Found | undefined => {
+  readonly find = (route: ProductRoute, { id, nowNs, notionalMax }: Sight): Found | undefined => {
     const { depths } = this.#sources;
     const sized = this.#sizedOf(route);
-    if (!this.#walk.walk(sized.legs, depths, this.#limitsOf(sized))) return undefined;
+    if (!this.#walk.walk(sized.legs, depths, this.#limitsOf(sized, notionalMax))) return undefined;
     const bearable = this.#bearable(sized);
     const walked = this.#walkedLegs(sized.legs, bearable, nowNs);
     const { opportunity, unwindable } = opportunityFrom({ id, sized, walk: this.#walk, walked, nowNs }, this.#sources);
@@ -91,7 +91,7 @@ export class ProductSizing implements Sizing<ProductRoute> {
     };
   }
 
-  #limitsOf({ route, legs, transfer }: SizedProduct): WalkLimits {
+  #limitsOf({ route, legs, transfer }: SizedProduct, notionalMax: number): WalkLimits {
     const { capital, engine } = this.#sources;
     for (const [at, { listing, input }] of legs.entries()) {
       this.#inputMax[at] = Math.max(0, capital.availableOf(listing.venue, input));
@@ -99,7 +99,7 @@ export class ProductSizing implements Sizing<ProductRoute> {
     return {
       displayedFraction: engine.displayed_fraction,
       hurdle: hurdleOf(engine) + transfer,
-      startMax: startMaxOf(capital.rateOf(route.start), engine.max_notional),
+      startMax: startMaxOf(capital.rateOf(route.start), notionalMax),
       inputMax: this.#inputMax,
     };
   }

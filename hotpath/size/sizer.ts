@@ -1,13 +1,14 @@
 import type { OpportunityId, TimeNs } from '#shared/domain/ids.ts';
 import type { Route } from '#shared/domain/route.ts';
 import type { Opportunity, Plan } from '#shared/domain/trade.ts';
+import { kellyFraction, kellyNotional } from '#shared/portfolio/kelly.ts';
 import type { Config } from '#shared/schema/config.ts';
 import type { Sized } from '../pipeline.ts';
 import { CoolDown } from './cool-down.ts';
 import { Filters } from './filters.ts';
 import { expectedValueOf } from './plan.ts';
 import { ProductSizing } from './product-sizing.ts';
-import type { Found, Refusal, Settled, SizeSources } from './sizing.ts';
+import type { Found, Refusal, Settled, Sight, SizeSources } from './sizing.ts';
 import { edgeMinOf, refusal, THRESHOLD_SLACK } from './sizing.ts';
 import { SumSizing } from './sum-sizing.ts';
 
@@ -90,11 +91,33 @@ export class Sizer {
   }
 
   #find(route: Route, index: number, nowNs: TimeNs): Found | undefined {
+    const { engine } = this.#options;
     const id = `${this.#options.ids.prefix}-${index}-${this.#sightings[index]! + 1}` as OpportunityId;
-    const found =
-      route.evaluator === 'product' ? this.#product.find(route, id, nowNs) : this.#sum.find(route, id, nowNs);
-    if (found !== undefined) this.#sightings[index]! += 1;
-    return found;
+    const found = this.#walk(route, { id, nowNs, notionalMax: engine.max_notional });
+    if (found === undefined) return undefined;
+    this.#sightings[index]! += 1;
+    const stake = this.#stakeOf(found);
+    return stake < engine.max_notional ? this.#walk(route, { id, nowNs, notionalMax: stake }) : found;
+  }
+
+  #walk(route: Route, sight: Sight): Found | undefined {
+    return route.evaluator === 'product' ? this.#product.find(route, sight) : this.#sum.find(route, sight);
+  }
+
+  /** What of the capital a bet with these odds is worth, in the numeraire: no more than the limit, and less where little is to be won. */
+  #stakeOf({ opportunity }: Found): number {
+    const { engine, capital } = this.#options;
+    const equity = engine.kelly_fraction > 0 ? (capital.equity?.() ?? NaN) : NaN;
+    if (Number.isNaN(equity)) return Infinity;
+    const { goodEnd, netEdge, notional, improvement, unwindCost, impact } = opportunity;
+    const bet = {
+      chance: goodEnd,
+      gain: netEdge + (improvement - impact) / notional,
+      loss: (unwindCost + impact) / notional,
+    };
+    // What never pays is refused for that, and not for its size.
+    if (!(kellyFraction(bet) > 0)) return Infinity;
+    return kellyNotional(bet, equity, { fraction: engine.kelly_fraction, cap: engine.max_notional });
   }
 
   /** From the walk to exact legs, asking at each step whether they can be had and still pay. */

@@ -30,9 +30,12 @@ export type SizeSources = {
 export type Sizing<SizedRoute> = {
   /** Net edge at best prices as a fraction; NaN while a leg has no price. */
   readonly edgeAtBest: (sized: SizedRoute, nowNs: TimeNs) => number;
-  /** Walks the books; undefined when not even the first unit pays there. What it returns is good until the next call. */
-  readonly find: (sized: SizedRoute, id: OpportunityId, nowNs: TimeNs) => Found | undefined;
+  /** Walks the books up to `notionalMax`; undefined when not even the first unit pays there. What it returns is good until the next call. */
+  readonly find: (sized: SizedRoute, sight: Sight) => Found | undefined;
 };
+
+/** `notionalMax` is in the numeraire. */
+export type Sight = { readonly id: OpportunityId; readonly nowNs: TimeNs; readonly notionalMax: number };
 
 /** A route that has been walked. */
 export type Found = {

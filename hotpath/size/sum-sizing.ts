@@ -15,7 +15,7 @@ import type { WalkedLeg } from './fill-model.ts';
 import { ageOf } from './opportunity.ts';
 import type { Rates } from './plan.ts';
 import { startMaxOf } from './product-sizing.ts';
-import type { Found, Refusal, Settled, SizeSources, Sizing } from './sizing.ts';
+import type { Found, Refusal, Settled, Sight, SizeSources, Sizing } from './sizing.ts';
 import { causeOf, edgeMinOf, feesNow, hurdleOf, refusal } from './sizing.ts';
 import type { SumSight } from './sum-opportunity.ts';
 import { grossEdgeOf, sumOpportunity, unitCashAtBest, unknownOpportunity } from './sum-opportunity.ts';
@@ -52,12 +52,12 @@ export class SumSizing implements Sizing<SumRoute> {
     return Number.isNaN(edge) ? grossEdgeOf(this.#sightOf(route, nowNs), this.#sources) : edge;
   };
 
-  readonly find = (route: SumRoute, id: OpportunityId, nowNs: TimeNs): Found | undefined => {
+  readonly find = (route: SumRoute, { id, nowNs, notionalMax }: Sight): Found | undefined => {
     const sources = this.#sources;
     const sight = this.#sightOf(route, nowNs);
     if (!canEnter(route, sight.market, this.#settings)) return undefined;
     if (Number.isNaN(unitCashAtBest(sight, sources).net + sight.carry.net)) return this.#unknown(sight, id, nowNs);
-    if (!this.#walkBooks(sight)) return undefined;
+    if (!this.#walkBooks(sight, notionalMax)) return undefined;
     const { units, cash, bound } = this.#walk;
     const walked = this.#walkedLegs(sight, nowNs);
     const found = { id, sight, walked, nowNs };
@@ -96,13 +96,13 @@ export class SumSizing implements Sizing<SumRoute> {
     return { instruments, tops, references, nowMs: unixMs(nowNs) };
   }
 
-  #walkBooks({ route, legs, carry, notional }: SumSight): boolean {
+  #walkBooks({ route, legs, carry, notional }: SumSight, notionalMax: number): boolean {
     const { depths, engine, capital } = this.#sources;
     return this.#walk.walk(legs, depths, {
       displayedFraction: engine.displayed_fraction,
       carry: carry.net,
       hurdle: hurdleOf(engine) * notional,
-      unitsMax: startMaxOf(capital.rateOf(route.start), engine.max_notional) / notional,
+      unitsMax: startMaxOf(capital.rateOf(route.start), notionalMax) / notional,
       marginFraction: this.#settings.marginFraction,
       availableOf: capital.availableOf,
     });

@@ -8,6 +8,8 @@ export type CapitalView = {
   readonly availableOf: (venue: VenueId, asset: Asset) => number;
   /** Value of one unit in the numeraire, from live books or an explicit peg; undefined when nobody can say. */
   readonly rateOf: (asset: Asset) => number | undefined;
+  /** All there is, in the numeraire; NaN while nobody can say. Absent where sizes do not depend on it. */
+  readonly equity?: () => number;
 };
 
 /**

@@ -114,6 +114,8 @@ const engine = z.strictObject({
   max_routes: z.int().min(1).max(1_000_000),
   displayed_fraction: fraction,
   max_notional: z.number().positive(),
+  /** Of Kelly's share of the equity, which bounds a size beside `max_notional`: docs/portfolio.md. 0 leaves it out. */
+  kelly_fraction: fraction,
   route_cooldown_ms: z.number().min(0),
   /** What it costs to bring back what a route has carried from one venue to another, `"binance>okx"`; nothing where absent, since accounts are pre-funded. */
   rebalance_cost_bps: z.record(z.string(), z.number().min(0)),

@@ -50,10 +50,11 @@ type Scene = {
   readonly engine?: Partial<Config['engine']>;
   readonly available?: (venue: string, asset: string) => number;
   readonly rates?: Readonly<Record<string, number | undefined>>;
+  readonly equity?: number;
 };
 
 /** A sizer over books in memory; `size` looks the route up by its id. */
-function stage({ instruments, books: shown, engine: changed = {}, available, rates }: Scene) {
+function stage({ instruments, books: shown, engine: changed = {}, available, rates, equity = NaN }: Scene) {
   const settings = { ...engine, ...changed };
   const { routes } = compileRoutes(instruments, settings, 0);
   const books = new Books(instruments.length);
@@ -70,6 +71,7 @@ function stage({ instruments, books: shown, engine: changed = {}, available, rat
     unixMs: (nowNs) => nowNs / 1e6,
     capital: {
       availableOf: available ?? (() => Infinity),
+      equity: () => equity,
       rateOf: (asset) => (rates !== undefined && asset in rates ? rates[asset] : value(asset)),
     },
     engine: settings,
@@ -181,6 +183,22 @@ describe('a plan', () => {
     const plan = planOf(stage({ ...scene, engine: { max_notional: 150 } }).size(ROUTE));
     expect(plan.notional.lte(150)).toBe(true);
     expect(plan.notional.gt(148)).toBe(true);
+  });
+
+  it('takes no more than its odds are worth of the equity, where sizes are told to depend on it', () => {
+    const doubtful = { ...scene, engine: { fill: doubt(0.9), kelly_fraction: 0.5 } };
+    const free = stage(doubtful).size(ROUTE) as Extract<Sized, { kind: 'plan' }>;
+    const { goodEnd, netEdge, unwindCost, notional } = free.opportunity;
+    const kelly = goodEnd / (unwindCost / notional) - (1 - goodEnd) / netEdge;
+    expect(kelly).toBeGreaterThan(10);
+    // Half of Kelly of so much is 150; the equity is not known above.
+    const equity = 150 / (kelly / 2);
+    const plan = planOf(stage({ ...doubtful, equity }).size(ROUTE));
+    expect(plan.notional.lte(150.5)).toBe(true);
+    expect(plan.notional.gt(140)).toBe(true);
+    expect(planOf(stage({ ...doubtful, equity: 1e6 }).size(ROUTE)).notional).toEqual(free.plan.notional);
+    const off = { ...doubtful, equity, engine: { ...doubtful.engine, kelly_fraction: 0 } };
+    expect(planOf(stage(off).size(ROUTE)).notional).toEqual(free.plan.notional);
   });
 
   it('plans a triangle whose legs feed one another in several assets', () => {
