@@ -12,7 +12,7 @@ export { RECOVERY_LIMITS, recoveryLimitsFrom } from './candidate.ts';
 
 /** A book that stumbles is back within seconds; a cover costs two fees. With the executor's patience, four waits are four seconds. */
 const COVER_AFTER_WAITS = 4;
-/** Rounds beyond the last in which a cover is still tried: a person takes longer than a market. */
+/** Rounds beyond the last. */
 const COVER_ROUNDS = 3;
 
 type Complete = Extract<Recovery, { readonly kind: 'complete' }>;
@@ -35,13 +35,15 @@ export function decideRecovery(view: OperationView, market: RecoveryMarket, limi
   const next = [...(best?.placed ?? []), ...surplus.placed];
   if (done !== undefined && next.length === 0 && !surplus.isAway) return view.covers.length === 0 ? done : DUST;
 
-  const covering = done === undefined ? coveringOf(situation, limits) : undefined;
   const code = limitOver(situation, best, limits);
+  const isStuck = done === undefined && (code !== undefined || next.length === 0);
+  const covering = isStuck ? coveringOf(situation, limits) : undefined;
   if (code !== undefined) {
-    if (covering !== undefined && view.round < limits.roundsMax + COVER_ROUNDS)
-      return { kind: 'send', orders: ordersOf(covering.placed) };
-    const { placed } = surplus;
-    return escalate({ view, code, standing: standingOf(view), ways, covering, surplus: placed });
+    // Covers are opened and closed for some rounds more: a person takes longer than a market.
+    const last = done === undefined ? (covering?.placed ?? []) : surplus.placed;
+    if (last.length > 0 && view.round < limits.roundsMax + COVER_ROUNDS)
+      return { kind: 'send', orders: ordersOf(last) };
+    return escalate({ view, code, standing: standingOf(view), ways, covering, surplus: surplus.placed });
   }
   if (next.length > 0) return { kind: 'send', orders: ordersOf(next) };
   if (covering !== undefined && view.waits >= COVER_AFTER_WAITS)

@@ -123,10 +123,11 @@ describe('a person is asked', () => {
     expect(asked.proposals.map(({ id }) => id)).toEqual(['complete', 'unwind', 'hedge', 'accept']);
   });
 
-  it('about a cover that nothing is loose for any more', () => {
+  it('about a cover that nothing is loose for any more, if it cannot be closed', () => {
     const closed = new Recovering([BOUGHT[0]!, [B_BTC, 'sell', '0.1998', '0.1998']]);
     const covers = [{ instrument: Q_BTC, size: new Decimal(-199) }];
-    const asked = escalationOf(decide(closed.view({ round: 8, covers })));
+    expect(decide(closed.view({ round: 8, ageMs: 1e9, covers })).kind).toBe('send');
+    const asked = escalationOf(decide(closed.view({ round: 11, covers })));
     expect(asked.proposals).toMatchObject([
       { id: 'unwind', orders: [{ purpose: 'hedge', side: 'buy', instrument: Q_BTC.id }] },
       { id: 'accept' },
