@@ -13,6 +13,8 @@ import type { Executor } from './execute/executor.ts';
 import type { ManualOrder, Placed } from './execute/manual.ts';
 import { ratesFor } from './execute/manual.ts';
 import { exposureOf, MANUAL } from './execute/operation.ts';
+import type { Place } from './execute/routing.ts';
+import { splitOver } from './execute/routing.ts';
 import type { Approval } from './execute/recoveries.ts';
 
 /** What commands on orders ask of the rest of the engine. */
@@ -21,6 +23,12 @@ export type OrderSources = {
   readonly recorder: Recorder;
   readonly venues: ReadonlySet<string>;
   readonly instrumentOf: (id: InstrumentId) => Instrument | undefined;
+  /** Every listing of a symbol. */
+  readonly listingsOf: (symbol: string) => readonly Instrument[];
+  /** What a taker of `side` meets, best first; empty when the book is not live. */
+  readonly levels: (instrument: Instrument, side: ManualOrder['side']) => Place['levels'];
+  /** The most of an order that its account bears. */
+  readonly mostOf: (instrument: Instrument, order: Pick<ManualOrder, 'side' | 'qty' | 'price'>) => Decimal;
   /** Best prices of a live book. */
   readonly topOf: (id: InstrumentId) => { readonly bid: number; readonly ask: number } | undefined;
   /** Contracts held, signed. */
@@ -54,8 +62,11 @@ export function orderHandlers(sources: OrderSources): Pick<Handlers, 'order' | '
 function placeOrder(sources: OrderSources, command: OrderCommand): Answer {
   const read = orderFrom(command, sources);
   if ('refusal' in read) return read.refusal;
-  const denied = denialOf(read.order, sources);
-  if (denied !== undefined) return denied;
+  const { beside = [] } = read.order;
+  for (const part of [read.order, ...beside]) {
+    const denied = denialOf({ ...read.order, ...part }, sources);
+    if (denied !== undefined) return denied;
+  }
   const operation = sources.nextOperation();
   const placed = sources.executor.submitManual({ ...read.order, operation }, (id) => {
     // In the journal before the order is on the wire: a command that is told again after a crash is not carried out again.
@@ -81,6 +92,7 @@ const CODE_OF_PLACED: Readonly<Record<Extract<Placed, { kind: 'refused' }>['reas
 /** The order as it can be sent, or what is wrong with it. */
 function orderFrom(command: OrderCommand, sources: OrderSources): Read {
   const { instrument: id, side, type, time_in_force: asked, post_only: postOnly, reduce_only: reduceOnly } = command;
+  if (id.split(':', 1)[0]!.includes('/')) return routed(command, sources);
   if (!sources.venues.has(id.slice(0, id.indexOf(':')))) return invalid(2002, `instrument=${id}`);
   const instrument = sources.instrumentOf(id as InstrumentId);
   if (instrument === undefined) return invalid(2001, `instrument=${id}`);
@@ -99,6 +111,43 @@ function orderFrom(command: OrderCommand, sources: OrderSources): Read {
     ...(reduceOnly === undefined ? {} : { reduceOnly }),
   };
   return { order: { instrument, side, type, qty, price, timeInForce, route: MANUAL, ...flags } };
+}
+
+/** Without a venue: split over all that list the symbol, where it is best. Such an order takes at once or not at all. */
+function routed(command: OrderCommand, sources: OrderSources): Read {
+  const {
+    instrument: symbol,
+    side,
+    type,
+    time_in_force: asked,
+    post_only: postOnly,
+    reduce_only: reduceOnly,
+  } = command;
+  if (postOnly === true || reduceOnly === true || (type === 'limit' && asked !== 'IOC') || asked === 'FOK')
+    return invalid(3001, 'an order without a venue is split: it takes at once (IOC), and neither rests nor reduces');
+  const listings = sources.listingsOf(symbol);
+  // Contracts of different sizes do not add up.
+  const alike = listings.filter(({ contractSize }) => contractSize.eq(listings[0]!.contractSize));
+  if (alike.length === 0) return invalid(2001, `instrument=${symbol}`);
+  const price = bestPriceOf(command, alike, sources);
+  if (typeof price === 'string') return invalid(3001, price);
+  const qty = new Decimal(command.qty) as Qty;
+  const places = alike.map((instrument) => ({
+    instrument,
+    levels: sources.levels(instrument, side),
+    most: sources.mostOf(instrument, { side, qty, price }),
+  }));
+  const [first, ...beside] = splitOver(places, { side, qty, price });
+  if (first === undefined) return invalid(3001, `nowhere is enough within the limit: price=${textOf(price)}`);
+  return { order: { ...first, side, type, timeInForce: 'IOC', route: MANUAL, beside } };
+}
+
+/** The limit; that of a market order from the best of the books. */
+function bestPriceOf(command: OrderCommand, listings: readonly Instrument[], sources: OrderSources): Price | string {
+  const found = listings.map((instrument) => priceOf(command, instrument, sources));
+  const prices = found.filter((price) => typeof price !== 'string');
+  if (prices.length === 0) return found[0] as string;
+  return (command.side === 'buy' ? Decimal.min(...prices) : Decimal.max(...prices)) as Price;
 }
 
 const invalid = (code: number, reason: string): Read => ({ refusal: refused(code, reason) });

@@ -18,7 +18,17 @@ export type ManualOrder = Pick<
   readonly operation: OperationId;
   readonly instrument: Instrument;
   readonly route: typeof MANUAL | typeof DUST_ROUTE;
+  /** The rest of an order that is split over several venues. */
+  readonly beside?: readonly ManualPart[];
 };
+
+/** One venue's share of an order. */
+export type ManualPart = Pick<OrderRequest, 'qty' | 'price'> & { readonly instrument: Instrument };
+
+export const partsOf = ({ instrument, qty, price, beside = [] }: ManualOrder): readonly ManualPart[] => [
+  { instrument, qty, price },
+  ...beside,
+];
 
 /** What came of it at once. */
 export type Placed =
@@ -36,27 +46,43 @@ export type Cancelled =
   | { readonly kind: 'over'; readonly status: string };
 
 /** How a manual order is booked, and what its events say. */
-export type ManualTerms = { readonly facts: OperationFacts; readonly leg: OperationLeg; readonly rates: Rates };
+export type ManualTerms = {
+  readonly facts: OperationFacts;
+  readonly legs: readonly OperationLeg[];
+  readonly rates: Rates;
+};
 
 /** Undefined when nobody can say what its assets are worth. */
 export function manualTerms(
-  { operation, instrument, side, qty, price, route }: ManualOrder,
+  order: ManualOrder,
   rateOf: (asset: string) => number | undefined,
 ): ManualTerms | undefined {
-  const rates = ratesFor(instrument, price, rateOf);
-  if (rates === undefined) return undefined;
-  const leg: OperationLeg = { instrument, side, price, qty, expectedPrice: price };
+  const { operation, side, route } = order;
+  const parts = partsOf(order);
+  const rates: Record<string, Decimal> = {};
+  for (const { instrument, price } of parts) {
+    const found = ratesFor(instrument, price, rateOf);
+    if (found === undefined) return undefined;
+    Object.assign(rates, found);
+  }
+  const legs = parts.map((part): OperationLeg => ({ ...part, side, expectedPrice: part.price }));
+  const notional = legs.reduce((sum, leg) => sum.plus(exposureOf(leg, rates)), new Decimal(0));
   const facts: OperationFacts = {
     id: operation,
     opportunity: MANUAL,
     route,
     type: MANUAL,
-    notional: textOf(exposureOf(leg, rates)),
+    notional: textOf(notional),
     expected_profit: '0',
     rates: ratesText(rates),
-    legs: [{ instrument: instrument.id, side, price: textOf(price), qty: textOf(qty) }],
+    legs: parts.map(({ instrument, price, qty }) => ({
+      instrument: instrument.id,
+      side,
+      price: textOf(price),
+      qty: textOf(qty),
+    })),
   };
-  return { facts, leg, rates };
+  return { facts, legs, rates };
 }
 
 /** What one asset of the pair is worth gives the other. */

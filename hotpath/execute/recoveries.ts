@@ -178,9 +178,11 @@ export class Recoveries {
   }
 
   #endManual(operation: Operation): void {
-    const { status, reason, filledQty } = operation.orders.at(-1)!;
-    if (status === 'rejected') this.#end(operation, 'failed', `REJECTED: ${reason ?? 'unlisted'}`);
-    else this.#end(operation, 'completed', filledQty.isZero() ? 'unfilled' : undefined);
+    const { orders } = operation;
+    const isFilled = orders.some(({ filledQty }) => !filledQty.isZero());
+    if (orders.every(({ status }) => status === 'rejected'))
+      this.#end(operation, 'failed', `REJECTED: ${orders.at(-1)?.reason ?? 'unlisted'}`);
+    else this.#end(operation, 'completed', isFilled ? undefined : 'unfilled');
   }
 
   /** Recovery goes on: by itself, or on a person's word. */

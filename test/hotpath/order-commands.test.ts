@@ -35,6 +35,7 @@ let asked: Parameters<OrderSources['denialOf']>[0][];
 let position: Decimal;
 let top: { readonly bid: number; readonly ask: number } | undefined;
 let count: number;
+let books: Record<string, { readonly price: Decimal; readonly qty: Decimal }[]>;
 
 beforeEach(() => {
   world = new ExecutorWorld({
@@ -45,6 +46,7 @@ beforeEach(() => {
   position = new Decimal(0);
   top = { bid: 49_990, ask: 50_000 };
   count = 0;
+  books = {};
   const notHere = (): never => {
     throw new Error('another command');
   };
@@ -54,6 +56,9 @@ beforeEach(() => {
       recorder: world.journal,
       venues: venuesOf([...instruments.values()]),
       instrumentOf: (id) => (id === PERPETUAL.id ? PERPETUAL : instrumentOf(id)),
+      listingsOf: (symbol) => [...instruments.values()].filter((listed) => listed.symbol === symbol),
+      levels: ({ venue }) => books[venue] ?? [],
+      mostOf: () => new Decimal(0.3),
       topOf: () => top,
       positionOf: () => position,
       deviationOf: () => -0.05,
@@ -168,6 +173,43 @@ describe('the order command', () => {
     expect(asked[0]!.reduces).toBe(true);
     position = new Decimal('-0.05');
     expect(order({ instrument: PERPETUAL.id, reduce_only: true })).toMatch(/^3001 reduce_only would turn/);
+  });
+});
+
+describe('an order without a venue', () => {
+  const ioc = { instrument: 'BTC/USDT', time_in_force: 'IOC', price: '50100', qty: '0.2' } as const;
+  const level = (price: number, qty: number) => [{ price: new Decimal(price), qty: new Decimal(qty) }];
+
+  it('is split over all that list the symbol, as one operation', () => {
+    books = { a: level(50_000, 0.05), b: level(49_990, 1) };
+    expect(order(ioc)).toBe('carried out');
+    expect(world.sent.map(({ instrument, qty }) => `${instrument} ${qty.toFixed()}`)).toEqual([
+      'a:BTC/USDT 0.05',
+      'b:BTC/USDT 0.15',
+    ]);
+    expect(new Set(world.sent.map(({ operation }) => operation)).size).toBe(1);
+    expect(asked.map(({ leg }) => leg.instrument)).toEqual(['a:BTC/USDT', 'b:BTC/USDT']);
+    world.say(world.sent[0]!, { kind: 'rejected', reason: 'venue-down', text: '' });
+    expect(world.told().at(-1)).toBe('executing');
+    world.say(world.sent[1]!, fill(world.sent[1]!, '0.15'));
+    expect(world.told().at(-1)).toBe('completed');
+  });
+
+  it('takes its price from the best book when it is a market order', () => {
+    books = { a: level(50_000, 0.05), b: level(50_001, 1) };
+    expect(order({ ...ioc, type: 'market', price: undefined, time_in_force: 'GTC' })).toBe('carried out');
+    expect(world.sent[0]).toMatchObject({ type: 'market', timeInForce: 'IOC' });
+    expect(world.sent[0]!.price.toFixed()).toBe('50250');
+  });
+
+  it('is refused when it would rest, when nobody lists it, and when nothing is to be had', () => {
+    expect(order({ ...ioc, time_in_force: 'GTC' })).toMatch(/^3001 an order without a venue/);
+    expect(order({ ...ioc, instrument: 'DOGE/USDT' })).toBe('2001 instrument=DOGE/USDT');
+    expect(order(ioc)).toBe('3001 nowhere is enough within the limit: price=50100');
+    denied = { kind: 'denied', reason: 'TRADING_HALTED', detail: 'x=1' };
+    books = { b: level(49_950, 1) };
+    expect(order(ioc)).toBe('4001 TRADING_HALTED: x=1');
+    expect(world.sent).toEqual([]);
   });
 });
 
