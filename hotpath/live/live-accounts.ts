@@ -186,9 +186,10 @@ export class LiveAccounts {
     let awaited = accounts.length;
     let isAnswered = true;
     for (const account of accounts) {
-      reconcileAccount(account, this.#memory, (strange) => {
-        for (const mismatch of strange ?? []) this.#verifier.note(mismatch);
-        isAnswered &&= strange !== undefined;
+      reconcileAccount(account, this.#memory, (found) => {
+        for (const mismatch of found?.strange ?? []) this.#verifier.note(mismatch);
+        for (const order of found?.late ?? []) this.afterReconciliation(() => this.gateway.probe(order));
+        isAnswered &&= found !== undefined;
         awaited -= 1;
         if (awaited > 0) return;
         if (isAnswered) this.#takeOver(venue, later);

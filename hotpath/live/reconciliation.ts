@@ -22,14 +22,21 @@ export type Memory = {
 /** Trades are asked for from so long before the last event: clocks differ. */
 const OVERLAP_MS = 5_000;
 
+/** What an account has that the journal does not know. */
+export type Found = {
+  readonly strange: readonly Omit<Mismatch, 'state'>[];
+  /** Orders of ours, of operations that are over, that have traded since: to be asked about. */
+  readonly late: readonly ClientOrderId[];
+};
+
 /**
- * What an account has that the journal does not know: orders of ours that nobody follows are cancelled there, trades of nobody's operation are told. What
- * the journal left open is not looked at: it is asked for order by order. `done` gets undefined when the venue did not answer.
+ * Orders of ours that nobody follows are cancelled at the venue, trades of nobody's operation are told. What the journal left open is not looked at: it is
+ * asked for order by order. `done` gets undefined when the venue did not answer.
  */
 export function reconcileAccount(
   account: TradingAccount,
   memory: Memory,
-  done: (strange: readonly Omit<Mismatch, 'state'>[] | undefined) => void,
+  done: (found: Found | undefined) => void,
 ): void {
   const left = new Set<string>(
     memory.openOperations.flatMap(({ orders }) =>
@@ -45,11 +52,16 @@ export function reconcileAccount(
     for (const order of orphans) account.gateway.cancelStranger(order);
     const cancelled = orphans.map((order) => orphanOf(account, order));
     if (memory.atMs === 0) {
-      done(cancelled);
+      done({ strange: cancelled, late: [] });
       return;
     }
     account.gateway.askFills(memory.atMs - OVERLAP_MS, (fills) => {
-      done(fills === undefined ? undefined : [...cancelled, ...strangeFills(account, fills, memory)]);
+      if (fills === undefined) {
+        done(undefined);
+        return;
+      }
+      const { strange, late } = unknownTrades(account, fills, memory);
+      done({ strange: [...cancelled, ...strange], late });
     });
   });
 }
@@ -73,34 +85,46 @@ function orphanOf({ venue }: TradingAccount, order: OrderState): Omit<Mismatch, 
   };
 }
 
-function strangeFills(
+/** Trades that the journal does not know: of orders that it does, or of nobody. */
+function unknownTrades(
   { venue, instruments, venueClientId }: TradingAccount,
   fills: readonly VenueFill[],
   { recentOrders, recentTrades }: Memory,
-): readonly Omit<Mismatch, 'state'>[] {
-  const orders = [...recentOrders.values()];
-  const byOurId = new Set(orders.map(({ request }) => venueClientId(request.clientOrderId)));
-  const byTheirId = new Set(orders.map(({ venueOrderId }) => venueOrderId));
-  /** Orders whose number nobody has heard. */
-  const unanswered = new Set(
-    orders.flatMap(({ request, venueOrderId }) => (venueOrderId === undefined ? [request.instrument] : [])),
-  );
-  return fills.flatMap((fill) => {
+): Found {
+  const strange: Omit<Mismatch, 'state'>[] = [];
+  const late = new Set<ClientOrderId>();
+  for (const fill of fills) {
     const instrument = instrumentOf(fill, instruments);
-    if (instrument === undefined || byOurId.has(fill.clientOrderId) || byTheirId.has(fill.venueOrderId)) return [];
-    // Without our id on it, it may be of an order that is asked for.
-    if (fill.clientOrderId === '' && unanswered.has(instrument.id)) return [];
-    const { side, tradeId, qty, price, clientOrderId, venueOrderId } = fill;
-    if (recentTrades.has(tradeKey({ instrument: instrument.id, side, tradeId }))) return [];
-    return {
-      venue,
-      what: 'order' as const,
-      id: clientOrderId === '' ? venueOrderId : clientOrderId,
-      ledger: 'none',
-      venue_says: `${side} ${textOf(qty)} ${instrument.symbol} at ${textOf(price)}, trade ${tradeId}`,
-      reason: 'a trade that the journal does not know',
-    };
-  });
+    if (instrument === undefined) continue;
+    const { side, tradeId } = fill;
+    if (recentTrades.has(tradeKey({ instrument: instrument.id, side, tradeId }))) continue;
+    const orders = [...recentOrders.values()].filter(
+      ({ request, venueOrderId }) =>
+        request.instrument === instrument.id &&
+        // Without our id on it, it may be of any whose number nobody has heard.
+        (fill.clientOrderId === ''
+          ? venueOrderId === undefined || venueOrderId === fill.venueOrderId
+          : venueClientId(request.clientOrderId) === fill.clientOrderId),
+    );
+    for (const { request } of orders) late.add(request.clientOrderId);
+    if (orders.length === 0) strange.push(strangeTradeOf(venue, instrument, fill));
+  }
+  return { strange, late: [...late] };
+}
+
+function strangeTradeOf(
+  venue: string,
+  { symbol }: Instrument,
+  { side, tradeId, qty, price, clientOrderId, venueOrderId }: VenueFill,
+): Omit<Mismatch, 'state'> {
+  return {
+    venue,
+    what: 'order',
+    id: clientOrderId === '' ? venueOrderId : clientOrderId,
+    ledger: 'none',
+    venue_says: `${side} ${textOf(qty)} ${symbol} at ${textOf(price)}, trade ${tradeId}`,
+    reason: 'a trade that the journal does not know',
+  };
 }
 
 const instrumentOf = (

@@ -19,16 +19,25 @@ const DRAIN_OPERATIONS_NS = 10e9;
 
 export type VirtualWorld = { readonly engine: Engine; readonly clock: VirtualClock; readonly simulator: Simulator };
 
+type Naming = { readonly seed: number; readonly journalDir: string; readonly version: string };
+
 /** Engine and simulated venues in this process on one virtual clock: same configuration and seed, same run. Nothing has started but the market. */
-export async function virtualWorld(
-  config: Config,
-  { seed, journalDir, version }: { readonly seed: number; readonly journalDir: string; readonly version: string },
-): Promise<VirtualWorld> {
+export async function virtualWorld(config: Config, naming: Naming): Promise<VirtualWorld> {
   const clock = new VirtualClock(ORIGIN_UNIX_NS);
-  const random = randomFrom(seed);
-  const simulator = createSimulator({ clock, random: random.fork('market'), config: simulatorConfigOf(config) });
+  const random = randomFrom(naming.seed).fork('market');
+  const simulator = createSimulator({ clock, random, config: simulatorConfigOf(config) });
   simulator.start();
-  const engine = await opened(
+  return { engine: await engineIn({ clock, simulator }, config, naming), clock, simulator };
+}
+
+/** An engine in a world that is there already: the next start, after one that has ended. */
+export function engineIn(
+  { clock, simulator }: Pick<VirtualWorld, 'clock' | 'simulator'>,
+  config: Config,
+  { seed, journalDir, version }: Naming,
+): Promise<Engine> {
+  const random = randomFrom(seed);
+  return opened(
     clock,
     openEngine({
       // The simulator's address is a name only: nothing listens there.
@@ -46,7 +55,6 @@ export async function virtualWorld(
       credentials: simulatorKeys(config.engine.venues),
     }),
   );
-  return { engine, clock, simulator };
 }
 
 /** Nothing new begins; what is open goes on to its end. */

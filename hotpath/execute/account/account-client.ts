@@ -397,7 +397,9 @@ export class AccountClient {
     const headers = Object.fromEntries(Object.entries(given).map(([key, value]) => [key.toLowerCase(), value]));
     const reply = { status, headers, text: utf8.decode(body) };
     const used = this.setup.account.limits.used?.(headers);
-    if (used !== undefined) this.limiter.told(used);
+    // Another host, which has limits of its own, speaks of those in the same words.
+    if (used !== undefined)
+      this.limiter.told(Object.fromEntries(Object.entries(used).filter(([bucket]) => bucket in call.weight)));
     this.#obey(call, reply);
     const answer = call.read(reply);
     if (answer.kind === 'ok') return answer;

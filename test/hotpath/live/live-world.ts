@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { Decimal } from 'decimal.js';
 import type { Engine } from '#hotpath/engine.ts';
 import { readJournal } from '#hotpath/publish/journal.ts';
-import { virtualWorld } from '#local/virtual-world.ts';
+import type { VirtualWorld } from '#local/virtual-world.ts';
+import { engineIn, virtualWorld } from '#local/virtual-world.ts';
 import { loadConfig } from '#shared/config/load.ts';
 import type { VenueId } from '#shared/domain/ids.ts';
 import type { Command } from '#shared/schema/command.ts';
@@ -58,6 +59,8 @@ export type LiveWorld = {
   readonly forward: (ms: number) => void;
   readonly events: <K extends EventKind>(kind: K) => readonly EventData<K>[];
   readonly command: (command: CommandBody) => void;
+  /** Ends the engine where it stands, with everything that is under way, and opens the next one; the venues go on. */
+  readonly restarted: () => Promise<LiveWorld>;
 };
 type CommandBody = Command extends infer Each
   ? Each extends Command
@@ -70,7 +73,16 @@ let commands = 0;
 /** Engine and venues in this process, on a virtual clock: what the venues hold can be looked at, and changed. */
 export async function liveWorld(config = liveConfig(), journalDir?: string): Promise<LiveWorld> {
   const directory = journalDir ?? join(mkdtempSync(join(tmpdir(), 'arb-live-')), 'journal');
-  const { engine, clock, simulator } = await virtualWorld(config, { seed: 7, journalDir: directory, version: 'test' });
+  const naming = { seed: 7, journalDir: directory, version: 'test' };
+  return worldOf(await virtualWorld(config, naming), config, naming);
+}
+
+function worldOf(
+  { engine, clock, simulator }: VirtualWorld,
+  config: Config,
+  naming: { readonly seed: number; readonly journalDir: string; readonly version: string },
+): LiveWorld {
+  const { journalDir: directory } = naming;
   return {
     engine,
     simulator,
@@ -83,6 +95,14 @@ export async function liveWorld(config = liveConfig(), journalDir?: string): Pro
     command: (body) => {
       commands += 1;
       engine.obey({ v: 1, id: `c${String(commands)}`, by: 'test', at_ms: clock.unixMs(clock.now()), ...body });
+    },
+    restarted: async () => {
+      engine.finish('killed');
+      return worldOf(
+        { engine: await engineIn({ clock, simulator }, config, naming), clock, simulator },
+        config,
+        naming,
+      );
     },
   };
 }

@@ -6,7 +6,7 @@ import { BadInput } from '#shared/assert.ts';
 import type { VenueId } from '#shared/domain/ids.ts';
 import { DEFAULT_ACCOUNT } from '#simulator/accounts.ts';
 import type { LiveWorld } from './live-world.ts';
-import { differences, liveConfig, liveWorld, ordersAt } from './live-world.ts';
+import { differences, LIVE_VENUES, liveConfig, liveWorld, ordersAt } from './live-world.ts';
 
 const worlds: LiveWorld[] = [];
 async function started(...given: Parameters<typeof liveWorld>): Promise<LiveWorld> {
@@ -54,6 +54,29 @@ describe('an engine in live mode', () => {
     expect(first('SOL')).toBe(DEFAULT_ACCOUNT.balances['SOL']);
     // Two wallets: spot, and what the perpetual settles in.
     expect(first('USDT')).toBe('1000000');
+  });
+
+  it('takes up what an end in the middle of everything left open, again and again', async () => {
+    let world = await started();
+    let left = 0;
+    for (let start = 0; start < 6; start += 1) {
+      world.forward(3_000 + 137 * start);
+      left += world.engine.executor.counts.open;
+      world = await world.restarted();
+      worlds.splice(0, 1, world);
+      world.engine.start();
+    }
+    expect(left).toBeGreaterThan(0);
+    world.forward(5_000);
+    expect(world.engine.epoch).toBe(7);
+    expect(world.engine.trading.state).toBe('active');
+    rest(world);
+    expect(differences(world)).toEqual([]);
+    expect(world.events('mismatch')).toEqual([]);
+    const sent = LIVE_VENUES.flatMap((venue) =>
+      ordersAt(world.simulator.exchange(venue)).map(({ clientOrderId }) => clientOrderId),
+    );
+    expect(new Set(sent).size).toBe(sent.length);
   });
 
   it('goes on from its journal, and finds it true', async () => {
