@@ -161,10 +161,9 @@ export class RiskDesk {
   }
 
   #sources(): RiskSources {
-    const { ledger, executor, capital, depths, indexOf, clock, instruments, config } = this.#options;
+    const { ledger, executor, capital, depths, indexOf, clock, config } = this.#options;
     const { tradingState, venueHealth, accountVerified, roundTripMs } = this.#options;
     const funds = new Funds({
-      instruments,
       availableOf: ledger.availableOf,
       reservedOf: (venue, asset) => ledger.reservedOf(venue, asset),
       needOf: ledger.needOf,

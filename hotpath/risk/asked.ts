@@ -8,14 +8,21 @@ import { hasPremium } from '#shared/money/pnl.ts';
 /** One leg as the checks ask about it. */
 export type AskedLeg = {
   leg: PlanLeg;
+  listing: Instrument;
   id: InstrumentId;
   venue: VenueId;
   base: Asset;
+  qty: number;
+  /** Its limit. */
+  price: number;
   /** Its value, that of what underlies an option; in the numeraire. */
   usd: number;
   /** How much worse than expected its limit is; 0 where it is no worse. */
   slippageBps: number;
 };
+
+/** What the sources of the gate see of it. */
+export type AskedPlan = Pick<Asked, 'plan' | 'legs' | 'count'>;
 
 /** A plan in numbers. The same places are filled for every plan: what the gate approves leaves nothing behind. */
 export class Asked {
@@ -62,17 +69,23 @@ export class Asked {
     }
   }
 
-  #put(at: number, leg: PlanLeg, { id, venue, base }: Instrument, usd: number): void {
-    const slippageBps = slippageOf(leg);
+  #put(at: number, leg: PlanLeg, listing: Instrument, usd: number): void {
+    const { id, venue, base } = listing;
+    const qty = doubleOf(leg.qty);
+    const price = doubleOf(leg.price);
+    const slippageBps = slippageOf(leg.side, price, doubleOf(leg.expectedPrice));
     const place = this.legs[at];
     if (place === undefined) {
-      this.legs.push({ leg, id, venue, base, usd, slippageBps });
+      this.legs.push({ leg, listing, id, venue, base, qty, price, usd, slippageBps });
       return;
     }
     place.leg = leg;
+    place.listing = listing;
     place.id = id;
     place.venue = venue;
     place.base = base;
+    place.qty = qty;
+    place.price = price;
     place.usd = usd;
     place.slippageBps = slippageBps;
   }
@@ -89,9 +102,8 @@ function notionalOf(
   return doubleOf(qty) * doubleOf(contractSize) * doubleOf(rate);
 }
 
-function slippageOf({ side, price, expectedPrice }: PlanLeg): number {
-  const expected = doubleOf(expectedPrice);
-  const worse = side === 'buy' ? doubleOf(price) - expected : expected - doubleOf(price);
+function slippageOf(side: PlanLeg['side'], price: number, expected: number): number {
+  const worse = side === 'buy' ? price - expected : expected - price;
   // The premium of an option may be nothing at all.
   return worse <= 0 ? 0 : (worse / Math.abs(expected)) * 1e4;
 }

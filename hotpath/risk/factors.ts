@@ -1,8 +1,8 @@
 import type { Asset, InstrumentId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
-import type { Plan } from '#shared/domain/trade.ts';
 import { doubleOf } from '#shared/money/double.ts';
 import type { PlanColumns } from '#shared/quant/risk/scenario-book.ts';
+import type { AskedPlan } from './asked.ts';
 
 /**
  * What prices move with: first every asset, by its value in the numeraire, then every perpetual and future by its own price. A coin is a coin on whichever
@@ -14,12 +14,10 @@ export class Factors {
   readonly contracts: readonly Instrument[];
   readonly #ofAsset: ReadonlyMap<string, number>;
   readonly #ofContract: ReadonlyMap<string, number>;
-  readonly #listings: ReadonlyMap<string, Instrument>;
 
   constructor(instruments: readonly Instrument[]) {
     this.assets = [...new Set(instruments.flatMap(({ base, quote, settle }) => [base, quote, settle]))];
     this.contracts = instruments.filter(({ kind }) => kind === 'perpetual' || kind === 'future');
-    this.#listings = new Map(instruments.map((instrument) => [instrument.id, instrument]));
     this.#ofAsset = new Map(this.assets.map((asset, at) => [asset, at]));
     this.#ofContract = new Map(this.contracts.map(({ id }, at) => [id, this.assets.length + at]));
   }
@@ -39,23 +37,20 @@ export class Factors {
   }
 
   /** What a plan adds to each factor once all of it has filled. */
-  addPlan({ legs, rates }: Plan, into: PlanEntries): void {
+  addPlan({ plan, legs, count }: AskedPlan, into: PlanEntries): void {
     into.clear();
-    for (let at = 0; at < legs.length; at += 1) {
-      const { instrument: id, side, qty, notional } = legs[at]!;
-      const listing = this.#listings.get(id);
-      if (listing === undefined) continue;
-      const { kind, base, quote, right, contractSize } = listing;
-      const sign = side === 'buy' ? 1 : -1;
+    for (let at = 0; at < count; at += 1) {
+      const { leg, listing, id, base, qty, usd } = legs[at]!;
+      const { kind, quote, right, contractSize } = listing;
+      const sign = leg.side === 'buy' ? 1 : -1;
       const contract = this.#ofContract.get(id);
-      if (contract !== undefined) into.add(contract, sign * doubleOf(notional));
+      if (contract !== undefined) into.add(contract, sign * usd);
       else if (kind === 'spot') {
-        const usd = sign * doubleOf(notional);
-        into.add(this.#ofAsset.get(base)!, usd);
-        into.add(this.#ofAsset.get(quote)!, -usd);
+        into.add(this.#ofAsset.get(base)!, sign * usd);
+        into.add(this.#ofAsset.get(quote)!, -sign * usd);
       } else {
-        const rate = rates[base];
-        const coins = sign * deltaOf(right) * doubleOf(qty) * doubleOf(contractSize);
+        const rate = plan.rates[base];
+        const coins = sign * deltaOf(right) * qty * doubleOf(contractSize);
         into.add(this.#ofAsset.get(base)!, rate === undefined ? Number.NaN : coins * doubleOf(rate));
       }
     }

@@ -1,13 +1,12 @@
 import type { Decimal } from 'decimal.js';
-import { assert } from '#shared/assert.ts';
-import type { Asset, InstrumentId, VenueId } from '#shared/domain/ids.ts';
+import type { Asset, VenueId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Plan, PlanLeg } from '#shared/domain/trade.ts';
 import { doubleOf } from '#shared/money/double.ts';
 import { hasPremium } from '#shared/money/pnl.ts';
+import type { AskedLeg, AskedPlan } from './asked.ts';
 
 export type FundsSources = {
-  readonly instruments: readonly Instrument[];
   readonly availableOf: (venue: VenueId, asset: Asset) => number;
   readonly reservedOf: (venue: VenueId, asset: Asset) => Decimal;
   /** Exactly what a leg would reserve as things stand. */
@@ -27,20 +26,18 @@ const ROUNDING = 1e-9;
  */
 export class Funds {
   readonly #sources: FundsSources;
-  readonly #listings: ReadonlyMap<InstrumentId, Instrument>;
   readonly #rough: Need[] = [];
   /** Whose needs stand there; undefined where one of them has no rough need. */
-  #filled: readonly PlanLeg[] | undefined;
+  #filled: Plan | undefined;
 
   constructor(sources: FundsSources) {
     this.#sources = sources;
-    this.#listings = new Map(sources.instruments.map((instrument) => [instrument.id, instrument]));
   }
 
   /** In words; undefined where all is there. */
-  readonly shortAccount = ({ legs }: Plan): string | undefined => {
-    if (this.#fillRough(legs) && this.#shortOf(this.#rough, legs.length) === undefined) return undefined;
-    const exact = this.#exact(legs);
+  readonly shortAccount = (asked: AskedPlan): string | undefined => {
+    if (this.#fillRough(asked) && this.#shortOf(this.#rough, asked.count) === undefined) return undefined;
+    const exact = this.#exact(asked);
     const short = this.#shortOf(exact, exact.length);
     if (short === undefined) return undefined;
     const { venue, asset } = short;
@@ -48,61 +45,51 @@ export class Funds {
     return `${venue} ${asset}: wanted=${wanted}, free=${this.#sources.availableOf(venue, asset)}`;
   };
 
-  readonly marginRatio = ({ legs }: Plan, enough: number): number => {
-    const bound = this.#fillRough(legs) ? this.#leastFree(this.#rough, legs.length) : Number.NaN;
+  readonly marginRatio = (asked: AskedPlan, enough: number): number => {
+    const bound = this.#fillRough(asked) ? this.#leastFree(this.#rough, asked.count) : Number.NaN;
     if (bound >= enough) return bound;
-    const exact = this.#exact(legs);
+    const exact = this.#exact(asked);
     return this.#leastFree(exact, exact.length);
   };
 
   /** False where a leg has no rough need. */
-  #fillRough(legs: readonly PlanLeg[]): boolean {
-    if (this.#filled === legs) return true;
+  #fillRough({ plan, legs, count }: AskedPlan): boolean {
+    if (this.#filled === plan) return true;
     this.#filled = undefined;
-    for (let at = 0; at < legs.length; at += 1) {
-      const leg = legs[at]!;
+    for (let at = 0; at < count; at += 1) {
       const need = (this.#rough[at] ??= { venue: '' as VenueId, asset: '' as Asset, amount: 0, isMargin: false });
-      if (!this.#roughInto(leg, this.#listing(leg), need)) return false;
+      if (!this.#roughInto(legs[at]!, need)) return false;
     }
-    this.#filled = legs;
+    this.#filled = plan;
     return true;
   }
 
-  #roughInto({ side, qty, price }: PlanLeg, listing: Instrument, need: Need): boolean {
+  #roughInto({ leg, listing, qty, price }: AskedLeg, need: Need): boolean {
     const { kind, venue, base, quote, settle, contractSize, inverse, fees } = listing;
     if (hasPremium(kind)) return false;
     const taker = doubleOf(fees.taker);
-    const size = doubleOf(qty);
     need.venue = venue;
     need.isMargin = kind !== 'spot';
     if (kind !== 'spot') {
-      const units = size * doubleOf(contractSize);
+      const units = qty * doubleOf(contractSize);
       need.asset = settle;
-      need.amount =
-        (inverse ? units / doubleOf(price) : units * doubleOf(price)) * (this.#sources.marginFraction + taker);
-    } else if (side === 'buy') {
+      need.amount = (inverse ? units / price : units * price) * (this.#sources.marginFraction + taker);
+    } else if (leg.side === 'buy') {
       need.asset = quote;
-      need.amount = size * doubleOf(price) * (1 + taker);
+      need.amount = qty * price * (1 + taker);
     } else {
       need.asset = base;
-      need.amount = size;
+      need.amount = qty;
     }
     need.amount *= 1 + ROUNDING;
     return true;
   }
 
-  #exact(legs: readonly PlanLeg[]): readonly Need[] {
-    return legs.map((leg) => {
-      const listing = this.#listing(leg);
+  #exact({ legs, count }: AskedPlan): readonly Need[] {
+    return legs.slice(0, count).map(({ leg, listing }) => {
       const { asset, amount } = this.#sources.needOf(listing, leg);
       return { venue: listing.venue, asset, amount: doubleOf(amount), isMargin: listing.kind !== 'spot' };
     });
-  }
-
-  #listing({ instrument }: PlanLeg): Instrument {
-    const listing = this.#listings.get(instrument);
-    assert(listing !== undefined, `a plan trades what is not in the registry: ${instrument}`);
-    return listing;
   }
 
   /** What needs nothing is never short: an account in the red must still get out. */

@@ -4,7 +4,7 @@ import type { BookStatus } from '#shared/domain/market-event.ts';
 import type { Approved, Denied, DenyReason, Plan, PlanLeg, TradingState, Verdict } from '#shared/domain/trade.ts';
 import { leverageOf } from '#shared/quant/risk/exposure.ts';
 import type { Config } from '#shared/schema/config.ts';
-import type { AskedLeg } from './asked.ts';
+import type { AskedLeg, AskedPlan } from './asked.ts';
 import { Asked } from './asked.ts';
 
 export type Limits = Config['risk'];
@@ -33,12 +33,12 @@ export type RiskSources = {
   /** Orders that have left within the last second. */
   readonly recentOrders: (nowNs: TimeNs) => number;
   /** An account that does not bear what the legs need of it together, in words; undefined where all do. */
-  readonly shortAccount: (plan: Plan) => string | undefined;
+  readonly shortAccount: (asked: AskedPlan) => string | undefined;
   /**
    * Least share of what is bound on an account of its contracts that is free after the plan; Infinity without contracts. Where it surely is at least `enough`, a bound of it
    * will do.
    */
-  readonly marginRatio: (plan: Plan, enough: number) => number;
+  readonly marginRatio: (asked: AskedPlan, enough: number) => number;
   /** An open operation works on the instrument. */
   readonly busy: (instrument: InstrumentId) => boolean;
   /** An order of ours rests where the leg would take it. */
@@ -55,8 +55,8 @@ export type RiskBook = {
   readonly drawdown: () => number;
   readonly correlationRisk: () => number;
   /** Of a day, with the plan; where it surely is at most `enough`, a bound of it will do. */
-  readonly varUsdWith: (plan: Plan, enough: number) => number;
-  readonly shortfallUsdWith: (plan: Plan, enough: number) => number;
+  readonly varUsdWith: (asked: AskedPlan, enough: number) => number;
+  readonly shortfallUsdWith: (asked: AskedPlan, enough: number) => number;
 };
 
 /** One question asked of a plan, for the explanation. */
@@ -313,15 +313,15 @@ const checks: readonly Rule[] = [
   {
     reason: 'BALANCE_INSUFFICIENT',
     name: 'short_account',
-    holds: ({ plan }, _limits, sources) => sources.shortAccount(plan) === undefined,
-    tell: ({ plan }, _limits, sources) => ({ value: sources.shortAccount(plan) ?? 'none' }),
+    holds: (asked, _limits, sources) => sources.shortAccount(asked) === undefined,
+    tell: (asked, _limits, sources) => ({ value: sources.shortAccount(asked) ?? 'none' }),
     ...OPENING,
   },
   {
     reason: 'MARGIN_INSUFFICIENT',
     ...atLeast(
       'margin_ratio',
-      ({ plan }, sources, limit) => sources.marginRatio(plan, limit),
+      (asked, sources, limit) => sources.marginRatio(asked, limit),
       ({ min_margin_ratio: limit }) => limit,
     ),
     ...OPENING,
@@ -344,7 +344,7 @@ const checks: readonly Rule[] = [
     reason: 'VAR_EXCEEDS_MAX',
     ...atMost(
       'var_usd',
-      ({ plan }, { book }, limit) => book.varUsdWith(plan, limit),
+      (asked, { book }, limit) => book.varUsdWith(asked, limit),
       ({ max_var: limit }) => limit,
     ),
     ...OPENING,
@@ -353,7 +353,7 @@ const checks: readonly Rule[] = [
     reason: 'EXPECTED_SHORTFALL_EXCEEDS_MAX',
     ...atMost(
       'expected_shortfall_usd',
-      ({ plan }, { book }, limit) => book.shortfallUsdWith(plan, limit),
+      (asked, { book }, limit) => book.shortfallUsdWith(asked, limit),
       ({ max_expected_shortfall: limit }) => limit,
     ),
     ...OPENING,

@@ -9,6 +9,7 @@ import type { PlanEffect } from '#shared/quant/risk/scenario-book.ts';
 import { ScenarioBook } from '#shared/quant/risk/scenario-book.ts';
 import { CONFIDENCES } from '#shared/quant/risk/tail.ts';
 import type { Config } from '#shared/schema/config.ts';
+import type { AskedPlan } from './asked.ts';
 import { deltaOf, Factors, PlanEntries } from './factors.ts';
 import type { Prior } from './moves.ts';
 import { Moves, NOTE_EVERY_MS } from './moves.ts';
@@ -138,13 +139,13 @@ export class TradingBook implements RiskBook {
     return this.#tradedUsd;
   }
 
-  readonly varUsdWith = (plan: Plan, enough: number): number => {
-    const bound = this.#boundOf(plan);
+  readonly varUsdWith = (asked: AskedPlan, enough: number): number => {
+    const bound = this.#boundOf(asked);
     return bound <= enough ? bound : this.#effect().varUsd[this.#confidence()]!;
   };
 
-  readonly shortfallUsdWith = (plan: Plan, enough: number): number => {
-    const bound = this.#boundOf(plan);
+  readonly shortfallUsdWith = (asked: AskedPlan, enough: number): number => {
+    const bound = this.#boundOf(asked);
     return bound <= enough ? bound : this.#effect().esUsd[this.#confidence()]!;
   };
 
@@ -167,10 +168,10 @@ export class TradingBook implements RiskBook {
   }
 
   /** ES(held + plan) ≤ ES(held) + Σ |δ|·ES(one unit), and VaR ≤ ES: no pass over the scenarios while limits are far. */
-  #boundOf(plan: Plan): number {
-    if (this.#entered !== plan) {
-      this.factors.addPlan(plan, this.#entries);
-      this.#entered = plan;
+  #boundOf(asked: AskedPlan): number {
+    if (this.#entered !== asked.plan) {
+      this.factors.addPlan(asked, this.#entries);
+      this.#entered = asked.plan;
       this.#reckoned = undefined;
     }
     const { count, factor, deltaUsd } = this.#entries;

@@ -99,7 +99,6 @@ function gateOver(limits: typeof risk): RiskGate {
   });
   book.look(NOW);
   const funds = new Funds({
-    instruments,
     availableOf: () => 1e9,
     reservedOf: () => amountOf(1_000),
     needOf: () => ({ asset: 'USDT' as Asset, amount: amountOf(0) }),

@@ -12,6 +12,7 @@ import { contractOf } from '#shared/money/pnl.ts';
 import type { Position } from '#shared/money/position.ts';
 import { bookingOf, FLAT } from '#shared/money/position.ts';
 import { CONFIDENCES } from '#shared/quant/risk/tail.ts';
+import { Asked } from '#hotpath/risk/asked.ts';
 import { NOTE_EVERY_MS, SCENARIOS } from '#hotpath/risk/moves.ts';
 import { TradingBook } from '#hotpath/risk/trading-book.ts';
 import { spot } from '#test/support/market.ts';
@@ -101,6 +102,12 @@ class World {
     this.book.look((this.nowMs * 1e6) as TimeNs);
     return this.book;
   }
+}
+
+function askedOf(legs: readonly (readonly [Instrument, Side, number])[]): Asked {
+  const asked = new Asked(new Map(instruments.map((instrument) => [instrument.id, instrument])));
+  asked.take(planOf(legs), 0 as TimeNs);
+  return asked;
 }
 
 const planOf = (legs: readonly (readonly [Instrument, Side, number])[]): Plan => ({
@@ -194,7 +201,7 @@ describe('the trading book', () => {
       fc.property(entries, fc.integer({ min: 0, max: 3 }), fc.integer({ min: -300, max: 300 }), (legs, notes, jump) => {
         world.rates['BTC'] = 100_000 + 100 * jump;
         for (let note = 0; note < notes; note += 1) world.look(NOTE_EVERY_MS);
-        const plan = planOf(legs);
+        const plan = askedOf(legs);
         const exact = [world.book.varUsdWith(plan, -Infinity), world.book.shortfallUsdWith(plan, -Infinity)] as const;
         const bound = [world.book.varUsdWith(plan, Infinity), world.book.shortfallUsdWith(plan, Infinity)] as const;
         expect(bound[0]).toBeGreaterThanOrEqual(exact[0] - 1e-6);
@@ -207,23 +214,23 @@ describe('the trading book', () => {
   it('sees that one leg hedges the other: coins on two venues are one, a contract nearly so', () => {
     const { book } = new World();
     book.look(0 as TimeNs);
-    const alone = book.varUsdWith(planOf([[coin, 'buy', 50_000]]), -Infinity);
+    const alone = book.varUsdWith(askedOf([[coin, 'buy', 50_000]]), -Infinity);
     const hedged = book.varUsdWith(
-      planOf([
+      askedOf([
         [coin, 'buy', 50_000],
         [linear, 'sell', 50_000],
       ]),
       -Infinity,
     );
     const same = book.varUsdWith(
-      planOf([
+      askedOf([
         [coin, 'buy', 50_000],
         [coin, 'sell', 50_000],
       ]),
       0,
     );
     const boxed = book.varUsdWith(
-      planOf([
+      askedOf([
         [call, 'buy', 50_000],
         [put, 'sell', 50_000],
         [coin, 'sell', 50_000],
