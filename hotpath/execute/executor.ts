@@ -108,6 +108,11 @@ export class Executor {
     return this.#operations.counts;
   }
 
+  /** Open operations of plans that no person is asked about. */
+  get working(): number {
+    return this.#operations.working;
+  }
+
   /** Reports that make no sense: for orders we do not know, or against an order's life. */
   get anomalies(): number {
     return this.#operations.anomalies;

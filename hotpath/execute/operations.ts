@@ -49,6 +49,8 @@ export const ENDED_MAX = 400;
 /** What has become of every operation and order of this run: each change is journalled, booked and counted here, and nothing is sent. */
 export class Operations {
   readonly counts = { completed: 0, failed: 0, recovering: 0, escalated: 0, open: 0 };
+  /** Open operations of plans that no person is asked about. */
+  working = 0;
   /** Reports that make no sense: for orders we do not know, or against an order's life. */
   anomalies = 0;
   /** Our orders that may stand in a book for long. */
@@ -281,10 +283,12 @@ export class Operations {
   }
 
   #occupy({ legs }: Operation): void {
+    this.working += 1;
     for (const { instrument } of legs) this.#busy.set(instrument.id, (this.#busy.get(instrument.id) ?? 0) + 1);
   }
 
   #vacate({ legs }: Operation): void {
+    this.working -= 1;
     for (const { instrument } of legs) {
       const users = this.#busy.get(instrument.id)! - 1;
       if (users === 0) this.#busy.delete(instrument.id);

@@ -58,6 +58,7 @@ describe('an escalated operation', () => {
     expect(world.told()).toEqual(['approved', 'executing', 'escalated LOSS_ABOVE_MAX: BTC=0.1998']);
     expect(world.executor.counts).toMatchObject({ open: 1, escalated: 1, recovering: 0 });
     expect(world.executor.idle).toBe(true);
+    expect([world.executor.working, world.executor.busy('a:BTC/USDT' as InstrumentId)]).toEqual([0, false]);
     expect(world.journal.of('escalation')).toHaveLength(1);
     expect(world.asked()).toMatchObject({ operation: OP, state: 'open', attempts: 2, loss: '200' });
     expect(world.asked().proposals.map(({ id, cost }) => `${id} ${cost}`)).toEqual([

@@ -54,6 +54,7 @@ describe('a person`s order', () => {
     expect(world.probed.length).toBe(600_000 / PATIENCE.probeSlowlyMs);
     expect(world.executor.busy(A)).toBe(false);
     expect(world.executor.idle).toBe(true);
+    expect(world.executor.working).toBe(0);
   });
 
   it('is not recovered: what fills is wanted and is no dust', () => {

@@ -23,6 +23,7 @@ describe('Executor', () => {
     expect(world.executor.busy('a:BTC/USDT' as InstrumentId)).toBe(true);
     expect(world.ledger.exposures.total).toBeCloseTo(20_009.98);
     expect(world.executor.counts).toMatchObject({ open: 1 });
+    expect(world.executor.working).toBe(1);
   });
 
   it('completes when every leg is filled, with its profit, and writes only events that consumers accept', () => {
