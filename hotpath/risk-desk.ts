@@ -37,7 +37,7 @@ export type RiskDeskOptions = {
   readonly tops: Tops;
   readonly depths: Depths;
   readonly ledger: Ledger;
-  readonly executor: Pick<Executor, 'busy' | 'counts' | 'restingAgainst'>;
+  readonly executor: Pick<Executor, 'busy' | 'working' | 'restingAgainst'>;
   readonly capital: CapitalView;
   readonly tradingState: () => TradingState;
   readonly venueHealth: (venue: VenueId) => number;
@@ -183,7 +183,7 @@ export class RiskDesk {
       familyExposureUsd: ledger.exposures.ofFamily,
       totalExposureUsd: () => ledger.exposures.total,
       dailyPnlUsd: () => ledger.dailyPnl(clock.now()),
-      openOperations: () => executor.counts.open,
+      openOperations: () => executor.working,
       recentOrders: (nowNs: TimeNs) => this.#sent.count(nowNs / 1e6),
       shortAccount: funds.shortAccount,
       marginRatio: funds.marginRatio,
