@@ -6,7 +6,7 @@ const OPTIONS = {
   output_flag: false,
   random_seed: 0,
   mip_max_nodes: 1_000,
-  time_limit: 2,
+  time_limit: 1.5,
   mip_rel_gap: 1e-8,
   mip_abs_gap: 1e-4,
   mip_feasibility_tolerance: 1e-9,

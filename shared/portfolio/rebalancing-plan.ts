@@ -108,11 +108,13 @@ function explained(
     lifted.add(rule);
     const made = rebalancingProgram(problem, lifted);
     const solved = solver(made.program);
-    isCut ||= solved.kind !== 'optimal';
+    isCut = solved.kind !== 'optimal';
     if (solved.kind === 'none') break;
     for (const drift of open) {
       if (remainderOf(drift, made, solved.values) < problem.dust) reasons.set(drift, reason);
     }
+    // More of the same would take as long again, each.
+    if (isCut) break;
   }
   const { filled, emptied } = rebalancingProgram(problem, lifted);
   return drifts.map((drift) => {
