@@ -14,6 +14,7 @@ import type { Ledger } from '../execute/ledger.ts';
 import type { Comparison, Mismatch } from '../recover/verification.ts';
 import { Mismatches } from '../recover/verification.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { LiquidationWatch } from './account-positions.ts';
 import { LedgerWindow } from './ledger-window.ts';
 
 export type VerifierOptions = {
@@ -47,6 +48,7 @@ export class AccountVerifier {
   readonly #options: VerifierOptions;
   readonly #mismatches: Mismatches;
   readonly #windows = new Map<VenueId, LedgerWindow>();
+  readonly #liquidations = new Map<VenueId, LiquidationWatch>();
   readonly #silences = new Map<VenueId, number>();
   readonly #timers = new Map<VenueId, Timer>();
   #stopped = false;
@@ -184,6 +186,10 @@ export class AccountVerifier {
       return { what: 'position', id: instrument.id, says, had, unitValue, cause };
     });
     for (const mismatch of this.#mismatches.compare(venue, [...balances, ...positions])) this.#tell(mismatch);
+    const watch = this.#liquidations.get(venue) ?? new LiquidationWatch();
+    this.#liquidations.set(venue, watch);
+    for (const near of watch.look(holdings.positions))
+      this.#options.logger.error('account-liquidation-near', { venue, ...near });
     // What was strange about an order is settled once all of the money is where it should be.
     const open = this.open.filter((each) => each.venue === venue);
     if (open.some(({ what }) => what !== 'order')) return;

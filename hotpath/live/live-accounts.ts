@@ -15,6 +15,7 @@ import { Accounts } from '../execute/accounts.ts';
 import type { Ledger } from '../execute/ledger.ts';
 import type { JournalState } from '../recover/journal-state.ts';
 import type { Trading } from '../trading-control.ts';
+import { positionStatusOf } from './account-positions.ts';
 import { AccountVerifier } from './account-verifier.ts';
 import type { Memory } from './reconciliation.ts';
 import { reconcileAccount } from './reconciliation.ts';
@@ -148,6 +149,9 @@ export class LiveAccounts {
       const { venue, id, kind, state } = account;
       const doubt = this.#reconciled.has(venue) ? this.#verifier.doubtOf(venue) : 'not reconciled yet';
       const roundTripMs = this.#options.roundTripMsOf(venue);
+      const positions = [...account.positions].flatMap(([instrument, position]) =>
+        position.qty.isZero() ? [] : positionStatusOf(instrument, position),
+      );
       return {
         venue,
         account: id,
@@ -157,6 +161,7 @@ export class LiveAccounts {
         reason: account.reason === '' ? (doubt ?? '') : account.reason,
         round_trip_ms: Number.isFinite(roundTripMs) ? roundTripMs : null,
         banned_ms: account.gateway.status.bannedMs,
+        ...(positions.length === 0 ? {} : { positions }),
       };
     });
   }

@@ -89,6 +89,20 @@ const accountStatus = z.object({
   reason: z.string(),
   round_trip_ms: z.number().nullable(),
   banned_ms: z.number(),
+  /** Open ones, as the venue last told them; absent without any. Distance: a share of the price, from the mark to where the venue closes it. */
+  positions: z
+    .array(
+      z.object({
+        instrument: z.string(),
+        size: z.string(),
+        entry_price: z.string(),
+        mark_price: z.string().nullable(),
+        liquidation_price: z.string().nullable(),
+        leverage: z.string().nullable(),
+        liquidation_distance: z.number().nullable(),
+      }),
+    )
+    .optional(),
 });
 export type AccountStatus = z.infer<typeof accountStatus>;
 
