@@ -592,6 +592,7 @@ function unified(): Account {
         cancels: { units: 60, windowMs: 2_000 },
         reads: { units: 60, windowMs: 2_000 },
         account: { units: 5, windowMs: 2_000 },
+        holdings: { units: 10, windowMs: 2_000 },
         deadMan: { units: 1, windowMs: 1_000 },
       },
     },
@@ -983,7 +984,7 @@ const balanceFrom = ({ ccy, cashBal, availBal }: z.infer<typeof balanceRow>): Ba
 function balances(context: AccountContext): Call<readonly BalanceState[]> {
   return {
     ...get('/api/v5/account/balance', {}, context),
-    weight: { account: 1 },
+    weight: { holdings: 1 },
     read: (reply) => dataOf(reply, accountRow, (rows) => rows.flatMap(({ details }) => details).map(balanceFrom)),
   };
 }
@@ -1017,7 +1018,7 @@ function positionsFrom(rows: readonly z.infer<typeof positionRow>[]): readonly P
 function positions(context: AccountContext): Call<readonly PositionState[]> {
   return {
     ...get('/api/v5/account/positions', {}, context),
-    weight: { account: 1 },
+    weight: { holdings: 1 },
     read: (reply) => dataOf(reply, positionRow, positionsFrom),
   };
 }
