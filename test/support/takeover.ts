@@ -20,7 +20,9 @@ import type { Simulator } from '#simulator/simulator.ts';
 import { createSimulator } from '#simulator/simulator.ts';
 import { heldAt, liveConfig, ordersAt } from '../hotpath/live/live-world.ts';
 
-const VENUES = ['binance', 'okx', 'bybit'] as const;
+const VENUES = ['okx', 'bybit', 'bitget'] as const;
+/** Without contracts: a venue that is asked by ten new processes a minute what an account pays for each of them answers none of them. */
+const SYMBOLS = ['BTC/USDT', 'ETH/USDT', 'ETH/BTC', 'SOL/USDT'];
 const WITHIN_MS = 60_000;
 
 /** When an engine began, and when it first sent an order: Unix ms. */
@@ -63,7 +65,7 @@ export class TakeoverWorld {
       ...live,
       system: { ...live.system, data_dir: dataDir, log_level: 'warn' },
       api: { ...live.api, port: 0 },
-      engine: { ...live.engine, venues: [...VENUES] },
+      engine: { ...live.engine, venues: [...VENUES], symbols: SYMBOLS, families: ['spatial', 'cycle'] },
       lease: { ...live.lease, enabled: true },
       breakers: { ...live.breakers, enabled: false },
       simulator: { ...live.simulator, updates_per_second: 40, dislocations_per_minute: 600 },
