@@ -661,6 +661,7 @@ export class Engine {
       tradingState: () => this.trading.state,
       venueHealth: (venue) => this.feed.health(venue),
       accountVerified: (venue) => this.accounts?.isVerified(venue) ?? true,
+      shortWallet: (plan) => this.accounts?.shortWallet(plan),
       roundTripMs: this.#roundTrips.ofMs,
     });
   }

@@ -3,7 +3,7 @@ import type { Clock, Timer } from '#shared/clock/clock.ts';
 import type { CapitalView, Depths, Tops } from '#shared/domain/capital.ts';
 import type { InstrumentId, InstrumentIndex, TimeNs, VenueId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
-import type { TradingState } from '#shared/domain/trade.ts';
+import type { Plan, TradingState } from '#shared/domain/trade.ts';
 import type { CommandOf } from '#shared/schema/command.ts';
 import type { Config } from '#shared/schema/config.ts';
 import { configSchema } from '#shared/schema/config.ts';
@@ -31,7 +31,7 @@ export type RiskDeskOptions = {
   readonly config: Config;
   readonly clock: Clock;
   readonly recorder: Recorder;
-  readonly state: Pick<JournalState, 'limits' | 'openBreakers' | 'peakRealised'>;
+  readonly state: Pick<JournalState, 'limits' | 'openBreakers' | 'openMismatches' | 'peakRealised'>;
   readonly instruments: readonly Instrument[];
   readonly indexOf: (id: InstrumentId) => InstrumentIndex;
   readonly tops: Tops;
@@ -42,6 +42,8 @@ export type RiskDeskOptions = {
   readonly tradingState: () => TradingState;
   readonly venueHealth: (venue: VenueId) => number;
   readonly accountVerified: (venue: VenueId) => boolean;
+  /** A wallet at a venue that does not bear what the legs need of it, in words; undefined where all do. */
+  readonly shortWallet: (plan: Plan) => string | undefined;
   readonly roundTripMs: (venue: VenueId) => number;
   /** Who reckons what takes long; this thread where absent. */
   readonly figurer?: Figurer;
@@ -73,7 +75,8 @@ export class RiskDesk {
     const { config, state, clock, recorder } = options;
     this.#options = options;
     this.#figurer = options.figurer ?? figurerHere();
-    this.breakers = new Breakers({ config: config.breakers, clock, recorder, open: state.openBreakers });
+    const { openBreakers: open, openMismatches: mismatches } = state;
+    this.breakers = new Breakers({ config: config.breakers, clock, recorder, open, mismatches });
     this.book = bookOf(options, () => this.gate.limits.var_confidence);
     this.#commanded = rememberedLimits(state.limits);
     this.gate = new RiskGate({ ...config.risk, ...this.#commanded }, options.instruments, this.#sources());
@@ -185,7 +188,7 @@ export class RiskDesk {
       dailyPnlUsd: () => ledger.dailyPnl(clock.now()),
       openOperations: () => executor.working,
       recentOrders: (nowNs: TimeNs) => this.#sent.count(nowNs / 1e6),
-      shortAccount: funds.shortAccount,
+      shortAccount: (plan) => funds.shortAccount(plan) ?? this.#options.shortWallet(plan),
       marginRatio: funds.marginRatio,
       busy: executor.busy,
       meetsOwnOrder: ({ instrument, side, price }) => executor.restingAgainst(instrument, side, price),
