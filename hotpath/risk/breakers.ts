@@ -13,6 +13,8 @@ export type BreakersOptions = {
   readonly recorder: Recorder;
   /** Those that nobody has reset before this start. */
   readonly open: readonly EventData<'breaker'>[];
+  /** What differed before this start, and nobody has settled. */
+  readonly mismatches: readonly EventData<'mismatch'>[];
 };
 
 export const BREAKER_IDS = [
@@ -55,6 +57,8 @@ export class Breakers {
     const { config } = options;
     this.#options = options;
     const left = new Map(options.open.map((event) => [event.id, event]));
+    // One that a person has reset stays so, whatever still differs.
+    if (left.has('mismatch')) for (const mismatch of options.mismatches) this.#mismatches.add(keyOf(mismatch));
     const breaker = (id: BreakerId, machine: Machine, trips: Breaker['trips']): Breaker => {
       const open = left.get(id);
       return { id, machine, trips, open: open && { reason: open.reason }, openedMs: null };
@@ -153,10 +157,9 @@ export class Breakers {
     this.#tell(({ onOrder }, nowMs) => onOrder?.(end, nowMs));
   }
 
-  #onMismatch({ venue, what, id, state }: EventData<'mismatch'>): void {
-    const key = `${venue} ${what} ${id}`;
-    if (state === 'open') this.#mismatches.add(key);
-    else this.#mismatches.delete(key);
+  #onMismatch(mismatch: EventData<'mismatch'>): void {
+    if (mismatch.state === 'open') this.#mismatches.add(keyOf(mismatch));
+    else this.#mismatches.delete(keyOf(mismatch));
     this.#tell(() => undefined);
     const by = this.#adjustedBy;
     if (this.#mismatches.size > 0 || by === undefined) return;
@@ -226,6 +229,8 @@ export class Breakers {
     return clock.unixMs(clock.now());
   }
 }
+
+const keyOf = ({ venue, what, id }: EventData<'mismatch'>): string => `${venue} ${what} ${id}`;
 
 /** Undefined while it lives. */
 function orderEndOf(status: EventData<'order'>['status'], reason: string | undefined): OrderEnd | undefined {

@@ -35,7 +35,7 @@ class World {
       },
       flush: () => undefined,
     };
-    this.breakers = new Breakers({ config, clock: this.clock, recorder, open: [], ...changed });
+    this.breakers = new Breakers({ config, clock: this.clock, recorder, open: [], mismatches: [], ...changed });
   }
 
   get open(): readonly string[] {
@@ -263,5 +263,26 @@ describe('breakers', () => {
     world.mismatch('settled', 'BTC');
     expect(world.open).toEqual([]);
     expect(world.told.at(-1)).toMatchObject({ id: 'mismatch', state: 'closed', by: 'ann' });
+  });
+
+  it('remembers over a restart what differed, as long as nobody has reset it', () => {
+    const differs = {
+      venue: 'a',
+      what: 'balance',
+      id: 'USDT',
+      state: 'open',
+      ledger: '1',
+      venue_says: '2',
+      reason: '',
+    } as const;
+    const before = new World();
+    before.hear('mismatch', differs);
+    const after = new World({ open: before.told, mismatches: [differs] });
+    after.hear('adjustment', { venue: 'a', asset: 'USDT', amount: '1', reason: 'deposit', by: 'ann' });
+    after.mismatch('settled');
+    expect(after.open).toEqual([]);
+    const reset = new World({ mismatches: [differs] });
+    reset.operation(1);
+    expect(reset.open).toEqual([]);
   });
 });

@@ -11,7 +11,10 @@ import type { FillFacts } from '#shared/money/pnl.ts';
 import { contractOf } from '#shared/money/pnl.ts';
 import type { Position } from '#shared/money/position.ts';
 import { bookingOf, FLAT } from '#shared/money/position.ts';
-import { CONFIDENCES } from '#shared/quant/risk/tail.ts';
+import { sampleCovariance } from '#shared/quant/risk/covariance.ts';
+import { correlationRisk } from '#shared/quant/risk/parametric.ts';
+import { pnlInto } from '#shared/quant/risk/scenarios.ts';
+import { CONFIDENCES, tailsFor, tailsInto } from '#shared/quant/risk/tail.ts';
 import { Asked } from '#hotpath/risk/asked.ts';
 import { NOTE_EVERY_MS, SCENARIOS } from '#hotpath/risk/moves.ts';
 import { TradingBook } from '#hotpath/risk/trading-book.ts';
@@ -242,6 +245,28 @@ describe('the trading book', () => {
     expect(alone).toBeLessThan(4_500);
     expect(hedged).toBeLessThan(alone / 10);
     expect([same, boxed]).toEqual([0, 0]);
+  });
+
+  it('measures what the formulas say of all scenarios at once', () => {
+    fc.assert(
+      fc.property(trades, (made) => {
+        const world = new World();
+        for (const { of, side, qty, by } of made)
+          world.trade(of, side, of.kind === 'spot' ? qty / 100 : qty, (world.mids[of.id] ?? 1_000) * (1 + by / 1e4));
+        const { book } = world;
+        world.look();
+        const { scenarios } = book.moves;
+        const delta = Float64Array.from(book.deltaUsd);
+        const pnl = new Float64Array(SCENARIOS);
+        pnlInto(scenarios, delta, new Float64Array(delta.length), pnl);
+        const tails = tailsFor(SCENARIOS, [0.99]);
+        tailsInto(pnl, tails);
+        const gross = delta.reduce((sum, each) => sum + Math.abs(each), 1);
+        expect(Math.abs(book.tailUsd.varUsd - tails.varUsd[0]!)).toBeLessThan(1e-9 * gross);
+        expect(Math.abs(book.tailUsd.shortfallUsd - tails.esUsd[0]!)).toBeLessThan(1e-9 * gross);
+        expect(book.correlationRisk()).toBeCloseTo(correlationRisk(delta, sampleCovariance(scenarios)), 6);
+      }),
+    );
   });
 
   it('measures how much hangs together, and how far it is from its peak', () => {
