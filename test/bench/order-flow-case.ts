@@ -25,6 +25,8 @@ import { ResultHash } from './result-hash.ts';
 
 const instruments: readonly Instrument[] = ['a:BTC/USDT', 'b:BTC/USDT'].map((id) => spot(id));
 const LEGS = instruments.length;
+/** Plans on their way at a time. */
+const AT_ONCE = 8;
 const ORIGIN = 1_700_000_000_000_000_000n;
 const RATES = { BTC: new Decimal(50_000), USDT: new Decimal(1) };
 const { risk } = loadConfig({ dir: 'config', env: {} });
@@ -89,14 +91,18 @@ function flowOf(count: number, gatewayOf: Gateway): Flow {
   const gate = new RiskGate(risk, instruments, calm);
   const plans = Array.from({ length: count }, (_none, at) => planOf(at));
 
-  const started = performance.now();
-  for (const plan of plans) {
-    const verdict = gate.approve(plan, clock.now());
-    if (verdict.kind === 'approved') executor.submit(verdict.plan);
+  let [sentMs, endedMs] = [0, 0];
+  for (let from = 0; from < count; from += AT_ONCE) {
+    const started = performance.now();
+    for (const plan of plans.slice(from, from + AT_ONCE)) {
+      const verdict = gate.approve(plan, clock.now());
+      if (verdict.kind === 'approved') executor.submit(verdict.plan);
+    }
+    const sent = performance.now();
+    clock.runUntil(clock.now() + 20e6);
+    sentMs += sent - started;
+    endedMs += performance.now() - sent;
   }
-  const sent = performance.now();
-  clock.runUntil(clock.now() + 20e6);
-  const ended = performance.now();
 
   const hash = new ResultHash();
   hash.text(`${executor.counts.completed} ${ledger.pnl.realised.toFixed()} ${ledger.fills} ${journal.lastSeq}`);
@@ -104,7 +110,7 @@ function flowOf(count: number, gatewayOf: Gateway): Flow {
   rmSync(directory, { recursive: true });
   const eachNs = (ms: number): number => (ms * 1e6) / count;
   const records = journal.lastSeq / count;
-  return { sendNs: eachNs(sent - started), endNs: eachNs(ended - sent), records, hash: hash.hex };
+  return { sendNs: eachNs(sentMs), endNs: eachNs(endedMs), records, hash: hash.hex };
 }
 
 const paperGateway: Gateway = (clock, onReport) => {
