@@ -18,7 +18,7 @@ import type {
   RecoveryView,
   RiskMetrics,
 } from '#shared/schema/api.ts';
-import type { MarketSample, RiskStatus } from '#shared/schema/status.ts';
+import type { AccountStatus, MarketSample, RiskStatus } from '#shared/schema/status.ts';
 import { exact, exactOrNull, isoFromMs, isoFromNs } from '../common/envelope.ts';
 import type { Entity, EventOf } from '../common/store.ts';
 
@@ -330,12 +330,18 @@ export class Mismatches {
 const keyOf = ({ what, venue, id }: Pick<EventOf<'mismatch'>['data'], 'what' | 'venue' | 'id'>): string =>
   `${what} ${venue} ${id}`;
 
-/** `mid`: the instrument's current mid, where there is one. */
+type AtVenue = NonNullable<AccountStatus['positions']>[number];
+
+/** `mid`: the instrument's current mid, `atVenue`: what the venue says of the position; where there is one. */
 export function positionOf(
   { data, at }: EventOf<'position'>,
-  mid: string | undefined,
-  mismatches: Mismatches,
+  beside: {
+    readonly mid: string | undefined;
+    readonly atVenue: AtVenue | undefined;
+    readonly mismatches: Mismatches;
+  },
 ): z.infer<typeof positionView> {
+  const { mid, atVenue, mismatches } = beside;
   const { exchange, symbol } = splitInstrument(data.instrument);
   return {
     id: data.id,
@@ -347,11 +353,21 @@ export function positionOf(
     current_price: exactOrNull(mid),
     unrealized_pnl: exactOrNull(unrealizedOf(data, symbol, mid)),
     realized_pnl: exact(data.realized_pnl),
+    at_exchange: atVenue === undefined ? null : atVenueOf(atVenue),
     mismatch: mismatches.of('position', exchange, data.instrument),
     timestamp: isoFromNs(at),
     status: data.status,
   };
 }
+
+const atVenueOf = (told: AtVenue): z.infer<typeof positionView>['at_exchange'] => ({
+  size: exact(told.size),
+  entry_price: exact(told.entry_price),
+  mark_price: exactOrNull(told.mark_price ?? undefined),
+  liquidation_price: exactOrNull(told.liquidation_price ?? undefined),
+  leverage: exactOrNull(told.leverage ?? undefined),
+  liquidation_distance: told.liquidation_distance,
+});
 
 function unrealizedOf(
   { type, size, entry_price }: EventOf<'position'>['data'],

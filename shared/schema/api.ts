@@ -615,6 +615,17 @@ export const positionView = z.object({
   /** Null where there is no current price, or the contract's payoff is not linear in it. */
   unrealized_pnl: optionalDecimal,
   realized_pnl: decimal,
+  /** As the venue last told it; null on paper, and where it tells of none. Distance: a share of the price, from the mark to where it closes it. */
+  at_exchange: z
+    .object({
+      size: decimal,
+      entry_price: decimal,
+      mark_price: optionalDecimal,
+      liquidation_price: optionalDecimal,
+      leverage: optionalDecimal,
+      liquidation_distance: z.number().nullable(),
+    })
+    .nullable(),
   mismatch,
   timestamp: time,
   status: z.enum(['open', 'closed', 'pending']),
@@ -719,6 +730,7 @@ const accountView = z.object({
   reason: z.string(),
   round_trip_ms: z.number().nullable(),
   banned_ms: z.number(),
+  open_positions: z.int(),
 });
 export const statusData = z.object({
   engine: z.string(),

@@ -22,12 +22,15 @@ export function mountPositions(app: App, options: AppOptions, guards: Guards): v
     app.openapi(list, async (context) => {
       const { limit, cursor = '', status, symbol } = context.req.valid('query');
       const { store } = options;
-      const [positions, samples, open] = await Promise.all([
+      const [positions, samples, open, engine] = await Promise.all([
         store.positions(),
         store.markets(),
         store.openMismatches(),
+        store.status(),
       ]);
       const mismatches = new Mismatches(open);
+      const told = (engine?.accounts ?? []).flatMap((account) => account.positions ?? []);
+      const atVenue = new Map(told.map((position) => [position.instrument, position]));
       const mids = new Map(samples.map((sample) => [sample.instrument, midOf(sample)]));
       const matching = positions
         .filter(({ data }) => status === undefined || data.status === status)
@@ -36,7 +39,10 @@ export function mountPositions(app: App, options: AppOptions, guards: Guards): v
         .sort((a, b) => (a.data.id < b.data.id ? -1 : 1));
       const page = matching.slice(0, limit);
       const data = {
-        positions: page.map((position) => positionOf(position, mids.get(position.data.instrument), mismatches)),
+        positions: page.map((position) => {
+          const { instrument } = position.data;
+          return positionOf(position, { mid: mids.get(instrument), atVenue: atVenue.get(instrument), mismatches });
+        }),
         next_cursor: matching.length > limit ? page.at(-1)!.data.id : null,
       };
       return context.json(success(data, nowMs(options)), 200);

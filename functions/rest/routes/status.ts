@@ -60,7 +60,11 @@ function spoken(status: EngineStatus, venues: readonly EventOf<'venue-status'>[]
     },
     operations: { ...status.operations, escalated: status.operations.escalated ?? 0 },
     breakers_open: (status.breakers ?? []).filter(({ state }) => state === 'open').map(({ id }) => id),
-    accounts: (status.accounts ?? []).map(({ venue, ...account }) => ({ exchange: venue, ...account })),
+    accounts: (status.accounts ?? []).map(({ venue, positions, ...account }) => ({
+      exchange: venue,
+      ...account,
+      open_positions: positions?.length ?? 0,
+    })),
     lease: status.lease ?? null,
     pnl: { realised: exact(status.pnl.realised), fees: exact(status.pnl.fees) },
     publish: {

@@ -216,7 +216,25 @@ describe('what a venue says otherwise', () => {
       ['BTC', { venue_says: '9', reason: 'a deposit?', since: '2026-11-21T00:00:00.023Z' }],
       ['ETH', null],
     ]);
-    const positions = await world.get('/v1/trading/positions', token);
-    expect(positions.data['positions']).toMatchObject([{ id: 'p-1', mismatch: { venue_says: '9' } }]);
+    const before = await world.get('/v1/trading/positions', token);
+    expect(before.data['positions']).toMatchObject([{ id: 'p-1', at_exchange: null, mismatch: { venue_says: '9' } }]);
+
+    const account = { venue: 'okx', account: 'trading', gateway: 'native', status: 'live', verified: false } as const;
+    const told = { instrument: position.instrument, size: '-9', entry_price: '60500.10', leverage: '2' };
+    const mark = { mark_price: '60000', liquidation_price: null, liquidation_distance: 0.5 };
+    const accounts = [{ ...account, reason: '', round_trip_ms: null, banned_ms: 0, positions: [{ ...told, ...mark }] }];
+    await world.say(statusOf(world.clock.nowMs(), { accounts }));
+    const after = await world.get('/v1/trading/positions', token);
+    expect(listIn(after.data['positions'])[0]!['at_exchange']).toEqual({
+      size: -9,
+      entry_price: 60_500.1,
+      mark_price: 60_000,
+      liquidation_price: null,
+      leverage: 2,
+      liquidation_distance: 0.5,
+    });
+    expect((await world.get('/v1/status', token)).data).toMatchObject({
+      accounts: [{ exchange: 'okx', open_positions: 1 }],
+    });
   });
 });
