@@ -109,10 +109,10 @@ function worldOf(
 
 const accountAt = (exchange: Exchange) => exchange.ledger.byKey(DEFAULT_ACCOUNT.apiKey)!;
 
-/** What the account holds at a venue, over all the wallets in which the engine trades. */
-export function heldAt(exchange: Exchange, asset: string): Decimal {
+/** What the account holds at a venue, over all the wallets in which these symbols trade. */
+function heldAt(exchange: Exchange, asset: string, symbols: readonly string[]): Decimal {
   const wallets = new Set(
-    exchange.listings.filter(({ symbol }) => SYMBOLS.includes(symbol)).map(({ wallet }) => wallet),
+    exchange.listings.filter(({ symbol }) => symbols.includes(symbol)).map(({ wallet }) => wallet),
   );
   return [...wallets].reduce(
     (sum, wallet) =>
@@ -126,12 +126,16 @@ export function heldAt(exchange: Exchange, asset: string): Decimal {
 export const ordersAt = (exchange: Exchange): readonly Order[] => exchange.ordersOf(accountAt(exchange));
 
 /** Every balance and position: the engine's against the venues' own, where they differ. */
-export function differences({ engine, simulator }: Pick<LiveWorld, 'engine' | 'simulator'>): readonly string[] {
-  return LIVE_VENUES.flatMap((venue) => {
+export function differences(
+  { engine, simulator }: Pick<LiveWorld, 'engine' | 'simulator'>,
+  venues: readonly string[] = LIVE_VENUES,
+): readonly string[] {
+  return venues.flatMap((venue) => {
     const exchange = simulator.exchange(venue);
+    const symbols = engine.instruments.filter((each) => each.venue === venue).map(({ symbol }) => symbol);
     const balances = engine.ledger.assetsOf(venue as VenueId).flatMap((asset) => {
       const ours = engine.ledger.totalOf(venue as VenueId, asset);
-      const theirs = heldAt(exchange, asset);
+      const theirs = heldAt(exchange, asset, symbols);
       return ours.minus(theirs).abs().lte(EXACT)
         ? []
         : [`${venue} ${asset}: ${ours.toFixed()} not ${theirs.toFixed()}`];
