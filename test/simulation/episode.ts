@@ -49,7 +49,7 @@ const KILLS_MAX = 3;
 const KILL_WITHIN = 160;
 const LEASE_ENDS_WITHIN = 40;
 /** Or in the middle of a report: after so many calls of the n-th. */
-const AIMED_WITHIN = 6;
+const AIMED_WITHIN = 4;
 const AIMED_REPORTS = 30;
 /** In a few episodes recovery may try and lose so little that a person is asked. */
 const STRICT = { ...RECOVERY_LIMITS, roundsMax: 1, lossMax: 1, ageMsMax: 5_000 } as const;
@@ -152,8 +152,10 @@ class World {
     const isTakenOver = random.next() < 0.15;
     this.#killsLeft = crashes ? 1 + random.integer(KILLS_MAX) : random.next() < 0.3 ? 1 + random.integer(2) : 0;
     if (this.#killsLeft > 0) {
-      if (random.next() < 0.5) this.#reportsLeft = random.integer(AIMED_REPORTS);
-      else later(2_500, () => this.#life?.killAfter(random.integer(KILL_WITHIN)));
+      const how = random.next();
+      if (how < 0.3) this.#reportsLeft = random.integer(AIMED_REPORTS);
+      else if (how < 0.7) later(2_500, () => this.#life?.killAfter(random.integer(KILL_WITHIN)));
+      else later(12_000, () => this.#life?.kill());
     }
     if (isTakenOver) later(4_000, () => this.#life?.loseLeaseAfter(random.integer(LEASE_ENDS_WITHIN)));
   }
@@ -235,7 +237,8 @@ class World {
   /** Every engine that lives hears the account's stream; the answer to a question only who has asked. */
   #hear(report: OrderReport, asker: Asker | undefined): boolean {
     this.#reportsLeft -= 1;
-    if (this.#reportsLeft === 0 && this.#killsLeft > 0) this.#life?.killAfter(this.#random.integer(AIMED_WITHIN));
+    if (this.#killsLeft > 0 && (this.#reportsLeft === 0 || this.#isLate(report)))
+      this.#life?.killAfter(this.#random.integer(AIMED_WITHIN));
     if (asker !== undefined) {
       const isHeard = asker === this.#life && asker.isAlive;
       asker.hear(report);
@@ -246,6 +249,13 @@ class World {
     if (life?.isAlive !== true) return false;
     life.hear(report);
     return true;
+  }
+
+  /** A trade of an operation that was taken for ended. */
+  #isLate(report: OrderReport): boolean {
+    if (report.kind !== 'fill') return false;
+    const operation = this.#venues.orders.get(report.clientOrderId)?.request.operation ?? '';
+    return this.#watched.get(operation)?.isOver === true;
   }
 
   #onKilled(life: Life): void {

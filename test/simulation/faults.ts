@@ -7,7 +7,7 @@ const LIKELY = {
   'word-late': 0.1,
   'word-repeated': 0.2,
   'words-reordered': 0.2,
-  'fill-after-end': 0.15,
+  'fill-after-end': 0.35,
   'fill-during-cancel': 0.5,
   'partial-then-reject': 0.1,
   'partial-fill': 0.4,

@@ -176,7 +176,18 @@ export class Judge {
     if (kind === 'fill') this.#readFill(data);
     else if (kind === 'order') this.#readOrder(data);
     else if (kind === 'operation') this.#readOperation(data);
-    else if (kind === 'escalation') this.#options.onEscalation(data);
+    else if (kind === 'escalation') this.#readEscalation(data);
+  }
+
+  /** Nobody is asked about what the journal knows. */
+  #readEscalation(data: EventData<'escalation'>): void {
+    const [code, rest = ''] = data.reason.split(': orders=');
+    for (const id of code === 'ORDER_UNKNOWN' ? rest.split(' ') : []) {
+      const qty = this.#options.venues.orders.get(id as never)?.request.qty;
+      const isFull = qty !== undefined && this.toldOf(id).gte(qty);
+      this.#promise(!isFull, `a person is asked about ${id}, which is full`);
+    }
+    this.#options.onEscalation(data);
   }
 
   #readOrder({ client_order_id: id, status }: EventData<'order'>): void {
@@ -208,7 +219,7 @@ export class Judge {
     for (const asset of assets) this.#touched.add(`${venue} ${asset}`);
   }
 
-  #readOperation({ id, state, reason, pnl, attribution }: EventData<'operation'>): void {
+  #readOperation({ id, state, reason, pnl, attribution, dust = {} }: EventData<'operation'>): void {
     const watched = this.#options.watched.get(id);
     if (watched === undefined) return;
     this.#promise(!watched.isOver || state === 'recovering' || state === watched.state, `${id} goes on after its end`);
@@ -222,6 +233,17 @@ export class Judge {
     this.#promise(pnl !== undefined, `${id} ends without its profit`);
     if (attribution !== undefined) this.#checkAttribution(id, attribution, pnl);
     this.#checkLeftBehind(watched, watched.told.looseUsd());
+    if (state === 'completed') this.#checkDust(watched, dust);
+  }
+
+  /** What a product route has left over is in the dust ledger, fees and all. */
+  #checkDust({ plan, told }: Watched, dust: Readonly<Record<string, string>>): void {
+    if (plan.bond !== undefined) return;
+    for (const [asset, left] of told.leftOver()) {
+      const said = Number(dust[asset] ?? 0);
+      const isSame = Math.abs(said - left) <= 1e-9 * Math.max(1, Math.abs(left));
+      this.#promise(isSame, `${plan.operation} leaves ${left} ${asset} and says ${said}`);
+    }
   }
 
   /** Nobody else's leg is left behind: what is loose was given up by a person, or is dust. */

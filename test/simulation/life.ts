@@ -127,6 +127,13 @@ export class Life {
     this.#callsLeft = calls;
   }
 
+  /** Dies now, doing nothing. */
+  kill(): void {
+    this.run(() => {
+      throw new Killed();
+    });
+  }
+
   /** Its lease ends within the call so many calls from now. */
   loseLeaseAfter(calls: number): void {
     this.#leaseCallsLeft = calls;

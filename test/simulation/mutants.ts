@@ -131,8 +131,8 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   m(
     'send prices off the grid',
-    `Decimal.max(tick, limit.div(tick).toDecimalPlaces(0, rounding)`,
-    `Decimal.max(tick, limit.div(tick).toDecimalPlaces(1, rounding)`,
+    `: worst.times(new Decimal(1).minus(slack));`,
+    `: worst.times(new Decimal(1).minus(slack));\n  if (slack.gt(0)) return limit as Price;`,
   ),
   m('keep a cover for good', `[...(best?.placed ?? []), ...surplus.placed]`, `[...(best?.placed ?? [])]`),
   m(

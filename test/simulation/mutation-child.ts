@@ -39,7 +39,7 @@ async function judged(): Promise<Verdict> {
   registerHooks({
     load: (loading, context, next) => {
       const loaded = next(loading, context);
-      if (loading !== url || loaded.source === undefined || loaded.source === null) return loaded;
+      if (loading !== url || loaded.source === undefined) return loaded;
       const source = typeof loaded.source === 'string' ? loaded.source : new TextDecoder().decode(loaded.source);
       assert(source.includes(find), 'the mutant does not reach the engine');
       return { ...loaded, source: source.replace(find, () => replace) };

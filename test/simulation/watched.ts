@@ -38,6 +38,11 @@ export class Flows {
     if (fill.feeAsset === traded.quote) add(this.assets, own.quote, -fill.fee.toNumber() * perQuote);
   }
 
+  /** Of product routes: what is neither spent nor the profit, by asset. */
+  leftOver(): readonly (readonly [string, number])[] {
+    return [...this.assets].filter(([asset]) => asset !== startOf(this.#plan));
+  }
+
   /** What stands alone, in dollars; nothing once all is as planned. */
   looseUsd(): number {
     if (
