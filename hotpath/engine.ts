@@ -118,8 +118,8 @@ export type Prepared = {
 };
 
 /** Finds what the venues list and what the journal remembers, and puts the stages together. Nothing runs before `start`. */
-export const openEngine = async (options: EngineOptions): Promise<Engine> =>
-  engineFrom(options, await prepareEngine(options));
+export const openEngine = async (options: EngineOptions, lease?: Tenure): Promise<Engine> =>
+  engineFrom(options, await prepareEngine(options), lease);
 
 /** What the venues list. Bad input ends here, before the journal is touched. */
 export async function prepareEngine(options: EngineOptions): Promise<Prepared> {
@@ -236,6 +236,7 @@ export class Engine {
       this.#publisher,
       state.trading ?? { state: 'active', reason: 'first start' },
       this.#restrictions(),
+      state.emergency?.reason,
     );
     this.#emergency = this.#emergencyOf();
     this.#commands = new Commands(this.#publisher, this.#handlers(), state.commands, () => clock.unixMs(clock.now()));
@@ -321,6 +322,9 @@ export class Engine {
     });
     this.#tellLease('held', 'taken');
     const { ledger, holdings, accounts } = this;
+    const { emergency } = this.#known.state;
+    const onceHeard = (task: () => void): void =>
+      accounts === undefined ? task() : accounts.afterReconciliation(task);
     // What is held at a venue is the venue's to say; what was left open is asked for once its account is open.
     const initial = accounts === undefined ? config.paper.balances : {};
     const resume: Executor['resume'] = (...left) => this.executor.resume(...left);
@@ -330,12 +334,13 @@ export class Engine {
       recorder: this.#publisher,
       executor: {
         resume: (left, asked) => {
-          if (accounts === undefined) resume(left, asked);
           // What has filled of operations that were over the accounts have found by then: nobody else need ask.
-          else accounts.afterReconciliation(() => resume({ ...left, atMs: Infinity }, asked));
+          const known = accounts === undefined ? left : { ...left, atMs: Infinity };
+          onceHeard(() => resume(known, asked));
         },
       },
     });
+    if (emergency !== undefined) onceHeard(() => this.#emergency.resume(emergency));
     accounts?.start();
     this.risk.start();
     this.holdings.start();

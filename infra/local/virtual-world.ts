@@ -3,6 +3,7 @@ import { randomFrom } from '#shared/random.ts';
 import type { Config } from '#shared/schema/config.ts';
 import type { Engine } from '#hotpath/engine.ts';
 import { openEngine } from '#hotpath/engine.ts';
+import type { Tenure } from '#hotpath/lease/tenure.ts';
 import { createLogger } from '#hotpath/runtime/logger.ts';
 import { venues } from '#hotpath/venues/index.ts';
 import type { Simulator } from '#simulator/simulator.ts';
@@ -19,7 +20,12 @@ const DRAIN_OPERATIONS_NS = 10e9;
 
 export type VirtualWorld = { readonly engine: Engine; readonly clock: VirtualClock; readonly simulator: Simulator };
 
-type Naming = { readonly seed: number; readonly journalDir: string; readonly version: string };
+type Naming = {
+  readonly seed: number;
+  readonly journalDir: string;
+  readonly version: string;
+  readonly lease?: Tenure;
+};
 
 /** Engine and simulated venues in this process on one virtual clock: same configuration and seed, same run. Nothing has started but the market. */
 export async function virtualWorld(config: Config, naming: Naming): Promise<VirtualWorld> {
@@ -34,26 +40,29 @@ export async function virtualWorld(config: Config, naming: Naming): Promise<Virt
 export function engineIn(
   { clock, simulator }: Pick<VirtualWorld, 'clock' | 'simulator'>,
   config: Config,
-  { seed, journalDir, version }: Naming,
+  { seed, journalDir, version, lease }: Naming,
 ): Promise<Engine> {
   const random = randomFrom(seed);
   return opened(
     clock,
-    openEngine({
-      // The simulator's address is a name only: nothing listens there.
-      config: { ...config, venues: throughSimulator(config, 1) },
-      venues,
-      clock,
-      random: random.fork('engine'),
-      logger: createLogger({ name: 'engine', level: config.system.log_level, clock }),
-      transport: inProcessTransport(simulator, clock, random.fork('wire'), WIRE_LATENCY_MS),
-      version,
-      seed,
-      journalDir,
-      // Nothing is shipped before the end, so nothing may go.
-      publishedSeq: () => 0,
-      credentials: simulatorKeys(config.engine.venues),
-    }),
+    openEngine(
+      {
+        // The simulator's address is a name only: nothing listens there.
+        config: { ...config, venues: throughSimulator(config, 1) },
+        venues,
+        clock,
+        random: random.fork('engine'),
+        logger: createLogger({ name: 'engine', level: config.system.log_level, clock }),
+        transport: inProcessTransport(simulator, clock, random.fork('wire'), WIRE_LATENCY_MS),
+        version,
+        seed,
+        journalDir,
+        // Nothing is shipped before the end, so nothing may go.
+        publishedSeq: () => 0,
+        credentials: simulatorKeys(config.engine.venues),
+      },
+      lease,
+    ),
   );
 }
 

@@ -34,6 +34,13 @@ describe('bad input gets one clear line and an exit code', () => {
     ['virtual without an end', ['start', '--virtual'], {}, /--virtual needs --for/],
     ['keys without a passphrase', ['keys', 'list'], {}, /set ARB_SECRETS_PASSPHRASE/],
     ['a key of no venue', ['keys', 'add', 'nowhere'], { ARB_SECRETS_PASSPHRASE: 'x' }, /unknown venue "nowhere"/],
+    ['virtual and standby', ['start', '--virtual', '--standby', '--for', '1s'], {}, /exclude each other/],
+    [
+      'standby and record',
+      ['start', '--standby', '--record', join(dir, 'r.gz')],
+      {},
+      /two engines would write one file/,
+    ],
     ['virtual and live', ['start', '--virtual', '--live', '--for', '1s'], {}, /exclude each other/],
     [
       'bad configuration key',
