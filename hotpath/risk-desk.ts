@@ -188,7 +188,7 @@ export class RiskDesk {
       dailyPnlUsd: () => ledger.dailyPnl(clock.now()),
       openOperations: () => executor.working,
       recentOrders: (nowNs: TimeNs) => this.#sent.count(nowNs / 1e6),
-      shortAccount: (plan) => funds.shortAccount(plan) ?? this.#options.shortWallet(plan),
+      shortAccount: (asked) => funds.shortAccount(asked) ?? this.#options.shortWallet(asked.plan),
       marginRatio: funds.marginRatio,
       busy: executor.busy,
       meetsOwnOrder: ({ instrument, side, price }) => executor.restingAgainst(instrument, side, price),
