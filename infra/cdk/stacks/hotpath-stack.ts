@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { StackProps } from 'aws-cdk-lib';
-import { Duration, Fn, RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
+import { ArnFormat, Duration, Fn, RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
 import type { CfnAutoScalingGroup } from 'aws-cdk-lib/aws-autoscaling';
 import { AutoScalingGroup, HealthChecks } from 'aws-cdk-lib/aws-autoscaling';
 import { BackupPlan, BackupPlanRule, BackupResource, BackupVault } from 'aws-cdk-lib/aws-backup';
@@ -307,6 +307,20 @@ export class HotpathStack extends Stack {
     allow([streams.commands.streamArn], 'kinesis:ListShards', 'kinesis:GetShardIterator', 'kinesis:GetRecords');
     allow([stateTable.tableArn], 'dynamodb:GetItem', 'dynamodb:PutItem');
     allow([key.keyArn], 'kms:Decrypt', 'kms:GenerateDataKey');
+    // Keys of the venues, for shadow and live. Secrets Manager ends each name with six letters of its own.
+    const { venues, environment } = this.#props.settings;
+    const keys = venues.map((venue) => `arbitrage/${environment}/venues/${venue}-??????`);
+    allow(
+      keys.map((resourceName) =>
+        this.formatArn({
+          service: 'secretsmanager',
+          resource: 'secret',
+          resourceName,
+          arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+        }),
+      ),
+      'secretsmanager:GetSecretValue',
+    );
   }
 }
 

@@ -252,7 +252,7 @@ const ROLES = {
   ],
   'hotpath/Engine/TaskRole': [
     ...['dynamodb:GetItem', 'dynamodb:PutItem', 'kinesis:GetRecords', 'kinesis:GetShardIterator'],
-    ...['kinesis:ListShards', 'kinesis:PutRecords', ...KEY],
+    ...['kinesis:ListShards', 'kinesis:PutRecords', ...KEY, 'secretsmanager:GetSecretValue'],
   ],
   'hotpath/Engine/ExecutionRole': [
     ...['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetAuthorizationToken'],
