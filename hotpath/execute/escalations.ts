@@ -54,8 +54,9 @@ export class Escalations {
   /** One of the ways out that are on offer: the named one, or the cheapest that sends something. */
   proposal(operation: OperationId, id: string | undefined): Proposal | undefined {
     const asked = this.#open.get(operation);
-    const proposals = asked?.escalation?.proposals ?? [];
-    if (id !== undefined) return proposals[asked!.event.proposals.findIndex((shown) => shown.id === id)];
+    if (asked?.escalation === undefined) return undefined;
+    const { proposals } = asked.escalation;
+    if (id !== undefined) return proposals[asked.event.proposals.findIndex((shown) => shown.id === id)];
     return proposals
       .filter(({ orders }) => orders.length > 0)
       .reduce<Proposal | undefined>((best, found) => (best?.cost.lte(found.cost) === true ? best : found), undefined);

@@ -147,6 +147,18 @@ describe('an escalated operation', () => {
   });
 });
 
+it('asks anew when a kill has lost the request, and takes no word before', () => {
+  world.decision = asking('200');
+  oneSided();
+  world.journal.events.splice(world.journal.events.findIndex(({ kind }) => kind === 'escalation'));
+  const next = restarted(world);
+  next.decision = asking('200');
+  expect(next.executor.counts).toMatchObject({ escalated: 1 });
+  expect(next.executor.approveRecovery(OP, 'complete.7-1', WORD)).toMatchObject({ reason: 'NOT_ON_OFFER' });
+  next.runMs(PATIENCE.askAgainMs);
+  expect(next.asked().proposals[0]!.id).toBe('complete.8-1');
+});
+
 describe('an order in doubt', () => {
   beforeEach(() => {
     world.executor.submit(planOf(OP, [BUY, SELL]));
