@@ -19,10 +19,12 @@ export class TradingControl {
   #emergency: string | undefined;
   #draining = false;
 
-  constructor(recorder: Recorder, commanded: Trading, restrictions: readonly Restriction[]) {
+  /** `emergency`: the reason of one that was not ended before a restart. */
+  constructor(recorder: Recorder, commanded: Trading, restrictions: readonly Restriction[], emergency?: string) {
     this.#recorder = recorder;
     this.#commanded = commanded;
     this.#restrictions = restrictions;
+    if (emergency !== undefined) this.#emergency = fenceOf(emergency);
   }
 
   get now(): Trading {
@@ -55,7 +57,7 @@ export class TradingControl {
   /** Nothing is sent from now on. */
   stopEverything(reason: string, by: string): void {
     this.command('halted', { reason, by });
-    this.#emergency = `EMERGENCY_STOP: ${reason}`;
+    this.#emergency = fenceOf(reason);
   }
 
   /** From now on nothing new begins, whatever was commanded. */
@@ -63,3 +65,5 @@ export class TradingControl {
     this.#draining = true;
   }
 }
+
+const fenceOf = (reason: string): string => `EMERGENCY_STOP: ${reason}`;

@@ -222,9 +222,12 @@ export class Executor {
     if (order === undefined) return { kind: 'unknown' };
     const { operation, status } = order;
     if (isAtRest(status)) return { kind: 'over', status };
-    order.isCancelling = true;
-    operation.probes = 0;
-    this.#watch(operation, patience.probeAfterMs);
+    // Who asks again and again does not put off the questions.
+    if (!order.isCancelling) {
+      order.isCancelling = true;
+      operation.probes = 0;
+      this.#watch(operation, patience.probeAfterMs);
+    }
     gateway.cancel(id);
     return { kind: 'cancelling', operation: operation.id };
   };
@@ -362,7 +365,7 @@ export class Executor {
       return this.#request(operation, order.leg, { ...IOC, ...order }, beside);
     });
 
-  readonly #fence = (): string | undefined => this.#options.fence?.();
+  readonly #fence = (): string | undefined => (this.#stopped ? 'the engine has stopped' : this.#options.fence?.());
 
   /** Journal first, wire second; all orders in this tick. */
   readonly #send = (operation: Operation, requests: readonly OrderRequest[]): void => {
@@ -429,6 +432,7 @@ export class Executor {
 
   #watch(operation: Operation, delayMs: number): void {
     operation.timer?.cancel();
+    if (this.#stopped) return;
     operation.timer = this.#options.clock.after(delayMs, () => {
       operation.timer = undefined;
       this.#onSilence(operation);

@@ -28,6 +28,8 @@ const AGAIN_MS = 2_000;
 export class EmergencyStop {
   readonly #options: EmergencyOptions;
   #timer: Timer | undefined;
+  /** Counts stops: only the last one goes on. */
+  #stops = 0;
 
   constructor(options: EmergencyOptions) {
     this.#options = options;
@@ -38,23 +40,36 @@ export class EmergencyStop {
     control.stopEverything(reason, by);
     const emergency = { reason, by, command_id: id };
     this.#tell(emergency, 'started', []);
-    this.#timer?.cancel();
-    this.#round(emergency, 'started');
+    this.#pursue(emergency, 'started');
     return ANSWERED;
   };
 
+  /** Goes on with one that was not ended before a restart: what it cancelled, and what it did not come to, is asked for again. */
+  resume({ reason, by, command_id: id, state }: EventData<'emergency-stop'>): void {
+    this.#pursue({ reason, by, ...(id === undefined ? {} : { command_id: id }) }, state);
+  }
+
   stop(): void {
+    this.#stops += 1;
     this.#timer?.cancel();
   }
 
-  #round(emergency: Emergency, said: EventData<'emergency-stop'>['state']): void {
+  #pursue(emergency: Emergency, said: EventData<'emergency-stop'>['state']): void {
+    this.#timer?.cancel();
+    this.#stops += 1;
+    this.#round(emergency, said, this.#stops);
+  }
+
+  #round(emergency: Emergency, said: EventData<'emergency-stop'>['state'], stop: number): void {
     const { clock, control, clear } = this.#options;
+    const isOver = (): boolean => control.fence() === undefined || stop !== this.#stops;
     clear((cleared) => {
+      if (isOver()) return;
       const state = cleared.every(({ left, isKnown }) => isKnown && left === 0) ? 'verified' : 'failed';
       if (state !== said) this.#tell(emergency, state, cleared);
       if (state === 'verified') return;
       this.#timer = clock.after(AGAIN_MS, () => {
-        if (control.fence() !== undefined) this.#round(emergency, state);
+        if (!isOver()) this.#round(emergency, state, stop);
       });
     });
   }

@@ -80,11 +80,13 @@ export type Checkpoint = {
   readonly breakers?: readonly EventData<'breaker'>[];
   readonly escalations?: readonly EventData<'escalation'>[];
   readonly mismatches?: readonly EventData<'mismatch'>[];
+  readonly emergency?: Emergency | undefined;
   readonly mode?: EventData<'engine-started'>['mode'] | undefined;
   readonly at?: string;
 };
 
 type Trading = Pick<EventData<'trading-state'>, 'state' | 'reason'>;
+type Emergency = EventData<'emergency-stop'>;
 
 /** Ended operations kept because a late fill may still wake them. */
 const ENDED_MAX = 500;
@@ -120,6 +122,7 @@ export class JournalState {
   readonly #breakers = new Map<string, EventData<'breaker'>>();
   readonly #escalations = new Map<string, EventData<'escalation'>>();
   readonly #mismatches = new Map<string, EventData<'mismatch'>>();
+  #emergency: Emergency | undefined;
   #mode: EventData<'engine-started'>['mode'] | undefined;
   #at = '0';
 
@@ -136,6 +139,11 @@ export class JournalState {
   /** What trading was last told to be; null before the first command. It outlives a crash: a stop stays a stop. */
   get trading(): Trading | null {
     return this.#trading;
+  }
+
+  /** The emergency stop that no start has ended, as it was last told of: a restart does not end it either. */
+  get emergency(): Emergency | undefined {
+    return this.#emergency;
   }
 
   /** The most that had been realised since the first start: drawdown is measured from it. */
@@ -239,6 +247,11 @@ export class JournalState {
         return;
       case 'trading-state':
         this.#trading = { state: event.data.state, reason: event.data.reason };
+        if (event.data.state === 'active') this.#emergency = undefined;
+        return;
+      case 'emergency-stop':
+        // What its venues say after a start ended it is no new one.
+        if (event.data.state === 'started' || this.#emergency !== undefined) this.#emergency = event.data;
         return;
       case 'risk-limits':
         this.#limits = event.data.limits;
@@ -264,7 +277,6 @@ export class JournalState {
       case 'engine-stopped':
       case 'command-refused':
       case 'command-done':
-      case 'emergency-stop':
       case 'lease':
       case 'venue-status':
         return;
@@ -341,6 +353,7 @@ export class JournalState {
       breakers: this.openBreakers,
       escalations: [...this.#escalations.values()],
       mismatches: this.openMismatches,
+      emergency: this.#emergency,
       mode: this.#mode,
       at: this.#at,
     };
@@ -374,6 +387,7 @@ export class JournalState {
     for (const escalation of checkpoint.escalations ?? []) state.#escalations.set(escalation.operation, escalation);
     for (const { venue, what, id, ...rest } of checkpoint.mismatches ?? [])
       state.#mismatches.set(`${venue} ${what} ${id}`, { venue, what, id, ...rest });
+    state.#emergency = checkpoint.emergency;
     state.#mode = checkpoint.mode;
     state.#at = checkpoint.at ?? '0';
     for (const opportunity of checkpoint.opportunities) state.#opportunities.set(opportunity.id, opportunity);

@@ -104,3 +104,29 @@ it('cancels what rests on paper', async () => {
   expect(world.events('emergency-stop').at(-1)!.accounts).toMatchObject([{ venue: 'paper', open: 1, left: 0 }]);
   expect(world.engine.executor.restingOrders()).toEqual([]);
 });
+
+it.each(['live', 'paper'] as const)(
+  'outlives a restart on %s: the fence stays closed, the venues are asked again',
+  async (mode) => {
+    const config = liveConfig();
+    const world = await started({ ...config, engine: { ...config.engine, mode } });
+    rest(world, 'okx');
+    stop(world);
+    const again = await world.restarted();
+    worlds.splice(0, 1, again);
+    again.engine.start();
+    const before = again.events('order').filter(({ status }) => status === 'submitted').length;
+    again.forward(25_000);
+    expect(again.engine.control.fence()).toBe('EMERGENCY_STOP: fire');
+    expect(again.events('order').filter(({ status }) => status === 'submitted')).toHaveLength(before);
+    // On paper nobody answers for an order of an earlier start until that is certain.
+    expect(states(again).at(-1)).toBe('verified');
+    expect(again.engine.executor.restingOrders()).toEqual([]);
+    expect(openAt(again)).toBe(0);
+    again.command({ kind: 'start', reason: 'the fire is out' });
+    const active = await again.restarted();
+    worlds.splice(0, 1, active);
+    active.engine.start();
+    expect(active.engine.control.fence()).toBeUndefined();
+  },
+);
