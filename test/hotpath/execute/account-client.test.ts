@@ -157,6 +157,18 @@ describe('AccountClient', () => {
     ]);
   });
 
+  it('asks a fence when its turn has come', () => {
+    const { client, venue, forward, keep, outcomes } = clientRig();
+    const { balances } = client.setup.account.rest;
+    let closed: string | undefined = 'fire';
+    client.ask(balances, { ...options, fence: () => closed }, keep);
+    expect(outcomes.map(textOfOutcome)).toEqual(['not sent: fenced']);
+    closed = undefined;
+    client.ask(balances, { ...options, fence: () => closed }, keep);
+    forward(50);
+    expect(venue.asked).toHaveLength(1);
+  });
+
   it.each([
     [{ status: 429, headers: { 'retry-after': '7' } }, 7_000],
     [{ status: 429, headers: {} }, 1_000],
@@ -184,6 +196,17 @@ describe('AccountClient', () => {
     expect(client.limiter.waiting).toBe(1);
     forward(1_100);
     expect(venue.asked).toHaveLength(2);
+  });
+
+  it('does not believe a host on the limits of another', () => {
+    const { client, venue, forward, keep } = clientRig();
+    venue.override('balances', { headers: { 'X-Used': '80' } });
+    // Answered by the same host here, weighed where the other counts: its word on `ip` is of its own window.
+    const { balances } = client.setup.account.rest;
+    client.ask((context) => ({ ...balances(context), weight: { orders: 1 } }), options, keep);
+    forward(50);
+    client.ask(balances, options, keep);
+    expect(client.limiter.waiting).toBe(0);
   });
 
   it('compares clocks again when it is refused for its time', () => {
