@@ -182,7 +182,7 @@ export class Judge {
   /** Nobody is asked about what the journal knows. */
   #readEscalation(data: EventData<'escalation'>): void {
     const [code, rest = ''] = data.reason.split(': orders=');
-    for (const id of code === 'ORDER_UNKNOWN' ? rest.split(' ') : []) {
+    for (const id of data.state === 'open' && code === 'ORDER_UNKNOWN' ? rest.split(' ') : []) {
       const qty = this.#options.venues.orders.get(id as never)?.request.qty;
       const isFull = qty !== undefined && this.toldOf(id).gte(qty);
       this.#promise(!isFull, `a person is asked about ${id}, which is full`);
