@@ -167,7 +167,7 @@ export class TakeoverWorld {
     );
     const operations = state.openOperations().map(({ id, state: how }) => `open operation: ${id} ${how}`);
     const balances = state.ledger().balances.flatMap(({ venue, asset, total }) => {
-      const theirs = heldAt(this.simulator.exchange(venue), asset);
+      const theirs = heldAt(this.simulator.exchange(venue), asset, SYMBOLS);
       return total.minus(theirs).abs().lte('1e-9')
         ? []
         : [`balance: ${venue} ${asset} ${total.toFixed()} not ${theirs.toFixed()}`];

@@ -110,7 +110,7 @@ function worldOf(
 const accountAt = (exchange: Exchange) => exchange.ledger.byKey(DEFAULT_ACCOUNT.apiKey)!;
 
 /** What the account holds at a venue, over all the wallets in which these symbols trade. */
-function heldAt(exchange: Exchange, asset: string, symbols: readonly string[]): Decimal {
+export function heldAt(exchange: Exchange, asset: string, symbols: readonly string[]): Decimal {
   const wallets = new Set(
     exchange.listings.filter(({ symbol }) => symbols.includes(symbol)).map(({ wallet }) => wallet),
   );
