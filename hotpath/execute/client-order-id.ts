@@ -11,6 +11,8 @@ export type ClientOrderIdParts = {
 
 const BASE = 36;
 const WIDTHS = { epoch: 4, ordinal: 6, leg: 1, attempt: 1 } as const;
+/** All of them are so long. */
+export const CLIENT_ORDER_ID_LENGTH = 13;
 const PATTERN = /^a([0-9a-z]{4})([0-9a-z]{6})([0-9a-z])([0-9a-z])$/;
 
 /**

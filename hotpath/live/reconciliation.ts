@@ -4,7 +4,7 @@ import type { OpenOperation } from '#shared/domain/recovery.ts';
 import { textOf } from '#shared/money/grid.ts';
 import { tradeKey } from '#shared/money/pnl.ts';
 import type { TradingAccount } from '../execute/account/trading-account.ts';
-import { clientOrderIdParts } from '../execute/client-order-id.ts';
+import { CLIENT_ORDER_ID_LENGTH, clientOrderIdParts } from '../execute/client-order-id.ts';
 import type { RecentOrder } from '../recover/journal-state.ts';
 import type { Mismatch } from '../recover/verification.ts';
 import type { OrderState, VenueFill } from '../venues/venue-account.ts';
@@ -48,7 +48,9 @@ export function reconcileAccount(
       done(undefined);
       return;
     }
-    const orphans = open.filter(({ clientOrderId, status }) => status === 'open' && isOrphan(clientOrderId, left));
+    const orphans = open.filter(
+      ({ clientOrderId, status }) => status === 'open' && isOrphan(clientOrderId, account, left),
+    );
     for (const order of orphans) account.gateway.cancelStranger(order);
     const cancelled = orphans.map((order) => orphanOf(account, order));
     if (memory.atMs === 0) {
@@ -67,12 +69,11 @@ export function reconcileAccount(
 }
 
 /** Of ours by its form, and of no operation that is open. Where venues take numbers only, nobody can tell. */
-function isOrphan(venueClientId: string, left: ReadonlySet<string>): boolean {
-  return !left.has(venueClientId) && clientOrderIdParts(venueClientId.replace(PREFIX, '')) !== undefined;
+function isOrphan(written: string, { venueClientId }: TradingAccount, left: ReadonlySet<string>): boolean {
+  const ours = written.slice(-CLIENT_ORDER_ID_LENGTH);
+  const isOurs = clientOrderIdParts(ours) !== undefined && venueClientId(ours as ClientOrderId) === written;
+  return isOurs && !left.has(written);
 }
-
-/** What a venue may want before a client's id. */
-const PREFIX = /^t-/;
 
 function orphanOf({ venue }: TradingAccount, order: OrderState): Omit<Mismatch, 'state'> {
   return {
