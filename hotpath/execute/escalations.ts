@@ -1,7 +1,7 @@
 import { Decimal } from 'decimal.js';
 import type { Clock } from '#shared/clock/clock.ts';
 import type { OperationId } from '#shared/domain/ids.ts';
-import type { Escalation, Proposal } from '#shared/domain/recovery.ts';
+import type { Escalation, OpenOperation, Proposal } from '#shared/domain/recovery.ts';
 import { textOf, ZERO } from '#shared/money/grid.ts';
 import type { EventData } from '#shared/schema/event.ts';
 import type { Recorder } from '#shared/schema/recorder.ts';
@@ -9,6 +9,9 @@ import type { Operation, Order } from './operation.ts';
 
 /** Who has answered, and by which command. */
 export type Word = { readonly by: string; readonly commandId: string };
+
+/** What is asked about. */
+type Subject = { readonly id: OperationId; readonly orders: readonly unknown[] };
 
 type Asked = {
   readonly escalation: Escalation | undefined;
@@ -42,7 +45,7 @@ export class Escalations {
   }
 
   /** Asks, or asks again where what is at stake or what can be done is no longer the same. */
-  ask(operation: Operation, escalation: Escalation): void {
+  ask(operation: Subject, escalation: Escalation): void {
     const before = this.#open.get(operation.id);
     if (before?.escalation !== undefined && isSame(before.escalation, escalation)) return;
     const event = this.#eventOf(operation, escalation, before?.event.since_ms);
@@ -80,7 +83,7 @@ export class Escalations {
     });
   }
 
-  #eventOf(operation: Operation, escalation: Escalation, sinceMs: number | undefined): EventData<'escalation'> {
+  #eventOf(operation: Subject, escalation: Escalation, sinceMs: number | undefined): EventData<'escalation'> {
     this.#shown += 1;
     const version = `${this.#epoch}-${this.#shown}`;
     const { reason, loose, proposals, loss } = escalation;
@@ -152,6 +155,28 @@ export function fenced(operation: Operation, reason: string): Escalation {
     loose: operation.loose(),
     proposals: [{ id: 'accept', kind: 'accept', cost: ZERO, orders: [] }],
     loss: operation.realised.neg(),
+  };
+}
+
+/** What nobody lists any more cannot be traded. Values are of the plan, as far as a leg was done. */
+export function unlisted({ legs, orders, notional, pnl }: OpenOperation): Escalation {
+  const loose = legs.map(({ instrument, side, qty }, at) => {
+    const done = orders
+      .filter(({ request }) => request.leg === at)
+      .flatMap(({ fills }) => fills)
+      .reduce((sum, fill) => (fill.side === side ? sum.plus(fill.qty) : sum.minus(fill.qty)), new Decimal(0));
+    const value = notional.times(done.abs()).div(qty).toDecimalPlaces(8);
+    return { instrument, size: side === 'buy' ? done : done.neg(), value };
+  });
+  return {
+    kind: 'escalate',
+    reason: 'INSTRUMENT_UNLISTED',
+    request:
+      'One of its instruments is not listed or not configured any more, so nothing can be traded for it; orders that may be live are being cancelled. ' +
+      'Configure the instrument and start again, and recovery goes on. Or look at the venue, close what is loose there, and accept.',
+    loose: loose.filter(({ size }) => !size.isZero()),
+    proposals: [{ id: 'accept', kind: 'accept', cost: ZERO, orders: [] }],
+    loss: pnl.realised.neg(),
   };
 }
 

@@ -306,7 +306,7 @@ export class Executor {
     const operation = operationFrom(open, instrumentOf, { ordinal: this.#nextOrdinal(), startedNs: clock.now() });
     const operations = this.#operations;
     if (operation === undefined) {
-      operations.forsake(open);
+      this.#forsake(open);
       return [];
     }
     operations.takeOver(operation);
@@ -325,6 +325,18 @@ export class Executor {
     if (unknown.length === 0) this.#recoveries.settle(operation);
     else this.#watch(operation, patience.probeAfterMs);
     return operation.orders;
+  }
+
+  /** Without its instruments nothing can be traded for it. What may still be live is taken back, as far as its venue is known. */
+  #forsake(open: OpenOperation): void {
+    const working = open.orders.filter(({ status }) => !isAtRest(status));
+    const isLoose = working.length > 0 || open.orders.some(({ fills }) => fills.length > 0);
+    if (!isLoose) {
+      this.#operations.dismiss(open);
+      return;
+    }
+    this.#recoveries.forsake(open);
+    for (const { request } of working) this.#options.gateway.cancel(request.clientOrderId);
   }
 
   readonly #instrument = (id: InstrumentId): Instrument => {

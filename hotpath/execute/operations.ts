@@ -46,6 +46,8 @@ const NOT_FOUND_ENOUGH = 2;
 /** Ended operations that a late fill can still find. Fewer than the journal's state remembers: what is told of one, it must know. */
 export const ENDED_MAX = 400;
 
+const UNLISTED = 'INSTRUMENT_UNLISTED';
+
 /** What has become of every operation and order of this run: each change is journalled, booked and counted here, and nothing is sent. */
 export class Operations {
   readonly counts = { completed: 0, failed: 0, recovering: 0, escalated: 0, open: 0 };
@@ -59,6 +61,7 @@ export class Operations {
   readonly #orders = new Map<ClientOrderId, Order>();
   readonly #ended: Operation[] = [];
   readonly #open = new Map<OperationId, Operation>();
+  readonly #forsaken = new Map<OperationId, OpenOperation>();
   readonly #busy = new Map<InstrumentId, number>();
 
   constructor(options: OperationsOptions) {
@@ -120,17 +123,31 @@ export class Operations {
     this.#keep(operation);
   }
 
-  /** What another start has left open, of instruments that nobody lists any more. */
+  /** What another start has left open, of instruments that nobody lists any more: nothing but a person's word ends it. */
   forsake(open: OpenOperation): void {
-    this.counts.failed += 1;
+    this.#forsaken.set(open.id, open);
+    this.counts.open += 1;
+    this.#count('escalated', 1);
+    this.#options.recorder.record('operation', open.id, { ...openFacts(open), state: 'escalated', reason: UNLISTED });
+  }
+
+  isForsaken(id: OperationId): boolean {
+    return this.#forsaken.has(id);
+  }
+
+  endForsaken(id: OperationId, reason: string): void {
+    const open = this.#forsaken.get(id)!;
+    this.#forsaken.delete(id);
+    this.counts.open -= 1;
+    this.#count('escalated', -1);
+    this.dismiss(open, reason);
+  }
+
+  /** Ends what nothing can be done for, and nothing need be. */
+  dismiss(open: OpenOperation, reason = UNLISTED): void {
+    this.#count('failed', 1);
     const pnl = { realised: textOf(open.pnl.realised), fees: textOf(open.pnl.fees) };
-    const facts = openFacts(open);
-    this.#options.recorder.record('operation', open.id, {
-      ...facts,
-      state: 'failed',
-      reason: 'INSTRUMENT_UNLISTED',
-      pnl,
-    });
+    this.#options.recorder.record('operation', open.id, { ...openFacts(open), state: 'failed', reason, pnl });
   }
 
   /** An order of an operation, in the journal; the next flush makes it last. */

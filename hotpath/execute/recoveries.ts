@@ -2,11 +2,11 @@ import { assert } from '#shared/assert.ts';
 import type { Clock } from '#shared/clock/clock.ts';
 import type { ClientOrderId, OperationId } from '#shared/domain/ids.ts';
 import type { Fence, OrderReport, OrderRequest } from '#shared/domain/order.ts';
-import type { Escalation, OperationView, Recovery, RecoveryOrder } from '#shared/domain/recovery.ts';
+import type { Escalation, OpenOperation, OperationView, Recovery, RecoveryOrder } from '#shared/domain/recovery.ts';
 import type { EventData } from '#shared/schema/event.ts';
 import type { Recorder } from '#shared/schema/recorder.ts';
 import type { Word } from './escalations.ts';
-import { Escalations, fenced, outOfIds } from './escalations.ts';
+import { Escalations, fenced, outOfIds, unlisted } from './escalations.ts';
 import type { Operation } from './operation.ts';
 import type { Operations } from './operations.ts';
 import { isAtRest, isResting } from './order-status.ts';
@@ -137,9 +137,17 @@ export class Recoveries {
     });
   }
 
+  /** Nothing can be traded for it: a person is asked. */
+  forsake(open: OpenOperation): void {
+    this.#operations.forsake(open);
+    this.#escalations.ask(open, unlisted(open));
+  }
+
   /** A person takes one of the ways out: the named one, or the cheapest that sends something. */
   approve(id: OperationId, proposal: string | undefined, word: Word): Approval {
     const operation = this.#operations.find(id);
+    if (this.#operations.isForsaken(id) && this.#escalations.proposal(id, proposal) !== undefined)
+      return this.#endForsaken(id, 'approved', word);
     if (operation?.state !== 'escalated') return { kind: 'refused', reason: 'NOT_ASKED', detail: `operation=${id}` };
     const chosen = this.#escalations.proposal(id, proposal);
     if (chosen === undefined) {
@@ -155,6 +163,7 @@ export class Recoveries {
 
   /** A person takes things as they are: what is loose is inventory from now on, and orders in doubt count as over. */
   cancel(id: OperationId, word: Word): Approval {
+    if (this.#operations.isForsaken(id)) return this.#endForsaken(id, 'cancelled', word);
     const operation = this.#operations.find(id);
     if (operation?.state !== 'escalated') return { kind: 'refused', reason: 'NOT_ASKED', detail: `operation=${id}` };
     this.#escalations.close(id, 'cancelled', word);
@@ -252,6 +261,12 @@ export class Recoveries {
   /** What is loose is inventory. What the legs agree on is held as ever. */
   #accept(operation: Operation, word: Word): void {
     this.#end(operation, 'failed', `ACCEPTED: by=${word.by}`, true);
+  }
+
+  #endForsaken(id: OperationId, state: 'approved' | 'cancelled', word: Word): Approval {
+    this.#escalations.close(id, state, word);
+    this.#operations.endForsaken(id, `ACCEPTED: by=${word.by}`);
+    return { kind: 'done' };
   }
 
   #end(operation: Operation, to: 'completed' | 'failed', reason: string | undefined, isAccepted = false): void {

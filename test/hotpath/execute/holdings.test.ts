@@ -359,18 +359,29 @@ describe('what is left alone', () => {
   });
 });
 
-it('tells what an entry has brought whose contracts are listed no more', () => {
+it('asks a person about an entry whose contracts are listed no more, and tells what it has brought', () => {
   quoteConversion();
   world.executor.submit(conversion());
   world.runUntilMs(START_MS + 10);
   world.listed = [SPOT, PERPETUAL];
   world.crash('all');
   const told = world.journal.of('operation').at(-1)!;
-  expect(told).toMatchObject({ state: 'failed', reason: 'INSTRUMENT_UNLISTED' });
+  expect(told).toMatchObject({ state: 'escalated', reason: 'INSTRUMENT_UNLISTED' });
+  const asked = world.journal.of('escalation').at(-1)!;
+  expect(asked.loose.length).toBeGreaterThan(0);
+  expect(world.executor.counts).toMatchObject({ escalated: 1, open: 1 });
+  // Still not there: still asked, and no proposal sends anything.
+  world.crash('all');
+  const word = { by: 'ann', commandId: 'c' };
+  expect(world.executor.approveRecovery(asked.operation as never, undefined, word)).toMatchObject({ kind: 'refused' });
+  expect(world.executor.cancelRecovery(asked.operation as never, word)).toEqual({ kind: 'done' });
+  expect(world.executor.counts).toMatchObject({ escalated: 0, open: 0, failed: 1 });
   const fills = world.journal.of('fill');
   expect(fills.length).toBeGreaterThan(0);
-  expect(told.pnl!.realised).toBe(recomputePnl(world.journal.events).realised.toFixed());
-  expect(told.pnl!.fees).toBe(fills.reduce((sum, { fee }) => sum.plus(fee), new Decimal(0)).toFixed());
+  const ended = world.journal.of('operation').at(-1)!;
+  expect(ended).toMatchObject({ state: 'failed', reason: 'ACCEPTED: by=ann' });
+  expect(ended.pnl!.realised).toBe(recomputePnl(world.journal.events).realised.toFixed());
+  expect(ended.pnl!.fees).toBe(fills.reduce((sum, { fee }) => sum.plus(fee), new Decimal(0)).toFixed());
 });
 
 describe('a fill that comes after the end', () => {
