@@ -356,9 +356,15 @@ export class VenueGateway implements TradingGateway {
     const urgent = ['hedge', 'unwind', 'complete'].includes(tracked.request.purpose);
     const priority = urgent ? 'hedge' : 'order';
     const withinMs = urgent ? hedgeWithinMs : orderWithinMs;
-    const { fence } = this.#options;
-    const options = { priority, timeoutMs, withinMs, ...(fence === undefined ? {} : { fence }) } as const;
+    // Asked in the tick in which it leaves.
+    const fence: Fence = () => {
+      const closed = this.#options.fence?.();
+      if (closed === undefined) tracked.leftNs = this.client.clock.now();
+      return closed;
+    };
+    const options = { priority, timeoutMs, withinMs, fence } as const;
     const byRest = (): void => {
+      tracked.leftNs = undefined;
       const { place } = this.client.setup.account.rest;
       this.client.ask(
         (context) => place(ticket, context),
@@ -371,6 +377,7 @@ export class VenueGateway implements TradingGateway {
       byRest();
       return;
     }
+    tracked.leftNs = undefined;
     session.place(ticket, tracked.venueClientId, options, (outcome) => {
       if (outcome.kind === 'no-socket') byRest();
       else {
@@ -562,7 +569,9 @@ export class VenueGateway implements TradingGateway {
           this.#settle(tracked, 0);
         } else if (outcome.kind === 'refused' && outcome.meaning === 'not-found') {
           this.#fetchFills(tracked, (isAnswered) => {
-            if (over() === 'aloud' && isAnswered) this.#tracker.missing(tracked, askedNs);
+            // Whoever asked counts from when it was submitted: it may have waited for its turn since.
+            const isCertain = isAnswered && !this.#tracker.isOnItsWay(tracked, askedNs);
+            if (over() === 'aloud' && isCertain) this.#tracker.missing(tracked, askedNs);
           });
         } else {
           over();

@@ -13,6 +13,8 @@ export type TrackedOrder = {
   /** Our id as the venue writes it. */
   readonly venueClientId: string;
   readonly sentMs: number;
+  /** When it was handed to the wire, or taken over; undefined while it waits for its turn. */
+  leftNs: TimeNs | undefined;
   venueOrderId: string | undefined;
   /** Sum of the fills that were reported. */
   filled: Decimal;
@@ -46,7 +48,7 @@ const ORDERS_MAX = 10_000;
 const TRADES_MAX = 50_000;
 /** Fills of orders that we do not know (yet): an acknowledgement may be slower than its fill. */
 const STRANGERS_MAX = 1_000;
-/** Before an order was sent so long ago, that it is not found says nothing. */
+/** Before an order has left so long ago, that it is not found says nothing. */
 const TRAVEL_MS = 2_000;
 /** Asked twice and not found: an order does not travel that long. */
 const NOT_FOUND_ENOUGH = 2;
@@ -98,6 +100,7 @@ export class OrderTracker {
   track(order: Pick<TrackedOrder, 'request' | 'instrument' | 'venueClientId' | 'sentMs'>): TrackedOrder {
     const tracked: TrackedOrder = {
       ...order,
+      leftNs: this.#clock.now(),
       venueOrderId: undefined,
       filled: ZERO,
       toldFilled: undefined,
@@ -218,9 +221,14 @@ export class OrderTracker {
     if (!tracked.isOver) this.#report(tracked, { kind: 'unknown', cause });
   }
 
+  /** Whether it had not left by then, or just had: that its venue does not find it says nothing. */
+  isOnItsWay({ leftNs }: TrackedOrder, askedNs: TimeNs): boolean {
+    return leftNs === undefined || askedNs - leftNs < TRAVEL_MS * 1e6;
+  }
+
   /** The venue was asked, fills included, and has no such order. */
   missing(tracked: TrackedOrder, askedNs: TimeNs): void {
-    if (this.#clock.unixMs(askedNs) - tracked.sentMs >= TRAVEL_MS) tracked.notFound += 1;
+    if (!this.isOnItsWay(tracked, askedNs)) tracked.notFound += 1;
     if (tracked.notFound >= NOT_FOUND_ENOUGH && !tracked.isOver) {
       tracked.isOver = true;
       tracked.givenUp = true;

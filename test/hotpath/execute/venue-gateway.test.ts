@@ -282,6 +282,28 @@ describe('orders', () => {
     expect(words('n16')).toEqual(['rejected rate-limited']);
   });
 
+  it('denies no order that still waits for its turn, nor one that has just left', () => {
+    const limits = { buckets: { ip: { units: 100, windowMs: 1_000 }, orders: { units: 20, windowMs: 4_000 } } };
+    const { gateway, venue, forward, words } = started(scriptedAccount({ limits }));
+    for (let at = 0; at < 20; at += 1) gateway.submit([orderOf({ clientOrderId: id(`f${at}`), purpose: 'hedge' })]);
+    forward(100);
+    venue.override('place', { delayMs: Infinity, does: false, text: '' });
+    gateway.submit([orderOf({ clientOrderId: id('h'), purpose: 'hedge' })]);
+    for (let ms = 0; ms < 3_500; ms += 500) {
+      forward(500);
+      gateway.probe(id('h'));
+    }
+    expect(words('h')).toEqual([]);
+    forward(1_000);
+    gateway.probe(id('h'));
+    forward(1_000);
+    expect(words('h')).toEqual([]);
+    forward(2_000);
+    gateway.probe(id('h'));
+    forward(100);
+    expect(words('h')).toEqual(['not-found']);
+  });
+
   it('is silent through a ban', () => {
     const { gateway, venue, forward, clock, words } = started();
     venue.override('place', { status: 429, text: '{}', headers: { 'retry-after': '3' } });
