@@ -1,5 +1,5 @@
 import { Decimal } from 'decimal.js';
-import { textOf } from '#shared/money/grid.ts';
+import { textOf, ZERO } from '#shared/money/grid.ts';
 import type { EventData } from '#shared/schema/event.ts';
 
 export type Mismatch = EventData<'mismatch'>;
@@ -25,8 +25,10 @@ export type VerificationRules = {
   readonly confirm: number;
 };
 
-/** Differences that explain what was seen so far, and in how many comparisons in a row. */
-type Suspicion = { readonly gaps: readonly Decimal[]; readonly times: number };
+/** A difference that would explain what was seen, and how far it was off at most from one comparison to the next. */
+type Gap = { readonly amount: Decimal; readonly spread: Decimal };
+/** Those that explain everything so far, and in how many comparisons in a row. */
+type Suspicion = { readonly gaps: readonly Gap[]; readonly times: number };
 
 /**
  * Which differences stand between the ledger and the venues: told once they were seen often enough in a row, and again once they are gone. While an
@@ -70,19 +72,19 @@ export class Mismatches {
     const { tolerance, confirm } = this.#rules;
     const isSmall = (amount: Decimal): boolean =>
       amount.isZero() || (unitValue !== undefined && amount.abs().times(unitValue).lte(tolerance));
-    const gaps = had.map((amount) => says.minus(amount));
-    if (gaps.some(isSmall)) return this.settle({ venue, what, id }, 'the venue and the ledger agree');
+    const amounts = had.map((amount) => says.minus(amount));
+    if (amounts.some(isSmall)) return this.settle({ venue, what, id }, 'the venue and the ledger agree');
 
     const key = keyOf({ venue, what, id });
     const before = this.#suspicions.get(key);
-    const common = gaps.filter((gap) => before?.gaps.some((other) => isSmall(gap.minus(other))) === true);
+    const common = amounts.flatMap((amount) => followed(amount, before?.gaps ?? [], isSmall) ?? []);
     const suspicion =
       before === undefined || common.length === 0
-        ? { gaps, times: 1 }
+        ? { gaps: amounts.map((amount) => ({ amount, spread: ZERO })), times: 1 }
         : { gaps: common, times: Math.min(before.times + 1, confirm) };
     this.#suspicions.set(key, suspicion);
     if (suspicion.times < confirm || this.#open.has(key)) return undefined;
-    return this.#tell(mismatchOf(venue, comparison, leastOf(suspicion.gaps)));
+    return this.#tell(mismatchOf(venue, comparison, likeliestOf(suspicion.gaps)));
   }
 
   #tell(mismatch: Mismatch): Mismatch {
@@ -92,8 +94,18 @@ export class Mismatches {
   }
 }
 
-const leastOf = (gaps: readonly Decimal[]): Decimal =>
-  gaps.reduce((least, gap) => (gap.abs().lt(least.abs()) ? gap : least));
+/** A difference that was there before too, about as large. */
+function followed(amount: Decimal, before: readonly Gap[], isSmall: (amount: Decimal) => boolean): Gap | undefined {
+  const spreads = before.flatMap((other) => {
+    const off = amount.minus(other.amount).abs();
+    return isSmall(off) ? Decimal.max(off, other.spread) : [];
+  });
+  return spreads.length === 0 ? undefined : { amount, spread: Decimal.min(...spreads) };
+}
+
+/** What is missing stays the same to the last digit; what only happens to lie near does not. */
+const likeliestOf = (gaps: readonly Gap[]): Decimal =>
+  gaps.reduce((best, gap) => (gap.spread.lt(best.spread) ? gap : best)).amount;
 
 function mismatchOf(venue: string, { what, id, says, unitValue, cause }: Comparison, gap: Decimal): Mismatch {
   return {

@@ -71,6 +71,12 @@ describe('mismatches', () => {
     expect(told(mismatches, ...seen)).toEqual(['USDT open 13345 12345']);
   });
 
+  it('are told by the amount that stays the same, not by one that lies near', () => {
+    const mismatches = new Mismatches(RULES);
+    const seen = [compared(9_000, [10_000, 9_998]), compared(8_000, [9_000, 8_999]), compared(7_000, [7_997, 8_000])];
+    expect(told(mismatches, ...seen)).toEqual(['USDT open 8000 7000']);
+  });
+
   it('find every difference that stays, to the amount, and none that is not there', () => {
     const amounts = fc.array(fc.integer({ min: -50_000, max: 50_000 }), { minLength: 1, maxLength: 5 });
     const rounds = fc.array(fc.tuple(amounts, fc.nat()), { minLength: 3, maxLength: 6 });
