@@ -17,8 +17,10 @@ export class LeaseGate {
     return threadsNs() < Atomics.load(this.#untilNs, 0);
   }
 
-  openFor(ms: number): void {
-    Atomics.store(this.#untilNs, 0, threadsNs() + BigInt(Math.floor(ms * 1e6)));
+  /** The clock is read before the lease is asked: a pause between the two shortens the time. */
+  openFor(leftMs: () => number): void {
+    const nowNs = threadsNs();
+    Atomics.store(this.#untilNs, 0, nowNs + BigInt(Math.floor(leftMs() * 1e6)));
   }
 
   close(): void {

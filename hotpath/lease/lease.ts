@@ -23,8 +23,8 @@ export type LeaseOptions = {
   readonly renewMs: number;
   /** The highest epoch that is known from elsewhere, the journal: ours is above. */
   readonly epochMin: number;
-  /** Told of every acquisition and renewal, with how long the lease is good from now. */
-  readonly onValid?: (leftMs: number) => void;
+  /** Told of every acquisition and renewal: the lease is good for longer. */
+  readonly onValid?: () => void;
   /** The fence closed: nobody could renew in time. Ends with the next renewal, or by being lost. */
   readonly onLapsed: () => void;
   readonly onResumed: () => void;
@@ -199,7 +199,7 @@ export class Lease {
       onLapsed();
     });
     if (leftMs === 0) return;
-    onValid?.(leftMs);
+    onValid?.();
     if (this.#lapsed) onResumed();
     this.#lapsed = false;
   }

@@ -67,7 +67,7 @@ export async function standBy<T>(options: StandbyOptions<T>): Promise<Turn<T>> {
 function leaseOf<T>(options: StandbyOptions<T>, gate: LeaseGate): Lease {
   const { config, aws, clock, logger, epochMin, onLapsed, onLost } = options;
   const { ttl_ms: ttlMs, renew_ms: renewMs } = config.lease;
-  return new Lease({
+  const lease: Lease = new Lease({
     clock,
     // Of the machine for people, like no other by chance.
     holder: `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`,
@@ -79,7 +79,7 @@ function leaseOf<T>(options: StandbyOptions<T>, gate: LeaseGate): Lease {
       worker: { engine: config.engine.name, stateTable: config.stores.state_table, aws, timeoutMs: ttlMs / 3 },
       onCrash: (error) => logger.error('lease-worker-crashed', { message: error.message }),
     }),
-    onValid: (leftMs) => gate.openFor(leftMs),
+    onValid: () => gate.openFor(() => lease.leftMs),
     onLapsed: () => {
       logger.error('lease-not-renewed');
       onLapsed();
@@ -95,4 +95,5 @@ function leaseOf<T>(options: StandbyOptions<T>, gate: LeaseGate): Lease {
       else logger.warn('lease-table-silent', { error });
     },
   });
+  return lease;
 }

@@ -111,11 +111,11 @@ describe('the gate of a lease', () => {
     const gate = new LeaseGate();
     const elsewhere = new LeaseGate(gate.memory);
     expect([gate.isOpen, elsewhere.isOpen]).toEqual([false, false]);
-    gate.openFor(60_000);
+    gate.openFor(() => 60_000);
     expect([gate.isOpen, elsewhere.isOpen]).toEqual([true, true]);
     gate.close();
     expect(elsewhere.isOpen).toBe(false);
-    gate.openFor(5);
+    gate.openFor(() => 5);
     await new Promise((resolve) => setTimeout(resolve, 10));
     expect(elsewhere.isOpen).toBe(false);
   });

@@ -274,7 +274,7 @@ describe('publish worker', () => {
     const Data = new TextEncoder().encode(JSON.stringify(command));
     await pause(1_500);
     expect((await recordsOf('events')).flat()).toEqual([]);
-    gate.openFor(60_000);
+    gate.openFor(() => 60_000);
     await until(() => outbox.lag.published === 3);
     await kinesis().send(new PutRecordCommand({ StreamName: 'commands', PartitionKey: 'one', Data }));
     await until(() => commands.length === 1);
@@ -282,7 +282,7 @@ describe('publish worker', () => {
     await pause(500);
     expect(outbox.lag.published).toBe(3);
     await outbox.drain(0);
-    gate.openFor(60_000);
+    gate.openFor(() => 60_000);
     const next = startOutbox(gate);
     await until(() => commands.length === 2 && next.lag.published === 6);
     expect(commands.map(({ id }) => id)).toEqual(['one', 'one']);
