@@ -1,4 +1,3 @@
-import type { Decimal } from 'decimal.js';
 import { assert } from '#shared/assert.ts';
 import type { ClientOrderId, InstrumentId, OperationId, OpportunityId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
@@ -6,6 +5,7 @@ import type { Fence, OrderGateway, OrderReport, OrderRequest } from '#shared/dom
 import type { Left, OpenOperation, OperationView, Recovery, RecoveryOrder } from '#shared/domain/recovery.ts';
 import type { Side } from '#shared/domain/route.ts';
 import type { Approved, Plan } from '#shared/domain/trade.ts';
+import type { Price } from '#shared/money/grid.ts';
 import { textOf } from '#shared/money/grid.ts';
 import type { EventData } from '#shared/schema/event.ts';
 import { clientOrderIdFrom } from './client-order-id.ts';
@@ -134,9 +134,9 @@ export class Executor {
   /** Whether an exit of the holding is open. */
   readonly isExiting = (holding: OperationId): boolean => this.#operations.isExiting(holding);
 
-  /** Whether an order at this limit could trade with one of ours. */
-  readonly restingAgainst = (instrument: InstrumentId, side: Side, price: Decimal): boolean =>
-    this.#operations.resting.against(instrument, side, price).length > 0;
+  /** Whether an order that takes at this limit could trade with one of ours that rests. */
+  readonly restingAgainst = (instrument: InstrumentId, side: Side, price: Price): boolean =>
+    this.#operations.workingOrders.against({ instrument, side, price, timeInForce: 'IOC' }).length > 0;
 
   /** The execute stage of the pipeline. */
   readonly submit = (plan: Approved<Plan>): void => {
@@ -181,7 +181,7 @@ export class Executor {
    */
   readonly submitManual = (order: ManualOrder, onPlaced?: (placed: ClientOrderId) => void): Placed => {
     const { clock, ledger, rateOf } = this.#options;
-    const { side, route } = order;
+    const { route } = order;
     const parts = partsOf(order);
     const refused = (reason: Extract<Placed, { kind: 'refused' }>['reason'], detail: string): Placed => ({
       kind: 'refused',
@@ -191,7 +191,7 @@ export class Executor {
     const closed = this.#fence();
     if (closed !== undefined) return refused('FENCED', closed);
     const [met] = parts.flatMap(({ instrument, price }) =>
-      this.#operations.resting.against(instrument.id, side, price),
+      this.#operations.workingOrders.against({ ...order, instrument: instrument.id, price }),
     );
     if (met !== undefined) return refused('SELF_TRADE', `order=${met.request.clientOrderId}`);
     const terms = manualTerms(order, (asset) => rateOf?.(asset));
@@ -233,7 +233,7 @@ export class Executor {
   };
 
   /** Orders of persons that are not over. */
-  readonly restingOrders = (): readonly ClientOrderId[] => this.#operations.resting.all();
+  readonly restingOrders = (): readonly ClientOrderId[] => this.#operations.workingOrders.resting();
 
   /** A person takes one of the ways out: the named one, or the cheapest that sends something. */
   readonly approveRecovery = (id: OperationId, proposal: string | undefined, word: Word): Approval =>

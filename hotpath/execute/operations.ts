@@ -19,7 +19,7 @@ import type { Operation, Order } from './operation.ts';
 import { DUST_ROUTE, fillEventOf, MANUAL, orderEventOf } from './operation.ts';
 import { openFacts, ratesText } from './operation-from.ts';
 import { isAtRest, statusAfter } from './order-status.ts';
-import { RestingOrders } from './resting.ts';
+import { WorkingOrders } from './working-orders.ts';
 
 export type OperationsOptions = {
   readonly clock: Clock;
@@ -55,8 +55,8 @@ export class Operations {
   working = 0;
   /** Reports that make no sense: for orders we do not know, or against an order's life. */
   anomalies = 0;
-  /** Our orders that may stand in a book for long. */
-  readonly resting = new RestingOrders();
+  /** Our orders that are not over. */
+  readonly workingOrders = new WorkingOrders();
   readonly #options: OperationsOptions;
   readonly #orders = new Map<ClientOrderId, Order>();
   readonly #ended: Operation[] = [];
@@ -203,8 +203,10 @@ export class Operations {
         return this.#applyFill(order, report.fill);
       case 'accepted':
         order.venueOrderId ??= report.venueOrderId;
-        // An acknowledgement that a fill has overtaken says nothing new.
-        return order.status !== 'accepted' && order.filledQty.isZero() && this.setStatus(order, 'accepted', undefined);
+        if (order.filledQty.isZero())
+          return order.status !== 'accepted' && this.setStatus(order, 'accepted', undefined);
+        // An acknowledgement that a fill has overtaken says nothing new, but of an order of which nothing was known.
+        return order.status === 'unknown' && this.setStatus(order, 'partially-filled', undefined);
       case 'rejected':
         return this.setStatus(order, 'rejected', report.reason);
       case 'canceled':
@@ -261,7 +263,7 @@ export class Operations {
 
   #release(order: Order): void {
     this.#options.ledger.release(order.request.clientOrderId);
-    this.resting.remove(order);
+    this.workingOrders.remove(order);
   }
 
   /** For a fee in an asset that the plan did not count on. Worth nothing when nobody can say what it is worth: the fill is real all the same. */
@@ -314,9 +316,8 @@ export class Operations {
   }
 
   #remember(order: Order): void {
-    const { clientOrderId, timeInForce } = order.request;
-    this.#orders.set(clientOrderId, order);
-    if (timeInForce === 'GTC' && !isAtRest(order.status)) this.resting.add(order);
+    this.#orders.set(order.request.clientOrderId, order);
+    if (!isAtRest(order.status)) this.workingOrders.add(order);
   }
 
   #keep(operation: Operation): void {

@@ -224,9 +224,7 @@ export class Recoveries {
 
   /** Whether no order would trade with one of ours that rests; what stands in the way is taken back first. */
   #makeWay(requests: readonly OrderRequest[]): boolean {
-    const met = requests.flatMap(({ instrument, side, price }) =>
-      this.#operations.resting.against(instrument, side, price),
-    );
+    const met = requests.flatMap((request) => this.#operations.workingOrders.against(request));
     for (const { request, isCancelling } of met) if (!isCancelling) this.#options.wire.cancel(request.clientOrderId);
     return met.length === 0;
   }

@@ -24,6 +24,8 @@ const resting = (changes: Partial<ManualOrder> = {}): ManualOrder => ({
   ...changes,
 });
 
+const price = (value: number): Price => new Decimal(value) as Price;
+
 let world: ExecutorWorld;
 
 beforeEach(() => {
@@ -106,6 +108,20 @@ describe('a person`s order', () => {
     expect(world.journal.of('operation')[0]!.rates).toEqual({ BTC: '50500', USDT: '1' });
   });
 
+  it('rests again when its venue says so, though part of it had filled', () => {
+    world.executor.submitManual(resting());
+    world.say(world.sent[0]!, fill(world.sent[0]!, '0.04'));
+    world.say(world.sent[0]!, { kind: 'unknown', cause: 'disconnect' });
+    world.runMs(1_000);
+    world.say(world.sent[0]!, { kind: 'accepted', venueOrderId: 'v' as VenueOrderId });
+    expect(world.orderStates('a000700000100').at(-1)).toBe('partially-filled');
+    const asked = world.probed.length;
+    world.runMs(400_000);
+    expect(world.canceled).toEqual([]);
+    expect(world.probed.length - asked).toBeLessThan(40);
+    expect(world.executor.counts).toMatchObject({ escalated: 0, open: 1 });
+  });
+
   it('is taken back on demand, again and again until its venue has heard', () => {
     world.executor.submitManual(resting());
     const [sent] = world.sent;
@@ -149,7 +165,7 @@ describe('a person`s order', () => {
     const next = new ExecutorWorld({ epoch: 8 });
     next.executor.resume({ open: state.openOperations(), ended: [], atMs: state.atMs });
     expect(next.probed).toEqual(['a000700000100']);
-    expect(next.executor.restingAgainst(A, 'buy', new Decimal(50_500))).toBe(true);
+    expect(next.executor.restingAgainst(A, 'buy', price(50_500))).toBe(true);
     next.say(world.sent[0]!, { kind: 'accepted', venueOrderId: 'v' as VenueOrderId });
     next.runMs(360_000);
     expect(next.executor.counts).toMatchObject({ open: 1, escalated: 0 });
@@ -165,12 +181,12 @@ describe('self-trade', () => {
 
   it('is seen where an order would come as far as one of ours that rests', () => {
     const { restingAgainst } = world.executor;
-    expect(restingAgainst(A, 'buy', new Decimal(50_500))).toBe(true);
-    expect(restingAgainst(A, 'buy', new Decimal(50_499))).toBe(false);
-    expect(restingAgainst(A, 'sell', new Decimal(40_000))).toBe(false);
-    expect(restingAgainst('b:BTC/USDT' as InstrumentId, 'buy', new Decimal(60_000))).toBe(false);
+    expect(restingAgainst(A, 'buy', price(50_500))).toBe(true);
+    expect(restingAgainst(A, 'buy', price(50_499))).toBe(false);
+    expect(restingAgainst(A, 'sell', price(40_000))).toBe(false);
+    expect(restingAgainst('b:BTC/USDT' as InstrumentId, 'buy', price(60_000))).toBe(false);
     world.say(world.sent[0]!, { kind: 'canceled' });
-    expect(restingAgainst(A, 'buy', new Decimal(50_500))).toBe(false);
+    expect(restingAgainst(A, 'buy', price(50_500))).toBe(false);
   });
 
   it('is refused to another order by hand', () => {
@@ -178,12 +194,21 @@ describe('self-trade', () => {
     expect(world.executor.submitManual(buy)).toMatchObject({ reason: 'SELF_TRADE', detail: 'order=a000700000100' });
   });
 
+  it('is refused to an order by hand where one of a plan is still on its way', () => {
+    world.executor.submit(planOf('op-1', [['b:BTC/USDT', 'buy', '0.1', '50100']]));
+    const there = { instrument: instruments.get('b:BTC/USDT' as InstrumentId)!, operation: 'm-2' as OperationId };
+    const sell = resting({ ...there, price: new Decimal(50_000) as Price });
+    expect(world.executor.submitManual(sell)).toMatchObject({ reason: 'SELF_TRADE', detail: 'order=a000700000200' });
+    world.say(world.sent[1]!, { kind: 'expired' });
+    expect(world.executor.submitManual(sell)).toMatchObject({ kind: 'sent' });
+  });
+
   it('never happens to recovery: what rests in its way is taken back first', () => {
     world.executor.submit(planOf('op-1', [BUY, SELL]));
     world.say(world.sent[2]!, fill(world.sent[2]!, '0.1998'));
-    const price = new Decimal(50_600) as Price;
+    const limit = price(50_600);
     const order = { leg: 0, purpose: 'complete', instrument: A, side: 'buy', qty: new Decimal('0.2') as Qty } as const;
-    world.decision = { kind: 'send', orders: [{ ...order, price }] };
+    world.decision = { kind: 'send', orders: [{ ...order, price: limit }] };
     world.say(world.sent[1]!, { kind: 'expired' });
     expect(world.sent).toHaveLength(3);
     expect(world.canceled).toEqual([world.sent[0]!.clientOrderId]);
