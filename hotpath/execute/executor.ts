@@ -470,7 +470,8 @@ export class Executor {
     const isSlow = silent.length === 0 || isHopeless;
     const doubledMs = Math.min(patience.probeMaxMs, patience.probeAfterMs * 2 ** (operation.probes - 1));
     const nextMs = isSlow ? patience.probeSlowlyMs : doubledMs;
-    this.#watch(operation, restsMs > 0 ? Math.min(nextMs, restsMs) : nextMs);
+    // Not a rounding error later: that would be now, for ever.
+    this.#watch(operation, restsMs > 0 ? Math.max(1, Math.min(nextMs, restsMs)) : nextMs);
     for (const { request } of late) gateway.cancel(request.clientOrderId);
     for (const { request } of working) gateway.probe(request.clientOrderId);
   }
