@@ -1,3 +1,4 @@
+import { BadInput } from '#shared/assert.ts';
 import type { Command, CommandKind, CommandOf } from '#shared/schema/command.ts';
 import type { Recorder } from '#shared/schema/recorder.ts';
 
@@ -18,6 +19,8 @@ const REMEMBERED_MAX = 1_000;
 /** What is of its moment. Commands wait in the stream while no engine runs: an order at prices of hours ago is nobody's wish any more. */
 const MOMENTARY: ReadonlySet<CommandKind> = new Set(['order', 'recovery']);
 const MOMENT_MS = 30_000;
+/** Of a refusal: it may repeat what the command said. */
+const REASON_MAX = 1_000;
 
 /** Carries out each command once, however often it comes, and sees to it that the journal answers. */
 export class Commands {
@@ -42,7 +45,11 @@ export class Commands {
     const answer = this.#lateness(command) ?? this.#carryOut(command);
     if (answer.kind === 'refused') {
       const { code, reason } = answer;
-      this.#recorder.record('command-refused', `command:${id}`, { command_id: id, code, reason });
+      this.#recorder.record('command-refused', `command:${id}`, {
+        command_id: id,
+        code,
+        reason: reason.slice(0, REASON_MAX),
+      });
     } else if (answer.kind === 'done') {
       this.#recorder.record('command-done', `command:${id}`, {
         command_id: id,
@@ -62,6 +69,12 @@ export class Commands {
 
   // The kind names the handler: TypeScript cannot follow that through the union.
   #carryOut(command: Command): Answer {
-    return (this.#handlers[command.kind] as (command: Command) => Answer)(command);
+    try {
+      return (this.#handlers[command.kind] as (command: Command) => Answer)(command);
+    } catch (error) {
+      // Foreign words that nobody can read: whoever sent them hears it, and the engine goes on.
+      if (!(error instanceof BadInput)) throw error;
+      return refused(3001, error.message);
+    }
   }
 }

@@ -87,6 +87,8 @@ export class OutboxClient {
         this.#report = { published: message.published, lagMs: message.lagMs, lastError: message.lastError };
         return;
       case 'command':
+        // The engine is closed by then. Not answered, it is told to the next one.
+        if (this.#onDrained !== undefined) return;
         this.#options.onCommand(message.command);
         this.#send({ kind: 'obeyed', id: message.command.id });
         return;

@@ -2,8 +2,16 @@ import { z } from 'zod';
 
 const base = { v: z.literal(1), id: z.string().min(1).max(64), by: z.string().min(1).max(128), at_ms: z.number() };
 const reason = z.string().max(200);
-const decimal = z.string().regex(/^\d+(\.\d+)?$/, 'a decimal in quotes, such as "0.001"');
-const signed = z.string().regex(/^-?\d+(\.\d+)?$/, 'a decimal in quotes, such as "-0.001"');
+/** Names of ours and the venues'. What comes back in an answer must fit into a record. */
+const name = z.string().max(200);
+const decimal = z
+  .string()
+  .max(60)
+  .regex(/^\d+(\.\d+)?$/, 'a decimal in quotes, such as "0.001"');
+const signed = z
+  .string()
+  .max(60)
+  .regex(/^-?\d+(\.\d+)?$/, 'a decimal in quotes, such as "-0.001"');
 
 /** What the cold plane may ask of the engine, through the `commands` stream. Idempotent by `id`; answered by an event that carries it. */
 export const command = z.discriminatedUnion('kind', [
@@ -15,7 +23,7 @@ export const command = z.discriminatedUnion('kind', [
   z.object({
     ...base,
     kind: z.literal('order'),
-    instrument: z.string(),
+    instrument: name,
     side: z.enum(['buy', 'sell']),
     type: z.enum(['limit', 'market']),
     qty: decimal,
@@ -25,12 +33,12 @@ export const command = z.discriminatedUnion('kind', [
     reduce_only: z.boolean().optional(),
   }),
   /** `order` is a client order id of ours. */
-  z.object({ ...base, kind: z.literal('cancel'), order: z.string() }),
+  z.object({ ...base, kind: z.literal('cancel'), order: name }),
   /** Limits of the gate, all or some; in force at once and after a restart. */
   z.object({
     ...base,
     kind: z.literal('limits'),
-    limits: z.record(z.string(), z.number()),
+    limits: z.record(name, z.number()),
     version: z.int().optional(),
   }),
   /** A stored version of the configuration: what can change while it runs is changed, the rest is named in the answer. */
@@ -39,13 +47,13 @@ export const command = z.discriminatedUnion('kind', [
   z.object({
     ...base,
     kind: z.literal('recovery'),
-    operation: z.string(),
+    operation: name,
     decision: z.enum(['approve', 'cancel']),
-    proposal: z.string().optional(),
+    proposal: name.optional(),
   }),
-  z.object({ ...base, kind: z.literal('breaker-reset'), breaker: z.string() }),
+  z.object({ ...base, kind: z.literal('breaker-reset'), breaker: name }),
   /** The venue is right: its amount becomes the ledger's (a deposit, a withdrawal, what nobody told us). */
-  z.object({ ...base, kind: z.literal('adjust'), venue: z.string(), asset: z.string(), amount: signed, reason }),
+  z.object({ ...base, kind: z.literal('adjust'), venue: name, asset: name, amount: signed, reason }),
 ]);
 export type Command = z.infer<typeof command>;
 export type CommandKind = Command['kind'];

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Command } from '#shared/schema/command.ts';
+import { BadInput } from '#shared/assert.ts';
+import { command as commandSchema, type Command } from '#shared/schema/command.ts';
 import { ANSWERED, Commands, done, refused, type Answer, type Handlers } from '#hotpath/commands.ts';
 
 const NOW_MS = 1_000_000;
@@ -53,6 +54,31 @@ describe('commands', () => {
     const { commands, recorded, flushes } = world(answer);
     commands.obey(order('a'));
     expect([recorded, flushes()]).toEqual([told, 1]);
+  });
+
+  it('that a handler cannot read are refused, and a refusal is never long', () => {
+    const handlers = new Proxy(
+      {},
+      {
+        get: () => (): Answer => {
+          throw new BadInput(`not a decimal: ${'9'.repeat(1e6)}`);
+        },
+      },
+    ) as Handlers;
+    const reasons: string[] = [];
+    const recorder = {
+      record: (kind: string, _key: string, data: unknown) =>
+        reasons.push(`${kind} ${(data as { readonly reason: string }).reason}`),
+      flush: () => undefined,
+    };
+    new Commands(recorder, handlers).obey(order('odd'));
+    expect(reasons).toEqual([expect.stringMatching(/^command-refused not a decimal: 9{900,985}$/)]);
+  });
+
+  it('are read within bounds', () => {
+    expect(commandSchema.safeParse(order('a')).success).toBe(true);
+    const odd = [{ qty: '9'.repeat(61) }, { price: `0.${'1'.repeat(60)}` }, { instrument: 'x'.repeat(201) }];
+    for (const more of odd) expect(commandSchema.safeParse({ ...order('a'), ...more }).success).toBe(false);
   });
 
   it('of their moment are refused when it is over; a stop is never too late', () => {
