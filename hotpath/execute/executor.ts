@@ -423,6 +423,11 @@ export class Executor {
       const terms = { ...IOC, ...leg, instrument: leg.instrument.id, qty, purpose: 'leg' } as const;
       return this.#request(operation, at, terms);
     });
+    // What would trade with an order of ours is left to recovery, which makes way first.
+    if (requests.some((request) => this.#operations.workingOrders.against(request).length > 0)) {
+      this.#takeBack(operation.maker!);
+      return;
+    }
     const held = due.flatMap(({ at, later }, nth) =>
       later.gt(0) ? [{ ...requests[nth]!, clientOrderId: holdOf(operation.id, at), qty: later }] : [],
     );

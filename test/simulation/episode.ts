@@ -2,6 +2,7 @@ import { Decimal } from 'decimal.js';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
 import type { OperationId } from '#shared/domain/ids.ts';
 import type { OrderReport, OrderRequest } from '#shared/domain/order.ts';
+import type { PlanLeg } from '#shared/domain/trade.ts';
 import type { Random } from '#shared/random.ts';
 import { randomFrom } from '#shared/random.ts';
 import type { EventData } from '#shared/schema/event.ts';
@@ -12,7 +13,7 @@ import { Judge, Violation } from './judge.ts';
 import { Life } from './life.ts';
 import { FUNDS } from './listings.ts';
 import { Market } from './market.ts';
-import { drawPlan } from './plans.ts';
+import { drawManual, drawPlan } from './plans.ts';
 import type { Profile } from './profiles.ts';
 import { PROFILES } from './profiles.ts';
 import type { Asker } from './venues.ts';
@@ -57,6 +58,8 @@ const STRICT_SHARE = 0.06;
 const STEPS_MAX = 200_000;
 const END_NS = 7 * 86_400e9;
 const PLAN_DRAWS_MAX = 20;
+const TAKE_BACK_EVERY_MS = 15_000;
+const TAKE_BACK_TIMES = 60;
 /** So often somebody sees that nothing works at the venue before he says that an order is over. */
 const LOOKS = 3;
 
@@ -88,6 +91,8 @@ class World {
   #reportsLeft = Infinity;
   readonly #isStrict: boolean;
   readonly #asked = new Map<string, EventData<'escalation'>>();
+  /** How often the person has seen at the venue that nothing works. */
+  readonly #looks = new Map<string, number>();
 
   constructor(options: EpisodeOptions) {
     this.#options = options;
@@ -110,6 +115,9 @@ class World {
       },
       onPoor: (order) => {
         this.#judge.onPoor(order);
+      },
+      onMet: (order, met) => {
+        this.#judge.onMet(order, met);
       },
       tell: this.#tell,
     });
@@ -147,6 +155,8 @@ class World {
     this.#boot();
     const count = 1 + random.integer(OPERATIONS_MAX);
     for (let at = 0; at < count; at += 1) later(2_000, () => this.#submit(`op-${at}`));
+    for (let manual = random.integer(3); manual > 0; manual -= 1)
+      later(4_000, () => this.#order(`by-hand-${manual}`, random));
     for (let strikes = random.integer(6); strikes > 0; strikes -= 1) later(8_000, () => this.#venues.strike());
     later(6_000, () => this.#disturb(random));
     const isTakenOver = random.next() < 0.15;
@@ -214,7 +224,7 @@ class World {
     if (life?.isAlive !== true) return;
     for (let draw = 0; draw < PLAN_DRAWS_MAX; draw += 1) {
       const plan = drawPlan(operation, { random: this.#random, market: this.#market, venues: this.#names });
-      if (plan === undefined || plan.legs.some(({ instrument }) => life.executor.busy(instrument))) continue;
+      if (plan === undefined || plan.legs.some((leg) => isInTheWay(life, leg))) continue;
       this.#watched.set(operation, new Watched(plan));
       this.#tell(
         () =>
@@ -223,6 +233,31 @@ class World {
       life.submit(plan);
       return;
     }
+  }
+
+  /** A person sends an order, and takes it back sooner or later, as often as that takes. */
+  #order(operation: string, random: Random): void {
+    const life = this.#life;
+    if (life?.isAlive !== true) return;
+    const order = drawManual(operation, { random, market: this.#market, venues: this.#names });
+    if (order === undefined) return;
+    life.run(() => {
+      life.executor.submitManual(order);
+    });
+    this.#takeBack(operation, 500 + random.next() * 20_000);
+  }
+
+  #takeBack(operation: string, afterMs: number, times = TAKE_BACK_TIMES): void {
+    this.#clock.after(afterMs, () => {
+      const open = [...this.#venues.orders.values()].filter(
+        (order) => order.request.operation === operation && (order.state === 'live' || order.state === 'travelling'),
+      );
+      const life = this.#life;
+      life?.run(() => {
+        for (const { request } of open) life.executor.cancelOrder(request.clientOrderId);
+      });
+      if (times > 0) this.#takeBack(operation, TAKE_BACK_EVERY_MS, times - 1);
+    });
   }
 
   #place(order: OrderRequest, from: Life): void {
@@ -303,17 +338,20 @@ class World {
     const life = this.#life;
     if (asked === undefined || life === undefined) return;
     this.#clock.after(30_000 + this.#random.next() * 60_000, () => this.#answer(operation));
-    const watched = this.#watched.get(operation)!;
     if (asked.reason.startsWith('ORDER_UNKNOWN')) {
       // The engine asks on, and mostly needs nobody once the venue answers again.
-      if (this.#isSettled(operation)) watched.looks += 1;
-      if (watched.looks < LOOKS) return;
+      const looks = (this.#looks.get(operation) ?? 0) + (this.#isSettled(operation) ? 1 : 0);
+      this.#looks.set(operation, looks);
+      if (looks < LOOKS) return;
     }
     const proposal = asked.proposals[this.#random.integer(asked.proposals.length + 1)];
     const word = { by: 'somebody', commandId: `c-${this.#clock.now()}` };
-    watched.wasAnswered = true;
+    const watched = this.#watched.get(operation);
+    if (watched !== undefined) {
+      watched.wasAnswered = true;
+      if (proposal === undefined || proposal.kind === 'accept') watched.isAccepted = true;
+    }
     this.#tell(() => `somebody answers ${operation}: ${proposal?.id ?? 'cancel'}`);
-    if (proposal === undefined || proposal.kind === 'accept') watched.isAccepted = true;
     life.run(() => {
       if (proposal === undefined) life.executor.cancelRecovery(operation as OperationId, word);
       else life.executor.approveRecovery(operation as OperationId, proposal.id, word);
@@ -354,6 +392,10 @@ class World {
     if (tell !== undefined) tell(`${(this.#clock.now() / 1e9).toFixed(6)}s ${text()}`);
   };
 }
+
+/** What the gate asks of a plan's leg beside its limits. */
+const isInTheWay = ({ executor }: Life, { instrument, side, price }: PlanLeg): boolean =>
+  executor.busy(instrument) || executor.restingAgainst(instrument, side, price);
 
 function drawSome<T>(random: Random, list: readonly T[], count: number): readonly T[] {
   const left = [...list];

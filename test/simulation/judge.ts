@@ -128,6 +128,11 @@ export class Judge {
     );
   }
 
+  /** An order trades with another one of ours, and both pay for it. An immediate one that has stayed is nobody's plan. */
+  onMet({ request: { clientOrderId } }: VenueOrder, { request }: VenueOrder): void {
+    this.#promise(this.#options.venues.isSlow, `${clientOrderId} meets ${request.clientOrderId}, which is ours`);
+  }
+
   /** After every step of the story. */
   check(life: Life): void {
     this.#readNews(life);

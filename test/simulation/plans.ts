@@ -1,11 +1,14 @@
 import { Decimal } from 'decimal.js';
+import type { ManualOrder } from '#hotpath/execute/manual.ts';
+import { MANUAL } from '#hotpath/execute/operation.ts';
 import type { Asset, OperationId, OpportunityId, RouteId, TimeNs } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Side } from '#shared/domain/route.ts';
+import { opposite } from '#shared/domain/route.ts';
 import type { Approved, Plan, PlanLeg } from '#shared/domain/trade.ts';
 import { amountOf, limitPrice, lotQty } from '#shared/money/grid.ts';
 import type { Random } from '#shared/random.ts';
-import { listingsOf, RATES, unitWorth } from './listings.ts';
+import { instrumentOf, listingsOf, RATES, unitWorth } from './listings.ts';
 import type { Market } from './market.ts';
 
 type Where = { readonly random: Random; readonly market: Market; readonly venues: readonly string[] };
@@ -17,13 +20,51 @@ const ASSETS = [START, 'USDC', 'BTC', 'ETH'] as const;
 /** Worse than expected, as a fraction: what a plan still bears. */
 const SLACK = 0.0015;
 const SLACK_CLOSE = 0.0002;
+const MAKER_SHARE = 0.12;
 
 /** An approved plan of two to five legs, over any venues: a product route, or legs that cancel and are held. Undefined when the draw makes none. */
 export function drawPlan(operation: string, where: Where): Approved<Plan> | undefined {
   const { random } = where;
   const count = LEGS_MIN + random.integer(LEGS_MAX - LEGS_MIN + 1);
   const usd = 20 + 8_000 * random.next() ** 2;
-  return random.next() < 0.5 ? productPlan(operation, where, count, usd) : sumPlan(operation, where, count, usd);
+  const plan = random.next() < 0.5 ? productPlan(operation, where, count, usd) : sumPlan(operation, where, count, usd);
+  return plan !== undefined && random.next() < MAKER_SHARE ? withMaker(plan, where) : plan;
+}
+
+/** The same with one leg that rests, and the others sent as it fills. */
+function withMaker(plan: Approved<Plan>, { random, market }: Where): Approved<Plan> {
+  const maker = random.integer(plan.legs.length);
+  const legs = plan.legs.map((leg, at): PlanLeg => {
+    if (at !== maker) return leg;
+    const instrument = instrumentOf(leg.instrument)!;
+    const { tick } = instrument;
+    const [best] = market.levels(instrument, opposite(leg.side));
+    return { ...leg, how: 'maker', price: limitPrice(best?.price ?? leg.price, tick, leg.side) };
+  });
+  return { ...plan, legs };
+}
+
+/** A person's order: it rests, mostly. Undefined when the draw makes none. */
+export function drawManual(operation: string, { random, market, venues }: Where): ManualOrder | undefined {
+  const instrument = pick(random, listingsOf(pick(random, venues)));
+  const side: Side = random.next() < 0.5 ? 'buy' : 'sell';
+  const rests = random.next() < 0.7;
+  const [best] = market.levels(instrument, rests ? opposite(side) : side);
+  if (best === undefined) return undefined;
+  const price = limitPrice(best.price, instrument.tick, side);
+  const qty = lotQty((100 + 900 * random.next()) / unitWorth(instrument), instrument.lot);
+  if (qty.lt(instrument.minQty) || qty.times(price).lt(instrument.minNotional)) return undefined;
+  return {
+    operation: operation as OperationId,
+    instrument,
+    route: MANUAL,
+    side,
+    type: 'limit',
+    price,
+    qty,
+    timeInForce: rests ? 'GTC' : 'IOC',
+    ...(rests && random.next() < 0.5 ? { postOnly: true } : {}),
+  };
 }
 
 /** A walk from the start asset back to it; what a leg receives, the next one spends. */

@@ -67,6 +67,8 @@ export type VenuesOptions = {
   readonly onFill: (fill: Fill, order: VenueOrder) => void;
   /** An order for which the account has no money. */
   readonly onPoor: (order: VenueOrder) => void;
+  /** An order trades with another one of ours. */
+  readonly onMet: (order: VenueOrder, met: VenueOrder) => void;
   readonly tell: (text: () => string) => void;
 };
 
@@ -255,20 +257,28 @@ export class Venues {
 
   #arrive(order: VenueOrder): void {
     const { weather, random } = this.#options;
+    const { request } = order;
+    const isPostOnly = request.postOnly === true;
     const { profile } = this.#state(order.instrument.venue);
     if (this.#isPoor(order)) {
       this.#options.onPoor(order);
       this.#refuse(order, 'insufficient-funds');
       return;
     }
+    if (isPostOnly && this.#wouldTake(order)) {
+      this.#refuse(order, 'would-take');
+      return;
+    }
+    const met = this.#metBy(order);
+    if (met !== undefined) this.#options.onMet(order, met);
     order.state = 'live';
     order.isRisen = order.wasDenied;
     order.foundFromMs = this.nowMs + profile.queryLagMs;
     if (weather.strikes('query-lag'))
       order.foundFromMs = Math.max(order.foundFromMs, order.sentMs + this.#draw(SLOW_MS));
-    if (!weather.strikes('no-fill')) this.#trade(order);
+    if (!isPostOnly && !weather.strikes('no-fill')) this.#trade(order);
     // A full order has ended by its fills. What is said to be immediate may be forgotten by its venue, and stay.
-    if (isLive(order) && !(order.request.timeInForce === 'GTC' || weather.strikes('stays-live'))) {
+    if (isLive(order) && !(request.timeInForce === 'GTC' || weather.strikes('stays-live'))) {
       const isRejected = order.fills.length > 0 && weather.strikes('partial-then-reject');
       const end: Word = isRejected ? { kind: 'rejected', reason: 'unlisted', text: '' } : { kind: profile.rest };
       this.#end(order, end);
@@ -278,6 +288,21 @@ export class Venues {
       () => `${order.request.clientOrderId} at ${profile.venue}: ${order.fills.length} fills, ${order.state}`,
     );
     this.#publish(order, random.next());
+  }
+
+  #wouldTake({ instrument, request: { side, price } }: VenueOrder): boolean {
+    const [best] = this.#options.market.levels(instrument, side);
+    return best !== undefined && (side === 'buy' ? best.price.lte(price) : best.price.gte(price));
+  }
+
+  /** One of ours that rests where this one would take it. */
+  #metBy({ instrument, request: { side, price } }: VenueOrder): VenueOrder | undefined {
+    for (const other of this.orders.values()) {
+      if (other.instrument !== instrument || !isLive(other) || other.request.side === side) continue;
+      if (other.request.timeInForce !== 'GTC') continue;
+      if (side === 'buy' ? other.request.price.lte(price) : other.request.price.gte(price)) return other;
+    }
+    return undefined;
   }
 
   /** Takes what the book has within the limit. */
@@ -303,6 +328,7 @@ export class Venues {
     const before = order.fills.length;
     this.#fillSome(order);
     if (order.fills.length > before) this.#publish(order, 1, before);
+    if (isLive(order) && order.fills.length < FILLS_MAX) this.#later(this.#draw(8_000), () => this.#fillLater(order));
   }
 
   #fillSome(order: VenueOrder): void {

@@ -112,8 +112,6 @@ export class Watched {
   isAccepted = false;
   /** A trade of it was never told: only the comparison of balances finds it. */
   isMismatched = false;
-  /** How often the person has looked at the venue. */
-  looks = 0;
   looseSinceMs: number | undefined;
   looseMs = 0;
   /** What recovery's own trades brought, in dollars. */
