@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Decimal } from 'decimal.js';
 import { assert, BadInput } from '#shared/assert.ts';
 import type { Clock } from '#shared/clock/clock.ts';
@@ -38,6 +39,8 @@ export type CcxtExchange = {
   readonly precisionMode: number;
   readonly loadMarkets: () => Promise<Readonly<Record<string, CcxtMarket>>>;
   readonly featureValue: (symbol: string, method: string, name: string) => unknown;
+  /** Sends one request: signed, and past ccxt's own pacing. */
+  fetch: (url: string, method: string, ...more: readonly unknown[]) => Promise<unknown>;
   readonly createOrder: (
     symbol: string,
     type: string,
@@ -126,6 +129,8 @@ export class CcxtGateway implements OrderGateway {
   readonly #tracker: OrderTracker;
   readonly #redaction: Redaction;
   readonly #byId: ReadonlyMap<InstrumentId, Instrument>;
+  /** Which order a request of ccxt's is for: its pacing keeps requests waiting long after they were asked for. */
+  readonly #sending = new AsyncLocalStorage<TrackedOrder>();
   #stopped = false;
 
   private constructor(
@@ -140,6 +145,11 @@ export class CcxtGateway implements OrderGateway {
     this.instruments = instruments;
     this.#byId = new Map(instruments.map((instrument) => [instrument.id, instrument]));
     this.#tracker = new OrderTracker(options.clock, instruments, options.onReport, (tracked) => this.#onRisen(tracked));
+    const send = exchange.fetch.bind(exchange);
+    exchange.fetch = (url, method, ...more) => {
+      if (method !== 'GET') this.#depart();
+      return send(url, method, ...more);
+    };
   }
 
   /**
@@ -296,25 +306,31 @@ export class CcxtGateway implements OrderGateway {
       ...(reduceOnly === true ? { reduceOnly } : {}),
     };
     const { symbol } = tracked.instrument;
-    if (this.#options.fence?.() !== undefined) {
-      this.#options.clock.after(0, () => this.#tracker.reject(tracked, 'not-allowed', 'not sent: fenced'));
-      return;
-    }
+    const [qty, price] = [textOf(order.qty), textOf(order.price)];
+    tracked.leftNs = undefined;
     try {
-      const placed = await this.#exchange.createOrder(
-        symbol,
-        type,
-        side,
-        textOf(order.qty),
-        textOf(order.price),
-        params,
+      const placed = await this.#sending.run(tracked, () =>
+        this.#exchange.createOrder(symbol, type, side, qty, price, params),
       );
       this.#tracker.accept(tracked, placed.id ?? '');
     } catch (error) {
-      this.#onRefused(tracked, 'place', errorOf(error));
+      if (error instanceof Fenced && !error.mayHaveLeft) this.#tracker.reject(tracked, 'not-allowed', error.message);
+      else if (error instanceof Fenced) this.#tracker.doubt(tracked, 'disconnect');
+      else this.#onRefused(tracked, 'place', errorOf(error));
       return;
+    } finally {
+      // Refused within ccxt, it never leaves: it is over then, and nobody asks.
+      tracked.leftNs ??= this.#options.clock.now();
     }
     if (!this.#stopped) this.#follow(this.#tracker.get(clientOrderId)!, FOLLOW_MS);
+  }
+
+  /** In the tick in which a request leaves: one that may place an order asks the fence. */
+  #depart(): void {
+    const tracked = this.#sending.getStore();
+    if (tracked === undefined) return;
+    if (this.#options.fence?.() !== undefined) throw new Fenced(tracked.leftNs !== undefined);
+    tracked.leftNs = this.#options.clock.now();
   }
 
   /** It was reported as over, and others may be on their way in its stead: it must not work any longer. */
@@ -365,7 +381,8 @@ export class CcxtGateway implements OrderGateway {
     if (order !== undefined) {
       this.#tracker.learn(tracked, stateFrom(order, tracked));
       this.#tracker.tell(tracked);
-    } else if (isCertain && how === 'aloud') this.#tracker.missing(tracked, askedNs);
+    } else if (isCertain && how === 'aloud' && !this.#tracker.isOnItsWay(tracked, askedNs))
+      this.#tracker.missing(tracked, askedNs);
   }
 
   /** By our id, among what is open and what has ended. `isCertain`: every list that there is was answered. */
@@ -429,6 +446,16 @@ export class CcxtGateway implements OrderGateway {
     const tracked = this.#tracker.get(id);
     if (tracked !== undefined || earlier === undefined || instrument === undefined) return tracked;
     return this.#track(earlier.request, instrument, earlier.sentMs);
+  }
+}
+
+/** A request that was kept back. `mayHaveLeft`: one before it, for the same order, was not. */
+class Fenced extends Error {
+  readonly mayHaveLeft: boolean;
+
+  constructor(mayHaveLeft: boolean) {
+    super('not sent: fenced');
+    this.mayHaveLeft = mayHaveLeft;
   }
 }
 

@@ -1,5 +1,5 @@
 import { assert } from '#shared/assert.ts';
-import type { ClientOrderId, InstrumentId, OperationId, OpportunityId } from '#shared/domain/ids.ts';
+import type { ClientOrderId, InstrumentId, OperationId, OpportunityId, TimeNs } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Fence, OrderGateway, OrderReport, OrderRequest } from '#shared/domain/order.ts';
 import type { Left, OpenOperation, OperationView, Recovery, RecoveryOrder } from '#shared/domain/recovery.ts';
@@ -309,6 +309,9 @@ export class Executor {
       this.#forsake(open);
       return [];
     }
+    // What recovery had used up before a person was asked stays used up: it trades again on that person's word.
+    if (operation.state === 'escalated')
+      operation.continueFrom((clock.now() - (clock.unixMs(clock.now()) - (open.sinceMs ?? 0)) * 1e6) as TimeNs);
     operations.takeOver(operation);
     if (operation.state === 'approved') {
       operations.end(operation, 'failed', 'NEVER_SENT');

@@ -167,6 +167,12 @@ export class Operation {
     this.recoveringNs = nowNs;
   }
 
+  /** Recovery goes on with what a dead process has left of its means; `sinceNs`: when it began, at the latest. */
+  continueFrom(sinceNs: TimeNs): void {
+    this.round = Math.max(0, ...this.#attempts.map((attempts) => attempts - 1));
+    this.recoveringNs = sinceNs;
+  }
+
   /** The number of the next order on a leg. */
   attemptOf(leg: number): number {
     return this.#attempts[leg]!;

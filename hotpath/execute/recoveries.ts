@@ -167,8 +167,7 @@ export class Recoveries {
     const operation = this.#operations.find(id);
     if (operation?.state !== 'escalated') return { kind: 'refused', reason: 'NOT_ASKED', detail: `operation=${id}` };
     this.#escalations.close(id, 'cancelled', word);
-    for (const order of operation.orders)
-      if (!isAtRest(order.status)) this.#operations.setStatus(order, 'expired', 'given-up');
+    this.#forget(operation);
     this.#accept(operation, word);
     return { kind: 'done' };
   }
@@ -251,9 +250,17 @@ export class Recoveries {
   #giveUp(operation: Operation, word: Word): void {
     operation.startAnew(this.#options.clock.now());
     this.#operations.move(operation, 'recovering', `orders given up by ${word.by}`);
-    for (const order of operation.orders)
-      if (!isAtRest(order.status)) this.#operations.setStatus(order, 'expired', 'given-up');
+    this.#forget(operation);
     this.settle(operation);
+  }
+
+  /** Orders in doubt count as over. They may live for all that: their venues are told once more that they are not wanted. */
+  #forget({ orders }: Operation): void {
+    for (const order of orders) {
+      if (isAtRest(order.status)) continue;
+      this.#options.wire.cancel(order.request.clientOrderId);
+      this.#operations.setStatus(order, 'expired', 'given-up');
+    }
   }
 
   /** What is loose is inventory. What the legs agree on is held as ever. */

@@ -147,6 +147,19 @@ describe('an escalated operation', () => {
   });
 });
 
+it('gets no new means by a restart: recovery goes on with what it had left', () => {
+  world.decision = { kind: 'send', orders: [order('complete', '49000')] };
+  oneSided();
+  world.decision = asking('200');
+  world.say(world.sent[2]!, fill(world.sent[2]!, '0.1'));
+  world.say(world.sent[2]!, { kind: 'expired' });
+  expect(world.told().at(-1)).toMatch(/^escalated /);
+  const next = restarted(world);
+  next.runMs(PATIENCE.askAgainMs);
+  // The clock of the next start begins where the first one's did.
+  expect(next.views.at(-1)).toMatchObject({ round: 1, ageMs: PATIENCE.askAgainMs });
+});
+
 it('asks anew when a kill has lost the request, and takes no word before', () => {
   world.decision = asking('200');
   oneSided();
@@ -170,8 +183,10 @@ describe('an order in doubt', () => {
   it('is given up on a person`s word, and recovery goes on', () => {
     world.decision = { kind: 'wait', reason: 'NO_WAY_OUT_NOW' };
     expect(world.executor.approveRecovery(OP, undefined, WORD)).toMatchObject({ reason: 'NOT_ON_OFFER' });
+    world.canceled.length = 0;
     expect(world.executor.approveRecovery(OP, 'accept.7-1', WORD)).toEqual({ kind: 'done' });
     expect(world.orderStates('a000700000100').at(-1)).toBe('expired');
+    expect(world.canceled).toEqual(['a000700000100']);
     expect(world.executor.counts).toMatchObject({ recovering: 1, escalated: 0 });
     expect(world.ledger.reservedOf('a' as VenueId, 'USDT').toFixed()).toBe('0');
   });
