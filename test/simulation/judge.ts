@@ -109,7 +109,8 @@ export class Judge {
       `${id} is not what the journal says`,
     );
     this.#checkGrid(order);
-    if (order.purpose !== 'leg' && order.purpose !== 'manual') this.#checkRecovery(order);
+    if (order.purpose === 'leg') this.#checkFollower(order);
+    else if (order.purpose !== 'manual') this.#checkRecovery(order);
     this.#reserve(order, false);
   }
 
@@ -275,6 +276,21 @@ export class Judge {
     const { tick, lot, minQty } = instrumentOf(instrument)!;
     this.#promise(qty.gte(minQty) && qty.mod(lot).isZero(), `${id} has a quantity of no lots: ${qty.toFixed()}`);
     this.#promise(price.gt(0) && price.mod(tick).isZero(), `${id} has a price of no ticks: ${price.toFixed()}`);
+  }
+
+  /** What follows a maker never does more than the maker has done. */
+  #checkFollower({ clientOrderId: id, operation, leg: at, qty }: OrderRequest): void {
+    const watched = this.#options.watched.get(operation);
+    const maker = watched?.plan.legs.findIndex(({ how }) => how === 'maker') ?? -1;
+    if (watched === undefined || maker === -1 || maker === at) return;
+    const [led, leg] = [watched.plan.legs[maker]!, watched.plan.legs[at]!];
+    let sent: Decimal = qty;
+    for (const { request } of this.#options.venues.orders.values())
+      if (request.operation === operation && request.leg === at && request.purpose === 'leg')
+        sent = sent.plus(request.qty);
+    const done = watched.told.net[maker]! / led.qty.toNumber();
+    const follows = sent.toNumber() / leg.qty.toNumber();
+    this.#promise(follows <= done + 1e-9, `${id} brings leg ${at} to ${follows}, and its maker has ${done}`);
   }
 
   /** Recovery acts on what is certain: no order of the operation may still work. It never does more than brings legs together. */

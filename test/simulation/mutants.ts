@@ -34,6 +34,16 @@ export const MUTANTS: readonly Mutant[] = [
     `if (!this.#makeWay(requests) || !wire.reserve(operation, requests)) {`,
     `if (!this.#makeWay(requests)) {`,
   ),
+  m(
+    'trade with our own orders',
+    `const met = requests.flatMap((request) => this.#operations.workingOrders.against(request));`,
+    `const met: never[] = [];`,
+  ),
+  m(
+    'follow a maker with everything',
+    `maker.filledQty.times(leg.qty).div(makerQty).minus(sent)`,
+    `leg.qty.minus(sent)`,
+  ),
   // What is believed.
   m(
     'take unknown for rejected',
