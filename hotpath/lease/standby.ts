@@ -21,7 +21,7 @@ export type StandbyOptions<T> = {
   readonly epochMin: number;
   /** What an engine needs beside the journal. Made at once, and again now and then: what the venues list changes. */
   readonly prepare: () => Promise<T>;
-  /** Told that this process waits for its turn. */
+  /** Told that this process is ready and waits for its turn. */
   readonly onWaiting: (holder: string) => void;
   /** Nobody could renew in time: nothing is sent, and what rests at the venues is better taken back. */
   readonly onLapsed: () => void;
@@ -42,11 +42,11 @@ export async function standBy<T>(options: StandbyOptions<T>): Promise<Turn<T>> {
   const gate = new LeaseGate();
   const lease = leaseOf(options, gate);
   let prepared: { readonly made: T } | undefined;
-  onWaiting(lease.holder);
   const acquired = lease.acquire(() => prepared !== undefined);
   prepared = { made: await prepare() };
   let timer = clock.after(PREPARE_EVERY_MS, again);
   logger.info('standing-by', { holder: lease.holder });
+  onWaiting(lease.holder);
   const epoch = await acquired;
   timer.cancel();
   logger.info('lease-held', { holder: lease.holder, epoch });
