@@ -12,6 +12,7 @@ import { rerouted } from '../runtime/reroute.ts';
 import type { BalanceState, Credentials, OrderState, PositionState, VenueFill } from '../venues/venue-account.ts';
 import { ccxtDefects, ccxtOneWallet } from '../venues/venue-ccxt.ts';
 import { AccountUnreachable } from './account/account-client.ts';
+import { liftOf } from './account/lift.ts';
 import { OrderTracker, type TrackedOrder } from './account/order-tracker.ts';
 import { Redaction } from './account/redaction.ts';
 import type { AccountHoldings } from './account/trading-gateway.ts';
@@ -205,15 +206,17 @@ export class CcxtGateway implements OrderGateway {
     else void this.#look(tracked, 'aloud');
   };
 
-  /** Ends every open order in these instruments; returns how many could not be ended. */
+  /** Ends every open order in these instruments, while the fence stays as it is; returns how many could not be ended. */
   async cancelAll(instruments: readonly Instrument[] = this.instruments): Promise<number> {
     const bySymbol = isThere(this.#exchange.has['cancelAllOrders']) && this.#defects.cancelsAllSymbols !== true;
+    const isLifted = liftOf(this.#options.fence);
     let left = 0;
     for (let round = 0; round < CANCEL_ROUNDS_MAX; round += 1) {
       left = 0;
       for (const { symbol } of instruments) {
         const open = await this.#try('open-orders', () => this.#exchange.fetchOpenOrders(symbol));
         left += open?.length ?? 1;
+        if (isLifted()) return left;
         if (open === undefined || open.length === 0) continue;
         if (bySymbol) await this.#try('cancel-all', () => this.#exchange.cancelAllOrders(symbol));
         else for (const { id } of open) await this.#try('cancel', () => this.#exchange.cancelOrder(id ?? '', symbol));
@@ -307,6 +310,10 @@ export class CcxtGateway implements OrderGateway {
     };
     const { symbol } = tracked.instrument;
     const [qty, price] = [textOf(order.qty), textOf(order.price)];
+    if (this.#options.fence?.() !== undefined) {
+      this.#options.clock.after(0, () => this.#tracker.reject(tracked, 'not-allowed', 'not sent: fenced'));
+      return;
+    }
     tracked.leftNs = undefined;
     try {
       const placed = await this.#sending.run(tracked, () =>

@@ -20,6 +20,7 @@ import { feesOf } from './account/account-fees.ts';
 import type { AccountNews, SocketOutcome } from './account/account-session.ts';
 import { AccountSession } from './account/account-session.ts';
 import { DeadManSwitch } from './account/dead-man-switch.ts';
+import { liftOf } from './account/lift.ts';
 import type { AccountHoldings, TradingGateway } from './account/trading-gateway.ts';
 import type { TrackedOrder } from './account/order-tracker.ts';
 import { OrderTracker, refOf, rejectReasonOf } from './account/order-tracker.ts';
@@ -226,13 +227,17 @@ export class VenueGateway implements TradingGateway {
 
   /**
    * Ends every open order in the account's instruments, and asks until none is left, nor on its way to rest there; `done` gets what could not be ended.
+   * Begun behind a closed fence, it cancels nothing more once that is open.
    */
   cancelAll(done: (left: readonly OrderState[], isKnown: boolean) => void): void {
     const { account } = this.client.setup;
     const markets = this.#markets();
+    const isLifted = liftOf(this.#options.fence);
+    const fence: Fence = () => (isLifted() ? 'orders leave again' : undefined);
     const round = (count: number): void => {
-      this.#sweep(markets, (left, isKnown) => {
-        if (isKnown && left.length === 0 && !this.#isTravelling()) {
+      this.#sweep(markets, fence, (left, isKnown) => {
+        if (isLifted()) done(left, isKnown);
+        else if (isKnown && left.length === 0 && !this.#isTravelling()) {
           for (const tracked of this.#tracker.open()) this.#look(tracked, 'silently');
           done([], true);
         } else if (count >= CANCEL_ALL_ROUNDS_MAX || this.#stopped) {
@@ -585,6 +590,7 @@ export class VenueGateway implements TradingGateway {
   /** Cancels, then asks what is open. `isKnown` is false when the venue did not say. */
   #sweep(
     markets: readonly (readonly Instrument[])[],
+    fence: Fence,
     done: (left: readonly OrderState[], isKnown: boolean) => void,
   ): void {
     const { cancelAll, openOrders } = this.client.setup.account.rest;
@@ -598,7 +604,7 @@ export class VenueGateway implements TradingGateway {
       }
       this.client.all<unknown>(
         (context) => cancelAll(instruments, context),
-        { name: 'cancel-all', priority: 'cancel', withinMs: SWEEP_WITHIN_MS },
+        { name: 'cancel-all', priority: 'cancel', withinMs: SWEEP_WITHIN_MS, fence },
         () => {
           this.client.all(
             (context) => openOrders(instruments, context),

@@ -2,6 +2,7 @@ import { Decimal } from 'decimal.js';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { AccountUnreachable } from '#hotpath/execute/account/account-client.ts';
 import { CcxtAccount } from '#hotpath/execute/account/ccxt-account.ts';
+import type { CcxtGatewayOptions } from '#hotpath/execute/ccxt-gateway.ts';
 import { CcxtGateway } from '#hotpath/execute/ccxt-gateway.ts';
 import { ccxtDefects } from '#hotpath/venues/venue-ccxt.ts';
 import { BadInput } from '#shared/assert.ts';
@@ -28,7 +29,7 @@ let simulator: Simulator;
 let server: RunningServer;
 const gateways: CcxtGateway[] = [];
 
-beforeAll(async () => {
+async function open(): Promise<void> {
   simulator = createSimulator({
     clock,
     random: randomFrom(31),
@@ -41,16 +42,18 @@ beforeAll(async () => {
   });
   server = await serveSimulator({ simulator, clock, port: 0 });
   simulator.start();
-});
+}
+async function close(): Promise<void> {
+  simulator.stop();
+  await server.close();
+}
+beforeAll(open);
 afterEach(() => {
   for (const gateway of gateways.splice(0)) gateway.stop();
 });
-afterAll(async () => {
-  simulator.stop();
-  await server.close();
-});
+afterAll(close);
 
-async function rig(exchange: string) {
+async function rig(exchange: string, options: Partial<CcxtGatewayOptions> = {}) {
   const reports: OrderReport[] = [];
   const log = new LogBook();
   const { apiKey, secret, passphrase } = DEFAULT_ACCOUNT;
@@ -63,6 +66,7 @@ async function rig(exchange: string) {
     clock,
     logger: log.logger,
     onReport: (report) => void reports.push(report),
+    ...options,
   });
   gateways.push(gateway);
   const instrument = gateway.instruments.find(({ symbol }) => symbol === 'BTC/USDT')!;
@@ -154,9 +158,31 @@ describe.each(['binance', 'okx', 'kraken'])('ccxt gateway on %s', (exchange) => 
     await until(() => words('cx7').length > 0);
     expect(words('cx7')).toEqual(['unknown']);
     const before = orders().length;
-    gateway.probe('cx7' as ClientOrderId);
-    await until(() => words('cx7').at(-1) === 'not-found');
+    const denied = (): string | undefined => {
+      gateway.probe('cx7' as ClientOrderId);
+      return words('cx7').at(-1);
+    };
+    // Shortly after it has left, that it is not found says nothing.
+    await expect.poll(denied, { timeout: 20_000, interval: 500 }).toBe('not-found');
     expect(orders()).toHaveLength(before);
+  });
+
+  it('sends no order that waited while the fence was closed', async () => {
+    let closed: string | undefined;
+    const fence = (): string | undefined => closed;
+    const { gateway, order, best, instrument, words, until, orders } = await rig(exchange, { fence, paced: true });
+    const price = away(best('bids'), instrument);
+    gateway.submit(['cf1', 'cf2'].map((id) => order(id, { price, timeInForce: 'GTC' })));
+    closed = 'stopped';
+    gateway.submit([order('cf3', { price, timeInForce: 'GTC' })]);
+    await until(() => ['cf1', 'cf2', 'cf3'].every((id) => words(id).length > 0));
+    expect(['cf1', 'cf2', 'cf3'].flatMap(words)).toEqual(['rejected', 'rejected', 'rejected']);
+    closed = undefined;
+    gateway.submit([order('cf4', { price, timeInForce: 'GTC' })]);
+    await until(() => words('cf4').includes('accepted'));
+    expect(orders().filter(({ clientOrderId }) => clientOrderId.includes('cf'))).toHaveLength(1);
+    gateway.cancel('cf4' as ClientOrderId);
+    await until(() => words('cf4').at(-1) === 'canceled');
   });
 
   it('finds an order by our id when its answer was lost', async () => {
@@ -173,6 +199,11 @@ describe.each(['binance', 'okx', 'kraken'])('ccxt gateway on %s', (exchange) => 
 });
 
 describe('an account through ccxt', () => {
+  // Wallets in which nobody has traded.
+  beforeAll(async () => {
+    await close();
+    await open();
+  });
   const accountAt = (venue: string, log = new LogBook()): { account: CcxtAccount; reports: OrderReport[] } => {
     const reports: OrderReport[] = [];
     const { apiKey, secret, passphrase } = DEFAULT_ACCOUNT;

@@ -515,6 +515,24 @@ describe('cancelAll', () => {
     expect(left).toEqual(['v1']);
     expect(log.count('account-orders-left')).toBe(1);
   });
+
+  it('leaves alone what is sent once the fence is open again', () => {
+    let closed: string | undefined;
+    const { gateway, venue, forward, of, words } = started(scriptedAccount(), { fence: () => closed });
+    gateway.submit([orderOf({ clientOrderId: id('1'), timeInForce: 'GTC' })]);
+    forward(100);
+    closed = 'stop';
+    venue.override('cancel-all', { text: '{"code":"doubt"}' });
+    const ended: boolean[] = [];
+    gateway.cancelAll((_left, isKnown) => ended.push(isKnown));
+    forward(50);
+    closed = undefined;
+    gateway.submit([orderOf({ clientOrderId: id('2'), timeInForce: 'GTC' })]);
+    forward(30_000);
+    expect(ended).toHaveLength(1);
+    expect(words('2')).toEqual(['accepted v2']);
+    expect(of('2').status).toBe('open');
+  });
 });
 
 describe('the dead-man switch', () => {
