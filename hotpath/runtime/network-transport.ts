@@ -11,12 +11,14 @@ const FRAME_BYTES_MAX = 16 * 1024 * 1024;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** Written but not yet sent: a peer that does not read is closed, not waited for. */
 const UNSENT_BYTES_MAX = 4 * 1024 * 1024;
+/** A host. Rate limits bound what is asked, so none waits here: what waits in an agent has passed the fence, and leaves after it was closed. */
+const SOCKETS_MAX = 256;
 
 /** Real sockets: `ws` for streams, keep-alive agents for requests. `end` closes the idle connections. */
 export function networkTransport(clock: Clock): Transport & { readonly end: () => void } {
   const agents = {
-    'http:': new HttpAgent({ keepAlive: true, maxSockets: 16 }),
-    'https:': new HttpsAgent({ keepAlive: true, maxSockets: 16 }),
+    'http:': new HttpAgent({ keepAlive: true, maxSockets: SOCKETS_MAX }),
+    'https:': new HttpsAgent({ keepAlive: true, maxSockets: SOCKETS_MAX }),
   };
   return {
     open: (url, handlers) => openSocket(url, handlers, clock),

@@ -170,6 +170,13 @@ describe('requests', () => {
     });
   });
 
+  it('leave at once, however many are on their way', async () => {
+    const unanswered = Array.from({ length: 40 }, () => request('/never'));
+    await until(() => connections === 40);
+    server.closeAllConnections();
+    expect(new Set((await Promise.all(unanswered)).map(({ kind }) => kind))).toEqual(new Set(['failure']));
+  });
+
   it('fail as a timeout when there is no answer in time', async () => {
     expect(await request('/never', { timeoutMs: 50 })).toMatchObject({ kind: 'failure', cause: 'timeout' });
   });
