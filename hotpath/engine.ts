@@ -36,6 +36,7 @@ import type { Words } from './engine-words.ts';
 import { wordsFrom } from './engine-words.ts';
 import type { AccountsSetup } from './execute/accounts.ts';
 import { feesOfAccounts, tradableOf } from './execute/accounts.ts';
+import { epochBefore } from './execute/client-order-id.ts';
 import { Executor, PATIENCE } from './execute/executor.ts';
 import { Holdings } from './execute/holdings.ts';
 import { Ledger } from './execute/ledger.ts';
@@ -222,7 +223,8 @@ export class Engine {
     this.instruments = instruments;
     this.synthetics = known.synthetics;
     this.#indices = new Map(instruments.map(({ id }, index) => [id, index as InstrumentIndex]));
-    this.epoch = known.lease?.epoch ?? state.epoch + 1;
+    const epochMin = epochBefore(state.epoch, config.engine.mode, clock.unixMs(clock.now()));
+    this.epoch = known.lease?.epoch ?? epochMin + 1;
     assert(this.epoch > state.epoch, 'an engine begins an epoch of its own');
     const { routes, truncated } = compileRoutes(instruments, config.engine, clock.unixMs(clock.now()));
     this.#routes = [...routes, ...known.replicas];

@@ -12,6 +12,7 @@ import type { EngineStatus } from '#shared/schema/status.ts';
 import type { Engine, EngineOptions, Prepared } from './engine.ts';
 import { engineFrom, prepareEngine } from './engine.ts';
 import { marketSamples, statusMaker } from './engine-status.ts';
+import { epochBefore } from './execute/client-order-id.ts';
 import {
   credentialsOf,
   environmentKeys,
@@ -52,7 +53,7 @@ type Options = z.infer<typeof optionsSchema>;
 
 /** What the process tells its parent, where it has one. A stream would be an inbound port; this is a pipe. */
 export type EngineMessage =
-  /** It waits for the lease; with the first status it has it. */
+  /** It is ready and waits for the lease; with `started` it has it. */
   | { readonly kind: 'standby'; readonly holder: string }
   | { readonly kind: 'started'; readonly firstSeq: number }
   | { readonly kind: 'status'; readonly status: EngineStatus }
@@ -178,7 +179,7 @@ async function turnOf(
     aws: withoutUndefined(aws),
     clock,
     logger,
-    epochMin: lastEpochIn(journalDir),
+    epochMin: epochBefore(lastEpochIn(journalDir), config.engine.mode, clock.unixMs(clock.now())),
     prepare,
     onWaiting: (holder) => tell({ kind: 'standby', holder }),
     onLapsed: () => engine().withdraw(),

@@ -1,5 +1,6 @@
 import { assert } from '#shared/assert.ts';
 import type { ClientOrderId } from '#shared/domain/ids.ts';
+import type { Config } from '#shared/schema/config.ts';
 
 /** What a client order id says: which start of the engine, its n-th operation, which leg, which attempt on that leg. */
 export type ClientOrderIdParts = {
@@ -13,6 +14,8 @@ const BASE = 36;
 const WIDTHS = { epoch: 4, ordinal: 6, leg: 1, attempt: 1 } as const;
 /** All of them are so long. */
 export const CLIENT_ORDER_ID_LENGTH = 13;
+const ORIGIN_MS = Date.UTC(2026, 0);
+const BEGINNINGS = BASE ** WIDTHS.epoch - 2 ** 17;
 const PATTERN = /^a([0-9a-z]{4})([0-9a-z]{6})([0-9a-z])([0-9a-z])$/;
 
 /**
@@ -21,6 +24,15 @@ const PATTERN = /^a([0-9a-z]{4})([0-9a-z]{6})([0-9a-z])([0-9a-z])$/;
  */
 export function clientOrderIdFrom({ epoch, ordinal, leg, attempt }: ClientOrderIdParts): ClientOrderId {
   return `a${digits(epoch, WIDTHS.epoch)}${digits(ordinal, WIDTHS.ordinal)}${digits(leg, WIDTHS.leg)}${digits(attempt, WIDTHS.attempt)}` as ClientOrderId;
+}
+
+/**
+ * The epoch that the next one is above: the last that the journal knows. A new journal of live trading begins at the minutes since 2026 (`unixMs` is now), because
+ * venues remember the ids of an earlier life: after three years they come round again, and leave room for starts.
+ */
+export function epochBefore(known: number, mode: Config['engine']['mode'], unixMs: number): number {
+  if (known > 0 || mode !== 'live') return known;
+  return Math.max(0, Math.floor((unixMs - ORIGIN_MS) / 60_000)) % BEGINNINGS;
 }
 
 /** Undefined for an id that is not ours. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { clientOrderIdFrom, clientOrderIdParts } from '#hotpath/execute/client-order-id.ts';
+import { clientOrderIdFrom, clientOrderIdParts, epochBefore } from '#hotpath/execute/client-order-id.ts';
 import { Bug } from '#shared/assert.ts';
 
 const parts = fc.record({
@@ -29,4 +29,21 @@ it('does not take a foreign id for ours', () => {
 it('refuses a part that does not fit', () => {
   expect(() => clientOrderIdFrom({ epoch: 1, ordinal: 1, leg: 36, attempt: 0 })).toThrow(Bug);
   expect(() => clientOrderIdFrom({ epoch: -1, ordinal: 1, leg: 0, attempt: 0 })).toThrow(Bug);
+});
+
+it('begins a new live journal where no earlier life can have been', () => {
+  const [noon, later] = ['2026-11-21T12:00:00Z', '2026-11-21T12:01:00Z'].map((text) => Date.parse(text));
+  expect(epochBefore(0, 'live', noon!)).toBe((324 * 24 + 12) * 60);
+  expect(epochBefore(0, 'live', later!)).toBe(epochBefore(0, 'live', noon!) + 1);
+  expect(epochBefore(5, 'live', later!)).toBe(5);
+  expect([epochBefore(0, 'paper', noon!), epochBefore(0, 'shadow', noon!), epochBefore(0, 'live', 0)]).toEqual([
+    0, 0, 0,
+  ]);
+  // Also in years in which the minutes are more than the digits hold, with a start a second for a day.
+  fc.assert(
+    fc.property(fc.integer({ min: noon!, max: Date.UTC(2100, 0) }), (unixMs) => {
+      const epoch = epochBefore(0, 'live', unixMs) + 86_400;
+      expect(clientOrderIdFrom({ epoch, ordinal: 0, leg: 0, attempt: 0 })).toHaveLength(13);
+    }),
+  );
 });
