@@ -111,8 +111,8 @@ function work(): void {
     done += 1;
     if (done % PROGRESS_EVERY === 0) say({ kind: 'progress', done: PROGRESS_EVERY });
   }
-  say({ kind: 'over', totals });
-  process.disconnect();
+  // A long message takes a while: who disconnects at once has not sent it.
+  process.send!({ kind: 'over', totals } satisfies News, undefined, undefined, () => process.disconnect());
 }
 
 function runOne(
