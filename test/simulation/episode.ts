@@ -2,7 +2,6 @@ import { Decimal } from 'decimal.js';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
 import type { OperationId } from '#shared/domain/ids.ts';
 import type { OrderReport, OrderRequest } from '#shared/domain/order.ts';
-import type { PlanLeg } from '#shared/domain/trade.ts';
 import type { Random } from '#shared/random.ts';
 import { randomFrom } from '#shared/random.ts';
 import type { EventData } from '#shared/schema/event.ts';
@@ -224,7 +223,7 @@ class World {
     if (life?.isAlive !== true) return;
     for (let draw = 0; draw < PLAN_DRAWS_MAX; draw += 1) {
       const plan = drawPlan(operation, { random: this.#random, market: this.#market, venues: this.#names });
-      if (plan === undefined || plan.legs.some((leg) => isInTheWay(life, leg))) continue;
+      if (plan === undefined || plan.legs.some((leg) => life.isInTheWay(leg))) continue;
       this.#watched.set(operation, new Watched(plan));
       this.#tell(
         () =>
@@ -392,10 +391,6 @@ class World {
     if (tell !== undefined) tell(`${(this.#clock.now() / 1e9).toFixed(6)}s ${text()}`);
   };
 }
-
-/** What the gate asks of a plan's leg beside its limits. */
-const isInTheWay = ({ executor }: Life, { instrument, side, price }: PlanLeg): boolean =>
-  executor.busy(instrument) || executor.restingAgainst(instrument, side, price);
 
 function drawSome<T>(random: Random, list: readonly T[], count: number): readonly T[] {
   const left = [...list];

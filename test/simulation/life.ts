@@ -12,7 +12,7 @@ import type { ClientOrderId, VenueId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { OrderGateway, OrderReport, OrderRequest } from '#shared/domain/order.ts';
 import type { Side } from '#shared/domain/route.ts';
-import type { Approved, Plan } from '#shared/domain/trade.ts';
+import type { Approved, Plan, PlanLeg } from '#shared/domain/trade.ts';
 import { ZERO } from '#shared/money/grid.ts';
 import { marginOf } from '#shared/money/margin.ts';
 import type { EngineEvent } from '#shared/schema/event.ts';
@@ -110,10 +110,15 @@ export class Life {
     });
   }
 
+  /** What the gate asks beside its limits is asked when the engine has the plan: it may have stood still since it was drawn. */
   submit(plan: Approved<Plan>): void {
     this.run(() => {
-      this.executor.submit(plan);
+      if (!plan.legs.some((leg) => this.isInTheWay(leg))) this.executor.submit(plan);
     });
+  }
+
+  isInTheWay({ instrument, side, price }: PlanLeg): boolean {
+    return this.executor.busy(instrument) || this.executor.restingAgainst(instrument, side, price);
   }
 
   hear(report: OrderReport): void {
