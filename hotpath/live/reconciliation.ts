@@ -19,8 +19,15 @@ export type Memory = {
   readonly atMs: number;
 };
 
-/** Trades are asked for from so long before the last event: clocks differ. */
-const OVERLAP_MS = 5_000;
+/** Trades are asked for from so long before the last event: a stream that had been lost had not told all of them. */
+const OVERLAP_MS = 60_000;
+/** So long before it a trade of nobody's is strange: clocks differ. Earlier, it may be of an operation that the journal has forgotten. */
+const STRANGE_MS = 5_000;
+
+/** What is asked, and how it writes our ids. */
+export type Reconciled = Pick<TradingAccount, 'venue' | 'instruments' | 'venueClientId'> & {
+  readonly gateway: Pick<TradingAccount['gateway'], 'askOpenOrders' | 'askFills' | 'cancelStranger'>;
+};
 
 /** What an account has that the journal does not know. */
 export type Found = {
@@ -33,11 +40,7 @@ export type Found = {
  * Orders of ours that nobody follows are cancelled at the venue, trades of nobody's operation are told. What the journal left open is not looked at: it is
  * asked for order by order. `done` gets undefined when the venue did not answer.
  */
-export function reconcileAccount(
-  account: TradingAccount,
-  memory: Memory,
-  done: (found: Found | undefined) => void,
-): void {
+export function reconcileAccount(account: Reconciled, memory: Memory, done: (found: Found | undefined) => void): void {
   const left = new Set<string>(
     memory.openOperations.flatMap(({ orders }) =>
       orders.map(({ request }) => account.venueClientId(request.clientOrderId)),
@@ -69,13 +72,13 @@ export function reconcileAccount(
 }
 
 /** Of ours by its form, and of no operation that is open. Where venues take numbers only, nobody can tell. */
-function isOrphan(written: string, { venueClientId }: TradingAccount, left: ReadonlySet<string>): boolean {
+function isOrphan(written: string, { venueClientId }: Reconciled, left: ReadonlySet<string>): boolean {
   const ours = written.slice(-CLIENT_ORDER_ID_LENGTH);
   const isOurs = clientOrderIdParts(ours) !== undefined && venueClientId(ours as ClientOrderId) === written;
   return isOurs && !left.has(written);
 }
 
-function orphanOf({ venue }: TradingAccount, order: OrderState): Omit<Mismatch, 'state'> {
+function orphanOf({ venue }: Reconciled, order: OrderState): Omit<Mismatch, 'state'> {
   return {
     venue,
     what: 'order',
@@ -88,9 +91,9 @@ function orphanOf({ venue }: TradingAccount, order: OrderState): Omit<Mismatch, 
 
 /** Trades that the journal does not know: of orders that it does, or of nobody. */
 function unknownTrades(
-  { venue, instruments, venueClientId }: TradingAccount,
+  { venue, instruments, venueClientId }: Reconciled,
   fills: readonly VenueFill[],
-  { recentOrders, recentTrades }: Memory,
+  { recentOrders, recentTrades, atMs }: Memory,
 ): Found {
   const strange: Omit<Mismatch, 'state'>[] = [];
   const late = new Set<ClientOrderId>();
@@ -108,7 +111,8 @@ function unknownTrades(
           : venueClientId(request.clientOrderId) === fill.clientOrderId),
     );
     for (const { request } of orders) late.add(request.clientOrderId);
-    if (orders.length === 0) strange.push(strangeTradeOf(venue, instrument, fill));
+    const isOld = fill.timeMs < atMs - STRANGE_MS;
+    if (orders.length === 0 && !isOld) strange.push(strangeTradeOf(venue, instrument, fill));
   }
   return { strange, late: [...late] };
 }

@@ -1,7 +1,9 @@
-import { rmSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { Decimal } from 'decimal.js';
 import { afterEach, describe, expect, it } from 'vitest';
+import { engineIn, virtualWorld } from '#local/virtual-world.ts';
 import { BadInput } from '#shared/assert.ts';
 import type { VenueId } from '#shared/domain/ids.ts';
 import { DEFAULT_ACCOUNT } from '#simulator/accounts.ts';
@@ -203,6 +205,20 @@ describe('an engine in live mode', () => {
     expect(ordersAt(world.simulator.exchange('okx')).length).toBeGreaterThan(0);
     rest(world);
     expect(differences(world)).toEqual([]);
+  });
+
+  it('begins a new journal above every earlier one, on money only', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'arb-live-'));
+    const naming = (name: string) => ({ seed: 7, journalDir: join(folder, name), version: 'test' });
+    const config = liveConfig();
+    const { engine, ...world } = await virtualWorld(config, naming('first'));
+    world.clock.runUntil(world.clock.now() + 120e9);
+    const live = await engineIn(world, config, naming('second'));
+    const paper = await engineIn(world, { ...config, engine: { ...config.engine, mode: 'paper' } }, naming('paper'));
+    expect(live.epoch).toBeGreaterThan(engine.epoch + 1);
+    expect(paper.epoch).toBe(1);
+    for (const each of [engine, live, paper]) each.journal.close();
+    rmSync(folder, { recursive: true });
   });
 
   it('takes no paper for money', async () => {
