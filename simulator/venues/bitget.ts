@@ -65,6 +65,7 @@ type Socket = {
 };
 
 const ORDERS_A_SECOND = 10;
+const FILLS_A_PAGE = 100;
 const WINDOW_MS = 30_000;
 const DEPTH = 500;
 /** Beyond 2^53, as the venue's are. */
@@ -352,15 +353,17 @@ class Bitget implements VenueDialect {
           .map(describe),
         cursor: '',
       })),
-      'GET /api/v3/trade/fills': signed((fields, account) => ({
-        list: orders(account, fields)
+      'GET /api/v3/trade/fills': signed((fields, account) => {
+        const before = Number(fields.get('cursor') ?? Infinity);
+        const found = orders(account, fields)
           .flatMap(({ trades }) => trades)
-          .filter(({ timeMs }) => timeMs >= Number(fields.get('startTime') ?? 0))
-          .sort((a, b) => b.id - a.id)
-          .slice(0, 100)
-          .map(describeFill),
-        cursor: '',
-      })),
+          .filter((trade) => trade.timeMs >= Number(fields.get('startTime') ?? 0) && execIdOf(trade) < before)
+          .sort((one, other) => execIdOf(other) - execIdOf(one));
+        const page = found.slice(0, FILLS_A_PAGE);
+        const last = page.at(-1);
+        const hasMore = last !== undefined && found.length > page.length;
+        return { list: page.map(describeFill), cursor: hasMore ? String(execIdOf(last)) : '' };
+      }),
       'GET /api/v3/account/assets': signed((_fields, account) => ({
         assets: account.assets('spot').map((coin) => balanceOf(account, coin)),
       })),
@@ -588,21 +591,27 @@ function describe(order: Order): object {
   };
 }
 
-const describeFill = ({ id, order, price, lots, fee, feeAsset, liquidity, timeMs }: Trade): object => ({
-  execId: String(2 * id + (liquidity === 'maker' ? 1 : 0)),
-  ...acknowledge(order),
-  category: 'SPOT',
-  symbol: order.listing.venueSymbol,
-  orderType: order.type,
-  side: order.side,
-  execPrice: priceOf(order.listing, price).toFixed(),
-  execQty: qtyOf(order.listing, lots).toFixed(),
-  execValue: valueOf(order.listing, price, lots).toFixed(),
-  tradeScope: liquidity,
-  feeDetail: [{ feeCoin: feeAsset, fee: fee.toFixed() }],
-  createdTime: String(timeMs),
-  updatedTime: String(timeMs),
-});
+/** Both sides of a trade with oneself have one of their own. */
+const execIdOf = ({ id, liquidity }: Trade): number => 2 * id + (liquidity === 'maker' ? 1 : 0);
+
+function describeFill(trade: Trade): object {
+  const { order, price, lots, fee, feeAsset, liquidity, timeMs } = trade;
+  return {
+    execId: String(execIdOf(trade)),
+    ...acknowledge(order),
+    category: 'SPOT',
+    symbol: order.listing.venueSymbol,
+    orderType: order.type,
+    side: order.side,
+    execPrice: priceOf(order.listing, price).toFixed(),
+    execQty: qtyOf(order.listing, lots).toFixed(),
+    execValue: valueOf(order.listing, price, lots).toFixed(),
+    tradeScope: liquidity,
+    feeDetail: [{ feeCoin: feeAsset, fee: fee.toFixed() }],
+    createdTime: String(timeMs),
+    updatedTime: String(timeMs),
+  };
+}
 
 function balanceOf(account: Account, coin: string): object {
   const { total, held } = account.balance('spot', coin);
