@@ -69,7 +69,7 @@ export const PATIENCE: Patience = {
 const IOC = { type: 'limit', timeInForce: 'IOC' } as const;
 const NOBODY_ASKED: ReadonlyMap<string, never> = new Map<string, never>();
 const NO_DUST: ReadonlyMap<string, never> = new Map<string, never>();
-/** What began so short a time before a crash may have filled since; at most so many orders are asked about. */
+/** What ended so short a time before a crash may have filled since; at most so many orders are asked about. */
 const LATELY_MS = 60_000;
 const LATE_ORDERS_MAX = 100;
 
@@ -297,7 +297,7 @@ export class Executor {
     const operation = operationFrom(ended, instrumentOf, { ordinal: this.#nextOrdinal(), startedNs: clock.now() });
     if (operation === undefined) return [];
     this.#operations.takeOverEnded(operation);
-    return atMs - (ended.sinceMs ?? 0) <= LATELY_MS ? operation.orders : [];
+    return atMs - (ended.toldMs ?? 0) <= LATELY_MS ? operation.orders : [];
   }
 
   /** Returns its orders: all of them are asked about. */

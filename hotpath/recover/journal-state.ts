@@ -38,6 +38,8 @@ type OperationRecord = {
   dust: Record<string, string>;
   /** When it was first told of, Unix ms; absent in what was saved before that was kept. */
   readonly sinceMs?: number;
+  /** When it last said how it is, Unix ms; absent as above. */
+  toldMs?: number;
 };
 
 /** `sentMs`: no later than when it was sent, Unix ms. `venueOrderId` is undefined while the venue had not answered. */
@@ -410,6 +412,7 @@ export class JournalState {
       sinceMs: this.atMs,
     };
     record.operation = operation;
+    record.toldMs = this.atMs;
     if (!isEnded(operation)) {
       this.#ended.delete(operation.id);
       this.#open.set(operation.id, record);
@@ -557,7 +560,7 @@ function setTexts(sums: Map<string, Decimal>, texts: Readonly<Record<string, str
   for (const [key, text] of Object.entries(texts)) sums.set(key, decimalFrom(text));
 }
 
-function openOperationFrom({ operation, orders, fills, dust, sinceMs }: OperationRecord): OpenOperation {
+function openOperationFrom({ operation, orders, fills, dust, sinceMs, toldMs }: OperationRecord): OpenOperation {
   const rates = decimalsFrom(operation.rates);
   return {
     id: operation.id as OperationId,
@@ -573,6 +576,7 @@ function openOperationFrom({ operation, orders, fills, dust, sinceMs }: Operatio
     pnl: pnlSoFar(fills, rates),
     dust: decimalsFrom(dust),
     ...(sinceMs === undefined ? {} : { sinceMs }),
+    ...(toldMs === undefined ? {} : { toldMs }),
     ...(operation.bond === undefined ? {} : { bond: bondFrom(operation.bond) }),
   };
 }

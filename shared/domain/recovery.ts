@@ -134,6 +134,8 @@ export type OpenOperation = {
   readonly dust: Readonly<Record<string, Decimal>>;
   /** When it was first told of, Unix ms. */
   readonly sinceMs?: number;
+  /** When it last said how it is, Unix ms: of one that is over, its end. */
+  readonly toldMs?: number;
   /** Of sum routes; `carry` is what a unit is worth beyond its fills, in the numeraire, `asset` the route's. */
   readonly bond?: Bond & { readonly carry: Decimal; readonly asset: Asset };
 };

@@ -220,6 +220,18 @@ describe('after a restart', () => {
     expect(next.executor.counts).toMatchObject({ completed: 1, open: 0 });
     expect(next.ledger.dust.get('BTC')?.toFixed()).toBe('0');
   });
+
+  it('counts lately from the end, however long an operation took, and asks about nothing that ended before', () => {
+    world.executor.submit(planOf(OP, [BUY, SELL]));
+    world.say(world.sent[0]!, fill(world.sent[0]!, '0.2'));
+    world.say(world.sent[1]!, fill(world.sent[1]!, '0.1998'));
+    world.executor.submit(planOf('op-2', [BUY, SELL]));
+    world.say(world.sent[2]!, fill(world.sent[2]!, '0.2', '3'));
+    world.runMs(120_000);
+    world.say(world.sent[3]!, fill(world.sent[3]!, '0.1998', '4'));
+    expect(world.told().at(-1)).toBe('completed');
+    expect(restarted(world).probed).toEqual(['a000700000200', 'a000700000210']);
+  });
 });
 
 describe('the fence', () => {
