@@ -191,7 +191,7 @@ export class RiskDesk {
       shortAccount: (asked) => funds.shortAccount(asked) ?? this.#options.shortWallet(asked.plan),
       marginRatio: funds.marginRatio,
       busy: executor.busy,
-      meetsOwnOrder: ({ instrument, side, price }) => executor.restingAgainst(instrument, side, price),
+      meetsOwnOrder: executor.restingAgainst,
       book: this.book,
     };
   }

@@ -3,9 +3,7 @@ import type { ClientOrderId, InstrumentId, OperationId, OpportunityId, TimeNs } 
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Fence, OrderGateway, OrderReport, OrderRequest } from '#shared/domain/order.ts';
 import type { Left, OpenOperation, OperationView, Recovery, RecoveryOrder } from '#shared/domain/recovery.ts';
-import type { Side } from '#shared/domain/route.ts';
-import type { Approved, Plan } from '#shared/domain/trade.ts';
-import type { Price } from '#shared/money/grid.ts';
+import type { Approved, Plan, PlanLeg } from '#shared/domain/trade.ts';
 import { textOf } from '#shared/money/grid.ts';
 import type { EventData } from '#shared/schema/event.ts';
 import { clientOrderIdFrom } from './client-order-id.ts';
@@ -134,9 +132,9 @@ export class Executor {
   /** Whether an exit of the holding is open. */
   readonly isExiting = (holding: OperationId): boolean => this.#operations.isExiting(holding);
 
-  /** Whether an order that takes at this limit could trade with one of ours that rests. */
-  readonly restingAgainst = (instrument: InstrumentId, side: Side, price: Price): boolean =>
-    this.#operations.workingOrders.against({ instrument, side, price, timeInForce: 'IOC' }).length > 0;
+  /** Whether a leg could trade with one of our orders that are not over: one that takes with what rests, one that makes with whatever is on its way. */
+  readonly restingAgainst = (leg: Pick<PlanLeg, 'instrument' | 'side' | 'price' | 'how'>): boolean =>
+    this.#operations.workingOrders.against({ ...leg, timeInForce: leg.how === 'maker' ? 'GTC' : 'IOC' }).length > 0;
 
   /** The execute stage of the pipeline. */
   readonly submit = (plan: Approved<Plan>): void => {
@@ -270,15 +268,16 @@ export class Executor {
 
   /**
    * Takes over what a dead process left: asks about every order that had no last word, then recovers as ever. What ended is known again, so that a late fill
-   * finds it; of what is open or ended lately every order is asked about once, since such a fill may have come while nobody listened. `asked`: persons, by
-   * operation.
+   * finds it; of what is open or ended lately every order is asked about once, since such a fill may have come while nobody listened. Nothing is sent before all
+   * of it is known and reserved: an order that recovers one operation must not meet one of another. `asked`: persons, by operation.
    */
   readonly resume = (left: Left, asked: ReadonlyMap<string, EventData<'escalation'>> = NOBODY_ASKED): void => {
     this.#recoveries.restore(asked.values());
     const late = left.ended.slice(-ENDED_MAX).flatMap((ended) => this.#rememberEnded(ended, left.atMs));
-    const open = left.open.flatMap((operation) => this.#resumeOne(operation));
+    const open = left.open.flatMap((operation) => this.#takeOver(operation) ?? []);
+    for (const operation of open) this.#goOn(operation);
     this.#options.recorder.flush();
-    for (const { request } of [...open, ...late.slice(-LATE_ORDERS_MAX)])
+    for (const { request } of [...open.flatMap(({ orders }) => orders), ...late.slice(-LATE_ORDERS_MAX)])
       this.#options.gateway.probe(request.clientOrderId);
   };
 
@@ -300,14 +299,14 @@ export class Executor {
     return atMs - (ended.toldMs ?? 0) <= LATELY_MS ? operation.orders : [];
   }
 
-  /** Returns its orders: all of them are asked about. */
-  #resumeOne(open: OpenOperation): readonly Order[] {
-    const { clock, instrumentOf, ledger, patience } = this.#options;
+  /** Undefined when there is nothing to go on with. */
+  #takeOver(open: OpenOperation): Operation | undefined {
+    const { clock, instrumentOf, ledger } = this.#options;
     const operation = operationFrom(open, instrumentOf, { ordinal: this.#nextOrdinal(), startedNs: clock.now() });
     const operations = this.#operations;
     if (operation === undefined) {
       this.#forsake(open);
-      return [];
+      return undefined;
     }
     // What recovery had used up before a person was asked stays used up: it trades again on that person's word.
     if (operation.state === 'escalated')
@@ -315,19 +314,22 @@ export class Executor {
     operations.takeOver(operation);
     if (operation.state === 'approved') {
       operations.end(operation, 'failed', 'NEVER_SENT');
-      return [];
+      return undefined;
     }
-    const unknown = operation.orders.filter(({ status }) => !isAtRest(status));
-    for (const order of unknown) {
+    for (const order of operation.orders) {
+      if (isAtRest(order.status)) continue;
       // It may still be live and take its worst case. Where the account does not bear that, there is nothing left to protect.
       ledger.reserve([order.request], this.#instrument);
       this.#operations.setStatus(order, 'unknown', 'restart');
       // Nobody follows it any more.
       if (order === operation.maker) order.isCancelling = true;
     }
-    if (unknown.length === 0) this.#recoveries.settle(operation);
-    else this.#watch(operation, patience.probeAfterMs);
-    return operation.orders;
+    return operation;
+  }
+
+  #goOn(operation: Operation): void {
+    if (operation.isAtRest) this.#recoveries.settle(operation);
+    else this.#watch(operation, this.#options.patience.probeAfterMs);
   }
 
   /** Without its instruments nothing can be traded for it. What may still be live is taken back, as far as its venue is known. */

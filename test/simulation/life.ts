@@ -117,8 +117,8 @@ export class Life {
     });
   }
 
-  isInTheWay({ instrument, side, price }: PlanLeg): boolean {
-    return this.executor.busy(instrument) || this.executor.restingAgainst(instrument, side, price);
+  isInTheWay(leg: PlanLeg): boolean {
+    return this.executor.busy(leg.instrument) || this.executor.restingAgainst(leg);
   }
 
   hear(report: OrderReport): void {

@@ -115,7 +115,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   m(
     'ask about nothing after a restart',
-    `for (const { request } of [...open, ...late.slice(-LATE_ORDERS_MAX)])\n      this.#options.gateway.probe(request.clientOrderId);`,
+    `for (const { request } of [...open.flatMap(({ orders }) => orders), ...late.slice(-LATE_ORDERS_MAX)])\n      this.#options.gateway.probe(request.clientOrderId);`,
     ``,
   ),
   // What recovery decides.

@@ -165,7 +165,7 @@ describe('a person`s order', () => {
     const next = new ExecutorWorld({ epoch: 8 });
     next.executor.resume({ open: state.openOperations(), ended: [], atMs: state.atMs });
     expect(next.probed).toEqual(['a000700000100']);
-    expect(next.executor.restingAgainst(A, 'buy', price(50_500))).toBe(true);
+    expect(next.executor.restingAgainst({ instrument: A, side: 'buy', price: price(50_500) })).toBe(true);
     next.say(world.sent[0]!, { kind: 'accepted', venueOrderId: 'v' as VenueOrderId });
     next.runMs(360_000);
     expect(next.executor.counts).toMatchObject({ open: 1, escalated: 0 });
@@ -181,12 +181,20 @@ describe('self-trade', () => {
 
   it('is seen where an order would come as far as one of ours that rests', () => {
     const { restingAgainst } = world.executor;
-    expect(restingAgainst(A, 'buy', price(50_500))).toBe(true);
-    expect(restingAgainst(A, 'buy', price(50_499))).toBe(false);
-    expect(restingAgainst(A, 'sell', price(40_000))).toBe(false);
-    expect(restingAgainst('b:BTC/USDT' as InstrumentId, 'buy', price(60_000))).toBe(false);
+    expect(restingAgainst({ instrument: A, side: 'buy', price: price(50_500) })).toBe(true);
+    expect(restingAgainst({ instrument: A, side: 'buy', price: price(50_499) })).toBe(false);
+    expect(restingAgainst({ instrument: A, side: 'sell', price: price(40_000) })).toBe(false);
+    expect(restingAgainst({ instrument: 'b:BTC/USDT' as InstrumentId, side: 'buy', price: price(60_000) })).toBe(false);
     world.say(world.sent[0]!, { kind: 'canceled' });
-    expect(restingAgainst(A, 'buy', price(50_500))).toBe(false);
+    expect(restingAgainst({ instrument: A, side: 'buy', price: price(50_500) })).toBe(false);
+  });
+
+  it('is seen by a leg that would rest where an order of ours is on its way to take', () => {
+    world.executor.submit(planOf('op-1', [['b:BTC/USDT', 'buy', '0.1', '50100']]));
+    const leg = { instrument: 'b:BTC/USDT' as InstrumentId, side: 'sell', price: price(50_100) } as const;
+    expect(world.executor.restingAgainst(leg)).toBe(false);
+    expect(world.executor.restingAgainst({ ...leg, how: 'maker' })).toBe(true);
+    expect(world.executor.restingAgainst({ ...leg, how: 'maker', price: price(50_101) })).toBe(false);
   });
 
   it('is refused to another order by hand', () => {
@@ -216,5 +224,26 @@ describe('self-trade', () => {
     world.runMs(PATIENCE.recoverAfterMs);
     expect(world.sent).toHaveLength(4);
     expect(world.told()).toContain('recovering');
+  });
+
+  it('never happens to the recovery of an operation that was taken over before the order that rests', () => {
+    const before = new ExecutorWorld();
+    before.decision = { kind: 'wait', reason: 'no book' };
+    before.executor.submit(planOf('op-1', [BUY, SELL]));
+    before.say(before.sent[0]!, { kind: 'expired' });
+    before.say(before.sent[1]!, fill(before.sent[1]!, '0.1998'));
+    before.executor.submitManual(resting());
+    const state = new JournalState();
+    for (const event of before.journal.events) state.apply(event);
+
+    const next = new ExecutorWorld({ epoch: 8 });
+    const order = { leg: 0, purpose: 'complete', instrument: A, side: 'buy', qty: new Decimal('0.2') as Qty } as const;
+    next.decision = { kind: 'send', orders: [{ ...order, price: price(50_600) }] };
+    next.executor.resume({ open: state.openOperations(), ended: [], atMs: state.atMs });
+    const rests = before.sent[2]!;
+    expect([next.sent, next.canceled]).toEqual([[], [rests.clientOrderId]]);
+    next.say(rests, { kind: 'canceled' });
+    next.runMs(PATIENCE.recoverAfterMs);
+    expect(next.sent.map(({ operation }) => operation)).toEqual(['op-1']);
   });
 });
