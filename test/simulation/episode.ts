@@ -36,6 +36,8 @@ export type Outcome = {
   readonly orders: number;
   /** Trades that only a comparison of balances can find. */
   readonly mismatches: number;
+  /** Orders at work that only a list of open orders can find. */
+  readonly unseen: number;
   /** Of the whole journal and the time it took. */
   readonly hash: number;
 };
@@ -369,7 +371,7 @@ class World {
 
   #end(steps: number): Outcome {
     const life = this.#life!;
-    const { mismatches } = this.#judge.end(life);
+    const { mismatches, unseen } = this.#judge.end(life);
     const operations = [...this.#watched.values()].filter(({ state }) => state !== undefined);
     const { events } = life.journal;
     return {
@@ -379,6 +381,7 @@ class World {
       events: events.length,
       orders: this.#venues.orders.size,
       mismatches,
+      unseen,
       hash: hashOf(
         events,
         `${this.#options.seed} ${life.ledger.pnl.realised.toFixed()} ${life.ledger.pnl.fees.toFixed()}`,

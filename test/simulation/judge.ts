@@ -141,15 +141,14 @@ export class Judge {
     this.#touched.clear();
   }
 
-  /** At the end of the story, when nothing happens any more. Returns what only a comparison of balances finds. */
-  end(life: Life): { readonly mismatches: number } {
+  /** At the end of the story, when nothing happens any more. Returns what only a comparison of balances finds, and what only a list of open orders does. */
+  end(life: Life): { readonly mismatches: number; readonly unseen: number } {
     this.check(life);
     const { executor, ledger, journal } = life;
     this.#promise(executor.counts.open === 0, `${executor.counts.open} operations have no end`);
     this.#promise(executor.counts.recovering === 0, 'recoveries are counted that there are not');
     this.#promise(Math.abs(ledger.exposures.total) < 1e-6, `exposure is left: ${ledger.exposures.total}`);
-    for (const order of this.#options.venues.orders.values())
-      this.#promise(order.state !== 'live', `${order.request.clientOrderId} works at its venue, and nobody knows`);
+    const unseen = this.#checkOver();
     for (const watched of this.#options.watched.values())
       for (const { instrument } of watched.plan.legs)
         this.#promise(!executor.busy(instrument), `${instrument} is busy for nobody`);
@@ -162,7 +161,15 @@ export class Judge {
     this.#checkPnl(life, journal.events);
     const mismatches = this.#checkTruth();
     for (const watched of this.#options.watched.values()) this.#checkEnded(watched);
-    return { mismatches };
+    return { mismatches, unseen };
+  }
+
+  /** Nothing works at a venue, but what rose after it had been given up and was never told of: nobody knows that there is anything to take back. */
+  #checkOver(): number {
+    const live = [...this.#options.venues.orders.values()].filter(({ state }) => state === 'live');
+    for (const { isRisen, isSeen, request } of live)
+      this.#promise(isRisen && !isSeen, `${request.clientOrderId} works at its venue, and nobody knows`);
+    return live.length;
   }
 
   #readFlushed({ journal }: Life): void {

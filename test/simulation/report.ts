@@ -15,6 +15,7 @@ export type Totals = {
   events: number;
   steps: number;
   mismatches: number;
+  unseen: number;
   faults: Record<string, number>;
   looseSeconds: number[];
   /** Cost of recovery, in basis points of the operation's notional. */
@@ -36,6 +37,7 @@ export const noTotals = (): Totals => ({
   events: 0,
   steps: 0,
   mismatches: 0,
+  unseen: 0,
   faults: {},
   looseSeconds: [],
   costBps: [],
@@ -50,6 +52,7 @@ export function addOutcome(totals: Totals, outcome: Outcome): void {
   totals.events += outcome.events;
   totals.steps += outcome.steps;
   totals.mismatches += outcome.mismatches;
+  totals.unseen += outcome.unseen;
   // Episodes come in any order: what they say together must not depend on it.
   totals.hash = (totals.hash + outcome.hash) >>> 0;
   for (const [fault, count] of outcome.faults) totals.faults[fault] = (totals.faults[fault] ?? 0) + count;
@@ -81,6 +84,7 @@ export function addTotals(totals: Totals, other: Totals): void {
     'events',
     'steps',
     'mismatches',
+    'unseen',
     'costUsd',
     'notionalUsd',
   ] as const)
@@ -112,7 +116,7 @@ export function reportOf(totals: Totals, seconds: number): string {
     `recovery: ${recovered} operations, ${(100 * automaticShare(totals)).toFixed(2)} % without a person; a person was asked ${asked} times and had to answer ${answered}`,
     `unhedged seconds: ${quantilesOf(totals.looseSeconds)}`,
     `cost of recovery in bps of the notional: ${quantilesOf(totals.costBps)}; all together ${((1e4 * totals.costUsd) / Math.max(1, totals.notionalUsd)).toFixed(2)}`,
-    `trades that only the comparison of balances finds: ${totals.mismatches}`,
+    `trades that only the comparison of balances finds: ${totals.mismatches}; orders at work that only a list of open orders finds: ${totals.unseen}`,
     `hash ${hashText(totals)}, ${seconds.toFixed(1)} s, ${(episodes / seconds).toFixed(0)} episodes a second`,
   ].join('\n');
 }

@@ -40,6 +40,8 @@ export type VenueOrder = {
   wasDenied: boolean;
   /** It came when it had been given up. */
   isRisen: boolean;
+  /** Somebody was told that there is such an order. */
+  isSeen: boolean;
   /** The last question about it was not answered, or not wholly. */
   isUnanswered: boolean;
 };
@@ -149,6 +151,7 @@ export class Venues {
       denials: 0,
       wasDenied: false,
       isRisen: false,
+      isSeen: false,
       isUnanswered: false,
     };
     this.orders.set(request.clientOrderId, order);
@@ -498,6 +501,7 @@ const isLive = ({ state }: VenueOrder): boolean => state === 'live';
 /** What whoever hears a word may conclude. */
 function note(order: VenueOrder, { kind }: Word): void {
   if (kind !== 'not-found') order.denials = 0;
+  if (kind !== 'not-found' && kind !== 'unknown') order.isSeen = true;
   if (order.denials >= DENIALS) order.wasDenied = true;
   if (kind === 'canceled' || kind === 'expired' || kind === 'rejected') order.isEndTold = true;
 }
