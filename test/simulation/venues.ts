@@ -438,9 +438,10 @@ export class Venues {
     for (const fill of order.fills.slice(from)) this.#hear(id, { kind: 'fill', fill }, asker);
     if (isPart && order.fills.length > 0) return;
     order.isMuted = false;
-    order.isUnanswered = false;
     if (order.end !== undefined) this.#hear(id, order.end, asker);
     else if (isLive(order)) this.#hear(id, { kind: 'accepted', venueOrderId: `v-${id}` as VenueOrderId }, asker);
+    // Who dies of an answer has not heard all of it.
+    order.isUnanswered = asker?.isAlive === false;
   }
 
   #deny(order: VenueOrder, asker: Asker, askedTimeNs: TimeNs): void {
