@@ -2,7 +2,6 @@ import { Decimal } from 'decimal.js';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { PaperGateway } from '#hotpath/execute/paper-gateway.ts';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
-import type { Depths } from '#shared/domain/capital.ts';
 import type { ClientOrderId, InstrumentId, InstrumentIndex, OperationId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { BookStatus } from '#shared/domain/market-event.ts';
@@ -11,25 +10,17 @@ import type { Price, Qty } from '#shared/money/grid.ts';
 import { randomFrom } from '#shared/random.ts';
 import { CALL, COIN_CALL, COIN_FUTURE, PERPETUAL } from './held-world.ts';
 import { instrumentOf } from './trading.ts';
+import type { BookSide } from '#test/support/two-sided.ts';
+import { depthsOf } from '#test/support/two-sided.ts';
 
-type Side = [price: number, qty: number][];
 let status: BookStatus;
-let asks: Side;
-let bids: Side;
+let asks: BookSide;
+let bids: BookSide;
 let clock: VirtualClock;
 let reports: OrderReport[];
 let gateway: PaperGateway;
 
-const write =
-  (side: () => Side) =>
-  (_: InstrumentIndex, prices: Float64Array, qtys: Float64Array): number => {
-    side().forEach(([price, qty], at) => {
-      prices[at] = price;
-      qtys[at] = qty;
-    });
-    return side().length;
-  };
-const depths: Depths = { status: () => status, asks: write(() => asks), bids: write(() => bids), ageMs: () => 0 };
+const depths = depthsOf({ status: () => status, asks: () => asks, bids: () => bids });
 
 beforeEach(() => {
   status = 'live';

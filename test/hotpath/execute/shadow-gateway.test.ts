@@ -3,33 +3,24 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { PaperGateway } from '#hotpath/execute/paper-gateway.ts';
 import { shadowGateway, type Shadow } from '#hotpath/execute/shadow-gateway.ts';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
-import type { Depths } from '#shared/domain/capital.ts';
 import type { ClientOrderId, InstrumentId, InstrumentIndex, OperationId } from '#shared/domain/ids.ts';
 import type { BookStatus } from '#shared/domain/market-event.ts';
 import type { OrderReport, OrderRequest } from '#shared/domain/order.ts';
 import type { Price, Qty } from '#shared/money/grid.ts';
 import { randomFrom } from '#shared/random.ts';
 import { instrumentOf } from './trading.ts';
+import type { BookSide } from '#test/support/two-sided.ts';
+import { depthsOf } from '#test/support/two-sided.ts';
 
-type Side = [price: number, qty: number][];
 let status: BookStatus;
-let asks: Side;
-let bids: Side;
+let asks: BookSide;
+let bids: BookSide;
 let clock: VirtualClock;
 let reports: OrderReport[];
 let shadow: Shadow;
 let gateway: PaperGateway;
 
-const write =
-  (side: () => Side) =>
-  (_: InstrumentIndex, prices: Float64Array, qtys: Float64Array): number => {
-    side().forEach(([price, qty], at) => {
-      prices[at] = price;
-      qtys[at] = qty;
-    });
-    return side().length;
-  };
-const depths: Depths = { status: () => status, asks: write(() => asks), bids: write(() => bids), ageMs: () => 0 };
+const depths = depthsOf({ status: () => status, asks: () => asks, bids: () => bids });
 
 /** 10 ms there, 10 ms back, then 100 ms in which the tape speaks. */
 beforeEach(() => {
