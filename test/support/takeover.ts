@@ -175,8 +175,14 @@ export class TakeoverWorld {
     return [...this.wrongNow(), ...open, ...operations, ...balances];
   }
 
-  projected(): Promise<number> {
-    return this.#cloud.projected();
+  /** How many records are projected, once it is all of them: the streams are read behind the engines. Fewer only when a minute brings no more. */
+  async projected(): Promise<number> {
+    const untilNs = this.clock.now() + WITHIN_MS * 1e6;
+    for (;;) {
+      const count = await this.#cloud.projected();
+      if (count >= this.records || this.clock.now() > untilNs) return count;
+      await wait(100);
+    }
   }
 
   async close(): Promise<void> {
