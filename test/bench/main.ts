@@ -12,12 +12,16 @@ import { sizeCases } from './size-case.ts';
 import { triangleCase } from './triangle-case.ts';
 import { wireCases } from './wire-case.ts';
 
-const HELP = `npm run bench [-- --json] [-- --small]
+const GROUPS = ['hotpath', 'family', 'size', 'quant', 'risk', 'orders', 'gate', 'path', 'wire', 'peer'] as const;
+type Group = (typeof GROUPS)[number];
+
+const HELP = `npm run bench [-- --json] [-- --small] [-- --only NAME]
 
 Times the hot path beside a plain JSON.parse + Map + objects implementation in the same run, rounds interleaved, medians; and
 recorded book frames of every venue beside ccxt.pro's handling of the same frames.
   --json   prints [{name, unit, value, ratio?, hash}]
   --small  fewer messages and rounds: proves the results, not the speed
+  --only   one group of cases: ${GROUPS.join(', ')}
 
 Exits with 1 when the two implementations do not come to the same results.`;
 
@@ -35,12 +39,11 @@ async function main(): Promise<void> {
     return;
   }
   const size = values.small === true ? SIZES.small : SIZES.full;
-  const own = [...measured(size), ...(await wireCases(size.plans))];
-  // Loaded when the others are done: it fills the heap that they measure.
-  const { peerCases } = await import('./peer-case.ts');
-  const peers = peerCases(size.recorded, size.rounds);
-  if (peers === undefined) process.stderr.write('beside ccxt.pro: skipped, there are no recordings (RECORDED_DIR)\n');
-  const rows = [...own, ...(peers ?? [])];
+  const { only } = values;
+  const isWanted = (group: Group): boolean => only === undefined || only === group;
+  const rows: Row[] = Object.entries(groupsOf(size)).flatMap(([group, run]) => (isWanted(group as Group) ? run() : []));
+  if (isWanted('wire')) rows.push(...(await wireCases(size.plans)));
+  if (isWanted('peer')) rows.push(...(await peerRows(size)));
   process.stdout.write(values.json === true ? jsonOf(rows) : tableOf(rows));
   const wrong = rows.filter(({ hash, plainHash }) => hash !== plainHash);
   for (const { name, hash, plainHash } of wrong)
@@ -48,28 +51,40 @@ async function main(): Promise<void> {
   if (wrong.length > 0) process.exitCode = 1;
 }
 
-function measured({ frames, steps, rounds }: (typeof SIZES)['full']): readonly Row[] {
+type Size = (typeof SIZES)['full'];
+
+/** Those that run within this tick, in the order in which they run. */
+function groupsOf({ frames, steps, rounds }: Size): Record<Exclude<Group, 'wire' | 'peer'>, () => readonly Row[]> {
   const market = benchMarket(1, frames);
   const each = [steps, rounds] as const;
   const listed = market.instruments.filter(({ venue }) => venue === 'binance');
-  return [
-    parseCase('parse binance depth, 20+20', market, { venue: 'binance', kind: 'delta', levels: 20 }, each),
-    parseCase('parse binance bookTicker', market, { venue: 'binance', kind: 'quote', levels: 1 }, each),
-    parseCase('parse okx books, 8+8', market, { venue: 'okx', kind: 'delta', levels: 8 }, each),
-    parseCase('parse kraken v2 book, 8+8', market, { venue: 'kraken', kind: 'delta', levels: 8 }, each),
-    bookCase(market, rounds),
-    detectCase('detect spatial, 8 venues', eightVenues(listed[0]!), { families: ['spatial'] }, each),
-    detectCase('detect triangles, 50 symbols', listed, { families: ['cycle'], max_legs: 3 }, each),
-    detectCase('detect all routes, 3 × 50 symbols', market.instruments, {}, each),
-    familyCase(steps / 4, rounds),
-    triangleCase(steps / 4, rounds),
-    ...sizeCases(steps / 40, rounds),
-    ...quantCases(steps / 4, rounds),
-    ...riskCases(steps / 20),
-    ...orderFlowCases(Math.ceil(steps / 10), rounds),
-    ...gateCases(Math.ceil(steps / 2_000)),
-    ...wholePathCases(market, rounds),
-  ];
+  return {
+    hotpath: () => [
+      parseCase('parse binance depth, 20+20', market, { venue: 'binance', kind: 'delta', levels: 20 }, each),
+      parseCase('parse binance bookTicker', market, { venue: 'binance', kind: 'quote', levels: 1 }, each),
+      parseCase('parse okx books, 8+8', market, { venue: 'okx', kind: 'delta', levels: 8 }, each),
+      parseCase('parse kraken v2 book, 8+8', market, { venue: 'kraken', kind: 'delta', levels: 8 }, each),
+      bookCase(market, rounds),
+      detectCase('detect spatial, 8 venues', eightVenues(listed[0]!), { families: ['spatial'] }, each),
+      detectCase('detect triangles, 50 symbols', listed, { families: ['cycle'], max_legs: 3 }, each),
+      detectCase('detect all routes, 3 × 50 symbols', market.instruments, {}, each),
+    ],
+    family: () => [familyCase(steps / 4, rounds), triangleCase(steps / 4, rounds)],
+    size: () => sizeCases(steps / 40, rounds),
+    quant: () => quantCases(steps / 4, rounds),
+    risk: () => riskCases(steps / 20),
+    orders: () => orderFlowCases(Math.ceil(steps / 10), rounds),
+    gate: () => gateCases(Math.ceil(steps / 2_000)),
+    path: () => wholePathCases(market, rounds),
+  };
+}
+
+async function peerRows({ recorded, rounds }: Size): Promise<readonly Row[]> {
+  // Loaded when the others are done: it fills the heap that they measure.
+  const { peerCases } = await import('./peer-case.ts');
+  const peers = peerCases(recorded, rounds);
+  if (peers === undefined) process.stderr.write('beside ccxt.pro: skipped, there are no recordings (RECORDED_DIR)\n');
+  return peers ?? [];
 }
 
 const eightVenues = (listing: Instrument): readonly Instrument[] =>
@@ -80,12 +95,23 @@ const eightVenues = (listing: Instrument): readonly Instrument[] =>
   }));
 
 function optionsFrom(args: readonly string[]): {
-  readonly values: { readonly json?: boolean; readonly small?: boolean; readonly help?: boolean };
+  readonly values: {
+    readonly json?: boolean;
+    readonly small?: boolean;
+    readonly only?: Group;
+    readonly help?: boolean;
+  };
   readonly problem?: string;
 } {
   const flag = { type: 'boolean' } as const;
   try {
-    return parseArgs({ args: [...args], options: { json: flag, small: flag, help: flag } });
+    const options = { json: flag, small: flag, help: flag, only: { type: 'string' } } as const;
+    const { only, ...values } = parseArgs({ args: [...args], options }).values;
+    if (only === undefined) return { values };
+    const group = GROUPS.find((name) => name === only);
+    return group === undefined
+      ? { values, problem: `bench: no such group: ${only}` }
+      : { values: { ...values, only: group } };
   } catch (error) {
     return { values: {}, problem: `bench: ${error instanceof Error ? error.message : String(error)}` };
   }
