@@ -9,8 +9,8 @@ import { loadConfig } from '#shared/config/load.ts';
 import { randomFrom } from '#shared/random.ts';
 import { configSchema } from '#shared/schema/config.ts';
 import type { EngineStatus } from '#shared/schema/status.ts';
-import type { Engine, EngineOptions, Prepared } from './engine.ts';
-import { engineFrom, prepareEngine } from './engine.ts';
+import type { Engine } from './engine.ts';
+import { engineFrom } from './engine.ts';
 import { marketSamples, statusMaker } from './engine-status.ts';
 import { epochBefore } from './execute/client-order-id.ts';
 import {
@@ -26,6 +26,8 @@ import type { LeaseGate } from './lease/lease-gate.ts';
 import type { Turn } from './lease/standby.ts';
 import { EXIT_LEASE_LOST, standBy } from './lease/standby.ts';
 import { lastEpochIn } from './open-journal.ts';
+import type { EngineOptions, Prepared } from './prepare.ts';
+import { prepareEngine } from './prepare.ts';
 import { OutboxClient } from './publish/outbox-client.ts';
 import type { Logger } from './runtime/logger.ts';
 import { FigurerThread } from './risk/figurer.ts';
@@ -182,12 +184,12 @@ async function turnOf(
     epochMin: epochBefore(lastEpochIn(journalDir), config.engine.mode, clock.unixMs(clock.now())),
     prepare,
     onWaiting: (holder) => tell({ kind: 'standby', holder }),
-    onLapsed: () => engine().withdraw(),
-    // Somebody else trades now, and the journal is theirs: nothing is said in it.
-    onLost: () => {
-      clock.after(LEAVE_MS, () => process.exit(EXIT_LEASE_LOST));
-      engine().withdraw();
+    // Later it may be somebody else's order: a successor takes over what rests, under the id that it was sent with.
+    onLapsed: (isAlone) => {
+      if (isAlone) engine().withdraw();
     },
+    // Somebody else trades now, and the journal and what rests are theirs: nothing is said in it, nothing taken back.
+    onLost: () => void clock.after(LEAVE_MS, () => process.exit(EXIT_LEASE_LOST)),
   });
 }
 

@@ -25,8 +25,8 @@ export type LeaseOptions = {
   readonly epochMin: number;
   /** Told of every acquisition and renewal: the lease is good for longer. */
   readonly onValid?: () => void;
-  /** The fence closed: nobody could renew in time. Ends with the next renewal, or by being lost. */
-  readonly onLapsed: () => void;
+  /** The fence closed: nobody could renew in time. Ends with the next renewal, or by being lost. `isAlone`: nobody else can have taken it yet. */
+  readonly onLapsed: (isAlone: boolean) => void;
   readonly onResumed: () => void;
   /** For good: somebody else has it. */
   readonly onLost: (to: string) => void;
@@ -196,12 +196,20 @@ export class Lease {
     this.#lapse = clock.after(leftMs + 1, () => {
       if (this.leftMs > 0 || this.#lapsed) return;
       this.#lapsed = true;
-      onLapsed();
+      onLapsed(this.#isAlone());
     });
     if (leftMs === 0) return;
     onValid?.();
     if (this.#lapsed) onResumed();
     this.#lapsed = false;
+  }
+
+  /** Within the margin, by both clocks. A timer of a process that was paused comes later. */
+  #isAlone(): boolean {
+    const { clock, ttlMs } = this.#options;
+    const now = clock.now();
+    const leftMs = Math.min((this.#untilNs - now) / 1e6, this.#untilUnixMs - clock.unixMs(now));
+    return leftMs > -ttlMs * MARGIN;
   }
 
   #lose(to: string): void {

@@ -23,8 +23,8 @@ export type StandbyOptions<T> = {
   readonly prepare: () => Promise<T>;
   /** Told that this process is ready and waits for its turn. */
   readonly onWaiting: (holder: string) => void;
-  /** Nobody could renew in time: nothing is sent, and what rests at the venues is better taken back. */
-  readonly onLapsed: () => void;
+  /** Nobody could renew in time: nothing is sent. While nobody else can have it, what rests at the venues is better taken back. */
+  readonly onLapsed: (isAlone: boolean) => void;
   readonly onLost: () => void;
 };
 
@@ -80,9 +80,9 @@ function leaseOf<T>(options: StandbyOptions<T>, gate: LeaseGate): Lease {
       onCrash: (error) => logger.error('lease-worker-crashed', { message: error.message }),
     }),
     onValid: () => gate.openFor(() => lease.leftMs),
-    onLapsed: () => {
-      logger.error('lease-not-renewed');
-      onLapsed();
+    onLapsed: (isAlone) => {
+      logger.error('lease-not-renewed', { isAlone });
+      onLapsed(isAlone);
     },
     onResumed: () => logger.warn('lease-renewed-again'),
     onLost: (to) => {

@@ -164,7 +164,7 @@ export class LeaseWorld {
       ttlMs: TTL_MS,
       renewMs: RENEW_MS,
       epochMin: 0,
-      onLapsed: () => void said.push('lapsed'),
+      onLapsed: (isAlone) => void said.push(isAlone ? 'lapsed alone' : 'lapsed'),
       onResumed: () => void said.push('resumed'),
       onLost: (to) => void said.push(`lost to ${to}`),
       onTrouble: () => undefined,

@@ -100,7 +100,7 @@ describe('a lease', () => {
     expect(here.sent.length).toBe(length);
     here.table.down = false;
     await here.run(5_000);
-    expect(first.said).toEqual(['held 1', 'lapsed', 'resumed']);
+    expect(first.said).toEqual(['held 1', 'lapsed alone', 'resumed']);
     expect(here.holders).toEqual([first]);
   });
 
