@@ -1,15 +1,30 @@
 import type { Clock, Timer } from '#shared/clock/clock.ts';
-import { socketRequest, type PriceView, type SocketRequest } from '#shared/schema/api.ts';
+import type { PriceView } from '#shared/schema/api.ts';
 import { demand, type Principal } from '../common/auth.ts';
-import { isoFromMs } from '../common/envelope.ts';
-import { ApplicationError, applicationErrors } from '../common/errors.ts';
+import { ApplicationError } from '../common/errors.ts';
+import {
+  CONNECTIONS_MAX,
+  gap,
+  isHeld,
+  POLICY_VIOLATION,
+  refusal,
+  refuseUnheard,
+  REPLAY_MAX,
+  resumed,
+  STRIKES_MAX,
+  subscribed,
+  unsubscribed,
+  wholeOf,
+  wishFrom,
+  type KnownNames,
+  type Resume,
+  type Wish,
+} from './conversation.ts';
 import { Peer, type PeerSocket } from './peer.ts';
-import { CHANNELS, type Channel, type News, type Subscription, type Update } from './subscription.ts';
+import type { Channel, News, Update } from './subscription.ts';
 
-export type HubOptions = {
+export type HubOptions = KnownNames & {
   readonly clock: Clock;
-  readonly isKnownSymbol: (symbol: string) => boolean;
-  readonly isKnownVenue: (venue: string) => boolean;
   readonly connectionsMax?: number;
   /** Updates of a channel that are held for `resume`. */
   readonly replayMax?: number;
@@ -21,13 +36,7 @@ export type Connection = {
   readonly closed: () => void;
 };
 
-const CONNECTIONS_MAX = 50;
-const REPLAY_MAX = 2_048;
-const SUBSCRIPTIONS_MAX = 200;
-const STRIKES_MAX = 3;
 const CARE_EVERY_MS = 50;
-/** RFC 6455 §7.4.1: a message that violates policy. */
-const POLICY_VIOLATION = 1008;
 const GOING_AWAY = 1001;
 
 type History = { seq: number; readonly held: Update[] };
@@ -70,9 +79,11 @@ export class Hub {
   connect(socket: PeerSocket, principal: Principal, opensWith?: Channel): Connection {
     const peer = new Peer(socket, principal);
     this.#peers.add(peer);
-    if (opensWith !== undefined) this.#guard(peer, () => this.#handle(peer, { type: 'subscribe', channel: opensWith }));
+    const opening = opensWith === undefined ? undefined : wholeOf(opensWith);
+    if (opening !== undefined)
+      this.#guard(peer, () => this.#fulfil(peer, { type: 'subscribe', subscription: opening }));
     return {
-      message: (text) => this.#guard(peer, () => this.#handle(peer, requestFrom(text))),
+      message: (text) => this.#guard(peer, () => this.#fulfil(peer, wishFrom(text, this.#options))),
       closed: () => this.#peers.delete(peer),
     };
   }
@@ -97,69 +108,47 @@ export class Hub {
     this.#peers.clear();
   }
 
-  #handle(peer: Peer, request: SocketRequest): void {
-    demand(peer.principal, 'read');
-    const channel = this.#channelFrom(request.channel);
-    switch (request.type) {
+  #fulfil(peer: Peer, wish: Wish): void {
+    switch (wish.type) {
       case 'subscribe':
-        peer.subscribe(this.#subscriptionFrom(channel, request), SUBSCRIPTIONS_MAX);
-        peer.say({
-          type: 'subscribed',
-          channel,
-          symbol: request.symbol,
-          id: request.id,
-          seq: this.#histories[channel].seq,
-        });
+        peer.subscribe(wish.subscription);
+        peer.say(subscribed(wish.subscription, this.#histories[wish.subscription.channel].seq));
         return;
       case 'unsubscribe':
-        peer.unsubscribe(channel, request);
-        peer.say({ type: 'unsubscribed', channel, symbol: request.symbol, id: request.id });
+        peer.unsubscribe(wish.channel, wish);
+        peer.say(unsubscribed(wish));
         return;
       case 'resume':
-        this.#resume(peer, channel, request.from_seq, request.id);
+        this.#resume(peer, wish);
         return;
     }
   }
 
   /** Everything that is still held from `fromSeq` on, as far as subscribed; or the news that some of it is gone. */
-  #resume(peer: Peer, channel: Channel, fromSeq: number, id: string | undefined): void {
-    if (!peer.listensTo(channel)) throw new ApplicationError(3001, `subscribe to ${channel} before resuming it`);
-    const { seq, held } = this.#histories[channel];
+  #resume(peer: Peer, wish: Resume): void {
+    refuseUnheard(wish.channel, peer.listensTo(wish.channel));
+    const { seq, held } = this.#histories[wish.channel];
     const oldest = held[0]?.seq ?? seq + 1;
-    if (fromSeq < oldest || fromSeq > seq + 1) {
-      peer.say({ type: 'gap', channel, from_seq: fromSeq, oldest_seq: oldest, seq, id });
+    if (!isHeld(wish.fromSeq, { oldest, seq })) {
+      peer.say(gap(wish, { oldest, seq }));
       return;
     }
-    const missed = held.slice(fromSeq - oldest);
+    const missed = held.slice(wish.fromSeq - oldest);
     for (const update of missed) peer.offer(update);
-    peer.say({ type: 'resumed', channel, from_seq: fromSeq, seq, id });
-  }
-
-  #channelFrom(name: string): Channel {
-    const channel = CHANNELS.find((known) => known === name);
-    if (channel !== undefined) return channel;
-    throw new ApplicationError(3001, `channel is one of ${CHANNELS.join(', ')}`);
-  }
-
-  #subscriptionFrom(channel: Channel, request: Extract<SocketRequest, { type: 'subscribe' }>): Subscription {
-    const { symbol, exchange, min_profit, id } = request;
-    if (symbol !== undefined && !this.#options.isKnownSymbol(symbol)) throw new ApplicationError(2001, symbol);
-    if (exchange !== undefined && !this.#options.isKnownVenue(exchange)) throw new ApplicationError(2002, exchange);
-    return { channel, symbol, exchange, minProfit: min_profit, id };
+    peer.say(resumed(wish, seq));
   }
 
   /** Runs what a client asked for; says what is wrong with it, and ends the conversation after three such messages in a row. */
   #guard(peer: Peer, action: () => void): void {
     try {
       if (this.#isOver(peer)) throw new ApplicationError(1002);
+      demand(peer.principal, 'read');
       action();
       peer.strikes = 0;
     } catch (error) {
       if (!(error instanceof ApplicationError)) throw error;
       peer.strikes += 1;
-      const { message, category } = applicationErrors[error.code];
-      const timestamp = isoFromMs(this.#nowMs());
-      peer.say({ type: 'error', timestamp, error: { code: error.code, category, message, detail: error.detail } });
+      peer.say(refusal(error, this.#nowMs()));
       if (peer.strikes >= STRIKES_MAX) this.#drop(peer, 'three bad messages in a row');
     }
   }
@@ -185,18 +174,4 @@ export class Hub {
     const { clock } = this.#options;
     return clock.unixMs(clock.now());
   }
-}
-
-/** @throws ApplicationError 3001 */
-function requestFrom(text: string): SocketRequest {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    throw new ApplicationError(3001, 'a message is one JSON object');
-  }
-  const result = socketRequest.safeParse(json);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw new ApplicationError(3001, `${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? ''}`);
 }

@@ -1,5 +1,5 @@
 import type { Principal } from '../common/auth.ts';
-import { ApplicationError } from '../common/errors.ts';
+import { filterKey, refuseMany, type Filter } from './conversation.ts';
 import { subjectOf, wants, wireText, type Channel, type Subscription, type Update } from './subscription.ts';
 
 /** One client's connection, whatever carries it. */
@@ -32,17 +32,15 @@ export class Peer {
     this.principal = principal;
   }
 
-  /** The same filter again replaces the one before. @throws ApplicationError 3001 beyond `max` filters */
-  subscribe(subscription: Subscription, max: number): void {
-    const key = keyOf(subscription.channel, subscription);
-    if (!this.#subscriptions.has(key) && this.#subscriptions.size >= max) {
-      throw new ApplicationError(3001, `a connection has at most ${max} subscriptions`);
-    }
+  /** The same filter again replaces the one before. @throws ApplicationError 3001 when there are too many */
+  subscribe(subscription: Subscription): void {
+    const key = filterKey(subscription.channel, subscription);
+    if (!this.#subscriptions.has(key)) refuseMany(this.#subscriptions.size);
     this.#subscriptions.set(key, subscription);
   }
 
   unsubscribe(channel: Channel, filter: Filter): void {
-    this.#subscriptions.delete(keyOf(channel, filter));
+    this.#subscriptions.delete(filterKey(channel, filter));
   }
 
   listensTo(channel: Channel): boolean {
@@ -96,7 +94,3 @@ export class Peer {
     return this.#socket.bufferedBytes() > BUFFERED_BYTES_MAX;
   }
 }
-
-type Filter = { readonly symbol?: string | undefined; readonly exchange?: string | undefined };
-const keyOf = (channel: Channel, { symbol, exchange }: Filter): string =>
-  `${channel} ${symbol ?? ''} ${exchange ?? ''}`;
