@@ -2,6 +2,7 @@ import { ConditionalCheckFailedException, ResourceNotFoundException } from '@aws
 import {
   BatchWriteCommand,
   type BatchWriteCommandInput,
+  DeleteCommand,
   GetCommand,
   QueryCommand,
   UpdateCommand,
@@ -72,6 +73,11 @@ export class Table {
       if (error instanceof ConditionalCheckFailedException) return undefined;
       throw error;
     }
+  }
+
+  /** Again, and of what is not there, changes nothing. */
+  async remove(key: Key): Promise<void> {
+    await guarded(this.#client.send(new DeleteCommand({ TableName: this.name, Key: key })));
   }
 
   /** Puts all of them; what the database leaves unprocessed is sent again a bounded number of times. */
