@@ -7,7 +7,7 @@ import { Backoff } from '../runtime/backoff.ts';
 import { Frame } from '../runtime/frame.ts';
 import { unpackerOf } from '../runtime/inflate.ts';
 import { RateLimiter } from '../runtime/rate-limiter.ts';
-import type { Socket } from '../runtime/transport.ts';
+import type { Socket, SocketHandlers } from '../runtime/transport.ts';
 import type { Control } from '../venues/venue.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Outside } from './rest-reader.ts';
@@ -169,12 +169,12 @@ export class Connection {
       if (!current()) return;
       this.#lastFrameNs = clock.now();
       this.#watch();
-      this.#socket = transport.open(this.#url, {
+      const handlers: SocketHandlers = {
         onOpen: () => {
           if (current()) this.#onOpen();
         },
-        onFrame: (bytes, receivedTimeNs) => {
-          if (this.#generation === generation) this.#onFrame(bytes, receivedTimeNs);
+        onFrame: (bytes, start, end, receivedTimeNs) => {
+          if (this.#generation === generation) this.#onFrame(bytes, start, end, receivedTimeNs);
         },
         onPing: (receivedTimeNs) => {
           if (current()) this.#onLife(receivedTimeNs);
@@ -182,7 +182,8 @@ export class Connection {
         onClose: (code, reason) => {
           if (current()) this.#onClose(code, reason);
         },
-      });
+      };
+      this.#socket = transport.open(this.#url, handlers, 'feed');
     });
   }
 
@@ -201,14 +202,18 @@ export class Connection {
   }
 
   /** The hot path: bytes → numbers → books → decision, all before this returns. */
-  #onFrame(bytes: Uint8Array, receivedTimeNs: TimeNs): void {
+  #onFrame(bytes: Uint8Array, start: number, end: number, receivedTimeNs: TimeNs): void {
     const { endpoint, tally } = this.#context;
     this.#onLife(receivedTimeNs);
     tally.messages += 1;
     this.sink.update.receivedTimeNs = receivedTimeNs;
     try {
-      const text = this.#unpack === undefined ? bytes : this.#unpack(bytes);
-      endpoint.market.decode(this.#frame.window(text, 0, text.length), this.sink);
+      if (this.#unpack === undefined) this.#frame.window(bytes, start, end);
+      else {
+        const text = this.#unpack(bytes.subarray(start, end));
+        this.#frame.window(text, 0, text.length);
+      }
+      endpoint.market.decode(this.#frame, this.sink);
     } catch (error) {
       if (!(error instanceof BadInput)) throw error;
       this.#onMalformed(error);

@@ -40,17 +40,21 @@ export class FrameRecorder {
   /** The same transport, with everything written down that passes. Failed requests leave no line. */
   around(inner: Transport): Transport {
     return {
-      open: (url, handlers) => {
+      open: (url, handlers, use) => {
         this.#connections += 1;
         const connection = `ws.${this.#connections}`;
         this.#write('open', connection, this.#clock.now(), { u: url });
-        const socket = inner.open(url, {
-          ...handlers,
-          onFrame: (bytes, receivedTimeNs) => {
-            this.#write('in', connection, receivedTimeNs, dataOf(bytes));
-            handlers.onFrame(bytes, receivedTimeNs);
+        const socket = inner.open(
+          url,
+          {
+            ...handlers,
+            onFrame: (bytes, start, end, receivedTimeNs) => {
+              this.#write('in', connection, receivedTimeNs, dataOf(bytes.subarray(start, end)));
+              handlers.onFrame(bytes, start, end, receivedTimeNs);
+            },
           },
-        });
+          use,
+        );
         return {
           close: socket.close,
           ping: () => socket.ping?.(),

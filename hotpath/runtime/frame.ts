@@ -43,7 +43,8 @@ export class Frame {
   window(bytes: Uint8Array, start: number, end: number): this {
     const length = end - start;
     if (length >= this.bytes.length) this.#grow(length);
-    this.bytes.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end));
+    // Unlike `set`, it wants no view of the part.
+    buffers.copy.call(bytes, this.bytes, 0, start, end);
     this.bytes[length] = 0;
     this.end = length;
     this.at = 0;
@@ -450,6 +451,7 @@ function fourDigits(bytes: number): number {
   return (pairs & 0xff) * 100 + ((pairs >>> 16) & 0xff);
 }
 
+const buffers = Buffer.prototype as Buffer;
 const isSpace = (byte: number): boolean => byte === SPACE || (byte <= 13 && byte >= 9);
 /** `0`–`9`, `.`, `-`, `+`, `e`, `E`. */
 const isNumeral = (byte: number): boolean =>

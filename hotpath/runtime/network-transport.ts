@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { WebSocket } from 'ws';
 import type { Clock } from '#shared/clock/clock.ts';
+import { WebSocketClient } from './websocket.ts';
 import type { HttpRequest, HttpResult, Socket, SocketHandlers, Transport } from './transport.ts';
 
 /** A depth snapshot of 5,000 levels is 0.3 MB and the longest instrument list about 20 MB; beyond this the other side is broken. */
@@ -14,14 +15,21 @@ const UNSENT_BYTES_MAX = 4 * 1024 * 1024;
 /** A host. Rate limits bound what is asked, so none waits here: what waits in an agent has passed the fence, and leaves after it was closed. */
 const SOCKETS_MAX = 256;
 
-/** Real sockets: `ws` for streams, keep-alive agents for requests. `end` closes the idle connections. */
-export function networkTransport(clock: Clock): Transport & { readonly end: () => void } {
+/**
+ * Real sockets: our own client for market data (`ws` where `feeds` says so), `ws` for accounts, keep-alive agents for requests. `end` closes the idle
+ * connections.
+ */
+export function networkTransport(
+  clock: Clock,
+  feeds: 'in-place' | 'ws' = 'in-place',
+): Transport & { readonly end: () => void } {
   const agents = {
     'http:': new HttpAgent({ keepAlive: true, maxSockets: SOCKETS_MAX }),
     'https:': new HttpsAgent({ keepAlive: true, maxSockets: SOCKETS_MAX }),
   };
   return {
-    open: (url, handlers) => openSocket(url, handlers, clock),
+    open: (url, handlers, use) =>
+      use === 'feed' && feeds === 'in-place' ? openFeed(url, handlers, clock) : openSocket(url, handlers, clock),
     request: (request, done) => {
       const agent = request.url.startsWith('https:') ? agents['https:'] : agents['http:'];
       sendRequest(request, agent, done);
@@ -33,6 +41,22 @@ export function networkTransport(clock: Clock): Transport & { readonly end: () =
   };
 }
 
+const openFeed = (url: string, handlers: SocketHandlers, clock: Clock): Socket =>
+  new WebSocketClient(
+    url,
+    {
+      onOpen: handlers.onOpen,
+      onMessage: (bytes, start, end) => handlers.onFrame(bytes, start, end, clock.now()),
+      onPing: () => handlers.onPing?.(clock.now()),
+      onClose: handlers.onClose,
+    },
+    {
+      messageBytesMax: FRAME_BYTES_MAX,
+      handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
+      unsentBytesMax: UNSENT_BYTES_MAX,
+    },
+  );
+
 function openSocket(url: string, handlers: SocketHandlers, clock: Clock): Socket {
   const socket = new WebSocket(url, {
     skipUTF8Validation: true,
@@ -43,7 +67,7 @@ function openSocket(url: string, handlers: SocketHandlers, clock: Clock): Socket
   let failure = '';
   socket.on('open', handlers.onOpen);
   // With `nodebuffer`, the default, text and binary frames alike arrive as one Buffer over the received bytes.
-  socket.on('message', (bytes: Buffer) => handlers.onFrame(bytes, clock.now()));
+  socket.on('message', (bytes: Buffer) => handlers.onFrame(bytes, 0, bytes.length, clock.now()));
   socket.on('ping', () => handlers.onPing?.(clock.now()));
   socket.on('pong', () => handlers.onPing?.(clock.now()));
   socket.on('error', (error: Error) => {

@@ -2,15 +2,18 @@ import type { TimeNs } from '#shared/domain/ids.ts';
 
 /** The outside world as the engine needs it: real sockets, or the simulator in process on a virtual clock. Callbacks, so that order is exact. */
 export type Transport = {
-  readonly open: (url: string, handlers: SocketHandlers) => Socket;
+  readonly open: (url: string, handlers: SocketHandlers, use?: SocketUse) => Socket;
   /** Calls `done` once, with a response of any status or with a failure; never throws. */
   readonly request: (request: HttpRequest, done: (result: HttpResult) => void) => void;
 };
 
+/** What it is for. Market data comes in far greater volume than all the rest. */
+export type SocketUse = 'feed' | 'account';
+
 export type SocketHandlers = {
   readonly onOpen: () => void;
-  /** The bytes belong to the transport and are overwritten after the call. */
-  readonly onFrame: (bytes: Uint8Array, receivedTimeNs: TimeNs) => void;
+  /** A frame is in [start, end) of `bytes`, which belong to the transport and are overwritten after the call. */
+  readonly onFrame: (bytes: Uint8Array, start: number, end: number, receivedTimeNs: TimeNs) => void;
   /** A protocol ping or pong came: the venue lives, and what it sent before has arrived. The transport answers pings. */
   readonly onPing?: (receivedTimeNs: TimeNs) => void;
   /** Exactly once, whether or not the socket ever opened. */

@@ -94,7 +94,7 @@ function openSocket(
       send: (bytes) => {
         const frame = typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
         toEngine(() => {
-          if (!closed) handlers.onFrame(frame, clock.now());
+          if (!closed) handlers.onFrame(frame, 0, frame.length, clock.now());
         });
       },
       close: (code, reason) => toEngine(() => close(code, reason)),

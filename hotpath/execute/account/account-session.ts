@@ -191,8 +191,8 @@ export class AccountSession {
       onOpen: () => {
         if (current()) this.#onOpen();
       },
-      onFrame: (bytes) => {
-        if (current()) this.#onFrame(bytes);
+      onFrame: (bytes, start, end) => {
+        if (current()) this.#onFrame(bytes.subarray(start, end));
       },
       onPing: () => {
         if (current()) this.#heardNs = client.clock.now();

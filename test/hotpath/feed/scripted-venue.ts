@@ -40,7 +40,8 @@ export class ScriptedSocket {
 
   push(message: unknown): void {
     const text = typeof message === 'string' ? message : JSON.stringify(message);
-    this.#handlers.onFrame(Buffer.from(text), this.#clock.now());
+    const frame = Buffer.from(text);
+    this.#handlers.onFrame(frame, 0, frame.length, this.#clock.now());
   }
 
   ping(): void {

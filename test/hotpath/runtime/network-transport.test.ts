@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { networkTransport } from '#hotpath/runtime/network-transport.ts';
-import type { HttpResult, Socket } from '#hotpath/runtime/transport.ts';
+import type { HttpResult, Socket, SocketHandlers, SocketUse } from '#hotpath/runtime/transport.ts';
 import { systemClock } from '#shared/clock/clock.ts';
 
 let server: Server;
@@ -59,20 +59,21 @@ const request = (path: string, more: { timeoutMs?: number; body?: string } = {})
   );
 
 /** Opens a socket and collects what it says. */
-function open(url = `ws://${host}/`) {
+function openAs(use: SocketUse, url = `ws://${host}/`) {
   const events: string[] = [];
   const frames: Buffer[] = [];
   let socket: Socket | undefined;
   const closed = new Promise<{ code: number; reason: string }>((resolve) => {
-    socket = transport.open(url, {
+    const handlers: SocketHandlers = {
       onOpen: () => events.push('open'),
       onPing: () => events.push('ping'),
-      onFrame: (bytes) => frames.push(Buffer.from(bytes)),
+      onFrame: (bytes, start, end) => frames.push(Buffer.from(bytes.subarray(start, end))),
       onClose: (code, reason) => {
         events.push('close');
         resolve({ code, reason });
       },
-    });
+    };
+    socket = transport.open(url, handlers, use);
   });
   return { events, frames, closed, socket: socket! };
 }
@@ -82,7 +83,9 @@ const until = async (holds: () => boolean) => {
   expect(holds()).toBe(true);
 };
 
-describe('sockets', () => {
+describe.each(['feed', 'account'] as const)('sockets of a %s', (use) => {
+  const open = (url?: string) => openAs(use, url);
+
   it('deliver text and binary frames as bytes, and send text', async () => {
     const heard: string[] = [];
     sockets.on('connection', (client) => {
