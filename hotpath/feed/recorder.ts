@@ -56,7 +56,7 @@ export class FrameRecorder {
           use,
         );
         return {
-          close: socket.close,
+          close: () => socket.close(),
           ping: () => socket.ping?.(),
           send: (text) => {
             this.#write('out', connection, this.#clock.now(), { d: text });
