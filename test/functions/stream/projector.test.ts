@@ -6,13 +6,13 @@ import { systemClock } from '#shared/clock/clock.ts';
 import type { EngineEvent } from '#shared/schema/event.ts';
 import type { MarketSample } from '#shared/schema/status.ts';
 import { documentClient, dynamoClient } from '#functions/common/clients.ts';
-import { placementsOf } from '#functions/common/layout.ts';
 import { Store } from '#functions/common/store.ts';
 import { tableDefinitions } from '#functions/common/tables.ts';
 import { createMarketProjector } from '#functions/stream/market.ts';
 import { createProjector, type Projector } from '#functions/stream/projector.ts';
 import { ensureTables, startDynamo, type Peer } from '#local/peers.ts';
 import { batchOf, eventOf, fillData, operationData, opportunityData, orderData, sampleOf } from '../support/events.ts';
+import { projectedIn, projectionOf } from '../support/projection.ts';
 import { silentLog, tempDir } from '../support/world.ts';
 
 const names = { state_table: 'state', events_table: 'events' };
@@ -53,7 +53,7 @@ describe('projector', () => {
         const projector = projectorOn(failingClient(delivery.failEvery));
         await deliver(projector, events, delivery);
 
-        expect(await stateOf(`prop-${engines}`)).toEqual(expectedState(events));
+        expect(await projectedIn(client, `prop-${engines}`)).toEqual(projectionOf(events));
         expect(await new Store(client, names, `prop-${engines}`).projectedCount()).toBe(events.length);
       }),
       { numRuns: 60 },
@@ -208,32 +208,4 @@ async function projectorDeadLetters(): Promise<readonly Row[]> {
     }),
   );
   return (Items as Row[]).sort((a, b) => (a['sk']! < b['sk']! ? -1 : 1));
-}
-
-async function stateOf(engine: string): Promise<Record<string, string>> {
-  const state: Record<string, string> = {};
-  let from: Record<string, unknown> | undefined;
-  do {
-    const page = await client.send(
-      new ScanCommand({ TableName: 'state', ...(from === undefined ? {} : { ExclusiveStartKey: from }) }),
-    );
-    for (const { pk, sk, event, list_at } of (page.Items ?? []) as Row[]) {
-      if (pk!.startsWith(`${engine}#`)) state[`${pk!} ${sk!}`] = `${list_at!} ${event!}`;
-    }
-    from = page.LastEvaluatedKey;
-  } while (from !== undefined);
-  return state;
-}
-
-/** The model: each entity at its last event, listed where its first one put it. */
-function expectedState(events: readonly EngineEvent[]): Record<string, string> {
-  const state: Record<string, string> = {};
-  for (const event of events) {
-    for (const { key } of placementsOf(event)) {
-      const id = `${key.pk} ${key.sk}`;
-      const listAt = state[id]?.split(' ')[0] ?? `${event.at.padStart(20, '0')}#${String(event.seq).padStart(16, '0')}`;
-      state[id] = `${listAt} ${JSON.stringify(event)}`;
-    }
-  }
-  return state;
 }
