@@ -27,6 +27,8 @@ export class AccountRouter implements OrderGateway {
 
   readonly cancel: OrderGateway['cancel'] = (order) => this.#find(order)?.cancel(order);
 
+  readonly replace: OrderGateway['replace'] = (order, to) => this.#find(order)?.replace(order, to) ?? false;
+
   readonly probe: OrderGateway['probe'] = (order) => this.#find(order)?.probe(order);
 
   #routed({ instrument, clientOrderId }: OrderRequest): OrderGateway {

@@ -199,6 +199,9 @@ export class CcxtGateway implements OrderGateway {
     if (tracked !== undefined) void this.#cancel(tracked).then(() => this.#look(tracked, 'silently'));
   };
 
+  /** What ccxt calls an edit is, at many venues, a cancel and another order: the executor does that itself, and knows what became of each. */
+  readonly replace: OrderGateway['replace'] = () => false;
+
   readonly probe: OrderGateway['probe'] = (id) => {
     const tracked = this.#known(id);
     if (tracked === undefined)

@@ -1,8 +1,10 @@
+import type { Decimal } from 'decimal.js';
 import { assert } from '#shared/assert.ts';
 import type { ClientOrderId, InstrumentId, OperationId, OpportunityId, TimeNs } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
-import type { Fence, OrderGateway, OrderReport, OrderRequest } from '#shared/domain/order.ts';
+import type { Fence, OrderGateway, OrderReport, OrderRequest, Standing } from '#shared/domain/order.ts';
 import type { Left, OpenOperation, OperationView, Recovery, RecoveryOrder } from '#shared/domain/recovery.ts';
+import type { Side } from '#shared/domain/route.ts';
 import type { Approved, Plan, PlanLeg } from '#shared/domain/trade.ts';
 import { textOf } from '#shared/money/grid.ts';
 import type { EventData } from '#shared/schema/event.ts';
@@ -10,7 +12,7 @@ import { clientOrderIdFrom } from './client-order-id.ts';
 import type { Word } from './escalations.ts';
 import { doubtful } from './escalations.ts';
 import type { Due } from './maker.ts';
-import { dueOf, hasMissed, holdOf } from './maker.ts';
+import { dueOf, firstPrice, followPrice, hasMissed, holdOf } from './maker.ts';
 import type { Cancelled, ManualOrder, Placed } from './manual.ts';
 import { manualTerms, partsOf } from './manual.ts';
 import type { Order } from './operation.ts';
@@ -19,6 +21,8 @@ import { operationFrom, planFacts, termsOf } from './operation-from.ts';
 import type { OperationsOptions } from './operations.ts';
 import { ENDED_MAX, Operations } from './operations.ts';
 import { isAtRest, isLive, isResting } from './order-status.ts';
+import type { Replaced } from './replacements.ts';
+import { Replacements } from './replacements.ts';
 import type { Approval, RecoveryPatience } from './recoveries.ts';
 import { Recoveries } from './recoveries.ts';
 
@@ -34,6 +38,8 @@ export type ExecutorOptions = OperationsOptions & {
   readonly patience: Patience;
   /** Asked in the tick in which orders would leave. */
   readonly fence?: Fence;
+  /** Where others stand on a side of a book, for orders that make; undefined while nobody knows. */
+  readonly bestOf?: (instrument: InstrumentId, side: Side) => Decimal | undefined;
 };
 
 export type Patience = RecoveryPatience & {
@@ -49,6 +55,9 @@ export type Patience = RecoveryPatience & {
   readonly notFoundAfterMs: number;
   /** How long an order that makes may rest. */
   readonly makerMs: number;
+  /** How often it is moved to where the market is; so many times at most. */
+  readonly followEveryMs: number;
+  readonly followsMax: number;
 };
 
 export const PATIENCE: Patience = {
@@ -61,6 +70,8 @@ export const PATIENCE: Patience = {
   probeSlowlyMs: 15_000,
   notFoundAfterMs: 2_000,
   makerMs: 10_000,
+  followEveryMs: 500,
+  followsMax: 10,
   idleMaxMs: 30_000,
 };
 
@@ -70,6 +81,8 @@ const NO_DUST: ReadonlyMap<string, never> = new Map<string, never>();
 /** What ended so short a time before a crash may have filled since; at most so many orders are asked about. */
 const LATELY_MS = 60_000;
 const LATE_ORDERS_MAX = 100;
+/** Orders a leg that replace one another: recovery needs ids too. */
+const REPLACED_MAX = 24;
 
 type Denial = Extract<OrderReport, { readonly kind: 'not-found' }>;
 type OrderTerms = Omit<OrderRequest, 'clientOrderId' | 'operation' | 'leg' | 'attempt'>;
@@ -82,6 +95,7 @@ export class Executor {
   readonly #options: ExecutorOptions;
   readonly #operations: Operations;
   readonly #recoveries: Recoveries;
+  readonly #replacements: Replacements;
   #ordinal = 0;
   #stopped = false;
 
@@ -100,6 +114,18 @@ export class Executor {
         cancel: (order) => void this.cancelOrder(order),
       },
     });
+    this.#replacements = new Replacements({
+      ...options,
+      operations,
+      fence: this.#fence,
+      certainAfterMs: options.patience.notFoundAfterMs,
+      cancel: (order) => void this.cancelOrder(order),
+      watch: ({ operation }) => {
+        operation.probes = 0;
+        this.#watch(operation, options.patience.reportWithinMs);
+      },
+      sendAnew: this.#sendAnew,
+    });
   }
 
   get counts(): Operations['counts'] {
@@ -109,6 +135,22 @@ export class Executor {
   /** Open operations of plans that no person is asked about. */
   get working(): number {
     return this.#operations.working;
+  }
+
+  /** Our orders that are open or were lately, and whether they are over as far as anybody here knows. */
+  knownOrders(): readonly { readonly id: ClientOrderId; readonly instrument: InstrumentId; readonly isOver: boolean }[] {
+    return [...this.#operations.orders].map(({ request, status }) => ({
+      id: request.clientOrderId,
+      instrument: request.instrument,
+      isOver: isAtRest(status),
+    }));
+  }
+
+  /** Operations of plans that are open, and since when this process knows them. */
+  get openSince(): readonly { readonly id: OperationId; readonly family: string; readonly sinceNs: TimeNs }[] {
+    return [...this.#operations.open].flatMap(({ id, facts, isManual, startedNs }) =>
+      isManual ? [] : { id, family: facts.type, sinceNs: startedNs },
+    );
   }
 
   /** Reports that make no sense: for orders we do not know, or against an order's life. */
@@ -162,8 +204,11 @@ export class Executor {
       this.#operations.end(operation, 'failed', closed);
       return;
     }
-    const requests = plan.legs.map((leg, at) => this.#request(operation, at, { ...IOC, ...leg, purpose: 'leg' }));
     const maker = plan.legs.findIndex(({ how }) => how === 'maker');
+    const requests = plan.legs.map((leg, at) => {
+      const price = at === maker ? firstPrice(legs[at]!, this.#bestOf(leg)) : leg.price;
+      return this.#request(operation, at, { ...IOC, ...leg, price, purpose: 'leg' });
+    });
     const [first, held] = maker === -1 ? [requests, []] : makerFirst(requests, maker);
     if (!ledger.reserve([...first, ...held], this.#instrument, bond?.intent)) {
       this.#operations.end(operation, 'failed', 'BALANCE_INSUFFICIENT');
@@ -220,6 +265,8 @@ export class Executor {
     if (order === undefined) return { kind: 'unknown' };
     const { operation, status } = order;
     if (isAtRest(status)) return { kind: 'over', status };
+    // Whoever takes it back wants nothing in its stead.
+    if (order.replacing?.how === 'anew') order.replacing = undefined;
     // Who asks again and again does not put off the questions.
     if (!order.isCancelling) {
       order.isCancelling = true;
@@ -228,6 +275,15 @@ export class Executor {
     }
     gateway.cancel(id);
     return { kind: 'cancelling', operation: operation.id };
+  };
+
+  /** Gives an order that rests another price or quantity; what comes of it is told by events. */
+  readonly replaceOrder = (id: ClientOrderId, to: Partial<Standing>): Replaced => this.#replacements.replace(id, to);
+
+  /** A resting order of ours as it stands; undefined when it is over, or nobody knows it. */
+  readonly orderOf = (id: ClientOrderId): Pick<Order, 'request' | 'instrument' | 'filledQty'> | undefined => {
+    const order = this.#operations.orderOf(id);
+    return order === undefined || isAtRest(order.status) ? undefined : order;
   };
 
   /** Orders of persons that are not over. */
@@ -251,7 +307,8 @@ export class Executor {
     }
     const { operation } = order;
     if (report.kind === 'not-found' && this.#isEarly(report, operation)) return;
-    const isNews = operations.apply(order, report);
+    const isSettled = this.#replacements.hear(order, report);
+    const isNews = operations.apply(order, report) || isSettled;
     if (!isNews) return;
 
     if (!operation.isOpen) {
@@ -259,6 +316,8 @@ export class Executor {
       operations.wake(operation);
     }
     const { patience } = this.#options;
+    if (report.kind === 'fill') this.#replacements.hearLate(order);
+    this.#replacements.succeed(order);
     if (operation.state === 'executing' && !operation.isManual) this.#follow(operation);
     if (operation.isAtRest) this.#recoveries.onRest(operation, report);
     else if (operation.state === 'escalated' && isResting(order)) this.#recoveries.restAfterAll(operation);
@@ -287,7 +346,10 @@ export class Executor {
    */
   readonly stop = (): void => {
     this.#stopped = true;
-    for (const operation of this.#operations.open) operation.timer?.cancel();
+    for (const operation of this.#operations.open) {
+      operation.timer?.cancel();
+      operation.chase?.cancel();
+    }
   };
 
   /** Returns the orders that may have filled since. */
@@ -320,6 +382,9 @@ export class Executor {
       if (isAtRest(order.status)) continue;
       // It may still be live and take its worst case. Where the account does not bear that, there is nothing left to protect.
       ledger.reserve([order.request], this.#instrument);
+      // Where the account does not bear the change either, it is asked about all the same.
+      if (order.replacing !== undefined && !this.#operations.replace(order, order.replacing))
+        order.replacedNs = clock.now();
       this.#operations.setStatus(order, 'unknown', 'restart');
       // Nobody follows it any more.
       if (order === operation.maker) order.isCancelling = true;
@@ -382,6 +447,15 @@ export class Executor {
       return this.#request(operation, order.leg, { ...IOC, ...order }, beside);
     });
 
+  /** In the stead of an order that is over, for what is left of it. */
+  readonly #sendAnew = ({ operation, request }: Order, standing: Standing): Order | undefined => {
+    if (operation.attemptOf(request.leg) >= REPLACED_MAX) return undefined;
+    const anew = this.#request(operation, request.leg, { ...request, ...standing });
+    if (!this.#options.ledger.reserve([anew], this.#instrument, operation.bond?.intent)) return undefined;
+    this.#send(operation, [anew]);
+    return operation.orders.at(-1);
+  };
+
   readonly #fence = (): string | undefined => (this.#stopped ? 'the engine has stopped' : this.#options.fence?.());
 
   /** Journal first, wire second; all orders in this tick. */
@@ -420,6 +494,35 @@ export class Executor {
     const due = dueOf(operation, maker);
     if (due.length > 0 && !hasMissed(operation, maker)) this.#sendDue(operation, due);
     if (hasMissed(operation, maker)) this.#takeBack(maker);
+    else if (isResting(maker)) this.#chaseLater(operation);
+  }
+
+  /** Moves the maker's order to where the market is, as far as the plan bears. */
+  #chase(operation: Operation): void {
+    const { maker } = operation;
+    if (this.#stopped || operation.state !== 'executing' || maker === undefined || !isResting(maker)) return;
+    const { request } = maker;
+    const best = this.#bestOf(request);
+    const leg = operation.legs[request.leg]!;
+    const price = best === undefined ? request.price : followPrice(leg, request.price, best);
+    if (!price.eq(request.price)) {
+      operation.follows += 1;
+      this.replaceOrder(request.clientOrderId, { price });
+    }
+    this.#chaseLater(operation);
+  }
+
+  #chaseLater(operation: Operation): void {
+    const { clock, patience, bestOf } = this.#options;
+    if (bestOf === undefined || operation.chase !== undefined || operation.follows >= patience.followsMax) return;
+    operation.chase = clock.after(patience.followEveryMs, () => {
+      operation.chase = undefined;
+      this.#chase(operation);
+    });
+  }
+
+  #bestOf({ instrument, side }: Pick<OrderRequest, 'instrument' | 'side'>): Decimal | undefined {
+    return this.#options.bestOf?.(instrument, side);
   }
 
   #sendDue(operation: Operation, due: readonly Due[]): void {
@@ -473,7 +576,7 @@ export class Executor {
     if (silent.length > 0 && isHopeless && operation.state !== 'escalated')
       this.#recoveries.escalate(operation, doubtful(operation, silent));
     // An order that must not rest and is said to be live has outlived its time; so, perhaps, has one of which nothing is heard at all.
-    const late = silent.filter((order) => isHopeless || isLive(order));
+    const late = silent.filter((order) => isHopeless || (isLive(order) && order.replacing?.how !== 'in-place'));
     for (const order of silent) if (order.status !== 'unknown') this.#operations.setStatus(order, 'unknown', 'timeout');
     recorder.flush();
     operation.probes = silent.length === 0 ? 0 : operation.probes + 1;

@@ -12,10 +12,10 @@ import { textOf, ZERO } from '#shared/money/grid.ts';
 import type { MarginRules, Need } from '#shared/money/margin.ts';
 import { marginAssetOf, marginOf, needOf, underlyingValue } from '#shared/money/margin.ts';
 import type { FillFacts, Pnl, Rates } from '#shared/money/pnl.ts';
-import { fillFactsOf, pnlOfFill, tradeKey } from '#shared/money/pnl.ts';
+import { contractOf, fillFactsOf, pnlOfFill, tradeKey } from '#shared/money/pnl.ts';
 import type { EventData } from '#shared/schema/event.ts';
 import type { Position } from '#shared/money/position.ts';
-import { bookingOf, FLAT } from '#shared/money/position.ts';
+import { adjustmentOf, bookingOf, FLAT } from '#shared/money/position.ts';
 import type { Exposed } from './exposures.ts';
 import { Exposures } from './exposures.ts';
 
@@ -30,8 +30,8 @@ type Account = {
 
 type Reservation = {
   readonly account: Account;
-  /** Worst cost of one unit of quantity. */
-  readonly unitCost: Decimal;
+  /** Worst cost of one unit of quantity; the least, where an order may stand at one of several prices. */
+  unitCost: Decimal;
   left: Decimal;
 };
 
@@ -39,6 +39,8 @@ export type LedgerOptions = MarginRules & {
   /** Of positions that the journal remembers; undefined for what is listed no more. */
   readonly instrumentOf: (id: InstrumentId) => Instrument | undefined;
 };
+
+type TradeName = Pick<Fill, 'instrument' | 'side' | 'tradeId'>;
 
 /** No contracts: nothing is margined. */
 const SPOT_ONLY: LedgerOptions = {
@@ -68,6 +70,7 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
   readonly #options: LedgerOptions;
   readonly #accounts = new Map<string, Map<string, Account>>();
   readonly #positions = new Map<InstrumentId, Position>();
+  readonly #openedMs = new Map<InstrumentId, number>();
   readonly #margins = new Map<InstrumentId, { readonly account: Account; readonly amount: Decimal }>();
   readonly #deviations = new Map<string, Decimal>();
   readonly #reservations = new Map<ClientOrderId, Reservation>();
@@ -129,6 +132,11 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
     return this.#positions.get(instrument) ?? FLAT;
   }
 
+  /** When it was opened from nothing, Unix ms; undefined while it is flat. */
+  openedMsOf(instrument: InstrumentId): number | undefined {
+    return this.#openedMs.get(instrument);
+  }
+
   /** Instruments in which something is open. */
   openPositions(): readonly InstrumentId[] {
     return [...this.#positions].filter(([, { size }]) => !size.isZero()).map(([id]) => id);
@@ -161,6 +169,17 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
     return amount;
   }
 
+  /** Makes a contract's position what its venue says. No profit, no cash: only what it stands for and binds. */
+  adjustPosition(instrument: Instrument, to: Pick<Position, 'size' | 'entryPrice'>): void {
+    const { id, base, quote } = instrument;
+    const contract = contractOf(instrument);
+    assert(contract !== undefined, 'coins are adjusted as balances');
+    const { position, exposure } = adjustmentOf(this.positionOf(id), { base, quote, contract }, to);
+    for (const [asset, amount] of exposure) this.#deviate(asset, amount);
+    this.#place(id, position);
+    this.#margin(id, position);
+  }
+
   /** What is or was held at a venue. */
   assetsOf(venue: VenueId): readonly string[] {
     return [...(this.#accounts.get(venue)?.keys() ?? [])];
@@ -170,8 +189,9 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
   restore(state: LedgerState): void {
     assert(this.#accounts.size === 0, 'a ledger that is in use is not restored');
     for (const { venue, asset, total } of state.balances) this.deposit(venue, asset, total);
-    for (const { instrument, ...position } of state.positions) {
+    for (const { instrument, openedMs, ...position } of state.positions) {
       this.#positions.set(instrument, position);
+      if (openedMs !== undefined) this.#openedMs.set(instrument, openedMs);
       this.#margin(instrument, position);
     }
     for (const [asset, amount] of Object.entries(state.deviations)) this.#deviations.set(asset, amount);
@@ -208,6 +228,26 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
     return true;
   }
 
+  /** Makes an order's reservation the worst of what may be left of it. False, and nothing is changed, when its account does not bear that. */
+  amend(
+    order: ClientOrderId,
+    instrument: Instrument,
+    left: readonly Pick<OrderRequest, 'side' | 'qty' | 'price'>[],
+  ): boolean {
+    const reservation = this.#reservations.get(order);
+    if (reservation === undefined) return false;
+    const needs = left.map((each) => this.needOf(instrument, each));
+    const amount = Decimal.max(...needs.map((need) => need.amount));
+    const { account } = reservation;
+    const more = amount.minus(reservation.left);
+    if (more.gt(0) && account.total.minus(account.reserved).lt(more)) return false;
+    account.reserved = account.reserved.plus(more);
+    reservation.left = amount;
+    reservation.unitCost = Decimal.min(...needs.map(({ unitCost }) => unitCost));
+    this.#touch(account);
+    return true;
+  }
+
   /** Sets free what is left of an order's reservation; nothing when there is none. */
   release(order: ClientOrderId): void {
     const reservation = this.#reservations.get(order);
@@ -226,7 +266,7 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
   }
 
   /** Whether this trade was applied before. */
-  knows(fill: Fill): boolean {
+  knows(fill: TradeName): boolean {
     return this.#trades.has(tradeKey(fill));
   }
 
@@ -248,6 +288,15 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
     return this.#book(instrument, closing, rates);
   }
 
+  /** Books what a venue has traded of a position by itself; once the whole of the trade is booked, it is to be remembered by {@link noteForced}. */
+  force(instrument: Pick<Instrument, 'id' | 'venue'>, closing: FillFacts, rates: Rates): Pnl {
+    return this.#book(instrument, closing, rates);
+  }
+
+  noteForced(trade: TradeName): void {
+    this.#remember(tradeKey(trade));
+  }
+
   /** A payment on an open position; `value` is what it is worth in the numeraire. */
   fund(venue: VenueId, asset: string, amount: Decimal, value: Decimal): void {
     this.#move(venue, asset, amount);
@@ -259,12 +308,18 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
     const { position, cash, exposure } = bookingOf(this.positionOf(id), facts);
     for (const [asset, amount] of cash) this.#move(venue, asset, amount);
     for (const [asset, amount] of exposure) this.#deviate(asset, amount);
-    this.#positions.set(id, position);
-    this.#dirtyPositions.add(id);
+    this.#place(id, position);
     if (facts.contract !== undefined) this.#margin(id, position);
     const pnl = pnlOfFill(facts, rates);
     this.#count(pnl);
     return pnl;
+  }
+
+  #place(id: InstrumentId, position: Position): void {
+    this.#positions.set(id, position);
+    this.#dirtyPositions.add(id);
+    if (position.size.isZero()) this.#openedMs.delete(id);
+    else if (!this.#openedMs.has(id)) this.#openedMs.set(id, this.#clock.unixMs(this.#clock.now()));
   }
 
   #count(pnl: Pnl): void {
@@ -287,7 +342,9 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
       if (this.#told.get(account) !== text) balances.push(balance);
       this.#told.set(account, text);
     }
-    const positions = [...this.#dirtyPositions].map((id) => positionEventOf(id, this.positionOf(id)));
+    const positions = [...this.#dirtyPositions].map((id) =>
+      positionEventOf(id, this.positionOf(id), this.#openedMs.get(id)),
+    );
     for (const id of this.#settled) if (this.positionOf(id).size.isZero()) this.#positions.delete(id);
     this.#dirtyAccounts.clear();
     this.#dirtyPositions.clear();
@@ -380,7 +437,11 @@ function balanceOf({ venue, asset, total, reserved }: Account): EventData<'balan
   return { venue, asset, total: textOf(total), available: textOf(total.minus(reserved)), reserved: textOf(reserved) };
 }
 
-function positionEventOf(id: InstrumentId, { size, entryPrice, realised }: Position): EventData<'position'> {
+function positionEventOf(
+  id: InstrumentId,
+  { size, entryPrice, realised }: Position,
+  openedMs: number | undefined,
+): EventData<'position'> {
   return {
     id,
     instrument: id,
@@ -389,5 +450,6 @@ function positionEventOf(id: InstrumentId, { size, entryPrice, realised }: Posit
     entry_price: textOf(entryPrice),
     realized_pnl: textOf(realised),
     status: size.isZero() ? 'closed' : 'open',
+    ...(openedMs === undefined ? {} : { opened_ms: openedMs }),
   };
 }

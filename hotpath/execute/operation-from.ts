@@ -7,7 +7,7 @@ import { textOf } from '#shared/money/grid.ts';
 import type { Rates } from '#shared/money/pnl.ts';
 import { fillFactsOf, hasPremium, pnlOfFill } from '#shared/money/pnl.ts';
 import type { OperationBond, OperationFacts, OperationLeg } from './operation.ts';
-import { Operation } from './operation.ts';
+import { mostOf, Operation } from './operation.ts';
 
 /** How a plan is booked: at which rates, and how a sum plan hangs together. */
 export type Terms = { readonly rates: Rates; readonly bond?: OperationBond };
@@ -81,14 +81,16 @@ export function operationFrom(
     dustTold: new Map(Object.entries(open.dust)),
     startedNs,
   });
-  for (const { request, status, fills } of open.orders) {
+  for (const { request, status, fills, replacing } of open.orders) {
     const instrument = instrumentOf(request.instrument);
     if (instrument === undefined) return undefined;
     const order = operation.addOrder(request, instrument, status);
+    // Whether it was replaced is to be asked.
+    if (replacing !== undefined) order.replacing = { ...replacing, how: 'in-place' };
     for (const fill of fills)
       operation.addFill(order, fill, pnlOfFill(fillFactsOf(fill, instrument, fill.feeRate), open.rates));
     // The process may have died between the record of the last fill and that of the order: its venue has no more to say.
-    if (order.filledQty.gte(request.qty)) order.status = 'filled';
+    if (order.filledQty.gte(mostOf(order))) order.status = 'filled';
   }
   return operation;
 }

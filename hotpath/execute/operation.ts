@@ -3,7 +3,7 @@ import { assert } from '#shared/assert.ts';
 import type { Timer } from '#shared/clock/clock.ts';
 import type { Asset, InstrumentId, OperationId, TimeNs, VenueOrderId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
-import type { Fill, OrderRequest, OrderStatus } from '#shared/domain/order.ts';
+import type { Fill, OrderRequest, OrderStatus, Standing } from '#shared/domain/order.ts';
 import type { Cover, LegView, Loose, OperationView } from '#shared/domain/recovery.ts';
 import { standsIn } from '#shared/domain/recovery.ts';
 import type { Side } from '#shared/domain/route.ts';
@@ -41,14 +41,15 @@ export type OperationLeg = {
 
 /** One order of an operation as we know it. */
 export type Order = {
-  readonly request: OrderRequest;
+  /** As it stands by all that is known: a replacement changes it. */
+  request: OrderRequest;
   readonly operation: Operation;
   /** What it trades: its leg's instrument, or another one where recovery hedges elsewhere. */
   readonly instrument: Instrument;
   /** Its fills are the leg's; those of a hedge with a derivative are not. */
   readonly isOfLeg: boolean;
   /** What every event of this order repeats. */
-  readonly facts: OrderFacts;
+  facts: OrderFacts;
   status: OrderStatus;
   reason: string | undefined;
   venueOrderId: VenueOrderId | undefined;
@@ -61,9 +62,21 @@ export type Order = {
   isCancelling: boolean;
   /** Probes in a row that the venue answered with not-found. */
   notFound: number;
+  /** Asked for and not settled. */
+  replacing: Replacing | undefined;
+  /** When its venue was last asked to replace it. */
+  replacedNs: TimeNs | undefined;
+  /** What was sent in its stead once it was over. */
+  successor: Order | undefined;
 };
 
-type OrderFacts = Omit<EventData<'order'>, 'status' | 'reason' | 'venue_order_id' | 'filled_qty' | 'average_price'>;
+/** What an order is to become: `in-place` by its venue, `anew` by another order once this one is over. */
+export type Replacing = Standing & { readonly how: 'in-place' | 'anew' };
+
+type OrderFacts = Omit<
+  EventData<'order'>,
+  'status' | 'reason' | 'venue_order_id' | 'filled_qty' | 'average_price' | 'replacing'
+>;
 
 /** What every `operation` event of one operation repeats. */
 export type OperationFacts = Pick<
@@ -94,6 +107,9 @@ export class Operation {
   readonly orders: Order[] = [];
   /** Fires when a venue has been silent for too long, or when recovery is to be tried again. */
   timer: Timer | undefined;
+  /** Fires when the maker is to follow its market again; how often it has. */
+  chase: Timer | undefined;
+  follows = 0;
   probes = 0;
   /** Recovery rounds that sent orders, and waits since the last of them. */
   round = 0;
@@ -139,9 +155,9 @@ export class Operation {
     return this.#state !== 'completed' && this.#state !== 'failed';
   }
 
-  /** The order of the plan that rests in its book, which the other legs follow. */
+  /** The order of the plan that rests in its book, which the other legs follow: the last one, where it was replaced. */
   get maker(): Order | undefined {
-    return this.orders.find(({ request }) => request.purpose === 'leg' && request.timeInForce === 'GTC');
+    return this.orders.findLast(({ request }) => request.purpose === 'leg' && request.timeInForce === 'GTC');
   }
 
   get isAtRest(): boolean {
@@ -195,6 +211,9 @@ export class Operation {
       gross: ZERO,
       isCancelling: false,
       notFound: 0,
+      replacing: undefined,
+      replacedNs: undefined,
+      successor: undefined,
     };
     this.orders.push(order);
     this.#attempts[request.leg] = request.attempt + 1;
@@ -438,9 +457,11 @@ export function orderEventOf({
   venueOrderId,
   filledQty,
   averagePrice,
+  replacing,
 }: Order): EventData<'order'> {
   return {
     ...facts,
+    ...(replacing === undefined ? {} : { replacing: { price: textOf(replacing.price), qty: textOf(replacing.qty) } }),
     ...(venueOrderId === undefined ? {} : { venue_order_id: venueOrderId }),
     filled_qty: textOf(filledQty),
     ...(averagePrice === undefined ? {} : { average_price: averagePrice }),
@@ -448,6 +469,16 @@ export function orderEventOf({
     ...(reason === undefined ? {} : { reason }),
   };
 }
+
+/** What its events say of an order from now on. */
+export function restate(order: Order, { price, qty }: Standing): void {
+  order.request = { ...order.request, price, qty };
+  order.facts = orderFactsOf(order.request);
+}
+
+/** What may fill of an order at most: the more of what it is and what it may become. */
+export const mostOf = ({ request, replacing }: Pick<Order, 'request' | 'replacing'>): Qty =>
+  replacing?.how === 'in-place' && replacing.qty.gt(request.qty) ? replacing.qty : request.qty;
 
 const orderFactsOf = (request: OrderRequest): OrderFacts => ({
   client_order_id: request.clientOrderId,

@@ -4,9 +4,10 @@ import type { Clock } from '#shared/clock/clock.ts';
 import type { Closing } from '#shared/domain/held.ts';
 import type { ClientOrderId, InstrumentId, OperationId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
-import type { Fill, OrderReport, OrderRequest, OrderStatus } from '#shared/domain/order.ts';
+import type { Fill, OrderReport, OrderRequest, OrderStatus, Standing } from '#shared/domain/order.ts';
 import type { OpenOperation } from '#shared/domain/recovery.ts';
 import type { OperationState } from '#shared/domain/trade.ts';
+import type { Qty } from '#shared/money/grid.ts';
 import { textOf, ZERO } from '#shared/money/grid.ts';
 import type { Pnl } from '#shared/money/pnl.ts';
 import { fillFactsOf } from '#shared/money/pnl.ts';
@@ -15,8 +16,8 @@ import type { Recorder } from '#shared/schema/recorder.ts';
 import { attributionOf } from './attribution.ts';
 import type { Ledger } from './ledger.ts';
 import { holdOf } from './maker.ts';
-import type { Operation, Order } from './operation.ts';
-import { DUST_ROUTE, fillEventOf, MANUAL, orderEventOf } from './operation.ts';
+import type { Operation, Order, Replacing } from './operation.ts';
+import { DUST_ROUTE, fillEventOf, MANUAL, mostOf, orderEventOf, restate } from './operation.ts';
 import { openFacts, ratesText } from './operation-from.ts';
 import { isAtRest, statusAfter } from './order-status.ts';
 import { WorkingOrders } from './working-orders.ts';
@@ -79,6 +80,11 @@ export class Operations {
 
   orderOf(id: ClientOrderId): Order | undefined {
     return this.#orders.get(id);
+  }
+
+  /** Orders that are open or were lately. */
+  get orders(): Iterable<Order> {
+    return this.#orders.values();
   }
 
   /** Whether an operation works on the instrument. */
@@ -207,6 +213,8 @@ export class Operations {
           return order.status !== 'accepted' && this.setStatus(order, 'accepted', undefined);
         // An acknowledgement that a fill has overtaken says nothing new, but of an order of which nothing was known.
         return order.status === 'unknown' && this.setStatus(order, 'partially-filled', undefined);
+      case 'kept':
+        return false;
       case 'rejected':
         return this.setStatus(order, 'rejected', report.reason);
       case 'canceled':
@@ -236,6 +244,39 @@ export class Operations {
     return true;
   }
 
+  /** An order is to become another: both are reserved for, and the journal says it; the next flush makes it last. False when the account does not bear it. */
+  replace(order: Order, replacing: Replacing): boolean {
+    if (replacing.how === 'in-place' && !this.#amend(order, [order.request, replacing])) return false;
+    order.replacing = replacing;
+    order.replacedNs = this.#options.clock.now();
+    this.#recordOrder(order);
+    return true;
+  }
+
+  /** How an order that was to be replaced stands now. */
+  settleReplacement(order: Order, standing: Standing): void {
+    order.replacing = undefined;
+    restate(order, standing);
+    if (!isAtRest(order.status)) {
+      this.#amend(order, [standing]);
+      if (order.filledQty.gte(standing.qty)) {
+        order.status = 'filled';
+        this.#release(order);
+      }
+    }
+    this.#recordOrder(order);
+  }
+
+  /** Reserves the worst that is left of what an order may be. */
+  #amend({ request: { clientOrderId, side }, instrument, filledQty }: Order, standings: readonly Standing[]): boolean {
+    const left = standings.map(({ price, qty }) => ({
+      side,
+      price,
+      qty: Decimal.max(ZERO, qty.minus(filledQty)) as Qty,
+    }));
+    return this.#options.ledger.amend(clientOrderId, instrument, left);
+  }
+
   #applyFill(order: Order, fill: Fill): boolean {
     const { ledger, recorder } = this.#options;
     if (ledger.knows(fill)) return false;
@@ -251,8 +292,9 @@ export class Operations {
     const holding = operation.bond?.holding;
     if (holding !== undefined)
       this.#options.keeper?.closing(holding, instrument.id, closingOf(fillFactsOf(fill, instrument)), pnl);
-    const isFull = order.filledQty.gte(request.qty);
-    if (order.filledQty.gt(request.qty) || order.status === 'rejected') this.anomalies += 1;
+    const most = mostOf(order);
+    const isFull = order.filledQty.gte(most);
+    if (order.filledQty.gt(most) || order.status === 'rejected') this.anomalies += 1;
     // Money that has moved is believed whatever was said before; an order that had ended stays ended unless this completes it.
     if (isFull) order.status = 'filled';
     else if (!isAtRest(order.status)) order.status = 'partially-filled';
@@ -262,6 +304,7 @@ export class Operations {
   }
 
   #release(order: Order): void {
+    if (order.replacing?.how === 'in-place') order.replacing = undefined;
     this.#options.ledger.release(order.request.clientOrderId);
     this.workingOrders.remove(order);
   }

@@ -24,9 +24,11 @@ export const isAtRest = (status: OrderStatus): boolean =>
 export const isLive = ({ status }: { readonly status: OrderStatus }): boolean =>
   status === 'accepted' || status === 'partially-filled';
 
-/** Whether it stands in its book and may. */
+/** Whether it stands in its book as it may. One that is being replaced is asked about until that is settled. */
 export const isResting = (order: {
   readonly status: OrderStatus;
   readonly request: Pick<OrderRequest, 'timeInForce'>;
   readonly isCancelling: boolean;
-}): boolean => order.request.timeInForce === 'GTC' && !order.isCancelling && isLive(order);
+  readonly replacing: object | undefined;
+}): boolean =>
+  order.request.timeInForce === 'GTC' && !order.isCancelling && order.replacing === undefined && isLive(order);

@@ -2,9 +2,16 @@ import { Decimal } from 'decimal.js';
 import { assert } from '#shared/assert.ts';
 import type { Clock } from '#shared/clock/clock.ts';
 import type { Depths } from '#shared/domain/capital.ts';
-import type { ClientOrderId, InstrumentId, InstrumentIndex, TradeId, VenueOrderId } from '#shared/domain/ids.ts';
+import type {
+  ClientOrderId,
+  InstrumentId,
+  InstrumentIndex,
+  TimeNs,
+  TradeId,
+  VenueOrderId,
+} from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
-import type { OrderGateway, OrderReport, OrderRequest, RejectReason } from '#shared/domain/order.ts';
+import type { OrderGateway, OrderReport, OrderRequest, RejectReason, Standing } from '#shared/domain/order.ts';
 import type { SettledTerms } from '#shared/domain/held.ts';
 import { feeOfTrade } from '#shared/money/fee.ts';
 import { lotQty, tickAt, ZERO } from '#shared/money/grid.ts';
@@ -62,7 +69,7 @@ type Answer = OrderReport extends infer Report
   : never;
 
 type PaperOrder = {
-  readonly request: OrderRequest;
+  request: OrderRequest;
   readonly venueOrderId: VenueOrderId;
   leaves: Decimal;
   state: 'resting' | 'ended';
@@ -73,6 +80,7 @@ type PaperOrder = {
   heardNs: number;
 };
 
+const NOT_OPEN = { reason: 'not-allowed', text: 'the order is over' } as const;
 const NOBODY_SAYS = { underlyingOf: () => undefined };
 const LEVELS_MAX = 256;
 const ORDERS_MAX = 10_000;
@@ -120,10 +128,19 @@ export class PaperGateway implements OrderGateway {
     });
   };
 
-  readonly probe: OrderGateway['probe'] = (id) => {
+  readonly replace: OrderGateway['replace'] = (id, to) => {
     this.#travel(() => {
       const order = this.#orders.get(id);
-      this.#answer(id, order === undefined ? [{ kind: 'not-found' }] : retold(order));
+      if (order !== undefined) this.#replace(order, to);
+    });
+    return true;
+  };
+
+  readonly probe: OrderGateway['probe'] = (id) => {
+    const askedTimeNs = this.#options.clock.now();
+    this.#travel(() => {
+      const order = this.#orders.get(id);
+      this.#answer(id, order === undefined ? [{ kind: 'not-found' }] : retold(order, askedTimeNs));
     });
   };
 
@@ -214,6 +231,21 @@ export class PaperGateway implements OrderGateway {
       // Its market data takes the way that an answer takes: then we see what it met.
       this.#travel(() => this.#watch(order, evidence));
     }
+  }
+
+  /** In place: what is not filled yet stands at another price, or is more or less. */
+  #replace(order: PaperOrder, to: Standing): void {
+    const { request } = order;
+    const filled = request.qty.minus(order.leaves);
+    const isResting = this.#resting.get(request.instrument)?.has(order) === true;
+    const refused = !isResting || to.qty.lte(filled) ? NOT_OPEN : this.#refusal({ ...request, ...to });
+    if (refused === undefined) {
+      order.request = { ...request, ...to };
+      order.leaves = to.qty.minus(filled);
+      order.answers.push({ kind: 'accepted', venueOrderId: order.venueOrderId, standing: to });
+      this.#match(order, 'taker');
+    } else order.answers.push({ kind: 'kept', to, ...refused });
+    this.#deliver(order);
   }
 
   /** What has not traded at once rests or is over. */
@@ -390,9 +422,11 @@ export class PaperGateway implements OrderGateway {
 const sideTaken = ({ side }: OrderRequest): BookSide => (side === 'buy' ? 'ask' : 'bid');
 
 /** What a venue says when it is asked about an order: its fills, then its state. */
-function retold({ answers, state, venueOrderId }: PaperOrder): Answer[] {
+function retold({ answers, state, venueOrderId, request }: PaperOrder, askedTimeNs: TimeNs): Answer[] {
   const fills = answers.filter(({ kind }) => kind === 'fill');
   const last = answers.findLast(({ kind }) => kind === 'canceled' || kind === 'expired');
   if (last !== undefined) return [...fills, last];
-  return state === 'resting' ? [...fills, { kind: 'accepted', venueOrderId }] : fills;
+  if (state !== 'resting') return fills;
+  const standing = { price: request.price, qty: request.qty };
+  return [...fills, { kind: 'accepted', venueOrderId, standing, askedTimeNs }];
 }

@@ -34,6 +34,7 @@ export class RoundTrips {
         gateway.submit(orders);
       },
       cancel: gateway.cancel,
+      replace: gateway.replace,
       probe: gateway.probe,
     };
   }

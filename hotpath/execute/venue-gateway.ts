@@ -1,8 +1,9 @@
 import { assert, BadInput } from '#shared/assert.ts';
 import type { Timer } from '#shared/clock/clock.ts';
+import type { ForcedFill } from '#shared/domain/held.ts';
 import type { ClientOrderId, InstrumentId } from '#shared/domain/ids.ts';
 import type { Fees, Instrument } from '#shared/domain/instrument.ts';
-import type { Fence, OrderGateway, OrderReport, OrderRequest } from '#shared/domain/order.ts';
+import type { Fence, OrderGateway, OrderReport, OrderRequest, Standing } from '#shared/domain/order.ts';
 import { textOf } from '#shared/money/grid.ts';
 import type {
   AccountContext,
@@ -20,6 +21,7 @@ import { feesOf } from './account/account-fees.ts';
 import type { AccountNews, SocketOutcome } from './account/account-session.ts';
 import { AccountSession } from './account/account-session.ts';
 import { DeadManSwitch } from './account/dead-man-switch.ts';
+import { forcedFillOf } from './account/forced.ts';
 import { liftOf } from './account/lift.ts';
 import type { AccountHoldings, TradingGateway } from './account/trading-gateway.ts';
 import type { TrackedOrder } from './account/order-tracker.ts';
@@ -33,6 +35,8 @@ export type VenueGatewayOptions = Outside & {
   readonly onReport: (report: OrderReport) => void;
   readonly onBalance?: (balance: BalanceState) => void;
   readonly onPosition?: (position: PositionState) => void;
+  /** The venue has reduced a position by itself. It may be told more than once. */
+  readonly onForced?: (fill: ForcedFill) => void;
   /** An order of an earlier start, whose fate is asked for. */
   readonly orderOf?: (id: ClientOrderId) => { readonly request: OrderRequest; readonly sentMs: number } | undefined;
   readonly patience?: Partial<GatewayPatience>;
@@ -87,6 +91,8 @@ export class VenueGateway implements TradingGateway {
   /** Orders being asked about, and whether somebody wants to hear that there is none. */
   readonly #looking = new Map<ClientOrderId, 'aloud' | 'silently'>();
   readonly #fetching = new Set<ClientOrderId>();
+  /** Contracts in which the venue last told of a position. */
+  readonly #held = new Map<string, Instrument>();
   #clockTimer: Timer | undefined;
   #stopped = false;
 
@@ -110,7 +116,8 @@ export class VenueGateway implements TradingGateway {
       onOrder: (order) => this.#onOrder(order),
       onSilent: (order) => this.#look(order, 'silently'),
       onBalance: (balance) => options.onBalance?.(balance),
-      onPosition: (position) => options.onPosition?.(position),
+      onPosition: (position) => this.#onPosition(position),
+      held: () => [...this.#held.values()],
     });
     this.#sessions = setup.account.sockets.map(
       (socket) =>
@@ -217,6 +224,22 @@ export class VenueGateway implements TradingGateway {
         });
       },
     );
+  };
+
+  readonly replace: OrderGateway['replace'] = (id, to) => {
+    const { amend } = this.client.setup.account.rest;
+    const tracked = this.#known(id);
+    if (amend === undefined || tracked === undefined) return false;
+    this.#tracker.replace(tracked, to);
+    const wanted = { price: textOf(to.price), qty: textOf(to.qty) };
+    const { answerWithinMs: timeoutMs, orderWithinMs: withinMs } = this.#patience;
+    const fence: Fence = () => this.#options.fence?.();
+    this.client.ask(
+      (context) => amend(refOf(tracked), wanted, context),
+      { name: 'amend', priority: 'order', timeoutMs, withinMs, fence },
+      (outcome) => this.#onAmended(tracked, to, outcome),
+    );
+    return true;
   };
 
   readonly probe: OrderGateway['probe'] = (id) => {
@@ -420,6 +443,34 @@ export class VenueGateway implements TradingGateway {
     }
   }
 
+  /** Where the answer does not say how the order stands, the stream does, or it is asked. A no is one for the change; the order itself may have ended. */
+  #onAmended(tracked: TrackedOrder, to: Standing, outcome: Outcome<OrderState | undefined>): void {
+    const look = (): void => {
+      this.client.clock.after(this.#patience.streamWithinMs, () => {
+        if (!tracked.isOver) this.#look(tracked, 'silently');
+      });
+    };
+    switch (outcome.kind) {
+      case 'ok':
+        if (outcome.value === undefined) look();
+        else this.#learn(tracked, outcome.value);
+        return;
+      case 'failed':
+        this.#doubt(tracked, outcome.cause);
+        return;
+      case 'unsent':
+        // Possibly within `replace`: told later, as everything is.
+        this.client.clock.after(0, () => this.#tracker.keep(tracked, to, 'rate-limited', textOfOutcome(outcome)));
+        return;
+      case 'refused':
+        if (outcome.meaning === 'unlisted' || outcome.meaning === 'in-doubt') this.#doubt(tracked, 'server-error');
+        else {
+          this.#tracker.keep(tracked, to, rejectReasonOf(outcome.meaning), `${outcome.code} ${outcome.text}`.trim());
+          look();
+        }
+    }
+  }
+
   #onAnswer(tracked: TrackedOrder, { venueOrderId, order, fills }: Placed): void {
     this.#tracker.accept(tracked, venueOrderId);
     for (const fill of fills ?? []) this.#onFill({ ...fill, clientOrderId: tracked.venueClientId });
@@ -474,8 +525,16 @@ export class VenueGateway implements TradingGateway {
         this.#options.onBalance?.(event.balance);
         return;
       case 'position':
-        this.#options.onPosition?.(event.position);
+        this.#onPosition(event.position);
     }
+  }
+
+  #onPosition(position: PositionState): void {
+    const { venueSymbol, qty } = position;
+    const instrument = this.#options.instruments.find((each) => each.venueSymbol === venueSymbol);
+    if (qty.isZero()) this.#held.delete(venueSymbol);
+    else if (instrument !== undefined) this.#held.set(venueSymbol, instrument);
+    this.#options.onPosition?.(position);
   }
 
   #onOrder(order: OrderState): void {
@@ -486,6 +545,7 @@ export class VenueGateway implements TradingGateway {
   #learn(tracked: TrackedOrder, order: OrderState): void {
     this.#noteReason(tracked, order.reason);
     const isNews = this.#tracker.learn(tracked, order);
+    this.#tracker.stand(tracked, order);
     if (isNews || this.#tracker.isMissingFills(tracked)) this.#settle(tracked, this.#patience.streamWithinMs);
   }
 
@@ -495,7 +555,12 @@ export class VenueGateway implements TradingGateway {
   }
 
   #onFill(fill: VenueFill): void {
-    this.#tracker.fill(fill);
+    if (fill.forced === undefined) {
+      this.#tracker.fill(fill);
+      return;
+    }
+    const forced = forcedFillOf(fill, this.#options.instruments);
+    if (forced !== undefined) this.#options.onForced?.(forced);
   }
 
   /** Reports how an order stands, once its fills are there: those that do not come are asked for. */
@@ -571,6 +636,7 @@ export class VenueGateway implements TradingGateway {
           over();
           this.#noteReason(tracked, outcome.value.reason);
           this.#tracker.learn(tracked, outcome.value);
+          this.#tracker.stand(tracked, outcome.value, askedNs);
           this.#settle(tracked, 0);
         } else if (outcome.kind === 'refused' && outcome.meaning === 'not-found') {
           this.#fetchFills(tracked, (isAnswered) => {
@@ -671,7 +737,10 @@ export class VenueGateway implements TradingGateway {
     const instrument = earlier === undefined ? undefined : this.#byId.get(earlier.request.instrument);
     if (earlier === undefined || instrument === undefined) return undefined;
     const venueClientId = this.client.setup.account.clientOrderId(id);
-    return this.#tracker.track({ ...earlier, instrument, venueClientId });
+    const known = this.#tracker.track({ ...earlier, instrument, venueClientId });
+    // Whoever sent it may have changed it since.
+    known.isReplaced = earlier.request.timeInForce === 'GTC';
+    return known;
   }
 
   #resting(): readonly Instrument[] {

@@ -29,7 +29,11 @@ export class WorkingOrders {
   /** Those that an order could trade with, if both came so far: we would pay both fees to ourselves. */
   against(order: Limit): readonly Order[] {
     const beside = this.#orders.get(order.instrument);
-    return beside === undefined ? [] : [...beside].filter(({ request }) => doMeet(order, request));
+    return beside === undefined
+      ? []
+      : [...beside].filter(
+          ({ request, replacing }) => doMeet(order, request) || doMeet(order, { ...request, ...replacing }),
+        );
   }
 }
 

@@ -72,6 +72,9 @@ export type OrderRef = {
   readonly sentMs: number;
 };
 
+/** What an open order is to be, in decimal text on the instrument's grid. `qty` is the whole of it, with what has filled. */
+export type Amendment = { readonly price: string; readonly qty: string };
+
 /** One REST request, signed, and how its answer reads. */
 export type Call<T> = {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -132,6 +135,11 @@ export type AccountLimits = {
 export type AccountRest = {
   readonly place: (order: OrderTicket, context: AccountContext) => Call<Placed>;
   readonly cancel: (order: OrderRef, context: AccountContext) => Call<unknown>;
+  /**
+   * Changes an open order where it stands, its ids kept; absent where the venue cannot. The answer has the order as it stands then, where the venue says it:
+   * one that only says that it was asked has none.
+   */
+  readonly amend?: (order: OrderRef, to: Amendment, context: AccountContext) => Call<OrderState | undefined>;
   /** Everything open in these instruments, which share a market: as few calls as the venue needs, and nothing of other instruments where it allows. */
   readonly cancelAll: (instruments: readonly Instrument[], context: AccountContext) => readonly Call<unknown>[];
   /** By client order id, or by the venue's where `order` has it and the venue wants it. `refused` with `not-found` when there is none. */
@@ -202,6 +210,8 @@ export type VenueFill = {
   readonly feeAsset: string;
   readonly liquidity: 'maker' | 'taker';
   readonly timeMs: number;
+  /** The venue has reduced a position by itself: to cover another trader's losses, or for want of margin. Of no order of ours. */
+  readonly forced?: 'adl' | 'liquidation';
 };
 
 export type BalanceState = { readonly asset: string; readonly total: Decimal; readonly available: Decimal };
@@ -214,6 +224,8 @@ export type PositionState = {
   readonly markPrice?: Decimal;
   readonly liquidationPrice?: Decimal;
   readonly leverage?: Decimal;
+  /** Where it stands among those that the venue reduces first to cover others' losses: 0 (last) to 1. */
+  readonly adlRank?: number;
 };
 
 export type FeeState = {

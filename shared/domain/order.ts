@@ -63,9 +63,20 @@ export type Fill = {
   readonly liquidity: 'maker' | 'taker';
 };
 
+/** What a resting order can be changed to. `qty` is the whole of the order: what has filled counts toward it. */
+export type Standing = { readonly price: Price; readonly qty: Qty };
+
 /** Everything a venue can say about an order of ours. `unknown` is not a failure: the order may be live. */
 export type OrderReport = { readonly clientOrderId: ClientOrderId; readonly receivedTimeNs: TimeNs } & (
-  | { readonly kind: 'accepted'; readonly venueOrderId: VenueOrderId }
+  | {
+      readonly kind: 'accepted';
+      readonly venueOrderId: VenueOrderId;
+      /** Of an order that was to be replaced: how it stands by the venue's word, as of when it was asked. Without a time it may be old news. */
+      readonly standing?: Standing;
+      readonly askedTimeNs?: TimeNs;
+    }
+  /** The venue surely did not replace it: it stands as before, or has ended. */
+  | { readonly kind: 'kept'; readonly to: Standing; readonly reason: RejectReason; readonly text: string }
   | { readonly kind: 'rejected'; readonly reason: RejectReason; readonly text: string }
   | { readonly kind: 'unknown'; readonly cause: 'timeout' | 'disconnect' | 'server-error' | 'restart' }
   | { readonly kind: 'fill'; readonly fill: Fill }
@@ -81,6 +92,11 @@ export type OrderGateway = {
   /** Writes all orders in this tick. Each must have been journalled before. */
   readonly submit: (orders: readonly OrderRequest[]) => void;
   readonly cancel: (order: ClientOrderId) => void;
+  /**
+   * Changes an order that rests, in place: under its id, journalled before. False where the venue cannot: nothing was sent then. Answered by `accepted` with
+   * the new standing, or by `kept`; by neither when the answer was lost, and then it is asked about.
+   */
+  readonly replace: (order: ClientOrderId, to: Standing) => boolean;
   /** Asks the venue what became of an order; answered by reports (fills first, then the state, or `not-found`). */
   readonly probe: (order: ClientOrderId) => void;
 };

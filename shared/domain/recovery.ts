@@ -11,7 +11,7 @@ import type {
   VenueId,
 } from './ids.ts';
 import type { Instrument } from './instrument.ts';
-import type { OrderRequest, OrderStatus } from './order.ts';
+import type { OrderRequest, OrderStatus, Standing } from './order.ts';
 import type { FamilyId, Side } from './route.ts';
 import type { Bond, OperationState } from './trade.ts';
 
@@ -162,6 +162,8 @@ export type OpenOrder = {
   readonly request: OrderRequest;
   readonly status: OrderStatus;
   readonly fills: readonly OpenFill[];
+  /** It was to stand so, and nobody knows whether it does. */
+  readonly replacing?: Standing;
 };
 
 export type OpenFill = {
@@ -185,10 +187,12 @@ export type LedgerState = {
     readonly entryPrice: Decimal;
     readonly realised: Decimal;
     readonly cost?: Decimal;
+    /** When it was opened from nothing, Unix ms; absent while flat. */
+    readonly openedMs?: number;
   }[];
   readonly deviations: Readonly<Record<string, Decimal>>;
   readonly dust: Readonly<Record<string, Decimal>>;
-  /** Trades of operations that are open or were lately, `instrument side tradeId`. */
+  /** Trades of operations that are open or were lately and those that venues forced, `instrument side tradeId`. */
   readonly trades: readonly string[];
   readonly realised: Decimal;
   readonly fees: Decimal;

@@ -174,6 +174,30 @@ const payloads = {
     by: z.string(),
     command_id: z.string().optional(),
   }),
+  /** A position was made what its venue says: `size` contracts, signed, entered at `entry_price`. No profit, no cash: balances are adjusted by themselves. */
+  'position-adjustment': z.object({
+    venue: z.string(),
+    instrument: z.string(),
+    base: z.string(),
+    quote: z.string(),
+    size: decimal,
+    entry_price: decimal,
+    contract,
+    reason: z.string(),
+    by: z.string(),
+    command_id: z.string().optional(),
+  }),
+  /** What is held, or an operation that is open, nears the age at which it may be no more (`near`), or has reached it (`over`). Hours. */
+  ageing: z.object({
+    what: z.enum(['holding', 'operation']),
+    id: z.string(),
+    family: z.string(),
+    state: z.enum(['near', 'over']),
+    age_hours: decimal,
+    limit_hours: decimal,
+  }),
+  /** The most that trading has earned since the first start, at the prices of then, in the numeraire: drawdown is measured from it. */
+  'profit-peak': z.object({ usd: decimal }),
   /** Who may trade. `lost`: this engine sends nothing any more. */
   lease: z.object({
     state: z.enum(['held', 'lost', 'released']),
@@ -286,6 +310,8 @@ const payloads = {
     reduce_only: z.boolean().optional(),
     price: decimal,
     qty: decimal,
+    /** What it is being replaced by: at once where the venue can, else by a new order once this one is over. Absent once its fate is known. */
+    replacing: z.object({ price: decimal, qty: decimal }).optional(),
     filled_qty: decimal,
     average_price: decimal.optional(),
     status: z.enum([
@@ -317,10 +343,17 @@ const payloads = {
     /** Value of one unit of the fee's asset where the operation's rates have none; 0 where nobody could say. */
     fee_rate: decimal.optional(),
   }),
-  /** An expired contract, closed by its venue. Reads as a fill at what it paid; `rates` are those of the holding it ends. */
+  /**
+   * What its venue has closed by itself: a contract that expired, or (`forced`) a position that it reduced, as it may. Reads as a fill at what it paid; `rates`
+   * are those of the holding it ends.
+   */
   settlement: z.object({
     /** Absent for what no holding has. */
     holding: z.string().optional(),
+    /** `adl`: to cover another trader's losses; `liquidation`: for want of margin. Absent: expired. */
+    forced: z.enum(['adl', 'liquidation']).optional(),
+    /** Of what was forced. */
+    trade_id: z.string().optional(),
     instrument: z.string(),
     base: z.string(),
     quote: z.string(),
@@ -333,7 +366,8 @@ const payloads = {
     fee_asset: z.string(),
     fee_rate: decimal.optional(),
     contract: contract.optional(),
-    underlying_price: decimal,
+    /** Absent for what was forced. */
+    underlying_price: decimal.optional(),
     rates: z.record(z.string(), decimal),
   }),
   /** A funding payment on an open perpetual: received when positive. */
@@ -402,6 +436,8 @@ const payloads = {
     entry_price: decimal,
     realized_pnl: decimal,
     status: z.enum(['open', 'closed']),
+    /** When it was opened from nothing, Unix ms; absent while it is flat. */
+    opened_ms: z.number().optional(),
   }),
 } as const;
 

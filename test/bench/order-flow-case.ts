@@ -143,6 +143,7 @@ const instantGateway: Gateway = (clock, onReport) => ({
     for (const order of orders) clock.after(0, () => fillWhole(order, clock, onReport));
   },
   cancel: () => undefined,
+  replace: () => false,
   probe: () => undefined,
 });
 

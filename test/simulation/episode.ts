@@ -1,7 +1,7 @@
 import { Decimal } from 'decimal.js';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
-import type { OperationId } from '#shared/domain/ids.ts';
-import type { OrderReport, OrderRequest } from '#shared/domain/order.ts';
+import type { ClientOrderId, OperationId } from '#shared/domain/ids.ts';
+import type { OrderReport, OrderRequest, Standing } from '#shared/domain/order.ts';
 import type { Random } from '#shared/random.ts';
 import { randomFrom } from '#shared/random.ts';
 import type { EventData } from '#shared/schema/event.ts';
@@ -12,7 +12,7 @@ import { Judge, Violation } from './judge.ts';
 import { Life } from './life.ts';
 import { FUNDS } from './listings.ts';
 import { Market } from './market.ts';
-import { drawManual, drawPlan } from './plans.ts';
+import { drawManual, drawPlan, drawStanding } from './plans.ts';
 import type { Profile } from './profiles.ts';
 import { PROFILES } from './profiles.ts';
 import type { Asker } from './venues.ts';
@@ -197,6 +197,7 @@ class World {
       cancel: (id) => {
         this.#venues.cancel(id);
       },
+      replace: (id, to, from) => this.#replace(id, to, from),
       probe: (id, asker) => {
         this.#venues.probe(id, asker);
       },
@@ -245,7 +246,27 @@ class World {
     life.run(() => {
       life.executor.submitManual(order);
     });
+    for (let changes = random.integer(6); changes > 0; changes -= 1)
+      this.#clock.after(100 + random.next() * 4_000, () => this.#rethink(operation, random));
     this.#takeBack(operation, 500 + random.next() * 20_000);
+  }
+
+  /** The person wants an order to be another. */
+  #rethink(operation: string, random: Random): void {
+    const life = this.#life;
+    for (const { request, instrument, state } of this.#venues.orders.values()) {
+      if (request.operation !== operation || state !== 'live') continue;
+      const to = drawStanding(request, instrument, random);
+      life?.run(() => {
+        life.executor.replaceOrder(request.clientOrderId, to);
+      });
+    }
+  }
+
+  #replace(id: ClientOrderId, to: Standing, from: Life): boolean {
+    this.#tell(() => `engine ${from.epoch} changes ${id} to ${to.qty.toFixed()} at ${to.price.toFixed()}`);
+    this.#judge.onReplace(id, to, from, from === this.#life);
+    return this.#venues.replace(id, to);
   }
 
   #takeBack(operation: string, afterMs: number, times = TAKE_BACK_TIMES): void {

@@ -1,7 +1,8 @@
 import { Decimal } from 'decimal.js';
 import { JournalState } from '#hotpath/recover/journal-state.ts';
 import type { InstrumentId } from '#shared/domain/ids.ts';
-import type { Fill, OrderRequest } from '#shared/domain/order.ts';
+import type { Fill, OrderRequest, Standing } from '#shared/domain/order.ts';
+import type { Price, Qty } from '#shared/money/grid.ts';
 import { needOf } from '#shared/money/margin.ts';
 import { recomputePnl } from '#shared/money/pnl.ts';
 import type { EngineEvent, EventData } from '#shared/schema/event.ts';
@@ -26,6 +27,8 @@ export type JudgeOptions = {
 };
 
 type Reserved = {
+  /** What it is and what it may become, in words. */
+  readonly terms?: string;
   readonly account: string;
   readonly amount: Decimal;
   readonly unitCost: Decimal;
@@ -50,6 +53,8 @@ export class Judge {
   #toldQty = new Map<string, Decimal>();
   #journalled = new Map<string, EventData<'order'>>();
   #reserved = new Map<string, Reserved>();
+  /** By order, in what is flushed: what it is to become. */
+  #replacing = new Map<string, EventData<'order'>['replacing']>();
   #seen = 0;
   #seenFlushed = 0;
   #isRestarted = false;
@@ -69,6 +74,7 @@ export class Judge {
     this.#trades = new Set();
     this.#toldQty = new Map();
     this.#journalled = new Map();
+    this.#replacing = new Map();
     this.#reserved = new Map();
     for (const watched of this.#options.watched.values()) watched.forget();
     this.#seen = 0;
@@ -112,6 +118,27 @@ export class Judge {
     if (order.purpose === 'leg') this.#checkFollower(order);
     else if (order.purpose !== 'manual') this.#checkRecovery(order);
     this.#reserve(order, false);
+  }
+
+  /** Before a change of an order reaches its venue. */
+  onReplace(id: string, { price, qty }: Standing, life: Life, isCounting: boolean): void {
+    this.#promise(isCounting, `an engine that was displaced changes ${id}`);
+    this.#promise(life.fence === undefined, `${id} is changed through a closed fence`);
+    this.#readFlushed(life);
+    this.#readNews(life);
+    const said = this.#replacing.get(id);
+    this.#promise(
+      said?.price === price.toFixed() && said.qty === qty.toFixed(),
+      `${id} is changed before the journal says so`,
+    );
+    const order = this.#options.venues.orders.get(id as never);
+    this.#promise(order !== undefined, `${id} is changed and was never sent`);
+    const { request } = order;
+    this.#checkGrid({ ...request, price, qty });
+    this.#promise(qty.gt(this.toldOf(id)), `${id} is to be less than what has filled`);
+    const leg = this.#options.watched.get(request.operation)?.plan.legs[request.leg];
+    const isBeyond = leg !== undefined && (leg.side === 'buy' ? price.gt(leg.price) : price.lt(leg.price));
+    this.#promise(!isBeyond, `${id} follows its market further than the plan bears`);
   }
 
   /** A trade at a venue. */
@@ -175,8 +202,10 @@ export class Judge {
   #readFlushed({ journal }: Life): void {
     for (; this.#seenFlushed < journal.flushed; this.#seenFlushed += 1) {
       const event = journal.events[this.#seenFlushed]!;
-      if (event.kind === 'order' && !this.#journalled.has(event.data.client_order_id))
-        this.#journalled.set(event.data.client_order_id, event.data);
+      if (event.kind !== 'order') continue;
+      const { client_order_id: id, replacing } = event.data;
+      if (!this.#journalled.has(id)) this.#journalled.set(id, event.data);
+      this.#replacing.set(id, replacing);
     }
   }
 
@@ -203,10 +232,36 @@ export class Judge {
     this.#options.onEscalation(data);
   }
 
-  #readOrder({ client_order_id: id, status }: EventData<'order'>): void {
+  #readOrder(data: EventData<'order'>): void {
+    const { client_order_id: id, status } = data;
     const reserved = this.#reserved.get(id);
-    if (reserved !== undefined) this.#touched.add(reserved.account);
+    if (reserved === undefined) return;
+    this.#touched.add(reserved.account);
     if (AT_REST.has(status)) this.#reserved.delete(id);
+    else this.#reserveAnew(data, reserved);
+  }
+
+  /** The worst of what an order is and may become is to be reserved for. */
+  #reserveAnew(
+    { client_order_id: id, instrument: name, side, price, qty, replacing }: EventData<'order'>,
+    before: Reserved,
+  ): void {
+    const standings = [{ price, qty }, ...(replacing === undefined ? [] : [replacing])];
+    const terms = standings.map((each) => `${each.qty}@${each.price}`).join(' or ');
+    if (terms === (before.terms ?? `${qty}@${price}`)) return;
+    const instrument = instrumentOf(name as InstrumentId)!;
+    const held = this.#told.positions.get(instrument.id)?.size ?? ZERO;
+    const needs = standings.map((each) => {
+      const left = Decimal.max(ZERO, new Decimal(each.qty).minus(this.toldOf(id))) as Qty;
+      return needOf({ side, price: new Decimal(each.price) as Price, qty: left }, instrument, held, MARGIN);
+    });
+    this.#reserved.set(id, {
+      ...before,
+      terms,
+      amount: Decimal.max(...needs.map(({ amount }) => amount)),
+      unitCost: Decimal.max(...needs.map(({ unitCost }) => unitCost)),
+      filled: ZERO,
+    });
   }
 
   #readFill(data: EventData<'fill'>): void {

@@ -10,8 +10,9 @@ import type { Clock } from '#shared/clock/clock.ts';
 import type { VirtualClock } from '#shared/clock/virtual-clock.ts';
 import type { ClientOrderId, VenueId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
-import type { OrderGateway, OrderReport, OrderRequest } from '#shared/domain/order.ts';
+import type { OrderGateway, OrderReport, OrderRequest, Standing } from '#shared/domain/order.ts';
 import type { Side } from '#shared/domain/route.ts';
+import { opposite } from '#shared/domain/route.ts';
 import type { Approved, Plan, PlanLeg } from '#shared/domain/trade.ts';
 import { ZERO } from '#shared/money/grid.ts';
 import { marginOf } from '#shared/money/margin.ts';
@@ -32,6 +33,7 @@ export type LifeOptions = {
   readonly levels: (instrument: Instrument, side: Side) => readonly Level[];
   readonly place: (order: OrderRequest, life: Life) => void;
   readonly cancel: OrderGateway['cancel'];
+  readonly replace: (order: ClientOrderId, to: Standing, life: Life) => boolean;
   readonly probe: (order: ClientOrderId, asker: Life) => void;
   readonly limits: RecoveryLimits;
   readonly onKilled: (life: Life) => void;
@@ -88,6 +90,10 @@ export class Life {
       patience: PATIENCE,
       rateOf: (asset) => PRICES[asset],
       fence: () => this.fence,
+      bestOf: (id, side) => {
+        const instrument = instrumentOf(id);
+        return instrument === undefined ? undefined : options.levels(instrument, opposite(side))[0]?.price;
+      },
     });
   }
 
@@ -203,7 +209,7 @@ export class Life {
   }
 
   #gateway(): OrderGateway {
-    const { place, cancel, probe } = this.#options;
+    const { place, cancel, replace, probe } = this.#options;
     return {
       submit: (orders) => {
         for (const order of orders) {
@@ -215,6 +221,10 @@ export class Life {
       cancel: (id) => {
         this.#call();
         cancel(id);
+      },
+      replace: (id, to) => {
+        this.#call();
+        return replace(id, to, this);
       },
       probe: (id) => {
         this.#call();

@@ -39,11 +39,7 @@ export const MUTANTS: readonly Mutant[] = [
     `const met = requests.flatMap((request) => this.#operations.workingOrders.against(request));`,
     `const met: never[] = [];`,
   ),
-  m(
-    'follow a maker with everything',
-    `maker.filledQty.times(leg.qty).div(makerQty).minus(sent)`,
-    `leg.qty.minus(sent)`,
-  ),
+  m('follow a maker with everything', `makerFilled.times(leg.qty).div(makerQty).minus(sent)`, `leg.qty.minus(sent)`),
   // What is believed.
   m(
     'take unknown for rejected',
@@ -107,7 +103,11 @@ export const MUTANTS: readonly Mutant[] = [
   m('lose dust', `if (!amount.isZero()) this.dust.set(asset`, `if (amount.gt(0)) this.dust.set(asset`),
   m('lose profit', `this.realised = this.realised.plus(pnl.realised);`, `this.realised = pnl.realised;`),
   m('leave an operation ended that a fill has woken', `this.#reopen(record);\n`, ``),
-  m('take a full order for open after a restart', `if (order.filledQty.gte(request.qty)) order.status = 'filled';`, ``),
+  m(
+    'take a full order for open after a restart',
+    `if (order.filledQty.gte(mostOf(order))) order.status = 'filled';`,
+    ``,
+  ),
   m(
     'forget what had ended before a restart',
     `this.#operations.takeOverEnded(operation);`,

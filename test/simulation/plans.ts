@@ -3,6 +3,7 @@ import type { ManualOrder } from '#hotpath/execute/manual.ts';
 import { MANUAL } from '#hotpath/execute/operation.ts';
 import type { Asset, OperationId, OpportunityId, RouteId, TimeNs } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
+import type { Standing } from '#shared/domain/order.ts';
 import type { Side } from '#shared/domain/route.ts';
 import { opposite } from '#shared/domain/route.ts';
 import type { Approved, Plan, PlanLeg } from '#shared/domain/trade.ts';
@@ -21,6 +22,7 @@ const ASSETS = [START, 'USDC', 'BTC', 'ETH'] as const;
 const SLACK = 0.0015;
 const SLACK_CLOSE = 0.0002;
 const MAKER_SHARE = 0.12;
+const SLACK_MAKER = 0.001;
 
 /** An approved plan of two to five legs, over any venues: a product route, or legs that cancel and are held. Undefined when the draw makes none. */
 export function drawPlan(operation: string, where: Where): Approved<Plan> | undefined {
@@ -39,7 +41,10 @@ function withMaker(plan: Approved<Plan>, { random, market }: Where): Approved<Pl
     const instrument = instrumentOf(leg.instrument)!;
     const { tick } = instrument;
     const [best] = market.levels(instrument, opposite(leg.side));
-    return { ...leg, how: 'maker', price: limitPrice(best?.price ?? leg.price, tick, leg.side) };
+    // It may follow its market a little way.
+    const slack = SLACK_MAKER * random.next();
+    const worst = (best?.price ?? leg.price).times(leg.side === 'buy' ? 1 + slack : 1 - slack);
+    return { ...leg, how: 'maker', price: limitPrice(worst, tick, leg.side) };
   });
   return { ...plan, legs };
 }
@@ -65,6 +70,19 @@ export function drawManual(operation: string, { random, market, venues }: Where)
     timeInForce: rests ? 'GTC' : 'IOC',
     ...(rests && random.next() < 0.5 ? { postOnly: true } : {}),
   };
+}
+
+/** What a person makes of an order that rests: another price, another quantity, or both. */
+export function drawStanding(
+  { price, qty, side }: Standing & { readonly side: Side },
+  instrument: Instrument,
+  random: Random,
+): Partial<Standing> {
+  const which = random.integer(3);
+  const moved = limitPrice(price.times(1 + (random.next() - 0.5) * 0.002), instrument.tick, side);
+  const resized = lotQty(qty.times(0.4 + 1.4 * random.next()), instrument.lot);
+  const isEnough = resized.gte(instrument.minQty) && resized.times(moved).gte(instrument.minNotional);
+  return { ...(which === 1 ? {} : { price: moved }), ...(which === 0 || !isEnough ? {} : { qty: resized }) };
 }
 
 /** A walk from the start asset back to it; what a leg receives, the next one spends. */

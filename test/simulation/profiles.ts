@@ -15,6 +15,8 @@ export type Profile = {
   /** The list of fills comes in pages, the newest first: an early question sees a part. */
   readonly pages: boolean;
   readonly cancelOfFilled: 'not-found' | 'not-open';
+  /** Whether an open order can be changed where it stands. */
+  readonly replaces: boolean;
   /** An order that has arrived is found by questions only after this long. */
   readonly queryLagMs: number;
   /** How the rest of an immediate order ends. */
@@ -36,6 +38,7 @@ const ORDINARY = {
   stream: 'forgets',
   pages: false,
   cancelOfFilled: 'not-open',
+  replaces: false,
   queryLagMs: 0,
   rest: 'expired',
   repeats: false,
@@ -58,10 +61,11 @@ export const PROFILES: readonly Profile[] = [
     banMs: 120_000,
     latencyMs: 8,
   },
-  { ...ORDINARY, venue: 'okx', kinds: ['spot', 'linear', 'inverse'], latencyMs: 12, pages: true },
+  { ...ORDINARY, venue: 'okx', replaces: true, kinds: ['spot', 'linear', 'inverse'], latencyMs: 12, pages: true },
   {
     ...ORDINARY,
     venue: 'kraken',
+    replaces: true,
     kinds: ['spot'],
     ids: 'unique-while-open',
     stream: 'replays',
@@ -75,6 +79,7 @@ export const PROFILES: readonly Profile[] = [
   {
     ...ORDINARY,
     venue: 'bybit',
+    replaces: true,
     kinds: ['spot', 'linear', 'inverse'],
     queryLagMs: 80,
     rest: 'canceled',
@@ -84,6 +89,7 @@ export const PROFILES: readonly Profile[] = [
   {
     ...ORDINARY,
     venue: 'gate',
+    replaces: true,
     kinds: ['spot', 'linear'],
     ids: 'unchecked',
     answers: 'with-fills',
@@ -137,6 +143,7 @@ export const PROFILES: readonly Profile[] = [
   {
     ...ORDINARY,
     venue: 'deribit',
+    replaces: true,
     kinds: ['linear', 'inverse'],
     ids: 'unchecked',
     answers: 'with-fills',

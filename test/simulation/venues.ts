@@ -3,7 +3,7 @@ import { assert } from '#shared/assert.ts';
 import type { VirtualClock } from '#shared/clock/virtual-clock.ts';
 import type { Asset, ClientOrderId, TimeNs, TradeId, VenueOrderId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
-import type { Fill, OrderReport, OrderRequest, RejectReason } from '#shared/domain/order.ts';
+import type { Fill, OrderReport, OrderRequest, RejectReason, Standing } from '#shared/domain/order.ts';
 import type { Random } from '#shared/random.ts';
 import type { Weather } from './faults.ts';
 import { FEE_TOKEN, instrumentOf, PRICES } from './listings.ts';
@@ -20,7 +20,8 @@ export type Word = OrderReport extends infer Report
 
 /** An order as it is, whatever anybody was told. */
 export type VenueOrder = {
-  readonly request: OrderRequest;
+  /** As it stands. */
+  request: OrderRequest;
   readonly instrument: Instrument;
   readonly sentMs: number;
   /** `lost`: it never arrives. */
@@ -192,6 +193,58 @@ export class Venues {
     });
   }
 
+  /** Changes what is live where it stands; false where the venue cannot. */
+  replace(id: ClientOrderId, to: Standing): boolean {
+    const { weather } = this.#options;
+    const order = this.orders.get(id);
+    if (order === undefined || !this.#state(order.instrument.venue).profile.replaces) return false;
+    if (!this.answers(order.instrument.venue) || weather.strikes('replace-lost')) {
+      if (weather.strikes('unknown-lost'))
+        this.#later(this.#draw(500), () => this.#say(order, { kind: 'unknown', cause: 'disconnect' }));
+      return true;
+    }
+    const travelMs = weather.strikes('replace-slow') ? this.#draw(SLOW_MS) : this.#latencyOf(order);
+    this.#later(travelMs, () => this.#change(order, to));
+    return true;
+  }
+
+  #change(order: VenueOrder, to: Standing): void {
+    const { weather } = this.#options;
+    const before = order.fills.length;
+    if (isLive(order) && weather.strikes('fill-during-replace')) this.#fillSome(order);
+    if (order.fills.length > before) this.#publish(order, 1, before);
+    const refusal = this.#refusalToChange(order, to);
+    this.#options.tell(
+      () => `${order.request.clientOrderId} becomes ${to.qty.toFixed()} at ${to.price.toFixed()}: ${refusal ?? 'done'}`,
+    );
+    if (refusal === undefined) {
+      order.request = { ...order.request, ...to };
+      const met = this.#metBy(order);
+      if (met !== undefined) this.#options.onMet(order, met);
+    }
+    const venueOrderId = `v-${order.request.clientOrderId}` as VenueOrderId;
+    const word: Word =
+      refusal === undefined
+        ? { kind: 'accepted', venueOrderId, standing: to }
+        : { kind: 'kept', to, reason: refusal, text: '' };
+    const said: Word = weather.strikes('replace-unanswered') ? { kind: 'unknown', cause: 'timeout' } : word;
+    this.#later(this.#latencyOf(order) + (weather.strikes('word-late') ? this.#draw(LATE_MS) : 0), () =>
+      this.#say(order, said),
+    );
+  }
+
+  #refusalToChange(order: VenueOrder, to: Standing): RejectReason | undefined {
+    const filled = filledOf(order);
+    if (!isLive(order) || to.qty.lte(filled)) return 'not-allowed';
+    if (this.#options.weather.strikes('replace-refused')) return 'price-out-of-band';
+    const changed = { ...order, request: { ...order.request, ...to } };
+    if (this.#isPoor({ ...changed, request: { ...changed.request, qty: to.qty.minus(filled) as Standing['qty'] } })) {
+      this.#options.onPoor(order);
+      return 'insufficient-funds';
+    }
+    return this.#wouldTake(changed) ? 'would-take' : undefined;
+  }
+
   /** Answers with the fills first, then with how it stands; or that there is none. */
   probe(id: ClientOrderId, asker: Asker): void {
     const { weather } = this.#options;
@@ -210,7 +263,7 @@ export class Venues {
     const askedTimeNs = this.#options.clock.now();
     this.#later(this.#latencyOf(order), () => {
       const isThere = isLive(order) || order.state === 'ended';
-      if (isThere && this.nowMs >= order.foundFromMs) this.#answer(order, asker);
+      if (isThere && this.nowMs >= order.foundFromMs) this.#answer(order, asker, askedTimeNs);
       else this.#deny(order, asker, askedTimeNs);
     });
   }
@@ -429,7 +482,7 @@ export class Venues {
     else order.isMuted = true;
   }
 
-  #answer(order: VenueOrder, asker: Asker | undefined): void {
+  #answer(order: VenueOrder, asker: Asker | undefined, askedTimeNs?: TimeNs): void {
     const { weather } = this.#options;
     const id = order.request.clientOrderId;
     const { profile } = this.#state(order.instrument.venue);
@@ -439,7 +492,11 @@ export class Venues {
     if (isPart && order.fills.length > 0) return;
     order.isMuted = false;
     if (order.end !== undefined) this.#hear(id, order.end, asker);
-    else if (isLive(order)) this.#hear(id, { kind: 'accepted', venueOrderId: `v-${id}` as VenueOrderId }, asker);
+    else if (isLive(order)) {
+      const { price, qty } = order.request;
+      const standing = askedTimeNs === undefined ? {} : { standing: { price, qty }, askedTimeNs };
+      this.#hear(id, { kind: 'accepted', venueOrderId: `v-${id}` as VenueOrderId, ...standing }, asker);
+    }
     // Who dies of an answer has not heard all of it.
     order.isUnanswered = asker?.isAlive === false;
   }
@@ -514,5 +571,7 @@ export function textOf(word: Word): string {
   if (word.kind === 'fill')
     return `fill ${word.fill.tradeId} ${word.fill.side} ${word.fill.qty.toFixed()} at ${word.fill.price.toFixed()}`;
   if (word.kind === 'rejected') return `rejected ${word.reason}`;
+  if (word.kind === 'accepted' && word.standing !== undefined)
+    return `accepted ${word.standing.qty.toFixed()} at ${word.standing.price.toFixed()}`;
   return word.kind === 'unknown' ? `unknown ${word.cause}` : word.kind;
 }

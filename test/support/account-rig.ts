@@ -8,6 +8,7 @@ import type { ClientOrderId, OperationId, VenueId } from '#shared/domain/ids.ts'
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { OrderReport, OrderRequest } from '#shared/domain/order.ts';
 import type { Price, Qty } from '#shared/money/grid.ts';
+import { textOf } from '#shared/money/grid.ts';
 import { randomFrom } from '#shared/random.ts';
 import { spot } from '../hotpath/execute/trading.ts';
 import { ScriptedVenue } from './account-venue.ts';
@@ -91,14 +92,18 @@ export function orderOf(more: Partial<OrderRequest> = {}): OrderRequest {
 /** `accepted v1`, `fill t2 1.5 0.01 BNB`, `rejected not-allowed`: what was reported, in a word each. */
 export function told(report: OrderReport): string {
   switch (report.kind) {
-    case 'accepted':
-      return `accepted ${report.venueOrderId}`;
+    case 'accepted': {
+      const { venueOrderId, standing } = report;
+      return `accepted ${venueOrderId}${standing === undefined ? '' : ` ${textOf(standing.qty)}@${textOf(standing.price)}`}`;
+    }
     case 'fill': {
       const { tradeId, qty, fee, feeAsset } = report.fill;
       return `fill ${tradeId} ${qty.toFixed()} ${fee.toFixed()} ${feeAsset}`;
     }
     case 'rejected':
       return `rejected ${report.reason}`;
+    case 'kept':
+      return `kept ${report.reason}`;
     case 'unknown':
       return `unknown ${report.cause}`;
     case 'canceled':

@@ -53,6 +53,7 @@ export class CcxtAccount implements TradingGateway {
   };
 
   readonly cancel = (order: ClientOrderId): void => this.#gateway?.cancel(order);
+  readonly replace: TradingGateway['replace'] = (order, to) => this.#gateway?.replace(order, to) ?? false;
   readonly probe = (order: ClientOrderId): void => this.#gateway?.probe(order);
 
   readonly cancelAll: TradingGateway['cancelAll'] = (done) => {

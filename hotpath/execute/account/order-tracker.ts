@@ -2,7 +2,8 @@ import { Decimal } from 'decimal.js';
 import type { Clock } from '#shared/clock/clock.ts';
 import type { Asset, ClientOrderId, TimeNs, TradeId, VenueOrderId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
-import type { Fill, OrderReport, OrderRequest, RejectReason } from '#shared/domain/order.ts';
+import type { Fill, OrderReport, OrderRequest, RejectReason, Standing } from '#shared/domain/order.ts';
+import type { Price, Qty } from '#shared/money/grid.ts';
 import { ZERO } from '#shared/money/grid.ts';
 import type { AccountEvent, Meaning, OrderRef, OrderState, VenueFill } from '../../venues/venue-account.ts';
 
@@ -16,6 +17,10 @@ export type TrackedOrder = {
   /** When it was handed to the wire, or taken over; undefined while it waits for its turn. */
   leftNs: TimeNs | undefined;
   venueOrderId: string | undefined;
+  /** What may fill at most, whatever it was changed to. */
+  most: Decimal;
+  /** It was, or may have been, asked to be another: how it stands is reported. */
+  isReplaced: boolean;
   /** Sum of the fills that were reported. */
   filled: Decimal;
   /** What the venue says is filled, at most so far; undefined when it does not say. */
@@ -102,6 +107,8 @@ export class OrderTracker {
       ...order,
       leftNs: this.#clock.now(),
       venueOrderId: undefined,
+      most: order.request.qty,
+      isReplaced: false,
       filled: ZERO,
       toldFilled: undefined,
       end: undefined,
@@ -158,7 +165,7 @@ export class OrderTracker {
     this.#trades.add(key);
     if (this.#trades.size > TRADES_MAX) this.#trades.delete(this.#trades.values().next().value!);
     tracked.filled = tracked.filled.plus(fill.qty);
-    const isFull = tracked.filled.gte(tracked.request.qty);
+    const isFull = tracked.filled.gte(tracked.most);
     if (isFull) tracked.isOver = true;
     this.#report(tracked, { kind: 'fill', fill: fillFrom(fill, tracked) });
     if (!isFull && tracked.end !== undefined) this.tell(tracked);
@@ -202,8 +209,32 @@ export class OrderTracker {
       return;
     }
     tracked.isOver = true;
-    if (tracked.filled.gte(tracked.request.qty)) return;
+    if (tracked.filled.gte(tracked.most)) return;
     this.#report(tracked, { kind: tracked.end === 'canceled' ? 'canceled' : 'expired' });
+  }
+
+  /** Its venue is asked to change it. */
+  replace(tracked: TrackedOrder, { qty }: Standing): void {
+    tracked.isReplaced = true;
+    tracked.most = Decimal.max(tracked.most, qty);
+  }
+
+  /** Its venue has not changed it. */
+  keep(tracked: TrackedOrder, to: Standing, reason: RejectReason, text: string): void {
+    if (!tracked.isOver) this.#report(tracked, { kind: 'kept', to, reason, text });
+  }
+
+  /** How an order stands that may have been changed; `askedTimeNs` where it was asked for. */
+  stand(tracked: TrackedOrder, { status, price, qty }: OrderState, askedTimeNs?: TimeNs): void {
+    const { isReplaced, isOver, venueOrderId } = tracked;
+    if (!isReplaced || isOver || status !== 'open' || price === undefined || venueOrderId === undefined) return;
+    tracked.most = Decimal.max(tracked.most, qty);
+    this.#report(tracked, {
+      kind: 'accepted',
+      venueOrderId: venueOrderId as VenueOrderId,
+      standing: { price: price as Price, qty: qty as Qty },
+      ...(askedTimeNs === undefined ? {} : { askedTimeNs }),
+    });
   }
 
   /** An answer's definite no. Not believed of an order that was heard of, nor the last word: see `onRisen`. */
@@ -246,7 +277,7 @@ export class OrderTracker {
 
   /** What works is not over, whatever an answer said. */
   #rise(tracked: TrackedOrder): void {
-    if (!tracked.givenUp || tracked.filled.gte(tracked.request.qty)) return;
+    if (!tracked.givenUp || tracked.filled.gte(tracked.most)) return;
     tracked.isOver = false;
     tracked.givenUp = false;
     this.#onRisen(tracked);
@@ -257,7 +288,7 @@ export class OrderTracker {
     if (status === 'open' || tracked.isOver || tracked.end !== undefined) return false;
     tracked.end = status === 'rejected' ? 'canceled' : status;
     tracked.fillsAsked = false;
-    if (status === 'filled') tracked.toldFilled ??= tracked.request.qty;
+    if (status === 'filled' && !tracked.isReplaced) tracked.toldFilled ??= tracked.request.qty;
     return true;
   }
 
@@ -327,7 +358,7 @@ function fillFrom(fill: VenueFill, { request, instrument }: TrackedOrder): Fill 
 }
 
 /** As the venue says it, in whatever asset. Where it does not say, by the instrument's rule: asset, and amount when that is missing too. */
-function feeOf(fill: VenueFill, instrument: Instrument): Pick<Fill, 'fee' | 'feeAsset'> {
+export function feeOf(fill: VenueFill, instrument: Instrument): Pick<Fill, 'fee' | 'feeAsset'> {
   if (fill.feeAsset !== '') return { fee: fill.fee, feeAsset: fill.feeAsset as Asset };
   const { fees, kind, base, quote, settle, contractSize, inverse } = instrument;
   const received = kind === 'spot' && fees.currency === 'received' && fill.side === 'buy';

@@ -117,6 +117,7 @@ export class TradingAccount implements OrderGateway {
   };
 
   readonly cancel: OrderGateway['cancel'] = (order) => this.gateway.cancel(order);
+  readonly replace: OrderGateway['replace'] = (order, to) => this.gateway.replace(order, to);
   readonly probe: OrderGateway['probe'] = (order) => this.gateway.probe(order);
 
   /** The venue's word on one balance or position, as it comes. */

@@ -1,7 +1,9 @@
+import { Decimal } from 'decimal.js';
 import { expect, it } from 'vitest';
 import { AccountRouter } from '#hotpath/execute/account-router.ts';
 import type { ClientOrderId, InstrumentId } from '#shared/domain/ids.ts';
 import type { OrderGateway } from '#shared/domain/order.ts';
+import type { Price, Qty } from '#shared/money/grid.ts';
 import { orderOf } from '#test/support/account-rig.ts';
 
 it('sends each order where its instrument is traded, in one call each, and asks there about it', () => {
@@ -9,6 +11,7 @@ it('sends each order where its instrument is traded, in one call each, and asks 
   const gateway = (name: string): OrderGateway => ({
     submit: (orders) => void said.push(`${name} ${orders.map(({ clientOrderId }) => clientOrderId).join(' ')}`),
     cancel: (id) => void said.push(`${name} cancel ${id}`),
+    replace: (id) => said.push(`${name} replace ${id}`) > 0,
     probe: (id) => void said.push(`${name} probe ${id}`),
   });
   const gateways: Record<string, OrderGateway> = { a: gateway('a'), b: gateway('b') };
@@ -23,6 +26,9 @@ it('sends each order where its instrument is traded, in one call each, and asks 
   router.probe('1' as ClientOrderId);
   router.probe('earlier' as ClientOrderId);
   router.probe('nobody' as ClientOrderId);
-  expect(said).toEqual(['a 1 3', 'b 2', 'b cancel 2', 'a probe 1', 'b probe earlier']);
+  const to = { price: new Decimal(1) as Price, qty: new Decimal(1) as Qty };
+  expect(router.replace('3' as ClientOrderId, to)).toBe(true);
+  expect(router.replace('nobody' as ClientOrderId, to)).toBe(false);
+  expect(said).toEqual(['a 1 3', 'b 2', 'b cancel 2', 'a probe 1', 'b probe earlier', 'a replace 3']);
   expect(() => router.submit([order('4', 'c')])).toThrow(/account trades its instrument/);
 });

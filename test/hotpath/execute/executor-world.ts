@@ -4,7 +4,7 @@ import { Executor, PATIENCE } from '#hotpath/execute/executor.ts';
 import { Ledger } from '#hotpath/execute/ledger.ts';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
 import type { Asset, ClientOrderId, TradeId, VenueId } from '#shared/domain/ids.ts';
-import type { OrderReport, OrderRequest } from '#shared/domain/order.ts';
+import type { OrderReport, OrderRequest, Standing } from '#shared/domain/order.ts';
 import type { OperationView, Recovery } from '#shared/domain/recovery.ts';
 import type { EventData } from '#shared/schema/event.ts';
 import { instrumentOf, MemoryJournal, rates } from './trading.ts';
@@ -26,6 +26,9 @@ export class ExecutorWorld {
   readonly sent: OrderRequest[] = [];
   readonly probed: ClientOrderId[] = [];
   readonly canceled: ClientOrderId[] = [];
+  /** Whether the venue replaces in place, and what it was asked. */
+  replaces = true;
+  readonly replaced: (Standing & { readonly id: ClientOrderId })[] = [];
   readonly views: OperationView[] = [];
   decision: Recovery = { kind: 'complete' };
   /** Why nothing may leave. */
@@ -42,6 +45,10 @@ export class ExecutorWorld {
       gateway: {
         submit: (orders) => this.sent.push(...orders),
         cancel: (id) => this.canceled.push(id),
+        replace: (id, to) => {
+          if (this.replaces) this.replaced.push({ id, ...to });
+          return this.replaces;
+        },
         probe: (id) => this.probed.push(id),
       },
       ledger: this.ledger,

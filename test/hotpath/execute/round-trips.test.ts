@@ -14,6 +14,7 @@ function scene() {
   const gateway: OrderGateway = {
     submit: (orders) => calls.push(`submit ${orders.map(({ clientOrderId }) => clientOrderId).join(' ')}`),
     cancel: (id) => calls.push(`cancel ${id}`),
+    replace: (id) => calls.push(`replace ${id}`) > 0,
     probe: (id) => calls.push(`probe ${id}`),
   };
   const through = trips.through(gateway, (instrument) => instrument.split(':')[0] as VenueId);
