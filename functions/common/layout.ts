@@ -65,6 +65,21 @@ export const at = {
   bucket: (principal: string): Key => ({ pk: `BUCKET#${principal}`, sk: 'BUCKET' }),
   deadLetter: (stream: string, position: string): Key => ({ pk: `DEADLETTER#${stream}`, sk: position }),
 } as const;
+  alert: (engine: string, id: string): Key => ({ pk: `${engine}#ALERT`, sk: id }),
+  /** How many notices of one rule, or of all, went out in an hour. */
+  alertCount: (engine: string, hour: number, name: string): Key => ({ pk: `${engine}#ALERT-COUNT#${hour}`, sk: name }),
+  /** What counted figures are compared with. */
+  alertMemory: (engine: string): Key => ({ pk: `${engine}#ALERT-MEMORY`, sk: 'MEMORY' }),
+  /** Which channels have a notice. */
+  delivery: (notice: string): Key => ({ pk: `NOTICE#${notice}`, sk: 'DELIVERY' }),
+  /** Who listens: one item a connection of the push API. */
+  connection: (engine: string, id: string): Key => ({ pk: `${engine}#PUSH`, sk: id }),
+  /** How far a channel of the push API has come, and the updates that it holds by the sequence of the first. */
+  channelHead: (engine: string, channel: string): Key => ({ pk: `${engine}#PUSH#${channel}`, sk: 'HEAD' }),
+  channelPage: (engine: string, channel: string, fromSeq: number): Key => ({
+    pk: `${engine}#PUSH#${channel}`,
+    sk: seqKey(fromSeq),
+  }),
 
 /** API keys belong to no engine. */
 export const KEY_LIST = 'APIKEY';

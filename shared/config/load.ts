@@ -19,7 +19,14 @@ export type ConfigSources = {
 type Tree = { readonly [key: string]: unknown };
 
 /** Environment names that are not configuration: secrets and endpoints stand beside it, never in it. */
-const NOT_CONFIGURATION = new Set(['ARB_JWT_SECRET', 'ARB_API_SECRET', 'ARB_CONFIG', 'ARB_SECRETS_PASSPHRASE']);
+const NOT_CONFIGURATION = new Set([
+  'ARB_JWT_SECRET',
+  'ARB_API_SECRET',
+  'ARB_CONFIG',
+  'ARB_SECRETS_PASSPHRASE',
+  'ARB_SLACK_WEBHOOK_URL',
+  'ARB_ALERT_WEBHOOK_SECRET',
+]);
 /** Keys of venues: docs/live.md. */
 const VENUE_KEY = /^ARB_SECRET_/;
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { alertsConfig } from './alerts.ts';
 
 const decimal = z.string().regex(/^-?\d+(\.\d+)?$/, 'a decimal in quotes, such as "0.001"');
 const assetAmounts = z.record(z.string(), decimal);
@@ -384,3 +385,4 @@ export const configSchema = z.strictObject({
   stores,
 });
 export type Config = z.infer<typeof configSchema>;
+  alerts: alertsConfig,

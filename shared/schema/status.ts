@@ -3,6 +3,15 @@ import { BOOK_STATUSES } from '../domain/market-event.ts';
 
 const percentiles = z.object({ p50: z.number(), p99: z.number(), p999: z.number() });
 
+/** Upper bounds of the buckets in which latencies are counted, seconds; one more bucket has what is above the last. */
+export const LATENCY_BOUNDS_S = [
+  ...[1e-6, 2.5e-6, 5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4],
+  ...[1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1, 2.5],
+] as const;
+/** Since the engine's start, each in one bucket. */
+const latencyCounts = z.object({ counts: z.array(z.int()), sum_s: z.number() });
+export type LatencyCounts = z.infer<typeof latencyCounts>;
+
 const venueStatus = z.object({
   id: z.string(),
   status: z.enum(['connecting', 'live', 'degraded', 'down']),
@@ -143,6 +152,8 @@ export const engineStatus = z.object({
   decision_ns: percentiles,
   opportunities: z.object({
     detected: z.int(),
+  /** By stage. `decision`: from a frame's arrival to what was made of it. `order`: from an order's leaving to its first word. */
+  latency: z.record(z.string(), latencyCounts).optional(),
     executed: z.int(),
     rejected_by_reason: z.record(z.string(), z.int()),
     top: z.array(
@@ -169,6 +180,8 @@ export const engineStatus = z.object({
   memory_bytes: z.number(),
   cpu_percent: z.number(),
   /** Absent until the first figures. */
+  /** Most that the process may use: of its container, or the machine's memory. */
+  memory_limit_bytes: z.number().optional(),
   risk: riskStatus.optional(),
   breakers: z.array(breakerStatus).optional(),
   accounts: z.array(accountStatus).optional(),
