@@ -27,6 +27,7 @@ const failures = {
   404: 'Not found (2001, 2002, 2003, 3003)',
   409: 'Somebody else was first (409), it is over already (3004), or the idempotency key is taken (3001)',
   429: 'Too many requests: see Retry-After',
+  500: 'A table or the secret of the tokens is missing (5003), or a bug of ours',
   503: 'The database (5001) or a service behind the API (5002) does not answer',
 } as const;
 
@@ -37,7 +38,7 @@ export function fails<S extends keyof typeof failures>(...statuses: readonly S[]
 }
 type Failure = { readonly description: string; readonly content: typeof failureContent };
 
-/** What every route behind a token can answer. */
-export const denials = fails(401, 403, 429, 503);
+/** What every route behind a token can answer: a 400 to an unknown `X-API-Version`, whatever else it takes. */
+export const denials = fails(400, 401, 403, 429, 500, 503);
 
 export const secured = [{ bearer: [] as string[] }];

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { BOOK_STATUSES } from '../domain/market-event.ts';
 import { configSchema } from './config.ts';
+import { positive, signed } from './exact.ts';
 
 /**
  * The outward contract of the HTTP API and the WebSocket as schemas: what is validated on the way in, documented in OpenAPI, and typed
@@ -9,15 +10,6 @@ import { configSchema } from './config.ts';
 const decimal = z.number().meta({ description: 'A JSON number whose text is the exact decimal' });
 const time = z.iso.datetime().meta({ description: 'ISO-8601 UTC' });
 const optionalDecimal = decimal.nullable();
-/** What comes in keeps every digit: numbers are read by their text. */
-const exactInput = (pattern: RegExp, what: string) =>
-  z
-    .string()
-    .max(60)
-    .regex(pattern, what)
-    .meta({ type: 'number', description: 'A JSON number, of which every digit counts' });
-const positive = exactInput(/^(?=.*[1-9])\d+(\.\d+)?$/, 'a number above 0');
-const signed = exactInput(/^-?\d+(\.\d+)?$/, 'a number');
 
 /** Lists come newest first; `next_cursor` is null on the last page. */
 const page = { next_cursor: z.string().nullable() };
@@ -116,7 +108,10 @@ export const configChanged = configData.extend({ engine: commandWord });
 export const configVersionsData = z.object({ versions: z.array(z.object(configVersion)), ...page });
 
 const limits = configSchema.shape.risk;
-export const limitsRequest = limits.partial();
+export const limitsRequest = limits
+  .partial()
+  .refine((changed) => Object.keys(changed).length > 0, 'no limit is named')
+  .meta({ minProperties: 1 });
 export const limitsData = z.object({ limits, version: z.int(), applied, timestamp: time });
 export const limitsChanged = limitsData.extend({
   message: z.literal('Risk limits updated successfully'),
@@ -276,7 +271,9 @@ export const historyData = z.object({
 
 export const bookParams = z.object({ exchange: z.string().max(64), symbol: z.string().max(128) });
 export const bookQuery = z.object({ depth: z.coerce.number().int().min(1).max(1000).default(20) });
-const levels = z.array(z.tuple([decimal, decimal])).meta({ description: '[price, quantity], best first' });
+/** The schemas of OpenAPI have no tuple of zod's. */
+const level = z.tuple([decimal, decimal]).meta({ type: 'array', items: { type: 'number' }, minItems: 2, maxItems: 2 });
+const levels = z.array(level).meta({ description: '[price, quantity], best first' });
 export const bookData = z.object({
   symbol: z.string(),
   exchange: z.string(),
@@ -532,6 +529,12 @@ export const orderPending = z.object({
   order_id: z.string().nullable(),
 });
 export const orderParams = z.object({ order_id: z.string().min(1).max(64) });
+/** What a resting order is to be: not given, it is as it was. `quantity` is the whole of it, with what has filled. */
+export const orderReplace = z
+  .strictObject({ price: positive.optional(), quantity: positive.optional() })
+  .refine(({ price, quantity }) => price !== undefined || quantity !== undefined, {
+    message: 'price, quantity or both',
+  });
 export const orderCancelled = z.object({ order_id: z.string(), status: z.literal('cancelled'), timestamp: time });
 
 const fillView = z.object({
@@ -624,9 +627,14 @@ export const positionView = z.object({
       liquidation_price: optionalDecimal,
       leverage: optionalDecimal,
       liquidation_distance: z.number().nullable(),
+      /** Where it stands among those that the venue reduces first, 0 (last) to 1; null where it does not say. */
+      adl_rank: z.number().nullable(),
     })
     .nullable(),
   mismatch,
+  /** When it was opened from nothing, and how long ago that is; null while flat. */
+  opened: time.nullable(),
+  age_hours: z.number().nullable(),
   timestamp: time,
   status: z.enum(['open', 'closed', 'pending']),
 });
@@ -776,6 +784,8 @@ export type SystemView = {
     | 'lease'
     | 'mismatch'
     | 'adjustment'
+    | 'position-adjustment'
+    | 'ageing'
     | 'escalation';
   /** The breaker, operation, asset or instrument that is meant; null where there is none. */
   readonly subject: string | null;

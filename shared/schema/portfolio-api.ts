@@ -1,18 +1,9 @@
 import { z } from 'zod';
+import { notNegative as amount, positive } from './exact.ts';
 
 /** The outward contract of rebalancing; api.ts has what is said of amounts and times. Values are in the numeraire. */
 const decimal = z.number().meta({ description: 'A JSON number whose text is the exact decimal' });
 const time = z.iso.datetime().meta({ description: 'ISO-8601 UTC' });
-const positive = z
-  .string()
-  .max(60)
-  .regex(/^(?=.*[1-9])\d+(\.\d+)?$/, 'a number above 0')
-  .meta({ type: 'number', description: 'A JSON number, of which every digit counts' });
-const amount = z
-  .string()
-  .max(60)
-  .regex(/^\d+(\.\d+)?$/, 'a number, not below 0')
-  .meta({ type: 'number', description: 'A JSON number, of which every digit counts' });
 const name = z.string().min(1).max(64);
 const LIST_MAX = 200;
 

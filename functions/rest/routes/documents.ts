@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { html } from 'hono/html';
 import type { App } from '../context.ts';
+import { fails } from '../describe.ts';
 
 const INFO = {
   openapi: '3.1.0',
@@ -33,7 +34,8 @@ export function mountDocuments(app: App): void {
     bearerFormat: 'JWT',
   });
   for (const { path, summary, type } of DOCUMENTS) {
-    const responses = { 200: { description: summary, content: { [type]: { schema: z.string() } } } };
+    const content = { [type]: { schema: type === 'text/html' ? z.string() : z.looseObject({}) } };
+    const responses = { 200: { description: summary, content }, ...fails(400) };
     app.openAPIRegistry.registerPath({ method: 'get', path, tags: ['system'], summary, responses });
   }
   app.doc31('/v1/openapi.json', INFO);

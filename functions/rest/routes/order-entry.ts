@@ -1,3 +1,4 @@
+import { Decimal } from 'decimal.js';
 import type { z } from 'zod';
 import { assert } from '#shared/assert.ts';
 import type { TimeNs } from '#shared/domain/ids.ts';
@@ -6,13 +7,14 @@ import {
   orderHeaders,
   orderParams,
   orderPending,
+  orderReplace,
   orderRequest,
   orderView,
 } from '#shared/schema/api.ts';
 import { isoFromNs, success } from '../../common/envelope.ts';
-import { ApplicationError, detailOf } from '../../common/errors.ts';
+import { ApplicationError } from '../../common/errors.ts';
 import type { Entity, EventOf } from '../../common/store.ts';
-import { exactBodyFrom } from '../body.ts';
+import { checked, exactBodyFrom } from '../body.ts';
 import {
   acceptedFrom,
   carriedOut,
@@ -39,6 +41,7 @@ const PENDING = 'Not answered within 3 s; it stays on its way, and the command c
 export function mountOrderEntry(app: App, options: AppOptions, guards: Guards): void {
   for (const path of ['/v1/trading/orders', '/v1/orders']) {
     mountPlace(app, options, guards, path);
+    mountReplace(app, options, guards, `${path}/{order_id}`);
     mountCancel(app, options, guards, `${path}/{order_id}`);
   }
 }
@@ -63,7 +66,8 @@ function mountPlace(app: App, options: AppOptions, guards: Guards, path: string)
   });
   app.post(path, guards.scope('trade'), async (context) => {
     const asked = exactBodyFrom(await context.req.text(), orderRequest);
-    const name = nameFrom(context.req.header()) ?? asked.client_order_id;
+    const { 'idempotency-key': key } = checked(context.req.header(), orderHeaders);
+    const name = key ?? asked.client_order_id;
     await demandKnown(options, asked);
     const untilNs = patienceOf(options);
     const { command_id, answer } = await placed(options, {
@@ -87,6 +91,83 @@ function mountPlace(app: App, options: AppOptions, guards: Guards, path: string)
   });
 }
 
+function mountReplace(app: App, options: AppOptions, guards: Guards, path: string): void {
+  app.openAPIRegistry.registerPath({
+    method: 'patch',
+    path,
+    tags: ['trading'],
+    summary: 'Give a resting order another price or quantity',
+    security: secured,
+    request: {
+      params: orderParams,
+      headers: orderHeaders,
+      body: { required: true, content: { 'application/json': { schema: orderReplace } } },
+    },
+    responses: {
+      200: answers(orderView, 'The order as it stands: under its own id, or the one that was sent for what was left'),
+      202: answers(orderPending, PENDING),
+      ...fails(400, 404, 409),
+      ...denials,
+    },
+  });
+  app.patch(path.replace('{order_id}', ':order_id'), guards.scope('trade'), async (context) => {
+    const { order_id: order } = checked(context.req.param(), orderParams);
+    const { price, quantity } = exactBodyFrom(await context.req.text(), orderReplace);
+    const { 'idempotency-key': name } = checked(context.req.header(), orderHeaders);
+    const untilNs = patienceOf(options);
+    const wanted = { ...(price === undefined ? {} : { price }), ...(quantity === undefined ? {} : { qty: quantity }) };
+    const wish = { kind: 'order-replace', order, ...wanted } as const;
+    const by = context.get('principal').id;
+    const { command_id, answer } = await placed(options, { by, name, wish, untilNs });
+    const operation = answer === undefined ? undefined : detailIn(answer)['operation'];
+    const replaced =
+      operation === undefined ? undefined : await replacedOrder(options, { operation, order, wanted }, untilNs);
+    if (replaced === undefined)
+      return context.json(success({ status: 'pending' as const, command_id, order_id: order }, nowMs(options)), 202);
+    return context.json(success(orderOf(replaced), nowMs(options)), 200);
+  });
+}
+
+/**
+ * The order as it was wanted, or the one in its stead; undefined while nobody has said.
+ * @throws ApplicationError 3001 when its venue has not replaced it, 3003 or 3004 when it ended first
+ */
+async function replacedOrder(
+  options: AppOptions,
+  {
+    operation,
+    order,
+    wanted,
+  }: { readonly operation: string; readonly order: string; readonly wanted: Partial<Standing> },
+  untilNs: TimeNs,
+): Promise<Entity<'order'> | undefined> {
+  const stands = ({ price, qty }: Order): boolean =>
+    Object.entries({ price, qty }).every(([key, value]) => {
+      const asked = wanted[key as keyof Standing];
+      return asked === undefined || new Decimal(asked).eq(value);
+    });
+  const isKept = ({ reason }: Order): boolean => reason?.startsWith('kept: ') === true;
+  const isOver = ({ status, replacing }: Order): boolean => OVER.has(status) && replacing === undefined;
+  const told = await toldOf(
+    options,
+    { operation, order },
+    untilNs,
+    (data) =>
+      data.replaced_by !== undefined || (data.replacing === undefined && stands(data)) || isKept(data) || isOver(data),
+  );
+  if (told === undefined) return undefined;
+  const { data } = told.event;
+  if (data.replaced_by !== undefined)
+    return toldOf(options, { operation, order: data.replaced_by }, untilNs, ({ status }) => status !== 'submitted');
+  if (data.replacing !== undefined) return undefined;
+  if (stands(data)) return told;
+  if (isKept(data)) throw new ApplicationError(3001, `it stands as before, ${data.reason ?? ''}`);
+  if (isOver(data)) throw new ApplicationError(data.status === 'filled' ? 3004 : 3003, `it was ${data.status} first`);
+  return undefined;
+}
+
+type Standing = { readonly price: string; readonly qty: string };
+
 function mountCancel(app: App, options: AppOptions, guards: Guards, path: string): void {
   app.openAPIRegistry.registerPath({
     method: 'delete',
@@ -103,7 +184,7 @@ function mountCancel(app: App, options: AppOptions, guards: Guards, path: string
     },
   });
   app.delete(path.replace('{order_id}', ':order_id'), guards.scope('trade'), async (context) => {
-    const { order_id } = orderParams.parse(context.req.param());
+    const { order_id } = checked(context.req.param(), orderParams);
     const untilNs = patienceOf(options);
     const command = commandOf(options, context.get('principal').id, { kind: 'cancel', order: order_id });
     const answer = await carriedOut(options, command, untilNs);
@@ -121,13 +202,6 @@ function mountCancel(app: App, options: AppOptions, guards: Guards, path: string
     const data = { order_id, status: 'cancelled' as const, timestamp: isoFromNs(order.event.at) };
     return context.json(success(data, nowMs(options)), 200);
   });
-}
-
-/** @throws ApplicationError 3001 */
-function nameFrom(headers: Record<string, string>): string | undefined {
-  const result = orderHeaders.safeParse(headers);
-  if (!result.success) throw new ApplicationError(3001, detailOf(result.error.issues));
-  return result.data['idempotency-key'];
 }
 
 /** @throws ApplicationError 2001, 2002 */

@@ -16,7 +16,7 @@ export function mountToken(app: App, options: AppOptions, guards: Guards): void 
     summary: 'Exchange an API key pair for a token',
     middleware: [guards.anyone] as const,
     request: { body: { required: true, content: { 'application/json': { schema: tokenRequest } } } },
-    responses: { 200: answers(tokenData, 'A token of 24 hours'), ...fails(400, 401, 429, 503) },
+    responses: { 200: answers(tokenData, 'A token of 24 hours'), ...fails(400, 401, 429, 500, 503) },
   });
   app.openapi(token, async (context) => {
     const { api_key, api_secret } = context.req.valid('json');

@@ -338,7 +338,7 @@ describe('configuration', () => {
       limits: { max_position_size_usd: 1234.5 },
       applied: true,
     });
-    for (const body of [{ max_luck: 3 }, { max_daily_loss_usd: -1 }, { max_daily_loss_usd: '5000' }]) {
+    for (const body of [undefined, {}, { max_luck: 3 }, { max_daily_loss_usd: -1 }, { max_daily_loss_usd: '5000' }]) {
       const refused = await world.send('PUT', '/v1/risk/limits', body, admin);
       expect([refused.status, refused.error.code]).toEqual([400, 3001]);
     }

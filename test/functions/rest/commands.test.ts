@@ -128,6 +128,7 @@ describe('an order', () => {
     ['a market order that rests', { type: 'market', time_in_force: 'GTC' }, 'time_in_force'],
     ['post-only that cannot rest', { post_only: true, time_in_force: 'IOC' }, 'post_only'],
     ['an unknown field', { leverage: 100 }, 'leverage'],
+    ['a number for a name', { client_order_id: 5 }, 'client_order_id'],
   ])('with %s is 400/3001 and never sent', async (_, over, where) => {
     const answer = await place({ ...order, ...over });
     expect(codeOf(answer)).toEqual([400, 3001]);
@@ -218,6 +219,11 @@ describe('a cancel', () => {
   it('of an order that is filled meanwhile is 409/3004', async () => {
     respond = ends('quick', { status: 'filled', filled_qty: '0.10' });
     expect(codeOf(await cancel('quick'))).toEqual([409, 3004]);
+  });
+
+  it('of what cannot be the id of an order is 400/3001 and never sent', async () => {
+    expect(codeOf(await cancel('x'.repeat(65)))).toEqual([400, 3001]);
+    expect(heard).toEqual([]);
   });
 
   it.each([

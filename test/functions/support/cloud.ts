@@ -63,10 +63,11 @@ export type CloudUnderTest = {
   readonly close: () => Promise<void>;
 };
 
-export async function startTestCloud(): Promise<CloudUnderTest> {
+/** `api`: settings of the API that are not the defaults. */
+export async function startTestCloud({ api = {} }: { readonly api?: object } = {}): Promise<CloudUnderTest> {
   const dir = tempDir();
   const clock = handClock();
-  const config = testConfig({ streams: { shards: 1 } });
+  const config = testConfig({ api, streams: { shards: 1 } });
   const env = { ARB_JWT_SECRET: SECRET };
   const cloud = await startCloud({ config, dataDir: dir.path, clock, logger: silentLog, env });
   const kinesis = kinesisClient({ endpoint: cloud.kinesisUrl });
