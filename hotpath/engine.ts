@@ -8,7 +8,6 @@ import type { OperationId, VenueId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { ApplyOutcome, MarketUpdate } from '#shared/domain/market-event.ts';
 import { APPLIED } from '#shared/domain/market-event.ts';
-import type { Route } from '#shared/domain/route.ts';
 import { carrySettingsOf } from '#shared/quant/carry.ts';
 import type { Command } from '#shared/schema/command.ts';
 import type { Config } from '#shared/schema/config.ts';
@@ -16,13 +15,13 @@ import type { BookStore } from './book/book-store.ts';
 import type { ReferenceStore } from './book/reference-store.ts';
 import { commandDesk } from './command-desk.ts';
 import type { Commands } from './commands.ts';
-import { compileRoutes } from './detect/compile.ts';
 import { Evaluator } from './detect/evaluator.ts';
 import { epochBefore } from './execute/client-order-id.ts';
 import type { Executor } from './execute/executor.ts';
 import type { Holdings } from './execute/holdings.ts';
 import type { Ledger } from './execute/ledger.ts';
 import { Feed } from './feed/feed.ts';
+import type { JournalMemory } from './journal-memory.ts';
 import type { Tenure } from './lease/tenure.ts';
 import type { LiveAccounts } from './live/live-accounts.ts';
 import { MarketSide } from './market-side.ts';
@@ -56,11 +55,14 @@ const DECISION_NS_MAX = 60e9;
 export const openEngine = async (options: EngineOptions, lease?: Tenure): Promise<Engine> =>
   engineFrom(options, await prepareEngine(options), lease);
 
-/** Opens the journal, under the epoch of the lease where there is one. @throws BadInput when the journal is damaged, or somebody else's */
-export function engineFrom(options: EngineOptions, prepared: Prepared, lease?: Tenure): Engine {
+/**
+ * Opens the journal, under the epoch of the lease where there is one. `memory`: what of it has been read by now.
+ * @throws BadInput when the journal is damaged, or somebody else's
+ */
+export function engineFrom(options: EngineOptions, prepared: Prepared, lease?: Tenure, memory?: JournalMemory): Engine {
   const { journalDir: directory, config, clock, logger, publishedSeq } = options;
   const { name: engine } = config.engine;
-  const opened = openJournal({ directory, engine, clock, logger, publishedSeq, epoch: lease?.epoch });
+  const opened = openJournal({ directory, engine, clock, logger, publishedSeq, epoch: lease?.epoch, memory });
   demandSameMoney(opened.state, options);
   return new Engine(options, { ...prepared, ...opened, lease });
 }
@@ -86,7 +88,6 @@ export class Engine {
   readonly pace: Pace;
   readonly #options: EngineOptions;
   readonly #known: Known;
-  readonly #routes: readonly Route[];
   readonly #publisher: Publisher;
   readonly #market: MarketSide;
   readonly #orders: OrderSide;
@@ -108,7 +109,6 @@ export class Engine {
     const epochMin = epochBefore(state.epoch, config.engine.mode, clock.unixMs(clock.now()));
     this.epoch = known.lease?.epoch ?? epochMin + 1;
     assert(this.epoch > state.epoch, 'an engine begins an epoch of its own');
-    this.#routes = routesOf(options, known);
     this.journal = journal;
     this.#publisher = new Publisher(journal, clock);
 
@@ -136,7 +136,7 @@ export class Engine {
   }
 
   get routes(): number {
-    return this.#routes.length;
+    return this.#known.routes.length;
   }
 
   get books(): BookStore {
@@ -305,7 +305,7 @@ export class Engine {
     const { config, clock } = this.#options;
     const outcomeOf = outcomesFrom({
       instruments: this.instruments,
-      routes: this.#routes,
+      routes: this.#known.routes,
       tops: this.books.tops,
       depths: this.#orders.desk.depths,
       references: this.references,
@@ -325,7 +325,7 @@ export class Engine {
 
   #evaluatorOf(): Evaluator {
     const { config, clock } = this.#options;
-    return new Evaluator(this.instruments, this.#routes, {
+    return new Evaluator(this.instruments, this.#known.routes, {
       tops: this.books.tops,
       minEdge: config.engine.min_edge_bps / 1e4,
       carry: { references: this.references, settings: carrySettingsOf(config.engine.carry), unixMs: clock.unixMs },
@@ -350,7 +350,7 @@ export class Engine {
     const { clock } = this.#options;
     return new Sizer({
       instruments: this.instruments,
-      routes: this.#routes,
+      routes: this.#known.routes,
       tops: this.books.tops,
       depths: this.#orders.desk.depths,
       references: this.references,
@@ -408,13 +408,6 @@ export class Engine {
       this.#sweepSoon();
     });
   }
-}
-
-function routesOf({ config, clock, logger }: EngineOptions, { instruments, replicas }: Known): readonly Route[] {
-  const { routes, truncated } = compileRoutes(instruments, config.engine, clock.unixMs(clock.now()));
-  if (truncated.length > 0)
-    logger.warn('routes-truncated', { families: truncated, maxRoutes: config.engine.max_routes });
-  return [...routes, ...replicas];
 }
 
 const hashOf = (config: Config): string =>

@@ -23,9 +23,8 @@ import {
 } from './execute/credentials.ts';
 import type { Lease } from './lease/lease.ts';
 import type { LeaseGate } from './lease/lease-gate.ts';
-import type { Turn } from './lease/standby.ts';
 import { EXIT_LEASE_LOST, standBy } from './lease/standby.ts';
-import { lastEpochIn } from './open-journal.ts';
+import { JournalMemory } from './journal-memory.ts';
 import type { EngineOptions, Prepared } from './prepare.ts';
 import { prepareEngine } from './prepare.ts';
 import { OutboxClient } from './publish/outbox-client.ts';
@@ -88,10 +87,11 @@ async function main(): Promise<void> {
   const recorder = options.record === undefined ? undefined : new FrameRecorder(options.record, { clock, logger });
   const network = networkTransport(clock);
   const transport = recorder?.around(network) ?? network;
-  const { engine, outbox, status, lease } = await put(options, { clock, logger, transport });
+  const { engine, outbox, status, lease, heldNs, builtNs } = await put(options, { clock, logger, transport });
 
   tell({ kind: 'started', firstSeq: engine.journal.lastSeq + 1 });
   engine.start();
+  if (lease !== undefined) tellOfTakeover(logger, [lease.freeNs, heldNs, builtNs, clock.now()]);
   outbox.start();
   const tick = setInterval(() => {
     const now = status();
@@ -125,6 +125,9 @@ type Put = {
   readonly outbox: OutboxClient;
   readonly status: () => EngineStatus;
   readonly lease: Lease | undefined;
+  /** When its turn had come, and when the engine was put together. */
+  readonly heldNs: number;
+  readonly builtNs: number;
 };
 
 /** The engine and its way out, put together once it may trade; neither runs yet. */
@@ -148,8 +151,10 @@ async function put(options: Options, { clock, logger, transport }: Around): Prom
     publishedSeq: () => outbox.lag.published,
     figurer: new FigurerThread(clock, ({ message }) => logger.error('risk-worker-crashed', { message })),
   };
-  const { prepared, lease, gate } = await turnOf(options, engineOptions, () => engine);
-  const engine = opened(engineOptions, prepared, lease);
+  const { prepared, memory, lease, gate } = await turnOf(options, engineOptions, () => engine);
+  const heldNs = clock.now();
+  const engine = opened(engineOptions, { prepared, lease, memory });
+  const builtNs = clock.now();
   const outbox: OutboxClient = outboxOf(options, engine, { clock, logger, gate });
   const status = statusMaker({
     engine,
@@ -164,25 +169,50 @@ async function put(options: Options, { clock, logger, transport }: Around): Prom
     }),
     load: loadMeter(clock),
   });
-  return { engine, outbox, status, lease };
+  return { engine, outbox, status, lease, heldNs, builtNs };
 }
+
+/** Where the time of a takeover went: until the lease was held, the journal read and the engine built, and its first words written. */
+function tellOfTakeover(logger: Logger, [free, held, built, started]: readonly [number, number, number, number]): void {
+  const ms = (fromNs: number, toNs: number): number => Math.round((toNs - fromNs) / 1e6);
+  logger.info('taken-over', { leaseMs: ms(free, held), engineMs: ms(held, built), startMs: ms(built, started) });
+}
+
+/** What an engine begins with. */
+type Beginning = {
+  readonly prepared: Prepared;
+  readonly lease?: Lease | undefined;
+  readonly memory?: JournalMemory | undefined;
+};
 
 /** At once where no lease is asked for; else when this process has it. `engine` is asked when the lease is held no more. */
 async function turnOf(
   { config, aws }: Options,
   engineOptions: EngineOptions,
   engine: () => Engine,
-): Promise<Pick<Turn<Prepared>, 'prepared'> & Partial<Turn<Prepared>>> {
+): Promise<Beginning & { readonly gate?: LeaseGate }> {
   const prepare = (): Promise<Prepared> => prepareEngine(engineOptions);
   if (!config.lease.enabled) return { prepared: await prepare() };
   const { clock, logger, journalDir } = engineOptions;
-  return await standBy({
+  let memory: JournalMemory | undefined = new JournalMemory(journalDir);
+  memory.catchUp();
+  const turn = await standBy({
     config,
     aws: withoutUndefined(aws),
     clock,
     logger,
-    epochMin: epochBefore(lastEpochIn(journalDir), config.engine.mode, clock.unixMs(clock.now())),
+    epochMin: epochBefore(memory.lastEpoch, config.engine.mode, clock.unixMs(clock.now())),
     prepare,
+    onWait: () => {
+      try {
+        memory?.catchUp();
+      } catch (error) {
+        if (!(error instanceof BadInput)) throw error;
+        // Read again when its turn comes, which then ends with these words.
+        logger.error('journal-not-followed', { reason: error.message });
+        memory = undefined;
+      }
+    },
     onWaiting: (holder) => tell({ kind: 'standby', holder }),
     // Later it may be somebody else's order: a successor takes over what rests, under the id that it was sent with.
     onLapsed: (isAlone) => {
@@ -191,12 +221,13 @@ async function turnOf(
     // Somebody else trades now, and the journal and what rests are theirs: nothing is said in it, nothing taken back.
     onLost: () => void clock.after(LEAVE_MS, () => process.exit(EXIT_LEASE_LOST)),
   });
+  return { ...turn, memory };
 }
 
 /** A journal that is past our epoch is no bad input: the lease was lost before it was opened. */
-function opened(options: EngineOptions, prepared: Prepared, lease: Lease | undefined): Engine {
+function opened(options: EngineOptions, { prepared, lease, memory }: Beginning): Engine {
   try {
-    return engineFrom(options, prepared, lease);
+    return engineFrom(options, prepared, lease, memory);
   } catch (error) {
     if (!(error instanceof BadInput) || lease?.fence() === undefined) throw error;
     options.logger.error('lease-lost', { reason: error.message });

@@ -1,10 +1,10 @@
-import { mkdirSync } from 'node:fs';
+import { BadInput } from '#shared/assert.ts';
 import type { Clock } from '#shared/clock/clock.ts';
 import type { EngineEvent } from '#shared/schema/event.ts';
-import { Journal, readJournal } from './publish/journal.ts';
-import { lastSeqOfEpoch, segmentsIn } from './publish/segments.ts';
+import { JournalMemory } from './journal-memory.ts';
+import { Journal } from './publish/journal.ts';
 import type { JournalState } from './recover/journal-state.ts';
-import { loadState, saveCheckpoint } from './recover/startup.ts';
+import { saveCheckpoint } from './recover/startup.ts';
 import type { Logger } from './runtime/logger.ts';
 
 export type OpeningOptions = {
@@ -16,6 +16,8 @@ export type OpeningOptions = {
   readonly epoch: number | undefined;
   /** Up to which record the journal has been shipped: older segments may go, once a checkpoint stands for them. */
   readonly publishedSeq: () => number;
+  /** What a standby has read by now; nothing where absent. */
+  readonly memory?: JournalMemory | undefined;
 };
 
 export type Opened = {
@@ -29,14 +31,19 @@ export type Opened = {
 /** Of 64 MiB each: days of history beside the archive that the stream makes. */
 const SEGMENTS_RETAINED = 32;
 
-/** Opening cuts or leaves behind a torn tail and puts up the fence of a new epoch, so it comes before reading. */
-export function openJournal({ directory, engine, clock, logger, epoch, publishedSeq }: OpeningOptions): Opened {
+/** Opening cuts or leaves behind a torn tail and puts up the fence of a new epoch, so the last word is read after it. */
+export function openJournal(options: OpeningOptions): Opened {
+  const { directory, engine, clock, logger, epoch, publishedSeq } = options;
+  const { memory = new JournalMemory(directory) } = options;
+  const startNs = clock.now();
+  memory.catchUp();
   const facts: Opened['facts'] = {};
   const journal = new Journal({
     directory,
     engine,
     clock,
     epoch,
+    known: memory.position,
     observe: (event) => {
       state.apply(event);
       facts.heard?.(event);
@@ -47,20 +54,15 @@ export function openJournal({ directory, engine, clock, logger, epoch, published
     },
   });
   if (journal.tornBytes > 0) logger.warn('journal-tail-torn', { bytes: journal.tornBytes });
-  const state: JournalState = stateOf(directory);
+  memory.catchUp();
+  memory.close();
+  const { state } = memory;
+  if (state.seq !== journal.lastSeq)
+    throw new BadInput(
+      `somebody else writes the journal: directory=${directory}, last=${journal.lastSeq}, read=${state.seq}`,
+    );
   // What an older writer saves from now on is void: there must be a checkpoint that is not.
   if (epoch !== undefined) saveCheckpoint(directory, state, epoch);
+  logger.info('journal-open', { records: state.seq, tookMs: Math.round((clock.now() - startNs) / 1e6) });
   return { journal, state, facts };
 }
-
-/** The last epoch that a journal knows, whoever writes it now; 0 where there is none. */
-export function lastEpochIn(directory: string): number {
-  mkdirSync(directory, { recursive: true });
-  return Math.max(stateOf(directory).epoch, segmentsIn(directory).at(-1)?.epoch ?? 0);
-}
-
-const stateOf = (directory: string): JournalState =>
-  loadState(directory, {
-    read: (afterSeq) => readJournal(directory, afterSeq),
-    counts: (epoch, seq) => seq <= lastSeqOfEpoch(epoch, segmentsIn(directory)),
-  });

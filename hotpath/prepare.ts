@@ -1,6 +1,7 @@
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Route } from '#shared/domain/route.ts';
 import type { Config } from '#shared/schema/config.ts';
+import { compileRoutes } from './detect/compile.ts';
 import type { AccountsSetup } from './execute/accounts.ts';
 import { feesOfAccounts, tradableOf } from './execute/accounts.ts';
 import type { Endpoint } from './feed/endpoint.ts';
@@ -36,8 +37,8 @@ export type Prepared = {
   readonly endpoints: readonly Endpoint[];
   readonly instruments: readonly Instrument[];
   readonly synthetics: readonly Synthetic[];
-  /** The routes between synthetics and what they replicate. */
-  readonly replicas: readonly Route[];
+  /** Those between synthetics and what they replicate come last. */
+  readonly routes: readonly Route[];
 };
 
 /** An account that does not say its fees by then starts with those of the configuration. */
@@ -51,7 +52,15 @@ export async function prepareEngine(options: EngineOptions): Promise<Prepared> {
   const instruments = config.engine.mode === 'paper' ? listed : await withAccountFees(options, listed);
   const rules = assetRulesOf(config.engine);
   const synthetics = syntheticsFrom(config.synthetics, instruments, rules);
-  return { endpoints, instruments, synthetics, replicas: syntheticRoutes(synthetics, rules) };
+  const routes = [...routesOf(options, instruments), ...syntheticRoutes(synthetics, rules)];
+  return { endpoints, instruments, synthetics, routes };
+}
+
+function routesOf({ config, clock, logger }: EngineOptions, instruments: readonly Instrument[]): readonly Route[] {
+  const { routes, truncated } = compileRoutes(instruments, config.engine, clock.unixMs(clock.now()));
+  if (truncated.length > 0)
+    logger.warn('routes-truncated', { families: truncated, maxRoutes: config.engine.max_routes });
+  return routes;
 }
 
 /** What an account of this run can trade, at what it pays for it. @throws BadInput when a key is missing, is refused, or may withdraw */

@@ -58,6 +58,7 @@ export class Lease {
   #record: LeaseRecord | undefined;
   /** While waiting: since when the record has been as it is. */
   #sinceNs = 0;
+  #freeNs = 0;
   #untilNs = -Infinity;
   #untilUnixMs = -Infinity;
   #lapsed = false;
@@ -81,6 +82,11 @@ export class Lease {
   get epoch(): number {
     assert(this.#phase !== 'waiting' && this.#record !== undefined, 'no epoch before the lease is held');
     return this.#record.epoch;
+  }
+
+  /** Since when it could be taken, on this process's clock: given away, or its ttl over. Of one that was never held: since it was looked at. */
+  get freeNs(): number {
+    return this.#freeNs;
   }
 
   /** How long orders may still leave without another renewal; 0 when they may not. */
@@ -134,7 +140,9 @@ export class Lease {
       // One of ours that we were told nothing of was written late.
       const isOurs = seen?.holder === holder;
       if (!isReady()) return false;
-      if (!isOurs && seen?.holder !== NOBODY && this.#waitMs() > 0) return false;
+      const isTaken = !isOurs && seen?.holder !== NOBODY;
+      if (isTaken && this.#waitMs() > 0) return false;
+      this.#freeNs = Math.min(clock.now(), this.#sinceNs + (isTaken ? this.#options.ttlMs * 1e6 : 0));
       const epoch = isOurs ? seen.epoch : Math.max(seen?.epoch ?? 0, epochMin) + 1;
       return await this.#write(seen, { holder, epoch, beat: (seen?.beat ?? 0) + 1 });
     });

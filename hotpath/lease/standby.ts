@@ -21,6 +21,8 @@ export type StandbyOptions<T> = {
   readonly epochMin: number;
   /** What an engine needs beside the journal. Made at once, and again now and then: what the venues list changes. */
   readonly prepare: () => Promise<T>;
+  /** Called all the while: what the journal says can be read as it grows. */
+  readonly onWait: () => void;
   /** Told that this process is ready and waits for its turn. */
   readonly onWaiting: (holder: string) => void;
   /** Nobody could renew in time: nothing is sent. While nobody else can have it, what rests at the venues is better taken back. */
@@ -32,28 +34,36 @@ export type StandbyOptions<T> = {
 export type Turn<T> = { readonly lease: Lease; readonly gate: LeaseGate; readonly prepared: T };
 
 const PREPARE_EVERY_MS = 600_000;
+const WAIT_EVERY_MS = 250;
 
 /**
  * Waits for the lease, however long, with everything at hand that can be had without it. A process that cannot get that far never takes the lease.
  * @throws BadInput as `prepare` does, the first time
  */
 export async function standBy<T>(options: StandbyOptions<T>): Promise<Turn<T>> {
-  const { clock, logger, prepare, onWaiting } = options;
+  const { clock, logger, prepare, onWait, onWaiting } = options;
   const gate = new LeaseGate();
   const lease = leaseOf(options, gate);
   let prepared: { readonly made: T } | undefined;
   const acquired = lease.acquire(() => prepared !== undefined);
   prepared = { made: await prepare() };
-  let timer = clock.after(PREPARE_EVERY_MS, again);
+  let preparing = clock.after(PREPARE_EVERY_MS, again);
+  let waiting = clock.after(WAIT_EVERY_MS, wait);
   logger.info('standing-by', { holder: lease.holder });
   onWaiting(lease.holder);
   const epoch = await acquired;
-  timer.cancel();
+  preparing.cancel();
+  waiting.cancel();
   logger.info('lease-held', { holder: lease.holder, epoch });
   return { lease, gate, prepared: prepared.made };
 
+  function wait(): void {
+    onWait();
+    waiting = clock.after(WAIT_EVERY_MS, wait);
+  }
+
   function again(): void {
-    timer = clock.after(PREPARE_EVERY_MS, again);
+    preparing = clock.after(PREPARE_EVERY_MS, again);
     prepare().then(
       (made) => (prepared = { made }),
       (error: unknown) => {

@@ -42,6 +42,8 @@ export type JournalOptions = {
    * writers append from then on is void. Absent: there is no other writer, and the last segment is continued.
    */
   readonly epoch?: number | undefined;
+  /** Up to where a reader found the journal good: opening looks only at what is behind it. */
+  readonly known?: JournalPosition;
   /** A segment is closed once it is at least this long. */
   readonly segmentBytes?: number;
   /** Also survives the machine, not only the process: an fdatasync a flush. */
@@ -80,13 +82,13 @@ export class Journal {
 
   /** @throws BadInput when a record that is not the last one is damaged, naming file and byte, or when a later epoch has begun. */
   constructor(options: JournalOptions) {
-    const { directory } = options;
+    const { directory, known } = options;
     this.#options = options;
     this.#segmentBytesMax = options.segmentBytes ?? SEGMENT_BYTES;
     mkdirSync(directory, { recursive: true });
     const last = liveAmong(segmentsIn(directory)).at(-1);
     this.epoch = options.epoch ?? last?.epoch ?? 0;
-    const found = last === undefined ? EMPTY : scanSegment(segmentPath(directory, last), last.first);
+    const found = last === undefined ? EMPTY : scanSegment(segmentPath(directory, last), goodIn(last, known));
     this.tornBytes = found.tornBytes;
     this.#seq = found.lastSeq;
     this.#firstBufferedSeq = this.#seq + 1;
@@ -216,6 +218,11 @@ export class JournalReader {
     return records;
   }
 
+  /** After the last record that was given out. */
+  get position(): JournalPosition {
+    return this.#position;
+  }
+
   close(): void {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;
@@ -295,8 +302,7 @@ export class JournalReader {
 
 /** Every event after a sequence number, in order, up to the last complete record. @throws BadInput on damage. */
 export function* readJournal(directory: string, afterSeq = 0): Generator<EngineEvent> {
-  const segment = liveAmong(segmentsIn(directory)).findLast(({ first }) => first <= afterSeq + 1);
-  const reader = new JournalReader(directory, segment === undefined ? JOURNAL_START : startOf(segment));
+  const reader = readerBefore(directory, afterSeq + 1);
   try {
     for (;;) {
       const records = reader.read(10_000, RECORD_BYTES_MAX);
@@ -311,23 +317,43 @@ export function* readJournal(directory: string, afterSeq = 0): Generator<EngineE
   }
 }
 
+/** A reader at the begin of the segment in which a record is, or will be. */
+export function readerBefore(directory: string, seq: number): JournalReader {
+  const segment = liveAmong(segmentsIn(directory)).findLast(({ first }) => first <= seq);
+  return new JournalReader(directory, segment === undefined ? JOURNAL_START : startOf(segment));
+}
+
 const startOf = ({ first, epoch }: Segment): JournalPosition => ({ segment: first, epoch, offset: 0, seq: first - 1 });
 
 type Scan = { readonly lastSeq: number; readonly goodBytes: number; readonly tornBytes: number };
 const EMPTY: Scan = { lastSeq: 0, goodBytes: 0, tornBytes: 0 };
 
+/** From where a segment must be looked at. */
+const goodIn = (segment: Segment, known: JournalPosition | undefined): JournalPosition =>
+  known?.segment === segment.first && known.epoch === segment.epoch ? known : startOf(segment);
+
 /** Up to where the records of a segment are good. @throws BadInput when what follows is no torn tail. */
-function scanSegment(path: string, firstSeq: number): Scan {
-  const bytes = readFileSync(path);
-  let seq = firstSeq - 1;
+function scanSegment(path: string, { seq: known, offset }: JournalPosition): Scan {
+  const bytes = bytesFrom(path, offset);
+  let seq = known;
   let at = 0;
   for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, at)) {
     if (recordIn(bytes.subarray(at, end), seq + 1) === undefined) break;
     seq += 1;
     at = end + 1;
   }
-  if (!isTornTail(bytes, at)) throw damaged(path, at, seq + 1);
-  return { lastSeq: seq, goodBytes: at, tornBytes: bytes.length - at };
+  if (!isTornTail(bytes, at)) throw damaged(path, offset + at, seq + 1);
+  return { lastSeq: seq, goodBytes: offset + at, tornBytes: bytes.length - at };
+}
+
+function bytesFrom(path: string, offset: number): Buffer {
+  const fd = openSync(path, 'r');
+  try {
+    const bytes = Buffer.allocUnsafe(Math.max(0, fstatSync(fd).size - offset));
+    return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, offset));
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** What does not continue the journal is a torn tail when no good record stands in it; otherwise somebody damaged the file. */

@@ -6,7 +6,7 @@ import type { VenueId } from '#shared/domain/ids.ts';
 import type { LedgerState, Left } from '#shared/domain/recovery.ts';
 import { decimalFrom } from '#shared/money/grid.ts';
 import type { Decimal } from 'decimal.js';
-import type { EngineEvent, EventData } from '#shared/schema/event.ts';
+import type { EventData } from '#shared/schema/event.ts';
 import type { Recorder } from '#shared/schema/recorder.ts';
 import type { Checkpoint } from './journal-state.ts';
 import { JournalState } from './journal-state.ts';
@@ -28,25 +28,16 @@ export type Revived = {
   readonly recorder: Recorder;
 };
 
-/** The journal as start-up reads it. */
-export type Remembered = {
-  /** The events after a sequence number. */
-  readonly read: (afterSeq: number) => Iterable<EngineEvent>;
-  /** Whether what a writer of an epoch wrote up to a sequence number still counts; absent: there was never another writer. */
-  readonly counts?: (epoch: number, seq: number) => boolean;
-};
-
 /**
- * What the journal of a directory says, from its newest checkpoint on that counts.
- * @throws BadInput on a checkpoint that is none, or on a damaged journal.
+ * The newest checkpoint of a directory that counts: what a writer of its epoch wrote up to its sequence number does. Nothing yet where there is none.
+ * @throws BadInput on a checkpoint that is none.
  */
-export function loadState(directory: string, { read, counts = () => true }: Remembered): JournalState {
+export function loadState(directory: string, counts: (epoch: number, seq: number) => boolean): JournalState {
   for (const epoch of checkpointsIn(directory)) {
     const state = loadCheckpoint(checkpointPath(directory, epoch));
-    if (state === undefined || !counts(epoch, state.seq)) continue;
-    return after(state, read);
+    if (state !== undefined && counts(epoch, state.seq)) return state;
   }
-  return after(new JournalState(), read);
+  return new JournalState();
 }
 
 /**
@@ -59,11 +50,6 @@ export function saveCheckpoint(directory: string, state: JournalState, epoch: nu
   renameSync(`${path}.new`, path);
   for (const older of checkpointsIn(directory))
     if (older < epoch) rmSync(checkpointPath(directory, older), { force: true });
-}
-
-function after(state: JournalState, read: Remembered['read']): JournalState {
-  for (const event of read(state.seq)) state.apply(event);
-  return state;
 }
 
 /** Their epochs, newest first. */

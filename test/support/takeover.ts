@@ -63,7 +63,7 @@ export class TakeoverWorld {
     const live = liveConfig();
     const plain: Config = {
       ...live,
-      system: { ...live.system, data_dir: dataDir, log_level: 'warn' },
+      system: { ...live.system, data_dir: dataDir, log_level: 'info' },
       api: { ...live.api, port: 0 },
       engine: { ...live.engine, venues: [...VENUES], symbols: SYMBOLS, families: ['spatial', 'cycle'] },
       lease: { ...live.lease, enabled: true },
