@@ -6,6 +6,7 @@ import { onMarketUpdate } from '#hotpath/pipeline.ts';
 import { Frame } from '#hotpath/runtime/frame.ts';
 import { venues } from '#hotpath/venues/index.ts';
 import type { Market } from '#hotpath/venues/venue.ts';
+import type { Tops } from '#shared/domain/capital.ts';
 import type { InstrumentIndex, TimeNs } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Route } from '#shared/domain/route.ts';
@@ -22,6 +23,7 @@ export class FastEngine {
   readonly #frame = new Frame();
   readonly #books: BookStore;
   readonly #feeds: readonly Feed[];
+  readonly #byVenue = new Map<string, Feed>();
 
   constructor(instruments: readonly Instrument[], routes: readonly Route[]) {
     const marketOf = (instrument: Instrument): Market => marketNamed(instrument.venue, instrument.market);
@@ -42,10 +44,9 @@ export class FastEngine {
       ...decisionStages(instruments, routes, books, this.hash),
     };
     this.#books = books;
-    const feeds = new Map<string, Feed>();
     this.#feeds = instruments.map((instrument) => {
       const { venue, market } = instrument;
-      const known = feeds.get(venue);
+      const known = this.#byVenue.get(venue);
       if (known !== undefined) return known;
       const sink = new FeedSink({
         instruments,
@@ -55,7 +56,7 @@ export class FastEngine {
         onControl: () => undefined,
       });
       const feed = { market: marketOf(instrument), sink };
-      feeds.set(venue, feed);
+      this.#byVenue.set(venue, feed);
       return feed;
     });
   }
@@ -71,6 +72,18 @@ export class FastEngine {
     else market.decode(this.#frame, sink);
     this.hash.double(this.#books.tops.bid[instrument]!);
     this.hash.double(this.#books.tops.ask[instrument]!);
+  }
+
+  /** What a venue's socket brings, where the transport put it. */
+  hear(venue: string, bytes: Uint8Array, start: number, end: number): void {
+    const { market, sink } = this.#byVenue.get(venue)!;
+    this.#clock.nowNs += 10_000;
+    sink.update.receivedTimeNs = this.#clock.nowNs as TimeNs;
+    market.decode(this.#frame.window(bytes, start, end), sink);
+  }
+
+  get tops(): Tops {
+    return this.#books.tops;
   }
 }
 

@@ -9,10 +9,23 @@ import { orderFlowCases } from './order-flow-case.ts';
 import { quantCases } from './quant-case.ts';
 import { riskCases } from './risk-case.ts';
 import { sizeCases } from './size-case.ts';
+import { socketCases } from './socket-case.ts';
 import { triangleCase } from './triangle-case.ts';
 import { wireCases } from './wire-case.ts';
 
-const GROUPS = ['hotpath', 'family', 'size', 'quant', 'risk', 'orders', 'gate', 'path', 'wire', 'peer'] as const;
+const GROUPS = [
+  'hotpath',
+  'family',
+  'size',
+  'quant',
+  'risk',
+  'orders',
+  'gate',
+  'path',
+  'wire',
+  'socket',
+  'peer',
+] as const;
 type Group = (typeof GROUPS)[number];
 
 const HELP = `npm run bench [-- --json] [-- --small] [-- --only NAME]
@@ -43,6 +56,7 @@ async function main(): Promise<void> {
   const isWanted = (group: Group): boolean => only === undefined || only === group;
   const rows: Row[] = Object.entries(groupsOf(size)).flatMap(([group, run]) => (isWanted(group as Group) ? run() : []));
   if (isWanted('wire')) rows.push(...(await wireCases(size.plans)));
+  if (isWanted('socket')) rows.push(...(await socketCases(size.frames, size.rounds)));
   if (isWanted('peer')) rows.push(...(await peerRows(size)));
   process.stdout.write(values.json === true ? jsonOf(rows) : tableOf(rows));
   const wrong = rows.filter(({ hash, plainHash }) => hash !== plainHash);
@@ -54,7 +68,11 @@ async function main(): Promise<void> {
 type Size = (typeof SIZES)['full'];
 
 /** Those that run within this tick, in the order in which they run. */
-function groupsOf({ frames, steps, rounds }: Size): Record<Exclude<Group, 'wire' | 'peer'>, () => readonly Row[]> {
+function groupsOf({
+  frames,
+  steps,
+  rounds,
+}: Size): Record<Exclude<Group, 'wire' | 'socket' | 'peer'>, () => readonly Row[]> {
   const market = benchMarket(1, frames);
   const each = [steps, rounds] as const;
   const listed = market.instruments.filter(({ venue }) => venue === 'binance');

@@ -59,6 +59,10 @@ export class PlainEngine {
     this.hash.double(top.ask);
   }
 
+  get tops(): Tops {
+    return this.#tops;
+  }
+
   #apply(at: number, update: PlainUpdate): void {
     const book = this.#books[at]!;
     if (!book.apply(update)) throw new Error(`the bench broke a plain book: ${update.symbol}`);
