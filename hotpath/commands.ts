@@ -17,7 +17,7 @@ export const refused = (code: number, reason: string): Answer => ({ kind: 'refus
 /** Ids of commands that were carried out, so that none is twice: of this start and, by the journal, of earlier ones. */
 const REMEMBERED_MAX = 1_000;
 /** What is of its moment. Commands wait in the stream while no engine runs: an order at prices of hours ago is nobody's wish any more. */
-const MOMENTARY: ReadonlySet<CommandKind> = new Set(['order', 'recovery']);
+const MOMENTARY: ReadonlySet<CommandKind> = new Set(['order', 'order-replace', 'recovery']);
 const MOMENT_MS = 30_000;
 /** Of a refusal: it may repeat what the command said. */
 const REASON_MAX = 1_000;

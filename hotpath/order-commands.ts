@@ -1,6 +1,7 @@
 import { Decimal } from 'decimal.js';
 import type { ClientOrderId, InstrumentId, OperationId, VenueId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
+import type { Standing } from '#shared/domain/order.ts';
 import type { Denied, DenyReason, Plan, PlanLeg } from '#shared/domain/trade.ts';
 import type { Price, Qty } from '#shared/money/grid.ts';
 import { amountOf, limitPrice, textOf, tickAt, ZERO } from '#shared/money/grid.ts';
@@ -15,11 +16,15 @@ import { ratesFor } from './execute/manual.ts';
 import { exposureOf, MANUAL } from './execute/operation.ts';
 import type { Place } from './execute/routing.ts';
 import { splitOver } from './execute/routing.ts';
+import type { Replaced } from './execute/replacements.ts';
 import type { Approval } from './execute/recoveries.ts';
 
 /** What commands on orders ask of the rest of the engine. */
 export type OrderSources = {
-  readonly executor: Pick<Executor, 'submitManual' | 'cancelOrder' | 'approveRecovery' | 'cancelRecovery'>;
+  readonly executor: Pick<
+    Executor,
+    'submitManual' | 'cancelOrder' | 'replaceOrder' | 'orderOf' | 'approveRecovery' | 'cancelRecovery'
+  >;
   readonly recorder: Recorder;
   readonly venues: ReadonlySet<string>;
   readonly instrumentOf: (id: InstrumentId) => Instrument | undefined;
@@ -51,9 +56,12 @@ type OrderCommand = CommandOf<'order'>;
 type Read = { readonly order: Omit<ManualOrder, 'operation'> } | { readonly refusal: Answer };
 
 /** Commands of persons on single orders and on what recovery asks them. Codes are those of the API. */
-export function orderHandlers(sources: OrderSources): Pick<Handlers, 'order' | 'cancel' | 'recovery'> {
+export function orderHandlers(
+  sources: OrderSources,
+): Pick<Handlers, 'order' | 'order-replace' | 'cancel' | 'recovery'> {
   return {
     order: (command) => placeOrder(sources, command),
+    'order-replace': (command) => replaceOrder(sources, command),
     cancel: (command) => cancelOrder(sources, command),
     recovery: (command) => answerRecovery(sources, command),
   };
@@ -234,6 +242,57 @@ function cancelOrder({ executor }: OrderSources, { order }: CommandOf<'cancel'>)
       return done({ order_id: order, operation: cancelled.operation, status: 'cancelling' });
   }
 }
+
+/** What is wanted is checked as a new order would be: its grid, and the gate for what is left of it at its new price. */
+function replaceOrder(sources: OrderSources, command: CommandOf<'order-replace'>): Answer {
+  const id = command.order as ClientOrderId;
+  const known = sources.executor.orderOf(id);
+  if (known?.request.purpose === 'leg') return refused(3001, `order=${id}, only a person's order is replaced by hand`);
+  const to = known === undefined ? {} : standingFrom(command, known);
+  if (known !== undefined) {
+    const wrong = wrongOf(known, to as Standing, sources);
+    if (wrong !== undefined) return wrong;
+  }
+  const replaced = sources.executor.replaceOrder(id, to);
+  switch (replaced.kind) {
+    case 'unknown':
+      return refused(3003, `order=${id}`);
+    case 'over':
+      return refused(replaced.status === 'filled' ? 3004 : 3003, `order=${id}, status=${replaced.status}`);
+    case 'refused':
+      return refused(CODE_OF_REPLACED[replaced.reason], `${replaced.reason}: ${replaced.detail}`);
+    case 'replacing':
+      return done({ order_id: id, operation: replaced.operation, status: 'replacing' });
+  }
+}
+
+type Known = NonNullable<ReturnType<Executor['orderOf']>>;
+
+const standingFrom = ({ price, qty }: CommandOf<'order-replace'>, { request }: Known): Standing => ({
+  price: price === undefined ? request.price : (new Decimal(price) as Price),
+  qty: qty === undefined ? request.qty : (new Decimal(qty) as Qty),
+});
+
+function wrongOf(
+  { request, instrument, filledQty }: Known,
+  { price, qty }: Standing,
+  sources: OrderSources,
+): Answer | undefined {
+  if (price.eq(request.price) && qty.eq(request.qty)) return refused(3001, 'neither price nor qty is another');
+  const left = qty.minus(filledQty) as Qty;
+  if (left.lte(0)) return refused(3004, `filled=${textOf(filledQty)}`);
+  const wrong = offGrid(instrument, left, price);
+  if (wrong !== undefined) return refused(3001, wrong);
+  return denialOf({ ...request, instrument, price, qty: left, route: MANUAL }, sources);
+}
+
+const CODE_OF_REPLACED: Readonly<Record<Extract<Replaced, { kind: 'refused' }>['reason'], number>> = {
+  NOT_RESTING: 3001,
+  FILLED_BEYOND: 3004,
+  BALANCE_INSUFFICIENT: 3002,
+  SELF_TRADE: 4001,
+  FENCED: 4001,
+};
 
 function answerRecovery({ executor }: OrderSources, command: CommandOf<'recovery'>): Answer {
   const { decision, proposal, operation, by, id } = command;

@@ -11,6 +11,7 @@ import { rateLimiter } from '../common/rate-limit.ts';
 import { nowMs, type App, type AppEnv, type AppOptions } from './context.ts';
 import { createGuards, versioned } from './guards.ts';
 import { mountAdjustments } from './routes/adjustments.ts';
+import { mountAlerts } from './routes/alerts.ts';
 import { mountAudit } from './routes/audit.ts';
 import { mountBalances } from './routes/balances.ts';
 import { mountBooks } from './routes/books.ts';
@@ -94,6 +95,7 @@ export function createApp(options: AppOptions): App {
   mountBreakers(app, options, guards);
   mountRebalance(app, options, guards);
   mountReports(app, options, guards);
+  mountAlerts(app, options, guards);
   mountConfig(app, options, guards);
   mountKeys(app, options, guards);
   mountAudit(app, options, guards);
@@ -126,7 +128,7 @@ function applicationErrorFrom(thrown: Error): ApplicationError {
 const corsFor = (origins: readonly string[]): ReturnType<typeof cors> =>
   cors({
     origin: (origin) => (origins.includes(origin) ? origin : null),
-    allowMethods: ['GET', 'POST', 'PUT', 'DELETE'],
+    allowMethods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
     allowHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'X-API-Version', 'X-Request-Id'],
     exposeHeaders: ['X-Request-Id', 'RateLimit-Limit', 'RateLimit-Remaining', 'RateLimit-Reset', 'Retry-After'],
     maxAge: 600,

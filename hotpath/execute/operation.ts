@@ -75,7 +75,7 @@ export type Replacing = Standing & { readonly how: 'in-place' | 'anew' };
 
 type OrderFacts = Omit<
   EventData<'order'>,
-  'status' | 'reason' | 'venue_order_id' | 'filled_qty' | 'average_price' | 'replacing'
+  'status' | 'reason' | 'venue_order_id' | 'filled_qty' | 'average_price' | 'replacing' | 'replaced_by'
 >;
 
 /** What every `operation` event of one operation repeats. */
@@ -458,10 +458,12 @@ export function orderEventOf({
   filledQty,
   averagePrice,
   replacing,
+  successor,
 }: Order): EventData<'order'> {
   return {
     ...facts,
     ...(replacing === undefined ? {} : { replacing: { price: textOf(replacing.price), qty: textOf(replacing.qty) } }),
+    ...(successor === undefined ? {} : { replaced_by: successor.request.clientOrderId }),
     ...(venueOrderId === undefined ? {} : { venue_order_id: venueOrderId }),
     filled_qty: textOf(filledQty),
     ...(averagePrice === undefined ? {} : { average_price: averagePrice }),

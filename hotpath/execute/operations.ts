@@ -47,6 +47,8 @@ const NOT_FOUND_ENOUGH = 2;
 /** Ended operations that a late fill can still find. Fewer than the journal's state remembers: what is told of one, it must know. */
 export const ENDED_MAX = 400;
 
+/** Before the reason why a venue did not replace an order. */
+const KEPT = 'kept: ';
 const UNLISTED = 'INSTRUMENT_UNLISTED';
 
 /** What has become of every operation and order of this run: each change is journalled, booked and counted here, and nothing is sent. */
@@ -248,14 +250,22 @@ export class Operations {
   replace(order: Order, replacing: Replacing): boolean {
     if (replacing.how === 'in-place' && !this.#amend(order, [order.request, replacing])) return false;
     order.replacing = replacing;
+    order.reason = undefined;
     order.replacedNs = this.#options.clock.now();
     this.#recordOrder(order);
     return true;
   }
 
-  /** How an order that was to be replaced stands now. */
-  settleReplacement(order: Order, standing: Standing): void {
+  /** An order is over, and another one was sent in its stead. */
+  succeed(order: Order, successor: Order): void {
+    order.successor = successor;
+    this.#recordOrder(order);
+  }
+
+  /** How an order that was to be replaced stands now; `kept` says why it stands as before. */
+  settleReplacement(order: Order, standing: Standing, kept?: string): void {
     order.replacing = undefined;
+    order.reason = kept === undefined ? undefined : `${KEPT}${kept}`;
     restate(order, standing);
     if (!isAtRest(order.status)) {
       this.#amend(order, [standing]);

@@ -60,7 +60,7 @@ export class Replacements {
     // A flush takes its time: what was open before it may be closed now.
     const closed = this.#options.fence();
     if (closed !== undefined) {
-      operations.settleReplacement(order, request);
+      operations.settleReplacement(order, request, closed);
       return refused('FENCED', closed);
     }
     if (gateway.replace(id, standing)) this.#options.watch(order);
@@ -78,7 +78,7 @@ export class Replacements {
     if (replacedNs === undefined || isAtRest(order.status) || replacing?.how === 'anew') return false;
     if (report.kind === 'kept') {
       if (replacing === undefined || !areSame(report.to, replacing)) return false;
-      operations.settleReplacement(order, request);
+      operations.settleReplacement(order, request, report.reason);
       return true;
     }
     if (report.kind !== 'accepted' || report.standing === undefined) return false;
@@ -87,7 +87,7 @@ export class Replacements {
     const isCertain = askedTimeNs !== undefined && askedTimeNs - replacedNs >= certainAfterMs * 1e6;
     const isNews = replacing !== undefined || !areSame(standing, request);
     if (!isDone && !(isCertain && isNews)) return false;
-    operations.settleReplacement(order, standing);
+    operations.settleReplacement(order, standing, replacing === undefined || isDone ? undefined : 'not done');
     return true;
   }
 
@@ -102,8 +102,9 @@ export class Replacements {
       standing.qty.gt(0) &&
       standing.qty.gte(instrument.minQty) &&
       quoteValueOf(instrument, standing.qty, standing.price).gte(instrument.minNotional);
-    if (isEnough && this.#obstacleTo(order, standing) === undefined)
-      order.successor = this.#options.sendAnew(order, standing);
+    if (!isEnough || this.#obstacleTo(order, standing) !== undefined) return;
+    const successor = this.#options.sendAnew(order, standing);
+    if (successor !== undefined) this.#options.operations.succeed(order, successor);
   }
 
   /** A fill of an order that was taken for over: what was sent in its stead would do too much. */

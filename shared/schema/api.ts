@@ -494,13 +494,14 @@ export const orderHeaders = z.object({ 'idempotency-key': z.string().min(1).max(
 export const orderRequest = z
   .strictObject({
     symbol: z.string().min(1).max(128),
-    exchange: z.string().min(1).max(64),
+    /** Without one it is routed: split over the venues that list the symbol, where it is best after fees. Such an order takes at once. */
+    exchange: z.string().min(1).max(64).optional(),
     side,
     type: z.enum(['market', 'limit']),
     quantity: positive,
     /** The limit; of a market order the worst price that is still borne. */
     price: positive.optional(),
-    /** GTC where absent, IOC for a market order. */
+    /** GTC where absent, IOC for a market order and one that is routed. */
     time_in_force: timeInForce.optional(),
     /** The caller's own name for it: sent twice it is one order, as with `Idempotency-Key`. */
     client_order_id: z.string().min(1).max(64).optional(),

@@ -34,6 +34,14 @@ export const command = z.discriminatedUnion('kind', [
   }),
   /** `order` is a client order id of ours. */
   z.object({ ...base, kind: z.literal('cancel'), order: name }),
+  /** Another price or quantity for a person's order that rests; `qty` is the whole of it, with what has filled. Not given: as it is. */
+  z.object({
+    ...base,
+    kind: z.literal('order-replace'),
+    order: name,
+    price: decimal.optional(),
+    qty: decimal.optional(),
+  }),
   /** Limits of the gate, all or some; in force at once and after a restart. */
   z.object({
     ...base,
@@ -54,6 +62,15 @@ export const command = z.discriminatedUnion('kind', [
   z.object({ ...base, kind: z.literal('breaker-reset'), breaker: name }),
   /** The venue is right: its amount becomes the ledger's (a deposit, a withdrawal, what nobody told us). */
   z.object({ ...base, kind: z.literal('adjust'), venue: name, asset: name, amount: signed, reason }),
+  /** The same of a position: contracts, signed, and what they were entered at. */
+  z.object({
+    ...base,
+    kind: z.literal('adjust-position'),
+    instrument: name,
+    size: signed,
+    entry_price: decimal,
+    reason,
+  }),
 ]);
 export type Command = z.infer<typeof command>;
 export type CommandKind = Command['kind'];

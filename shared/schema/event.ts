@@ -312,6 +312,8 @@ const payloads = {
     qty: decimal,
     /** What it is being replaced by: at once where the venue can, else by a new order once this one is over. Absent once its fate is known. */
     replacing: z.object({ price: decimal, qty: decimal }).optional(),
+    /** The order that was sent for what was left of this one. */
+    replaced_by: z.string().optional(),
     filled_qty: decimal,
     average_price: decimal.optional(),
     status: z.enum([

@@ -52,7 +52,7 @@ function mountPlace(app: App, options: AppOptions, guards: Guards, path: string)
     path,
     tags: ['trading'],
     summary: 'Send one order',
-    security: secured,
+    security: secured('trade'),
     request: {
       headers: orderHeaders,
       body: { required: true, content: { 'application/json': { schema: orderRequest } } },
@@ -97,7 +97,7 @@ function mountReplace(app: App, options: AppOptions, guards: Guards, path: strin
     path,
     tags: ['trading'],
     summary: 'Give a resting order another price or quantity',
-    security: secured,
+    security: secured('trade'),
     request: {
       params: orderParams,
       headers: orderHeaders,
@@ -174,7 +174,7 @@ function mountCancel(app: App, options: AppOptions, guards: Guards, path: string
     path,
     tags: ['trading'],
     summary: 'Cancel an order',
-    security: secured,
+    security: secured('trade'),
     request: { params: orderParams },
     responses: {
       200: answers(orderCancelled, 'The venue has said that it is cancelled'),
@@ -208,19 +208,19 @@ function mountCancel(app: App, options: AppOptions, guards: Guards, path: string
 async function demandKnown(options: AppOptions, { symbol, exchange }: OrderRequest): Promise<void> {
   const { symbols, venues } = knownMarkets(options, await options.store.markets());
   if (!symbols.has(symbol)) throw new ApplicationError(2001, symbol);
-  if (!venues.has(exchange)) throw new ApplicationError(2002, exchange);
+  if (exchange !== undefined && !venues.has(exchange)) throw new ApplicationError(2002, exchange);
 }
 
 function wishOf(asked: OrderRequest): Extract<Wish, { kind: 'order' }> {
   const { symbol, exchange, side, type, quantity, price, time_in_force, post_only, reduce_only } = asked;
   return {
     kind: 'order',
-    instrument: `${exchange}:${symbol}`,
+    instrument: exchange === undefined ? symbol : `${exchange}:${symbol}`,
     side,
     type,
     qty: quantity,
     ...(price === undefined ? {} : { price }),
-    time_in_force: time_in_force ?? (type === 'market' ? 'IOC' : 'GTC'),
+    time_in_force: time_in_force ?? (type === 'market' || exchange === undefined ? 'IOC' : 'GTC'),
     ...(post_only === undefined ? {} : { post_only }),
     ...(reduce_only === undefined ? {} : { reduce_only }),
   };

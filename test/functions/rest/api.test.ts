@@ -117,7 +117,7 @@ describe('envelope and headers', () => {
     });
     expect([preflight.status, preflight.headers.get('access-control-allow-methods')]).toEqual([
       204,
-      'GET,POST,PUT,DELETE',
+      'GET,POST,PUT,PATCH,DELETE',
     ]);
   });
 
