@@ -90,6 +90,15 @@ export class AlertBook {
     return counted !== undefined;
   }
 
+  /** What was counted and not told after all. */
+  async giveBack(name: string, nowMs: number): Promise<void> {
+    await this.#table.update(at.alertCount(this.#engine, Math.floor(nowMs / HOUR_MS), name), {
+      UpdateExpression: 'ADD #told :less',
+      ExpressionAttributeNames: { '#told': 'told' },
+      ExpressionAttributeValues: { ':less': -1 },
+    });
+  }
+
   /** The alert after it; undefined when there is none. Nothing changes when it is over, or another firing is meant. */
   acknowledge(id: string, by: string, nowMs: number, firing?: number): Promise<Alert | undefined> {
     return untilWritten(async () => {

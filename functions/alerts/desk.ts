@@ -61,7 +61,7 @@ export class AlertDesk {
 
     const nowMs = this.#nowMs();
     const aged: Change = (alert) => alert && quieted(alert, nowMs, config.quiet_ms);
-    for (const kept of await this.#book.all()) {
+    for (const kept of newsFirst(await this.#book.all())) {
       const { alert, outgoing } = kept;
       if (outgoing !== null) await this.#retry(kept, outgoing, config);
       else if (aged(alert) !== alert || dueOf(alert, nowMs, config.remind_ms) !== undefined)
@@ -72,7 +72,7 @@ export class AlertDesk {
   /** Applies a change to what stands in the table now, whoever else changes it, and tells what is due after it. */
   async #change(id: string, config: AlertsConfig, change: Change): Promise<void> {
     const nowMs = this.#nowMs();
-    let isAdmitted: boolean | undefined;
+    let admitted: { readonly counted: readonly string[] | undefined } | undefined;
     const telling = await untilWritten(async () => {
       const kept = await this.#book.read(id);
       const underWay = kept?.outgoing ?? null;
@@ -80,8 +80,8 @@ export class AlertDesk {
       if (alert === undefined) return { done: null };
       const due = underWay === null ? dueOf(alert, nowMs, config.remind_ms) : undefined;
       // Asked once for all attempts: what is admitted is counted.
-      if (due !== undefined) isAdmitted ??= await this.#admit(alert, config, nowMs);
-      if (due === undefined || isAdmitted !== true) {
+      if (due !== undefined) admitted ??= { counted: await this.#admit(alert, config, nowMs) };
+      if (due === undefined || admitted?.counted === undefined) {
         const isDone = alert === kept?.alert || (await this.#book.write(kept, { alert, outgoing: underWay }, nowMs));
         return isDone ? { done: null } : undefined;
       }
@@ -89,7 +89,9 @@ export class AlertDesk {
       const isDone = await this.#book.write(kept, { alert: toldOf(alert, due, nowMs), outgoing }, nowMs);
       return isDone ? { done: outgoing } : undefined;
     });
-    if (telling !== null && this.#options.handsOn === 'at-once') await this.#handOn(id, telling);
+    // Another instance was faster.
+    if (telling === null) await this.#giveBack(admitted?.counted ?? [], nowMs);
+    else if (this.#options.handsOn === 'at-once') await this.#handOn(id, telling);
   }
 
   async #outgoing(alert: Alert, kind: NoticeKind, config: AlertsConfig): Promise<Outgoing> {
@@ -138,18 +140,37 @@ export class AlertDesk {
     await buryIn(table, clock)({ stream: 'notices', record, reason: `not handed on in ${tries} tries` });
   }
 
-  /** Whether one more may be told this hour; what is critical is held back by its own rule alone. */
-  async #admit({ rule }: Alert, config: AlertsConfig, nowMs: number): Promise<boolean> {
-    const isCritical = ruleOf(rule).severity === 'critical';
-    const isAdmitted =
-      (await this.#book.count(rule, config.max_per_hour_by_rule, nowMs)) &&
-      (isCritical || (await this.#book.count('all', config.max_per_hour, nowMs)));
-    if (!isAdmitted) this.#options.log.warn('notices-held-back', { rule });
-    return isAdmitted;
+  /** What is counted for one more notice this hour, each with its most; what is critical is held back by its own rule alone. */
+  #countsOf({ rule }: Alert, config: AlertsConfig): readonly (readonly [name: string, max: number])[] {
+    const ofRule = [rule, config.max_per_hour_by_rule] as const;
+    return ruleOf(rule).severity === 'critical' ? [ofRule] : [ofRule, ['all', config.max_per_hour]];
+  }
+
+  async #admit(alert: Alert, config: AlertsConfig, nowMs: number): Promise<readonly string[] | undefined> {
+    const counted: string[] = [];
+    for (const [name, max] of this.#countsOf(alert, config)) {
+      if (!(await this.#book.count(name, max, nowMs))) {
+        await this.#giveBack(counted, nowMs);
+        this.#options.log.warn('notices-held-back', { alert: alert.id, limit: name });
+        return undefined;
+      }
+      counted.push(name);
+    }
+    return counted;
+  }
+
+  async #giveBack(counted: readonly string[], nowMs: number): Promise<void> {
+    for (const name of counted) await this.#book.giveBack(name, nowMs);
   }
 
   #nowMs(): number {
     const { clock } = this.#options;
     return clock.unixMs(clock.now());
   }
+}
+
+/** What nobody was told of yet, before reminders: both count towards the limits. */
+function newsFirst(all: readonly Kept[]): readonly Kept[] {
+  const isNews = ({ alert: { told, firings } }: Kept): boolean => told < firings;
+  return [...all.filter(isNews), ...all.filter((kept) => !isNews(kept))];
 }

@@ -53,6 +53,13 @@ export function secretsManagerRead(client: SecretsManagerClient, secretId: strin
   };
 }
 
+/** What signs tokens and links: the secret that `JWT_SECRET_ID` names in Secrets Manager, as it is now; without that name `ARB_JWT_SECRET`. */
+export function signingSecret(env: Readonly<Record<string, string | undefined>>, clock: Clock): () => Promise<string> {
+  const id = env['JWT_SECRET_ID'] ?? '';
+  if (id === '') return () => Promise.resolve(env['ARB_JWT_SECRET'] ?? '');
+  return keptSecret({ read: secretsManagerRead(secretsClient(), id), clock });
+}
+
 /** One quick attempt more than one: an API call waits for it. */
 export const secretsClient = (): SecretsManagerClient =>
   new SecretsManagerClient({ region: process.env['AWS_REGION'] ?? 'us-east-1', maxAttempts: 2 });

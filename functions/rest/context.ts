@@ -3,6 +3,7 @@ import type { Context } from 'hono';
 import type { Clock } from '#shared/clock/clock.ts';
 import type { Command } from '#shared/schema/command.ts';
 import type { Config } from '#shared/schema/config.ts';
+import type { Acknowledgements } from '../alerts/acknowledgement.ts';
 import type { Authority, Principal } from '../common/auth.ts';
 import type { Log } from '../common/log.ts';
 import type { RateLimit } from '../common/rate-limit.ts';
@@ -13,6 +14,8 @@ import type { Tally } from '../common/tally.ts';
 export type AppOptions = {
   readonly store: Store;
   readonly authority: Authority;
+  /** Of the links in notices. */
+  readonly acknowledgements: Acknowledgements;
   readonly rateLimit: RateLimit;
   readonly clock: Clock;
   readonly log: Log;
@@ -30,7 +33,15 @@ export type AppOptions = {
   readonly startConfig?: Config;
 };
 
-export type AppEnv = { Variables: { requestId: string; principal: Principal; auditDetail?: string } };
+export type AppEnv = {
+  Variables: {
+    requestId: string;
+    principal: Principal;
+    auditDetail?: string;
+    /** For which a link is good. */
+    firing?: number;
+  };
+};
 export type App = OpenAPIHono<AppEnv>;
 
 /** The engine counts as gone when it has said nothing for this long. */

@@ -12,6 +12,10 @@ import { nowMs, type AppEnv, type AppOptions } from './context.ts';
 export type Guards = {
   /** A valid token with this scope, of a key that is not closed, within its rate limit; what changes anything is audited. */
   readonly scope: (wanted: Scope) => MiddlewareHandler<AppEnv>;
+  /** Who holds a link of ours, within the rate limit of their address; what they do is audited. */
+  readonly link: (
+    holderOf: (context: Context<AppEnv>) => Promise<{ readonly id: string; readonly firing: number }>,
+  ) => MiddlewareHandler<AppEnv>;
   /** Within the rate limit of the caller's address. */
   readonly anyone: MiddlewareHandler<AppEnv>;
 };
@@ -28,6 +32,10 @@ export function createGuards(options: AppOptions, admit: (principal: string) => 
     if (!admitted) throw new ApplicationError(429, undefined, headers);
     return headers;
   };
+  const limitedByAddress = async (context: Context<AppEnv>): Promise<void> => {
+    const headers = await limited(`address:${options.addressOf(context)}`);
+    for (const [name, value] of Object.entries(headers)) context.header(name, value);
+  };
   const audited = auditedBy(options);
   return {
     scope: (wanted) =>
@@ -42,9 +50,16 @@ export function createGuards(options: AppOptions, admit: (principal: string) => 
         for (const [name, value] of Object.entries(headers)) context.header(name, value);
         await (READS.has(context.req.method) ? next() : audited(context, next));
       }),
+    link: (holderOf) =>
+      createMiddleware<AppEnv>(async (context, next) => {
+        await limitedByAddress(context);
+        const { id, firing } = await holderOf(context);
+        context.set('principal', { id, scopes: [], expiresAtMs: 0 });
+        context.set('firing', firing);
+        await audited(context, next);
+      }),
     anyone: createMiddleware<AppEnv>(async (context, next) => {
-      const headers = await limited(`address:${options.addressOf(context)}`);
-      for (const [name, value] of Object.entries(headers)) context.header(name, value);
+      await limitedByAddress(context);
       await next();
     }),
   };

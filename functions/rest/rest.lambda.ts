@@ -2,11 +2,12 @@ import { PutRecordCommand } from '@aws-sdk/client-kinesis';
 import middy from '@middy/core';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import { systemClock } from '#shared/clock/clock.ts';
-import { createAuthority, type Authority } from '../common/auth.ts';
+import { createAcknowledgements } from '../alerts/acknowledgement.ts';
+import { createAuthority } from '../common/auth.ts';
 import { documentClient, dynamoClient, kinesisClient } from '../common/clients.ts';
 import { storeNames, variable } from '../common/environment.ts';
 import { jsonLog } from '../common/log.ts';
-import { keptSecret, secretsClient, secretsManagerRead } from '../common/secrets.ts';
+import { signingSecret } from '../common/secrets.ts';
 import { Store } from '../common/store.ts';
 import { Tally } from '../common/tally.ts';
 import { requestFrom, resultFrom } from './api-gateway.ts';
@@ -15,11 +16,16 @@ import { createApp } from './app.ts';
 const clock = systemClock();
 const kinesis = kinesisClient();
 const engine = variable('ENGINE');
+const secret = signingSecret(process.env, clock);
 const listFrom = (text: string | undefined): readonly string[] => (text ?? '').split(',').filter((part) => part !== '');
 
 const app = createApp({
   store: new Store(documentClient(dynamoClient()), storeNames(), engine),
-  authority: authorityFrom(process.env),
+  authority: {
+    issue: async (...of) => createAuthority(await secret(), clock).issue(...of),
+    verify: async (token) => createAuthority(await secret(), clock).verify(token),
+  },
+  acknowledgements: createAcknowledgements(secret, clock),
   rateLimit: {
     perMinute: Number(process.env['RATE_LIMIT_PER_MINUTE'] ?? 1000),
     burst: Number(process.env['RATE_LIMIT_BURST'] ?? 100),
@@ -44,14 +50,3 @@ type Bindings = { readonly event: APIGatewayProxyEvent };
 export const handler = middy<APIGatewayProxyEvent, APIGatewayProxyResult>().handler(async (event) =>
   resultFrom(await app.fetch(requestFrom(event), { event } satisfies Bindings)),
 );
-
-/** Signs with the secret that `JWT_SECRET_ID` names in Secrets Manager, as it is now; without that name with `ARB_JWT_SECRET`. */
-function authorityFrom(env: Readonly<Record<string, string | undefined>>): Authority {
-  const id = env['JWT_SECRET_ID'] ?? '';
-  if (id === '') return createAuthority(env['ARB_JWT_SECRET'] ?? '', clock);
-  const secret = keptSecret({ read: secretsManagerRead(secretsClient(), id), clock });
-  return {
-    issue: async (...of) => createAuthority(await secret(), clock).issue(...of),
-    verify: async (token) => createAuthority(await secret(), clock).verify(token),
-  };
-}

@@ -9,8 +9,9 @@ import type { Clock, Timer } from '#shared/clock/clock.ts';
 import type { Config } from '#shared/schema/config.ts';
 import type { EngineEvent } from '#shared/schema/event.ts';
 import type { MarketSample } from '#shared/schema/status.ts';
+import { createAcknowledgements } from '#functions/alerts/acknowledgement.ts';
 import { createKeyPair, type KeyPair } from '#functions/common/api-keys.ts';
-import { createAuthority, type Authority } from '#functions/common/auth.ts';
+import { createAuthority } from '#functions/common/auth.ts';
 import { documentClient, dynamoClient, kinesisClient } from '#functions/common/clients.ts';
 import { ApplicationError } from '#functions/common/errors.ts';
 import type { Log } from '#functions/common/log.ts';
@@ -24,6 +25,7 @@ import { createMarketProjector } from '#functions/stream/market.ts';
 import { createProjector } from '#functions/stream/projector.ts';
 import { Hub } from '#functions/websocket/hub.ts';
 import { newsOf } from '#functions/websocket/news.ts';
+import { startAlerting, type Alerting } from './alerting.ts';
 import { startEventSource, type EventSource, type EventSourceOptions } from './event-source.ts';
 import { ensureStreams, ensureTables, startDynamo, startKinesis, type Peer } from './peers.ts';
 import { jwtSecret } from './secrets.ts';
@@ -107,8 +109,10 @@ async function wire(options: CloudOptions, dynamo: Peer, kinesis: Peer, secret: 
   const tally = new Tally();
   const markets = new SeenMarkets(config);
   const hub = new Hub({ clock, isKnownSymbol: markets.hasSymbol, isKnownVenue: markets.hasVenue });
-  const api = await serveApi(options, { store, streams, hub, tally, authority: createAuthority(secret, clock) });
-  const sources = startProjections(options, { client, streams, hub, markets, tally });
+  const api = await serveApi(options, { store, streams, hub, tally, secret });
+  const about = { config, store, tally, clock, log: options.logger, env, secret, apiUrl: api.url };
+  const alerting = startAlerting(about);
+  const sources = startProjections(options, { client, streams, hub, markets, tally, alerting });
   const risk = announceRisk(store, hub, clock);
 
   return {
@@ -118,6 +122,7 @@ async function wire(options: CloudOptions, dynamo: Peer, kinesis: Peer, secret: 
       (engine === store.engine ? store : new Store(client, config.stores, engine)).projectedCount(),
     close: async () => {
       await Promise.all(sources.map((running) => running.stop()));
+      await alerting.stop();
       risk.stop();
       hub.close();
       await api.close();
@@ -136,9 +141,10 @@ function startProjections(
     readonly hub: Hub;
     readonly markets: SeenMarkets;
     readonly tally: Tally;
+    readonly alerting: Alerting;
   },
 ): readonly EventSource[] {
-  const { client, streams, hub, markets, tally } = parts;
+  const { client, streams, hub, markets, tally, alerting } = parts;
   const onPoison = (): void => tally.error('poison-record');
   const common = { client, names: config.stores, clock, log: logger, onPoison };
   const projector = createProjector({
@@ -163,8 +169,16 @@ function startProjections(
       clock,
       log: logger,
     });
-  return [source(config.streams.events, projector), source(config.streams.market, market)];
+  return [source(config.streams.events, inTurn(projector, alerting.hear)), source(config.streams.market, market)];
 }
+
+/** Two functions on one stream: the second hears what the first has done. What either could not do comes again. */
+const inTurn =
+  (first: EventSourceOptions['handler'], second: EventSourceOptions['handler']): EventSourceOptions['handler'] =>
+  async (event) => {
+    const done = await first(event);
+    return done.batchItemFailures.length > 0 ? done : second(event);
+  };
 
 /** REST and WebSocket on one port. */
 async function serveApi(
@@ -173,14 +187,16 @@ async function serveApi(
     readonly store: Store;
     readonly streams: KinesisClient;
     readonly hub: Hub;
-    readonly authority: Authority;
+    readonly secret: string;
     readonly tally: Tally;
   },
 ): Promise<{ readonly url: string; readonly close: () => Promise<void> }> {
-  const { store, streams, hub, authority, tally } = parts;
+  const { store, streams, hub, secret, tally } = parts;
+  const authority = createAuthority(secret, clock);
   const app = createApp({
     store,
     authority,
+    acknowledgements: createAcknowledgements(() => Promise.resolve(secret), clock),
     rateLimit: { perMinute: config.api.rate_limit_per_minute, burst: config.api.rate_limit_burst },
     clock,
     log: logger,

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Clock } from '#shared/clock/clock.ts';
 import { systemClock } from '#shared/clock/clock.ts';
+import { createAcknowledgements } from '#functions/alerts/acknowledgement.ts';
 import { createAuthority } from '#functions/common/auth.ts';
 import { documentClient, dynamoClient } from '#functions/common/clients.ts';
 import { at } from '#functions/common/layout.ts';
@@ -54,6 +55,7 @@ function appOn(
 const optionsOf = (store: Store): AppOptions => ({
   store,
   authority: createAuthority(SECRET, clock),
+  acknowledgements: createAcknowledgements(async () => SECRET, clock),
   rateLimit: { perMinute: 1000, burst: 100 },
   clock,
   log: silentLog,
