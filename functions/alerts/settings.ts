@@ -21,6 +21,6 @@ export function ackLinks(options: {
   return async ({ id, firings }, { public_url, link_ms }) => {
     const base = (public_url === '' ? apiUrl : public_url).replace(/\/+$/, '');
     const token = await acknowledgements.token({ engine, alert: id, firing: firings }, link_ms);
-    return `${base}/v1/alerts/${encodeURIComponent(id)}/ack?token=${token}`;
+    return `${base}/v1/alerts/${id}/ack?token=${token}`;
   };
 }

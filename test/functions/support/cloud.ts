@@ -48,7 +48,7 @@ export type CloudUnderTest = {
     headers?: Readonly<Record<string, string>>,
   ) => Promise<Answer>;
   /** Any other method. */
-  readonly send: (method: 'PUT' | 'DELETE', path: string, body: unknown, token?: string) => Promise<Answer>;
+  readonly send: (method: 'PUT' | 'PATCH' | 'DELETE', path: string, body: unknown, token?: string) => Promise<Answer>;
   readonly feed: (events: readonly EngineEvent[]) => Promise<void>;
   readonly sample: (samples: readonly MarketSample[]) => Promise<void>;
   /** The state table's client, for what no endpoint would do. */
@@ -63,12 +63,20 @@ export type CloudUnderTest = {
   readonly close: () => Promise<void>;
 };
 
-/** `api`: settings of the API that are not the defaults. */
-export async function startTestCloud({ api = {} }: { readonly api?: object } = {}): Promise<CloudUnderTest> {
+/** `api`, `alerts`: settings that are not the defaults. */
+export async function startTestCloud({
+  api = {},
+  alerts = {},
+  env: added = {},
+}: {
+  readonly api?: object;
+  readonly alerts?: object;
+  readonly env?: Readonly<Record<string, string>>;
+} = {}): Promise<CloudUnderTest> {
   const dir = tempDir();
   const clock = handClock();
-  const config = testConfig({ api, streams: { shards: 1 } });
-  const env = { ARB_JWT_SECRET: SECRET };
+  const config = testConfig({ api, alerts, streams: { shards: 1 } });
+  const env = { ARB_JWT_SECRET: SECRET, ...added };
   const cloud = await startCloud({ config, dataDir: dir.path, clock, logger: silentLog, env });
   const kinesis = kinesisClient({ endpoint: cloud.kinesisUrl });
   const dynamo = dynamoClient({ endpoint: cloud.dynamodbUrl });

@@ -14,11 +14,17 @@ export function tempDir(): { readonly path: string; readonly remove: () => void 
 }
 
 /** The defaults of a laptop run, on a free port. */
-export function testConfig(over: { readonly api?: object; readonly streams?: object } = {}): Config {
+export function testConfig(
+  over: { readonly api?: object; readonly streams?: object; readonly alerts?: object } = {},
+): Config {
   return loadConfig({
     dir: 'config',
     env: {},
-    overrides: { api: { port: 0, cors_origins: ['http://desk.test'], ...over.api }, streams: { ...over.streams } },
+    overrides: {
+      api: { port: 0, cors_origins: ['http://desk.test'], ...over.api },
+      streams: { ...over.streams },
+      alerts: { ...over.alerts },
+    },
   });
 }
 
