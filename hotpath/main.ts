@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
@@ -85,7 +86,7 @@ async function main(): Promise<void> {
   const clock = systemClock();
   const logger = createLogger({ name: 'engine', level: options.config.system.log_level, clock });
   const recorder = options.record === undefined ? undefined : new FrameRecorder(options.record, { clock, logger });
-  const network = networkTransport(clock);
+  const network = networkTransport(clock, options.config.engine.feed_sockets);
   const transport = recorder?.around(network) ?? network;
   const { engine, outbox, status, lease, heldNs, builtNs } = await put(options, { clock, logger, transport });
 
@@ -213,7 +214,11 @@ async function turnOf(
         memory = undefined;
       }
     },
-    onWaiting: (holder) => tell({ kind: 'standby', holder }),
+    onWaiting: (holder) => {
+      // Where one is kept: killed, it could not do so at its end, and whoever starts next would compile everything again.
+      flushCompileCache();
+      tell({ kind: 'standby', holder });
+    },
     // Later it may be somebody else's order: a successor takes over what rests, under the id that it was sent with.
     onLapsed: (isAlone) => {
       if (isAlone) engine().withdraw();

@@ -97,6 +97,8 @@ const engine = z.strictObject({
   symbols: z.array(z.string()).min(1),
   /** What to follow beside the books, where a venue has it: the tape, and mark, index, funding and Greeks of derivatives. */
   streams: z.array(z.enum(['trades', 'reference'])),
+  /** How market data is read: where the socket put it, or through the `ws` library. Accounts always use `ws`. */
+  feed_sockets: z.enum(['in-place', 'ws']),
   /** Assets in which routes start and profit stays. */
   start_assets: z.array(z.string()).min(1),
   /** In which asset everything is valued and reported. */
@@ -170,6 +172,22 @@ const risk = z.strictObject({
   min_margin_ratio: z.number().min(0),
   /** A holding that has lost so much of its notional is closed. */
   stop_loss_percentage: z.number().positive(),
+  /** A holding that is older is closed, whatever that brings; `ageing` has exceptions by family. 0: none is. */
+  max_position_age_hours: z.number().min(0),
+  /** An operation that is open for longer is told of. 0: none is. */
+  max_operation_age_hours: z.number().min(0),
+  /**
+   * From 0 (last) to 1 (next): a position that stands nearer to being reduced by its venue is not added to, and what holds it is closed. 1: none is too near.
+   */
+  max_adl_rank: fraction,
+});
+
+/** How old what is held may get. */
+const ageing = z.strictObject({
+  /** Instead of `risk.max_position_age_hours`, by family; 0: never too old. */
+  hours_by_family: z.record(z.string(), z.number().min(0)),
+  /** The share of its limit at which an age is told of. */
+  warn_share: fraction,
 });
 
 /** What an open breaker does to trading until it is reset by command. */
@@ -197,6 +215,8 @@ const breakers = z.strictObject({
   drift: z.strictObject({ bps: z.number().positive(), operations: z.int().positive(), trips }),
   /** What a venue says of an account differs from the ledger. */
   mismatch: z.strictObject({ trips }),
+  /** A venue has reduced a position by itself. */
+  deleveraging: z.strictObject({ trips }),
 });
 
 /** How an operation is followed to its end. */
@@ -237,6 +257,10 @@ const verification = z.strictObject({
   tolerance_usd: z.number().positive(),
   /** So many comparisons in a row must differ. */
   confirm: z.int().positive(),
+  /** How often every account is asked for its open orders; 0: at the start only. */
+  open_orders_every_ms: z.number().min(0),
+  /** What an open order of nobody here does: told only, or nothing more is opened until it is gone. Of other traders on the account: `tell`. */
+  alien_orders: z.enum(['tell', 'reduce']),
 });
 
 /** One active engine an account: docs/failover.md. */
@@ -367,6 +391,7 @@ export const configSchema = z.strictObject({
   engine,
   venues: z.record(z.string(), venue),
   risk,
+  ageing,
   breakers,
   execution,
   accounts: z.record(z.string(), account).default({}),
@@ -379,10 +404,10 @@ export const configSchema = z.strictObject({
     .record(z.string().regex(/^[\w-]{1,48}$/), synthetic)
     .refine((named) => Object.keys(named).length <= SYNTHETICS_MAX, `at most ${SYNTHETICS_MAX}`)
     .default({}),
+  alerts: alertsConfig,
   simulator,
   api,
   streams,
   stores,
 });
 export type Config = z.infer<typeof configSchema>;
-  alerts: alertsConfig,
