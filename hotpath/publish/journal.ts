@@ -72,6 +72,7 @@ export class Journal {
   /** Of the segments written here; 0 where nobody ever held a lease. */
   readonly epoch: number;
   readonly #options: JournalOptions;
+  readonly #engineText: string;
   readonly #segmentBytesMax: number;
   readonly #buffer = Buffer.allocUnsafe(BUFFER_BYTES);
   #buffered = 0;
@@ -84,6 +85,7 @@ export class Journal {
   constructor(options: JournalOptions) {
     const { directory, known } = options;
     this.#options = options;
+    this.#engineText = JSON.stringify(options.engine);
     this.#segmentBytesMax = options.segmentBytes ?? SEGMENT_BYTES;
     mkdirSync(directory, { recursive: true });
     const last = liveAmong(segmentsIn(directory)).at(-1);
@@ -105,11 +107,13 @@ export class Journal {
   append<K extends EventKind>(kind: K, key: string, data: EventData<K>): number {
     const { clock, engine, observe } = this.#options;
     const seq = this.#seq + 1;
-    const event = { v: 1, engine, seq, at: clock.unixNs(clock.now()), key, kind, data };
-    this.#put(`${seq} ${JSON.stringify(event)}`);
+    const at = clock.unixNs(clock.now());
+    // What JSON.stringify makes of the whole event, without asking it what is known of the envelope.
+    const envelope = `{"v":1,"engine":${this.#engineText},"seq":${seq},"at":"${at}","key":${JSON.stringify(key)},"kind":"${kind}"`;
+    this.#put(`${seq} ${envelope},"data":${JSON.stringify(data)}}`);
     this.#seq = seq;
     // The pair (kind, data) agrees by K; TypeScript cannot follow that into the union.
-    observe?.(event as unknown as EngineEvent);
+    observe?.({ v: 1, engine, seq, at, key, kind, data } as unknown as EngineEvent);
     return seq;
   }
 

@@ -59,7 +59,8 @@ export class WeightLimiter {
   }
 
   get waiting(): number {
-    return PRIORITIES.reduce((sum, priority) => sum + this.#queues[priority].length, 0);
+    const { cancel, hedge, order, query } = this.#queues;
+    return cancel.length + hedge.length + order.length + query.length;
   }
 
   /** Milliseconds until a pause ends; 0 when there is none. */
@@ -68,7 +69,14 @@ export class WeightLimiter {
   }
 
   submit(task: WeightedTask): Admission {
-    if (Object.entries(task.weight).some(([name, units]) => units > this.#bucket(name).units)) return 'too-heavy';
+    if (this.#isTooHeavy(task.weight)) return 'too-heavy';
+    if (this.#mayRunAtOnce(task)) {
+      this.#draining = true;
+      this.#run(task);
+      this.#draining = false;
+      if (this.waiting > 0) this.#drain();
+      return 'ran';
+    }
     const queue = this.#queues[task.priority];
     if (queue.length >= this.#limits.queueMax) return 'full';
     const waiting: Waiting = { task, expiry: undefined };
@@ -119,6 +127,24 @@ export class WeightLimiter {
     return bucket;
   }
 
+  #isTooHeavy(weight: Units): boolean {
+    for (const name in weight) if (weight[name]! > this.#bucket(name).units) return true;
+    return false;
+  }
+
+  /** Nobody stands before it, and there is room: an order is on its way without a queue. */
+  #mayRunAtOnce(task: WeightedTask): boolean {
+    if (this.#draining || this.waiting > 0) return false;
+    const nowNs = this.#clock.now();
+    return nowNs >= this.#pausedUntilNs && this.#waitMs(task, nowNs) === 0;
+  }
+
+  #run({ weight, run }: WeightedTask): void {
+    const nowNs = this.#clock.now();
+    for (const name in weight) this.#bucket(name).take(weight[name]!, nowNs);
+    run();
+  }
+
   /** Runs all that may run now, and comes back when the next may. What a task submits from within is seen by the same round. */
   #drain(): void {
     if (this.#draining) return;
@@ -129,9 +155,7 @@ export class WeightLimiter {
     while (next.kind === 'run') {
       next.from.shift();
       next.waiting.expiry?.cancel();
-      const nowNs = this.#clock.now();
-      for (const [name, units] of Object.entries(next.waiting.task.weight)) this.#bucket(name).take(units, nowNs);
-      next.waiting.task.run();
+      this.#run(next.waiting.task);
       next = this.#next();
     }
     this.#draining = false;
@@ -165,10 +189,14 @@ export class WeightLimiter {
 
   #waitMs({ priority, weight }: WeightedTask, nowNs: number): number {
     const urgent = priority === 'cancel' || priority === 'hedge';
-    return Object.entries(weight).reduce((longest, [name, units]) => {
+    let longest = 0;
+    for (const name in weight) {
+      const units = weight[name]!;
       const bucket = this.#bucket(name);
-      return Math.max(longest, bucket.waitMs(units, urgent ? bucket.units : Math.max(bucket.shared, units), nowNs));
-    }, 0);
+      const waitMs = bucket.waitMs(units, urgent ? bucket.units : Math.max(bucket.shared, units), nowNs);
+      if (waitMs > longest) longest = waitMs;
+    }
+    return longest;
   }
 
   #expire(waiting: Waiting): void {
@@ -212,8 +240,8 @@ class Bucket {
   waitMs(units: number, most: number, nowNs: number): number {
     this.#forget(nowNs);
     let excess = this.#used + units - most;
+    if (excess <= 0) return 0;
     for (const taken of this.#taken) {
-      if (excess <= 0) return 0;
       excess -= taken.units;
       // A timer may fire a rounding early: half a microsecond more is surely late enough.
       if (excess <= 0) return Math.max(taken.atNs + this.#windowNs - nowNs, 0) / 1e6 + 5e-4;

@@ -1,4 +1,5 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHash, createHmac, createSecretKey } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { Decimal } from 'decimal.js';
 import { z } from 'zod';
 import { BadInput } from '#shared/assert.ts';
@@ -13,7 +14,23 @@ export const hmac = (
   secret: string | Uint8Array,
   text: string | Uint8Array,
   digest: Digest,
-): string => createHmac(algorithm, secret).update(text).digest(digest);
+): string => createHmac(algorithm, keyOf(secret)).update(text).digest(digest);
+
+/** Secrets of all accounts, and those that are not kept as text are none of many. */
+const KEYS_MAX = 256;
+const keys = new Map<string, KeyObject>();
+
+/** A key is made once: making it takes as long as signing. */
+function keyOf(secret: string | Uint8Array): KeyObject {
+  if (typeof secret !== 'string') return createSecretKey(secret);
+  let key = keys.get(secret);
+  if (key === undefined) {
+    if (keys.size >= KEYS_MAX) keys.clear();
+    key = createSecretKey(secret, 'utf8');
+    keys.set(secret, key);
+  }
+  return key;
+}
 
 export const hash = (algorithm: Algorithm, text: string | Uint8Array): Buffer =>
   createHash(algorithm).update(text).digest();
