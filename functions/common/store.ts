@@ -4,8 +4,9 @@ import type { EngineEvent, EventKind } from '#shared/schema/event.ts';
 import { engineStatus, type EngineStatus, type MarketSample } from '#shared/schema/status.ts';
 import { at, listOf, type ListName } from './layout.ts';
 import { Table, type Item, type Key } from './table.ts';
-import { dynamoTimeSeries, type TimeSeriesStore } from './time-series.ts';
 import { LIST_INDEX, seqKey } from './tables.ts';
+import { dynamoTimeSeries } from './time-series-dynamo.ts';
+import type { TimeSeriesStore } from './time-series.ts';
 
 export type EventOf<K extends EventKind> = Extract<EngineEvent, { kind: K }>;
 /** What the engine says to a command. */
@@ -45,10 +46,11 @@ export class Store {
   /** Sequences up to here are known to be there without a hole. */
   #countedTo = 0;
 
-  constructor(client: DynamoDBDocumentClient, names: StoreNames, engine: string) {
+  /** `series`: where candles are kept; in the state table when absent. */
+  constructor(client: DynamoDBDocumentClient, names: StoreNames, engine: string, series?: TimeSeriesStore) {
     this.engine = engine;
     this.state = new Table(client, names.state_table);
-    this.series = dynamoTimeSeries(this.state);
+    this.series = series ?? dynamoTimeSeries(this.state);
     this.#events = new Table(client, names.events_table);
   }
 

@@ -7,7 +7,8 @@ import { at } from '../common/layout.ts';
 import type { Log } from '../common/log.ts';
 import type { StoreNames } from '../common/store.ts';
 import { Table } from '../common/table.ts';
-import { dynamoTimeSeries } from '../common/time-series.ts';
+import { dynamoTimeSeries } from '../common/time-series-dynamo.ts';
+import type { TimeSeriesStore } from '../common/time-series.ts';
 import { quotesOf } from './candles.ts';
 import { buryIn } from './dead-letters.ts';
 import { ALL_DONE, parsed, recordsOf, retryFrom, type BatchResponse } from './records.ts';
@@ -16,6 +17,8 @@ export type MarketOptions = {
   readonly client: DynamoDBDocumentClient;
   readonly names: StoreNames;
   readonly stream: string;
+  /** Where candles are kept; in the state table when absent. */
+  readonly series?: TimeSeriesStore;
   readonly clock: Clock;
   readonly log: Log;
   /** Told of the samples that are the latest of their instruments. */
@@ -32,7 +35,7 @@ const CONCURRENCY = 16;
  */
 export function createMarketProjector(options: MarketOptions): (event: KinesisStreamEvent) => Promise<BatchResponse> {
   const state = new Table(options.client, options.names.state_table);
-  const series = dynamoTimeSeries(state);
+  const series = options.series ?? dynamoTimeSeries(state);
   const bury = buryIn(state, options.clock);
   return async (event) => {
     const records = recordsOf(event);
