@@ -1,9 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const leash = fileURLToPath(new URL('leash.ts', import.meta.url));
 const root = fileURLToPath(new URL('../..', import.meta.url));
+/** A child that starts again need not compile what has not changed: a quarter of the processor time of its start. */
+const compiled = join(root, 'node_modules/.cache/compiled');
 
 /** How our processes end when what they were given cannot work. */
 const EXIT_BAD_INPUT = 2;
@@ -83,7 +86,7 @@ export class Child {
     const child = spawn(process.execPath, [...nodeOptions, '--import', leash, entry, ...args], {
       cwd: root,
       detached: true,
-      env: { ...process.env, ...env },
+      env: { NODE_COMPILE_CACHE: compiled, ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       serialization: 'json',
     });

@@ -23,8 +23,10 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }));
 const writerOf = (epoch: number, folder = directory): Journal =>
   new Journal({ directory: folder, engine: 'e', clock, epoch, segmentBytes: 2_000 });
 
-function deposit(journal: Journal, total: number, asset = 'USDT'): void {
-  journal.append('balance', `okx:${asset}`, { venue: 'okx', asset, total: String(total) });
+function deposit(journal: Journal, total: number): void {
+  const asset = 'USDT';
+  const all = String(total);
+  journal.append('balance', `okx:${asset}`, { venue: 'okx', asset, total: all, available: all, reserved: '0' });
 }
 
 const balanceIn = ({ state }: { readonly state: JournalState }): string | undefined =>
@@ -162,15 +164,22 @@ describe('a journal with late writers, followed at any moments', () => {
         const fresh = new JournalMemory(folder);
         let total = 0;
         for (const step of steps) {
-          if (step.kind === 'begin') writers.push(writerOf(writers.length + 1, folder));
-          else if (step.kind === 'follow') memory.catchUp();
-          else if (step.kind === 'checkpoint') {
-            fresh.catchUp();
-            saveCheckpoint(folder, fresh.state, writers.length);
-          } else {
-            const writer = writers[step.writer % writers.length]!;
-            for (let at = 0; at < step.count; at += 1) deposit(writer, (total += 1));
-            writer.flush();
+          switch (step.kind) {
+            case 'begin':
+              writers.push(writerOf(writers.length + 1, folder));
+              break;
+            case 'follow':
+              memory.catchUp();
+              break;
+            case 'checkpoint':
+              fresh.catchUp();
+              saveCheckpoint(folder, fresh.state, writers.length);
+              break;
+            case 'write': {
+              const writer = writers[step.writer % writers.length]!;
+              for (let at = 0; at < step.count; at += 1) deposit(writer, (total += 1));
+              writer.flush();
+            }
           }
         }
         memory.catchUp();
