@@ -44,6 +44,8 @@ export function commandDesk(sources: CommandSources): Commands {
     config: (command) => reloaded(sources, command),
     'breaker-reset': (command) => risk.resetBreaker(command),
     adjust: (command) => orders.accounts?.adjust(command) ?? refused(3001, 'on paper no account differs'),
+    'adjust-position': (command) =>
+      orders.accounts?.adjustPosition(command) ?? refused(3001, 'on paper no account differs'),
   };
   return new Commands(recorder, handlers, known, () => clock.unixMs(clock.now()));
 }

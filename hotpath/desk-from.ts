@@ -1,3 +1,5 @@
+import type { ForcedFill } from '#shared/domain/held.ts';
+import type { InstrumentId } from '#shared/domain/ids.ts';
 import type { Fence, OrderReport } from '#shared/domain/order.ts';
 import type { Recorder } from '#shared/schema/recorder.ts';
 import type { Executor } from './execute/executor.ts';
@@ -21,8 +23,12 @@ export type DeskSources = {
   readonly roundTrips: RoundTrips;
   readonly recorder: Recorder;
   readonly state: JournalState;
+  readonly epoch: number;
   readonly fence: Fence;
   readonly onReport: (report: OrderReport) => void;
+  /** A venue has reduced a position by itself; a person has said what one is. */
+  readonly onForced: (fill: ForcedFill) => void;
+  readonly onAdjusted: (id: InstrumentId) => void;
   /** Asked when there is one. */
   readonly executor: () => Executor;
 };
@@ -47,10 +53,14 @@ export function deskFrom(sources: DeskSources): OrderDesk {
 }
 
 function accountsOf(sources: DeskSources, mode: 'shadow' | 'live'): LiveAccounts {
-  const { options, market, ledger, roundTrips, recorder, state, fence, onReport } = sources;
+  const { options, market, ledger, roundTrips, recorder, state, fence, onReport, onForced, onAdjusted } = sources;
   return new LiveAccounts({
     ...accountsSetup(options, market.instruments),
     onReport,
+    onForced,
+    onAdjusted,
+    knownOrders: () => sources.executor().knownOrders(),
+    epoch: sources.epoch,
     fence: mode === 'shadow' ? () => 'in shadow mode no order is sent' : fence,
     state,
     ledger,

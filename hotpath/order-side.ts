@@ -1,6 +1,6 @@
 import { Decimal } from 'decimal.js';
 import type { CapitalView } from '#shared/domain/capital.ts';
-import type { OperationId, OpportunityId, VenueId } from '#shared/domain/ids.ts';
+import type { InstrumentId, OperationId, OpportunityId, VenueId } from '#shared/domain/ids.ts';
 import type { MarketUpdate } from '#shared/domain/market-event.ts';
 import type { Fence, OrderReport } from '#shared/domain/order.ts';
 import type { Plan } from '#shared/domain/trade.ts';
@@ -29,6 +29,7 @@ import { recoveryMarketFrom } from './recover/recovery-market.ts';
 import { decideRecovery, recoveryLimitsFrom } from './recover/recovery.ts';
 import { revive } from './recover/startup.ts';
 import { RiskDesk } from './risk-desk.ts';
+import type { Aged } from './risk/ageing.ts';
 import type { Restriction } from './trading-control.ts';
 import { TradingControl } from './trading-control.ts';
 
@@ -90,6 +91,8 @@ export class OrderSide {
       roundTrips: this.roundTrips,
       fence: this.#fence,
       onReport: this.#onReport,
+      onForced: (fill) => this.holdings.onForced(fill),
+      onAdjusted: (id) => this.holdings.onAdjusted(id),
       executor: () => this.executor,
     });
     this.recoveryMarket = this.#recoveryMarketOf();
@@ -263,8 +266,31 @@ export class OrderSide {
       accountVerified: (venue) => this.accounts?.isVerified(venue) ?? true,
       shortWallet: (plan) => this.accounts?.shortWallet(plan),
       roundTripMs: this.roundTrips.ofMs,
+      adlRankOf: this.#adlRankOf,
+      open: () => this.#open(),
+      saidDeltaOf: (id) => market.references.delta[market.indexOf(id)]!,
     });
   }
+
+  /** Everything that may grow old. */
+  #open(): readonly Aged[] {
+    const { clock } = this.#sources.options;
+    const holdings = this.holdings.open.map(({ id, family, openedMs }) => ({
+      what: 'holding' as const,
+      id,
+      family,
+      sinceMs: openedMs,
+    }));
+    const operations = this.executor.openSince.map(({ id, family, sinceNs }) => ({
+      what: 'operation' as const,
+      id,
+      family,
+      sinceMs: clock.unixMs(sinceNs),
+    }));
+    return [...holdings, ...operations];
+  }
+
+  readonly #adlRankOf = (id: InstrumentId): number => this.accounts?.adlRankOf(id) ?? 0;
 
   #holdingsOf(): Holdings {
     const { options, recorder, market, nextOperation } = this.#sources;
@@ -293,6 +319,8 @@ export class OrderSide {
       isExiting: executor.isExiting,
       horizonMs: carrySettingsOf(config.engine.carry).horizonMs,
       stopLoss: () => gate.limits.stop_loss_percentage / 100,
+      maxAgeMs: (family) => this.risk.ageing.maxAgeMsOf({ what: 'holding', family }),
+      isNextToGo: (id) => this.#adlRankOf(id) > gate.limits.max_adl_rank,
     });
   }
 

@@ -16,7 +16,10 @@ import type { Executor } from './execute/executor.ts';
 import type { Ledger } from './execute/ledger.ts';
 import type { JournalState } from './recover/journal-state.ts';
 import { portfolioOf } from './risk-portfolio.ts';
+import type { Aged } from './risk/ageing.ts';
+import { Ageing } from './risk/ageing.ts';
 import { Breakers } from './risk/breakers.ts';
+import type { SaidDelta } from './risk/factors.ts';
 import type { Figurer } from './risk/figurer.ts';
 import { figurerHere } from './risk/figurer.ts';
 import type { Portfolio } from './risk/figures.ts';
@@ -31,7 +34,7 @@ export type RiskDeskOptions = {
   readonly config: Config;
   readonly clock: Clock;
   readonly recorder: Recorder;
-  readonly state: Pick<JournalState, 'limits' | 'openBreakers' | 'openMismatches' | 'peakRealised'>;
+  readonly state: Pick<JournalState, 'limits' | 'openBreakers' | 'openMismatches' | 'peak' | 'ageing'>;
   readonly instruments: readonly Instrument[];
   readonly indexOf: (id: InstrumentId) => InstrumentIndex;
   readonly tops: Tops;
@@ -45,6 +48,12 @@ export type RiskDeskOptions = {
   /** A wallet at a venue that does not bear what the legs need of it, in words; undefined where all do. */
   readonly shortWallet: (plan: Plan) => string | undefined;
   readonly roundTripMs: (venue: VenueId) => number;
+  /** Where a position stands among those that its venue reduces first, 0 (last) to 1; 0 where nobody says. */
+  readonly adlRankOf: (id: InstrumentId) => number;
+  /** Everything that is open and may grow old. */
+  readonly open: () => readonly Aged[];
+  /** An option's delta by its venue's word; NaN while it has not said. */
+  readonly saidDeltaOf: SaidDelta;
   /** Who reckons what takes long; this thread where absent. */
   readonly figurer?: Figurer;
 };
@@ -53,6 +62,10 @@ const LOOK_EVERY_MS = 1_000;
 /** Figures that another thread made longer ago are not told any more. */
 const FIGURES_AGE_MAX_MS = 10_000;
 const SECOND_MS = 1_000;
+/** How often a peak that has grown is journalled, and by which share of equity it must have for that to be sooner. */
+const PEAK_EVERY_MS = 60_000;
+const PEAK_SHARE = 0.001;
+const PEAK_DECIMALS = 8;
 /** More orders than any limit allows in a second. */
 const ORDERS_MAX = 10_000;
 
@@ -64,11 +77,14 @@ export class RiskDesk {
   readonly gate: RiskGate;
   readonly book: TradingBook;
   readonly breakers: Breakers;
+  readonly ageing: Ageing;
   readonly #options: RiskDeskOptions;
   readonly #sent = new Window(SECOND_MS, ORDERS_MAX);
   readonly #figurer: Figurer;
   /** Limits that commands have set; the others are the configuration's. */
   #commanded: Partial<Limits>;
+  #toldPeakUsd: number;
+  #toldPeakNs = -Infinity;
   #timer: Timer | undefined;
 
   constructor(options: RiskDeskOptions) {
@@ -80,6 +96,13 @@ export class RiskDesk {
     this.book = bookOf(options, () => this.gate.limits.var_confidence);
     this.#commanded = rememberedLimits(state.limits);
     this.gate = new RiskGate({ ...config.risk, ...this.#commanded }, options.instruments, this.#sources());
+    this.ageing = new Ageing({
+      settings: config.ageing,
+      limits: () => this.gate.limits,
+      recorder,
+      told: state.ageing.values(),
+    });
+    this.#toldPeakUsd = this.book.peakUsd;
   }
 
   /** Whatever the journal is told. */
@@ -143,9 +166,22 @@ export class RiskDesk {
     const { clock } = this.#options;
     const nowNs = clock.now();
     this.book.look(nowNs);
+    this.#tellPeak(nowNs);
+    this.ageing.look(this.#options.open(), clock.unixMs(nowNs));
     const { var_confidence: confidence } = this.gate.limits;
     if (this.book.ageMs(nowNs) === 0) this.#figurer.ask(this.#portfolio({ atMs: clock.unixMs(nowNs), confidence }));
     this.#timer = clock.after(LOOK_EVERY_MS, () => this.#look());
+  }
+
+  /** In the journal, so that a restart measures drawdown from it: at once where it has grown much, else now and then. */
+  #tellPeak(nowNs: TimeNs): void {
+    const { book } = this;
+    const grownUsd = book.peakUsd - this.#toldPeakUsd;
+    const isDue = nowNs - this.#toldPeakNs >= PEAK_EVERY_MS * 1e6;
+    if (grownUsd <= 0 || !(isDue || grownUsd >= PEAK_SHARE * book.equityUsd())) return;
+    this.#toldPeakUsd = book.peakUsd;
+    this.#toldPeakNs = nowNs;
+    this.#options.recorder.record('profit-peak', 'risk', { usd: book.peakUsd.toFixed(PEAK_DECIMALS) });
   }
 
   #portfolio(moment: Pick<Portfolio, 'atMs' | 'confidence'>): Portfolio {
@@ -192,13 +228,14 @@ export class RiskDesk {
       marginRatio: funds.marginRatio,
       busy: executor.busy,
       meetsOwnOrder: executor.restingAgainst,
+      adlRank: this.#options.adlRankOf,
       book: this.book,
     };
   }
 }
 
 function bookOf(
-  { config, state, instruments, indexOf, tops, ledger, capital }: RiskDeskOptions,
+  { config, state, instruments, indexOf, tops, ledger, capital, saidDeltaOf }: RiskDeskOptions,
   confidence: () => Config['risk']['var_confidence'],
 ): TradingBook {
   const { numeraire, stable_assets: stableAssets, fill } = config.engine;
@@ -218,7 +255,8 @@ function bookOf(
     defaultVolatility: fill.default_volatility,
     stableAssets,
     numeraire,
-    peakUsd: state.peakRealised.toNumber(),
+    saidDeltaOf,
+    peakUsd: state.peak.toNumber(),
   });
 }
 

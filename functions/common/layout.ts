@@ -52,6 +52,8 @@ export const at = {
     sk: `${venue}#${what}#${id}`,
   }),
   adjustment: (engine: string, seq: number): Key => ({ pk: `${engine}#ADJUSTMENT`, sk: seqKey(seq) }),
+  ageing: (engine: string, what: string, id: string): Key => ({ pk: `${engine}#AGEING`, sk: `${what}#${id}` }),
+  profitPeak: (engine: string): Key => ({ pk: `${engine}#ENGINE`, sk: 'PROFIT-PEAK' }),
   candle: (instrument: string, interval: string, startMs: number): Key => ({
     pk: `CANDLE#${interval}#${instrument}`,
     sk: seqKey(startMs),
@@ -63,8 +65,6 @@ export const at = {
   rebalancePlan: (engine: string, id: string): Key => ({ pk: `${engine}#REBALANCE#${id}`, sk: 'PLAN' }),
   report: (engine: string, date: string): Key => ({ pk: `${engine}#REPORT`, sk: date }),
   bucket: (principal: string): Key => ({ pk: `BUCKET#${principal}`, sk: 'BUCKET' }),
-  deadLetter: (stream: string, position: string): Key => ({ pk: `DEADLETTER#${stream}`, sk: position }),
-} as const;
   alert: (engine: string, id: string): Key => ({ pk: `${engine}#ALERT`, sk: id }),
   /** How many notices of one rule, or of all, went out in an hour. */
   alertCount: (engine: string, hour: number, name: string): Key => ({ pk: `${engine}#ALERT-COUNT#${hour}`, sk: name }),
@@ -80,6 +80,8 @@ export const at = {
     pk: `${engine}#PUSH#${channel}`,
     sk: seqKey(fromSeq),
   }),
+  deadLetter: (stream: string, position: string): Key => ({ pk: `DEADLETTER#${stream}`, sk: position }),
+} as const;
 
 /** API keys belong to no engine. */
 export const KEY_LIST = 'APIKEY';
@@ -143,7 +145,12 @@ export function placementsOf(event: EngineEvent): readonly Placement[] {
     case 'mismatch':
       return [{ key: at.mismatch(engine, event.data.venue, event.data.what, event.data.id) }];
     case 'adjustment':
+    case 'position-adjustment':
       return [{ key: at.adjustment(engine, event.seq), once: true }];
+    case 'ageing':
+      return [{ key: at.ageing(engine, event.data.what, event.data.id) }];
+    case 'profit-peak':
+      return [{ key: at.profitPeak(engine) }];
     case 'lease':
       return [{ key: at.lease(engine) }];
     case 'venue-status':

@@ -307,6 +307,15 @@ export function systemOf(event: EventOf<SystemView['event']>): SystemView {
       const { venue, asset, amount, reason, by } = event.data;
       return { ...common, exchange: venue, subject: asset, state: 'adjusted', reason: `${amount} by ${by}: ${reason}` };
     }
+    case 'position-adjustment': {
+      const { venue, instrument, size, entry_price, reason, by } = event.data;
+      const made = `${size} at ${entry_price} by ${by}: ${reason}`;
+      return { ...common, exchange: venue, subject: instrument, state: 'adjusted', reason: made };
+    }
+    case 'ageing': {
+      const { what, id, state, age_hours, limit_hours } = event.data;
+      return { ...common, subject: id, state, reason: `${what} of ${age_hours} h, limit ${limit_hours} h` };
+    }
     case 'venue-status':
       return { ...common, exchange: event.data.venue, state: event.data.status, reason: event.data.reason };
   }
@@ -336,12 +345,13 @@ type AtVenue = NonNullable<AccountStatus['positions']>[number];
 export function positionOf(
   { data, at }: EventOf<'position'>,
   beside: {
+    readonly nowMs: number;
     readonly mid: string | undefined;
     readonly atVenue: AtVenue | undefined;
     readonly mismatches: Mismatches;
   },
 ): z.infer<typeof positionView> {
-  const { mid, atVenue, mismatches } = beside;
+  const { nowMs, mid, atVenue, mismatches } = beside;
   const { exchange, symbol } = splitInstrument(data.instrument);
   return {
     id: data.id,
@@ -355,6 +365,8 @@ export function positionOf(
     realized_pnl: exact(data.realized_pnl),
     at_exchange: atVenue === undefined ? null : atVenueOf(atVenue),
     mismatch: mismatches.of('position', exchange, data.instrument),
+    opened: data.opened_ms === undefined ? null : isoFromMs(data.opened_ms),
+    age_hours: data.opened_ms === undefined ? null : Math.max(0, nowMs - data.opened_ms) / 3_600_000,
     timestamp: isoFromNs(at),
     status: data.status,
   };
@@ -367,6 +379,7 @@ const atVenueOf = (told: AtVenue): z.infer<typeof positionView>['at_exchange'] =
   liquidation_price: exactOrNull(told.liquidation_price ?? undefined),
   leverage: exactOrNull(told.leverage ?? undefined),
   liquidation_distance: told.liquidation_distance,
+  adl_rank: told.adl_rank ?? null,
 });
 
 function unrealizedOf(

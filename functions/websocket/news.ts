@@ -20,6 +20,8 @@ export function newsOf(event: EngineEvent): readonly News[] {
     case 'escalation':
     case 'mismatch':
     case 'adjustment':
+    case 'position-adjustment':
+    case 'ageing':
     case 'lease':
       return [{ channel: 'system', data: systemOf(event) }];
     case 'breaker':
@@ -38,6 +40,7 @@ export function newsOf(event: EngineEvent): readonly News[] {
     case 'position':
     case 'holding':
     case 'settlement':
+    case 'profit-peak':
     case 'funding':
       return [];
   }

@@ -1,4 +1,5 @@
 import { assert, BadInput } from '#shared/assert.ts';
+import type { ForcedFill } from '#shared/domain/held.ts';
 import type { ClientOrderId, InstrumentId, VenueId } from '#shared/domain/ids.ts';
 import type { Fees, Instrument } from '#shared/domain/instrument.ts';
 import type { Fence, OrderGateway, OrderReport, OrderRequest } from '#shared/domain/order.ts';
@@ -30,6 +31,8 @@ export type AccountsSetup = Outside & {
 
 export type AccountsOptions = AccountsSetup & {
   readonly onReport: (report: OrderReport) => void;
+  /** A venue has reduced a position by itself. It may be told more than once. */
+  readonly onForced: (fill: ForcedFill) => void;
   /** An order of an earlier start, whose fate is asked for. */
   readonly orderOf: (id: ClientOrderId) => Earlier | undefined;
   readonly fence: Fence;
@@ -198,7 +201,7 @@ function accountPlans({ config, venues, instruments }: AccountsSetup): readonly 
 
 function openAccount(plan: Plan, options: AccountsOptions, line: RequestLine): TradingAccount {
   const { venue, account, instruments } = plan;
-  const { config, clock, logger, onReport, orderOf, fence, transport, random } = options;
+  const { config, clock, logger, onReport, onForced, orderOf, fence, transport, random } = options;
   const common = { venue: venue.id, instruments, clock, onReport };
   if (account === undefined) {
     const { via } = config.venues[venue.id] ?? {};
@@ -226,6 +229,7 @@ function openAccount(plan: Plan, options: AccountsOptions, line: RequestLine): T
     setup: { ...nativeSetup(venue, account, options), line },
     instruments,
     onReport,
+    onForced,
     orderOf,
     fence,
     onBalance: (balance) => trading.noteBalance(balance),

@@ -44,7 +44,18 @@ export type ExitQuote = {
 };
 
 /** Why what is held is closed; all but the first two whatever it brings. */
-export type ExitReason = 'converged' | 'funding-turned' | 'stop-loss' | 'horizon' | 'ended' | 'unbalanced';
+export type ExitReason =
+  | 'converged'
+  | 'funding-turned'
+  | 'stop-loss'
+  | 'horizon'
+  | 'ended'
+  | 'aged'
+  | 'unbalanced'
+  /** Unbalanced because a venue has reduced a position by itself. */
+  | 'deleveraged'
+  /** Before a venue does. */
+  | 'adl-rank';
 
 /** A way out of everything that is left: undefined while a book is not live or an instrument unknown. Legs below the smallest order are left out. */
 export function quoteExit(held: Held, market: ExitMarket): ExitQuote | undefined {
@@ -115,16 +126,27 @@ export function isBalanced({ legs }: Held, instrumentOf: ExitMarket['instrumentO
   return Decimal.max(...ranges.map(({ least }) => least)).lte(Decimal.min(...ranges.map(({ most }) => most)));
 }
 
-/** Whether to leave now, and why; undefined: stay. `stopLoss` is the share of its notional that a holding may lose. */
+export type ExitRules = {
+  readonly nowMs: number;
+  /** Routes that end by trading are left after so long. */
+  readonly horizonMs: number;
+  /** The share of its notional that a holding may lose. */
+  readonly stopLoss: number;
+  /** Whatever its route, it is left after so long. */
+  readonly maxAgeMs: number;
+};
+
+/** Whether to leave now, and why; undefined: stay. */
 export function exitReasonOf(
   held: Held,
   quote: ExitQuote,
   market: ExitMarket,
-  { nowMs, horizonMs, stopLoss }: { readonly nowMs: number; readonly horizonMs: number; readonly stopLoss: number },
+  { nowMs, horizonMs, stopLoss, maxAgeMs }: ExitRules,
 ): ExitReason | undefined {
   if (!isBalanced(held, market.instrumentOf)) return 'unbalanced';
   const endsMs = held.endsMs ?? held.openedMs + horizonMs;
   if (nowMs >= endsMs) return held.endsMs === undefined ? 'horizon' : 'ended';
+  if (nowMs - held.openedMs >= maxAgeMs) return 'aged';
   if (!quote.isWhole) return undefined;
   const brought = realisedOf(held.pnl).plus(quote.realised);
   if (brought.gte(held.expectedProfit)) return 'converged';

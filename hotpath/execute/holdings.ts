@@ -1,17 +1,19 @@
 import { Decimal } from 'decimal.js';
 import type { Clock, Timer } from '#shared/clock/clock.ts';
-import type { Closing, Held, HeldLeg, SettledTerms } from '#shared/domain/held.ts';
+import type { Closing, ForcedFill, Held, HeldLeg, SettledTerms } from '#shared/domain/held.ts';
 import { afterClosing, afterFunding, isCountedInQuote, isFlat } from '#shared/domain/held.ts';
 import type { Asset, InstrumentId, OperationId } from '#shared/domain/ids.ts';
 import type { Plan } from '#shared/domain/trade.ts';
 import { decimalFrom, textOf, ZERO } from '#shared/money/grid.ts';
+import type { FillFacts, Pnl } from '#shared/money/pnl.ts';
 import { contractOf, fillFactsOf } from '#shared/money/pnl.ts';
 import { closingOf } from '#shared/money/position.ts';
+import type { EventData } from '#shared/schema/event.ts';
 import { holdingEventOf } from '#shared/schema/held-event.ts';
 import type { Recorder } from '#shared/schema/recorder.ts';
 import { heldKey } from './exposures.ts';
 import type { HoldingKeeper } from './operations.ts';
-import type { ExitMarket, ExitReason } from './exit.ts';
+import type { ExitMarket, ExitQuote, ExitReason } from './exit.ts';
 import { exitPlanOf, exitReasonOf, expectedFunding, quoteExit } from './exit.ts';
 import type { FundingDue, FundingWord } from './funding.ts';
 import { fundingEventOf } from './funding.ts';
@@ -42,6 +44,10 @@ export type HoldingsOptions = {
   readonly horizonMs: number;
   /** What has lost this share of its notional is left. */
   readonly stopLoss: () => number;
+  /** What is older is left; Infinity: nothing is. */
+  readonly maxAgeMs: (family: string) => number;
+  /** Its venue is near to reducing it. */
+  readonly isNextToGo: (id: InstrumentId) => boolean;
 };
 
 const LOOK_EVERY_MS = 1_000;
@@ -68,6 +74,10 @@ export class Holdings implements HoldingKeeper {
   readonly #ended = new Map<OperationId, Held>();
   readonly #reasons = new Map<OperationId, ExitReason>();
   readonly #retries = new Map<OperationId, Retry>();
+  /** Of which a venue has taken something by itself. */
+  readonly #reduced = new Set<OperationId>();
+  /** What venues have taken of what is still being entered. */
+  readonly #early = new Map<InstrumentId, Decimal>();
   /** When each perpetual was last paid for, and what is due next. */
   readonly #fundedMs = new Map<InstrumentId, number>();
   readonly #dues = new Map<InstrumentId, FundingDue>();
@@ -120,12 +130,63 @@ export class Holdings implements HoldingKeeper {
     if (this.#hasBooked) this.#tellChanges();
   }
 
+  /**
+   * A venue has reduced a position by itself. It is booked, once, to what it was held for: the oldest first, as far as that goes. What is one-legged by it is
+   * left at once, and again until it is.
+   */
+  readonly onForced = (fill: ForcedFill): void => {
+    const { ledger, recorder, market, clock, busy } = this.#options;
+    const terms = market.instrumentOf(fill.instrument);
+    if (terms === undefined || ledger.knows(fill)) return;
+    const touched: OperationId[] = [];
+    let left: Decimal = fill.qty;
+    for (const held of this.open) {
+      const size = sizeIn(held, fill.instrument);
+      const isTaken = fill.side === 'buy' ? size.isNegative() : size.gt(0);
+      const qty = Decimal.min(left, size.abs());
+      if (!isTaken || qty.isZero()) continue;
+      left = left.minus(qty);
+      const { closing, pnl } = this.#bookForced(terms, partOf(fill, qty), held);
+      this.#held.set(held.id, afterClosing(held, fill.instrument, closing, pnl));
+      this.#reduced.add(held.id);
+      touched.push(held.id);
+    }
+    if (!left.isZero()) {
+      this.#bookForced(terms, partOf(fill, left), undefined);
+      const change = fill.side === 'buy' ? left : left.neg();
+      if (busy(fill.instrument))
+        this.#early.set(fill.instrument, (this.#early.get(fill.instrument) ?? ZERO).plus(change));
+    }
+    ledger.noteForced(fill);
+    this.#tellChanges();
+    recorder.flush();
+    const nowMs = clock.unixMs(clock.now());
+    for (const id of touched) this.#leave(id, nowMs);
+  };
+
+  /** A person has said what a position is: what holdings have of it and is not there is taken from them, the oldest first. It earned nothing. */
+  readonly onAdjusted = (id: InstrumentId): void => {
+    const { ledger, recorder } = this.#options;
+    const { size } = ledger.positionOf(id);
+    let missing: Decimal = this.open.reduce((sum, held) => sum.plus(sizeIn(held, id)), size.neg());
+    for (const held of this.open) {
+      const had = sizeIn(held, id);
+      if (had.isZero() || missing.isZero() || had.isNegative() !== missing.isNegative()) continue;
+      const taken = had.abs().lt(missing.abs()) ? had : missing;
+      missing = missing.minus(taken);
+      const changed = afterClosing(held, id, { change: taken.neg(), quote: ZERO }, NOTHING_EARNED);
+      this.#held.set(held.id, changed);
+      this.#reduced.add(held.id);
+      recorder.record('holding', held.id, holdingEventOf(changed));
+    }
+  };
+
   readonly entered: HoldingKeeper['entered'] = (operation) => {
     const { clock, recorder } = this.#options;
     const before = this.#held.get(operation.id) ?? this.#ended.get(operation.id);
     const outcomes = operation.outcomes();
     if (outcomes.length === 0 && before === undefined) return;
-    const held = this.#expecting(heldOf(operation, outcomes, before, clock.unixMs(clock.now())));
+    const held = this.#lessEarly(this.#expecting(heldOf(operation, outcomes, before, clock.unixMs(clock.now()))));
     this.#keep(held);
     recorder.record('holding', held.id, holdingEventOf(held));
   };
@@ -150,6 +211,20 @@ export class Holdings implements HoldingKeeper {
     this.#retries.set(id, { tries, notBeforeMs: clock.unixMs(clock.now()) + waitMs });
     recorder.record('holding', id, holdingEventOf(held));
   };
+
+  /** What a venue has taken while it was being entered is not held. Its profit was booked to nobody. */
+  #lessEarly(held: Held): Held {
+    let less = held;
+    for (const { instrument, size } of held.legs) {
+      const change = this.#early.get(instrument);
+      if (change === undefined || size.isZero() || change.isNegative() === size.isNegative()) continue;
+      this.#early.delete(instrument);
+      const taken = change.abs().lt(size.abs()) ? change : size.neg();
+      less = afterClosing(less, instrument, { change: taken, quote: ZERO }, NOTHING_EARNED);
+      this.#reduced.add(held.id);
+    }
+    return less;
+  }
 
   /** What a venue has not said, nobody has counted on. */
   #expecting(held: Held): Held {
@@ -196,35 +271,50 @@ export class Holdings implements HoldingKeeper {
     terms: SettledTerms,
     size: Decimal,
     { id, rates }: { readonly id?: OperationId; readonly rates: Held['rates'] },
-  ): { readonly closing: Closing; readonly pnl: ReturnType<Ledger['settle']> } | undefined {
+  ): Closed | undefined {
     const { ledger, recorder, settle } = this.#options;
     const settlement = settle(terms, size);
     if (settlement === undefined) return undefined;
-    const feeRate = rates[settlement.feeAsset] === undefined ? this.#rateOf(settlement.feeAsset) : undefined;
-    const facts = fillFactsOf(settlement, terms, feeRate);
-    const contract = contractOf(terms);
+    const facts = this.#factsOf(terms, settlement, rates);
     recorder.record('settlement', id ?? terms.id, {
       ...(id === undefined ? {} : { holding: id }),
-      instrument: terms.id,
-      base: terms.base,
-      quote: terms.quote,
-      side: settlement.side,
-      price: textOf(settlement.price),
-      qty: textOf(settlement.qty),
-      fee: textOf(settlement.fee),
-      fee_asset: settlement.feeAsset,
-      ...(feeRate === undefined ? {} : { fee_rate: textOf(feeRate) }),
-      ...(contract === undefined ? {} : { contract: contractText(contract) }),
+      ...closingText(terms, facts, rates),
       underlying_price: textOf(settlement.underlyingPrice),
-      rates: ratesText(rates),
     });
     this.#hasBooked = true;
     return { closing: closingOf(facts), pnl: ledger.settle(terms, facts, rates) };
   }
 
+  #bookForced(terms: SettledTerms, fill: ForcedFill, held: Held | undefined): Closed {
+    const { ledger, recorder } = this.#options;
+    const { id, rates } = held ?? { rates: this.#ratesNow(terms, fill) };
+    const facts = this.#factsOf(terms, fill, rates);
+    recorder.record('settlement', id ?? terms.id, {
+      ...(id === undefined ? {} : { holding: id }),
+      forced: fill.forced,
+      trade_id: fill.tradeId,
+      ...closingText(terms, facts, rates),
+    });
+    return { closing: closingOf(facts), pnl: ledger.force(terms, facts, rates) };
+  }
+
+  /** Of what no holding has: an option is worth what it was sold for. */
+  #ratesNow(terms: SettledTerms, { price }: ForcedFill): Held['rates'] {
+    const rates: Record<string, Decimal> = {};
+    for (const asset of [terms.base, terms.quote, terms.settle]) rates[asset] = this.#rateOf(asset);
+    rates[terms.id] = price.times(terms.contractSize).times(rates[terms.quote]!);
+    return rates;
+  }
+
+  #factsOf(terms: SettledTerms, closing: Parameters<typeof fillFactsOf>[0], rates: Held['rates']): FillFacts {
+    const { feeAsset } = closing;
+    const feeRate = rates[feeAsset] === undefined ? this.#rateOf(feeAsset as Asset) : undefined;
+    return fillFactsOf(closing, terms, feeRate);
+  }
+
   /** Closes the books on what is flat, and leaves what is to be left. */
   #leave(id: OperationId, nowMs: number): void {
-    const { market, horizonMs, stopLoss, isExiting, exit, nextOperation, clock } = this.#options;
+    const { market, isExiting, exit, nextOperation, clock } = this.#options;
     const held = this.#held.get(id)!;
     if (isExiting(id)) return;
     if (isFlat(held)) {
@@ -244,11 +334,20 @@ export class Holdings implements HoldingKeeper {
         this.#close(held, this.#reasons.get(id) ?? 'dust', dustOf(held));
       return;
     }
-    const reason = exitReasonOf(held, quote, market, { nowMs, horizonMs, stopLoss: stopLoss() });
+    const reason = this.#reasonToLeave(held, quote, nowMs);
     if (reason === undefined) return;
     const slack = reason === 'converged' ? ZERO : FORCED_SLACK;
     this.#reasons.set(id, reason);
     exit(exitPlanOf(held, quote, { operation: nextOperation(), slack, nowNs: clock.now() }));
+  }
+
+  #reasonToLeave(held: Held, quote: ExitQuote, nowMs: number): ExitReason | undefined {
+    const { market, horizonMs, stopLoss, maxAgeMs, isNextToGo } = this.#options;
+    const rules = { nowMs, horizonMs, stopLoss: stopLoss(), maxAgeMs: maxAgeMs(held.family) };
+    const reason = exitReasonOf(held, quote, market, rules);
+    if (reason === 'unbalanced' && this.#reduced.has(held.id)) return 'deleveraged';
+    if (reason !== undefined) return reason;
+    return held.legs.some(({ instrument, size }) => !size.isZero() && isNextToGo(instrument)) ? 'adl-rank' : undefined;
   }
 
   #close(held: Held, reason: string, dust: Readonly<Record<string, Decimal>>): void {
@@ -258,6 +357,7 @@ export class Holdings implements HoldingKeeper {
     if (this.#ended.size > ENDED_MAX) this.#ended.delete(this.#ended.keys().next().value!);
     this.#reasons.delete(held.id);
     this.#retries.delete(held.id);
+    this.#reduced.delete(held.id);
     ledger.unexpose(heldKey(held.id));
     for (const [asset, amount] of Object.entries(dust)) ledger.addDust(asset, amount);
     recorder.record('holding', held.id, holdingEventOf(held, { reason, dust }));
@@ -340,6 +440,36 @@ export class Holdings implements HoldingKeeper {
     for (const balance of balances) recorder.record('balance', `${balance.venue}:${balance.asset}`, balance);
     for (const position of positions) recorder.record('position', position.id, position);
   }
+}
+
+type Closed = { readonly closing: Closing; readonly pnl: Pnl };
+
+const NOTHING_EARNED: Pnl = { realised: ZERO, fees: ZERO };
+
+/** So much of a trade, with its share of the fee. */
+const partOf = (fill: ForcedFill, qty: Decimal): ForcedFill =>
+  qty.eq(fill.qty) ? fill : { ...fill, qty, fee: fill.fee.times(qty).div(fill.qty).toDecimalPlaces(18) };
+
+/** What a closing is in the journal. */
+function closingText(
+  terms: SettledTerms,
+  { side, price, qty, fee, feeAsset, feeRate }: FillFacts,
+  rates: Held['rates'],
+): Omit<EventData<'settlement'>, 'holding' | 'forced' | 'trade_id' | 'underlying_price'> {
+  const contract = contractOf(terms);
+  return {
+    instrument: terms.id,
+    base: terms.base,
+    quote: terms.quote,
+    side,
+    price: textOf(price),
+    qty: textOf(qty),
+    fee: textOf(fee),
+    fee_asset: feeAsset,
+    ...(feeRate === undefined ? {} : { fee_rate: textOf(feeRate) }),
+    ...(contract === undefined ? {} : { contract: contractText(contract) }),
+    rates: ratesText(rates),
+  };
 }
 
 const isExpired = ({ expiryMs }: SettledTerms, nowMs: number): boolean => expiryMs !== undefined && expiryMs <= nowMs;

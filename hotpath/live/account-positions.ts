@@ -38,7 +38,7 @@ export function positionStatusOf(
   instrument: InstrumentId,
   position: PositionState,
 ): NonNullable<AccountStatus['positions']>[number] {
-  const { qty, entryPrice, markPrice, liquidationPrice, leverage } = position;
+  const { qty, entryPrice, markPrice, liquidationPrice, leverage, adlRank } = position;
   return {
     instrument,
     size: textOf(qty),
@@ -47,5 +47,6 @@ export function positionStatusOf(
     liquidation_price: liquidationPrice === undefined ? null : textOf(liquidationPrice),
     leverage: leverage === undefined ? null : textOf(leverage),
     liquidation_distance: liquidationDistanceOf(position) ?? null,
+    ...(adlRank === undefined ? {} : { adl_rank: adlRank }),
   };
 }

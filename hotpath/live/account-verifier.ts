@@ -1,8 +1,9 @@
 import type { Decimal } from 'decimal.js';
 import type { Clock, Timer } from '#shared/clock/clock.ts';
-import type { VenueId } from '#shared/domain/ids.ts';
+import type { InstrumentId, VenueId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import { decimalFrom, textOf, ZERO } from '#shared/money/grid.ts';
+import { contractOf } from '#shared/money/pnl.ts';
 import type { CommandOf } from '#shared/schema/command.ts';
 import type { Config } from '#shared/schema/config.ts';
 import type { EventData } from '#shared/schema/event.ts';
@@ -11,6 +12,7 @@ import type { Answer } from '../commands.ts';
 import { done, refused } from '../commands.ts';
 import type { VenueHoldings } from '../execute/accounts.ts';
 import type { Ledger } from '../execute/ledger.ts';
+import { contractText } from '../execute/operation.ts';
 import type { Comparison, Mismatch } from '../recover/verification.ts';
 import { Mismatches } from '../recover/verification.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -31,6 +33,10 @@ export type VerifierOptions = {
   readonly rateOf: (asset: string) => number | undefined;
   /** What an earlier start has told and nobody has settled. */
   readonly open: readonly Mismatch[];
+  /** Whether an order that was told of is open still, whatever the money says. */
+  readonly isStanding: (venue: VenueId, order: string) => boolean;
+  /** A person has said what a position is. */
+  readonly onAdjusted: (instrument: InstrumentId) => void;
 };
 
 /** After the venue's answer: what filled before it may still be on its way to us. */
@@ -91,8 +97,7 @@ export class AccountVerifier {
     const { ledger, recorder } = this.#options;
     const followed = this.#followedAt(venue);
     for (const [asset, total] of balances) if (followed.has(asset)) ledger.deposit(venue, asset, total);
-    for (const balance of ledger.changes().balances)
-      recorder.record('balance', `${balance.venue}:${balance.asset}`, balance);
+    this.#recordChanges();
     recorder.flush();
   }
 
@@ -123,6 +128,49 @@ export class AccountVerifier {
     });
   }
 
+  /** The same of a position. What of it holdings had and is not there is no longer theirs; what they have left is looked after. */
+  adjustPosition({ id, by, instrument: name, size, entry_price: price, reason }: CommandOf<'adjust-position'>): Answer {
+    const { ledger, recorder, instruments, onAdjusted } = this.#options;
+    const instrument = instruments.find((each) => each.id === name);
+    const contract = instrument === undefined ? undefined : contractOf(instrument);
+    if (instrument === undefined) return refused(2001, `no account trades ${name}`);
+    if (contract === undefined) return refused(3001, 'coins are adjusted as a balance of their asset');
+    const to = { size: decimalFrom(size), entryPrice: decimalFrom(price) };
+    if (!to.size.isZero() && !to.entryPrice.gt(0)) return refused(3001, 'a position has an entry price above zero');
+    if (!to.size.mod(instrument.lot).isZero())
+      return refused(3001, `size is off the grid: lot=${textOf(instrument.lot)}`);
+    const { venue, base, quote } = instrument;
+    const told = this.open.find((open) => open.venue === venue && open.what === 'position' && open.id === name);
+    // What was traded since the difference was told stays.
+    const since = told === undefined ? ZERO : ledger.positionOf(instrument.id).size.minus(told.ledger);
+    const made = { ...to, size: to.size.plus(since) };
+    ledger.adjustPosition(instrument, made);
+    recorder.record('position-adjustment', instrument.id, {
+      venue,
+      instrument: instrument.id,
+      base,
+      quote,
+      size: textOf(made.size),
+      entry_price: textOf(made.entryPrice),
+      contract: contractText(contract),
+      reason,
+      by,
+      command_id: id,
+    });
+    onAdjusted(instrument.id);
+    this.#recordChanges();
+    this.booked(venue);
+    this.#tell(this.#mismatches.settle({ venue, what: 'position', id: instrument.id }, `adjusted by ${by}`));
+    return done({ instrument: instrument.id, size: textOf(made.size), entry_price: textOf(made.entryPrice) });
+  }
+
+  #recordChanges(): void {
+    const { ledger, recorder } = this.#options;
+    const { balances, positions } = ledger.changes();
+    for (const balance of balances) recorder.record('balance', `${balance.venue}:${balance.asset}`, balance);
+    for (const position of positions) recorder.record('position', position.id, position);
+  }
+
   #adjust(
     venue: VenueId,
     asset: string,
@@ -132,8 +180,7 @@ export class AccountVerifier {
     const { ledger, recorder } = this.#options;
     const added = ledger.adjust(venue, asset, total);
     recorder.record('adjustment', `${venue}:${asset}`, { venue, asset, amount: textOf(added), ...who });
-    for (const balance of ledger.changes().balances)
-      recorder.record('balance', `${balance.venue}:${balance.asset}`, balance);
+    this.#recordChanges();
     this.booked(venue);
     return added;
   }
@@ -168,7 +215,7 @@ export class AccountVerifier {
   }
 
   #compare(venue: VenueId, holdings: VenueHoldings, window: LedgerWindow): void {
-    const { instruments, rateOf } = this.#options;
+    const { instruments, rateOf, isStanding } = this.#options;
     this.#adoptFeeAssets(venue, holdings, window);
     const followed = this.#followedAt(venue);
     const assets = [...new Set([...followed, ...window.assets])];
@@ -194,7 +241,8 @@ export class AccountVerifier {
     const open = this.open.filter((each) => each.venue === venue);
     if (open.some(({ what }) => what !== 'order')) return;
     for (const { what, id } of open)
-      this.#tell(this.#mismatches.settle({ venue, what, id }, 'balances and positions agree'));
+      if (!isStanding(venue, id))
+        this.#tell(this.#mismatches.settle({ venue, what, id }, 'balances and positions agree'));
   }
 
   /** Fees may be taken in an asset that nobody follows: how much of it was there before does not matter. */

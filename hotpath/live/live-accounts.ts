@@ -1,10 +1,11 @@
 import type { Decimal } from 'decimal.js';
 import type { BadInput } from '#shared/assert.ts';
 import type { Timer } from '#shared/clock/clock.ts';
-import type { ClientOrderId, VenueId } from '#shared/domain/ids.ts';
+import type { ForcedFill } from '#shared/domain/held.ts';
+import type { ClientOrderId, InstrumentId, VenueId } from '#shared/domain/ids.ts';
 import type { OrderGateway } from '#shared/domain/order.ts';
 import type { Plan } from '#shared/domain/trade.ts';
-import { ZERO } from '#shared/money/grid.ts';
+import { textOf, ZERO } from '#shared/money/grid.ts';
 import type { CommandOf } from '#shared/schema/command.ts';
 import type { Recorder } from '#shared/schema/recorder.ts';
 import type { AccountStatus } from '#shared/schema/status.ts';
@@ -17,6 +18,8 @@ import type { JournalState } from '../recover/journal-state.ts';
 import type { Trading } from '../trading-control.ts';
 import { positionStatusOf } from './account-positions.ts';
 import { AccountVerifier } from './account-verifier.ts';
+import type { KnownOrder } from './order-watch.ts';
+import { OrderWatch } from './order-watch.ts';
 import type { Memory } from './reconciliation.ts';
 import { reconcileAccount } from './reconciliation.ts';
 
@@ -28,6 +31,12 @@ export type LiveOptions = Omit<AccountsOptions, 'orderOf'> & {
   /** Value of one unit in the numeraire; undefined when nobody can say. */
   readonly rateOf: (asset: string) => number | undefined;
   readonly roundTripMsOf: (venue: VenueId) => number;
+  /** A person has said what a position is. */
+  readonly onAdjusted: (instrument: InstrumentId) => void;
+  /** Our orders that are open or were lately. */
+  readonly knownOrders: () => readonly KnownOrder[];
+  /** Of this start. */
+  readonly epoch: number;
   /** False in shadow: nothing is sent, so that the ledger goes its own way and is not compared. */
   readonly isCompared: boolean;
 };
@@ -35,6 +44,8 @@ export type LiveOptions = Omit<AccountsOptions, 'orderOf'> & {
 /** Trading begins without the venues that have not answered by then. */
 const START_WITHIN_MS = 10_000;
 const RETRY_MS = 2_000;
+/** Clocks differ, and a trade may be told long after it was made; what the journal has is not booked again. */
+const FORCED_OVERLAP_MS = 60_000;
 
 /**
  * The accounts of a run that trades for real, from their start on: opened, reconciled with the journal, then compared again and again. Nothing trades
@@ -45,6 +56,7 @@ export class LiveAccounts {
   readonly #accounts: Accounts;
   readonly #verifier: AccountVerifier;
   readonly #memory: Memory;
+  readonly #watch: OrderWatch;
   /** Venues that agree with the journal since this start. */
   readonly #reconciled = new Set<VenueId>();
   #whenReady: (() => void)[] = [];
@@ -58,8 +70,10 @@ export class LiveAccounts {
     this.#options = options;
     const earlier = state.recentOrders();
     const venues = new Map(options.instruments.map(({ id, venue }) => [id, venue]));
+    const openedMs = options.clock.unixMs(options.clock.now());
     this.#accounts = new Accounts({
       ...options,
+      onForced: (fill) => this.#onForced(fill, openedMs),
       orderOf: (id: ClientOrderId) => earlier.get(id),
       onReport: (report) => {
         options.onReport(report);
@@ -82,6 +96,17 @@ export class LiveAccounts {
       feeAssets: new Map(feeTokens),
       ask: (venue, done) => this.#accounts.askHoldings(venue, done),
       open: state.openMismatches,
+      isStanding: (venue, order) => this.#watch.isStanding(venue, order),
+    });
+    const { open_orders_every_ms: everyMs, alien_orders: aliens } = config.verification;
+    this.#watch = new OrderWatch({
+      ...options,
+      everyMs,
+      tellsAliens: aliens === 'reduce',
+      known: options.knownOrders,
+      mayCancel: () => options.fence() === undefined,
+      epoch: () => options.epoch,
+      note: (mismatch) => this.#verifier.note(mismatch),
     });
   }
 
@@ -140,6 +165,14 @@ export class LiveAccounts {
     return undefined;
   };
 
+  readonly adjustPosition = (command: CommandOf<'adjust-position'>): Answer => this.#verifier.adjustPosition(command);
+
+  /** Where a position stands among those that its venue reduces first, 0 (last) to 1; 0 where it does not say. */
+  readonly adlRankOf = (instrument: InstrumentId): number => {
+    const position = this.#accounts.trading(instrument)?.positions.get(instrument);
+    return position === undefined || position.qty.isZero() ? 0 : (position.adlRank ?? 0);
+  };
+
   readonly adjust = (command: CommandOf<'adjust'>): Answer => this.#verifier.adjust(command);
 
   readonly cancelAll = (done: (cleared: readonly Cleared[]) => void): void => this.#accounts.cancelAll(done);
@@ -171,7 +204,19 @@ export class LiveAccounts {
     this.#stopped = true;
     this.#deadline?.cancel();
     this.#verifier.stop();
+    this.#watch.stop();
     this.#accounts.stop(done);
+  }
+
+  /** A snapshot may tell of what was before we began: that is in what the venue said it holds. */
+  #onForced(fill: ForcedFill, openedMs: number): void {
+    const { isCompared, onForced, instruments, logger } = this.#options;
+    const sinceMs = this.#memory.atMs === 0 ? openedMs : this.#memory.atMs - FORCED_OVERLAP_MS;
+    if (!isCompared || fill.timeMs < sinceMs) return;
+    const { instrument, side, forced } = fill;
+    logger.error('account-position-forced', { instrument, side, qty: textOf(fill.qty), forced });
+    onForced(fill);
+    this.#verifier.booked(instruments.find(({ id }) => id === instrument)!.venue);
   }
 
   #onRefused({ venue, id }: TradingAccount, problem: BadInput): void {
@@ -192,6 +237,7 @@ export class LiveAccounts {
     let isAnswered = true;
     for (const account of accounts) {
       reconcileAccount(account, this.#memory, (found) => {
+        for (const fill of found?.forced ?? []) this.#onForced(fill, 0);
         for (const mismatch of found?.strange ?? []) this.#verifier.note(mismatch);
         for (const order of found?.late ?? []) this.afterReconciliation(() => this.gateway.probe(order));
         isAnswered &&= found !== undefined;
@@ -215,7 +261,10 @@ export class LiveAccounts {
       if (!state.isFunded(venue)) this.#verifier.fund(venue, holdings);
       this.#reconciled.add(venue);
       logger.info('account-reconciled', { venue });
-      if (isCompared) this.#verifier.watch(venue);
+      if (isCompared) {
+        this.#verifier.watch(venue);
+        for (const account of this.#accounts.of(venue)) this.#watch.watch(account);
+      }
       this.#beginWhenAllSaid();
     });
   }

@@ -1,8 +1,10 @@
+import type { ForcedFill } from '#shared/domain/held.ts';
 import type { ClientOrderId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { OpenOperation } from '#shared/domain/recovery.ts';
 import { textOf } from '#shared/money/grid.ts';
 import { tradeKey } from '#shared/money/pnl.ts';
+import { forcedFillOf } from '../execute/account/forced.ts';
 import type { TradingAccount } from '../execute/account/trading-account.ts';
 import { CLIENT_ORDER_ID_LENGTH, clientOrderIdParts } from '../execute/client-order-id.ts';
 import type { RecentOrder } from '../recover/journal-state.ts';
@@ -34,6 +36,8 @@ export type Found = {
   readonly strange: readonly Omit<Mismatch, 'state'>[];
   /** Orders of ours, of operations that are over, that have traded since: to be asked about. */
   readonly late: readonly ClientOrderId[];
+  /** What the venue has traded of our positions by itself since. */
+  readonly forced: readonly ForcedFill[];
 };
 
 /**
@@ -57,7 +61,7 @@ export function reconcileAccount(account: Reconciled, memory: Memory, done: (fou
     for (const order of orphans) account.gateway.cancelStranger(order);
     const cancelled = orphans.map((order) => orphanOf(account, order));
     if (memory.atMs === 0) {
-      done({ strange: cancelled, late: [] });
+      done({ strange: cancelled, late: [], forced: [] });
       return;
     }
     account.gateway.askFills(memory.atMs - OVERLAP_MS, (fills) => {
@@ -65,8 +69,8 @@ export function reconcileAccount(account: Reconciled, memory: Memory, done: (fou
         done(undefined);
         return;
       }
-      const { strange, late } = unknownTrades(account, fills, memory);
-      done({ strange: [...cancelled, ...strange], late });
+      const found = unknownTrades(account, fills, memory);
+      done({ ...found, strange: [...cancelled, ...found.strange] });
     });
   });
 }
@@ -97,11 +101,17 @@ function unknownTrades(
 ): Found {
   const strange: Omit<Mismatch, 'state'>[] = [];
   const late = new Set<ClientOrderId>();
+  const forced: ForcedFill[] = [];
   for (const fill of fills) {
     const instrument = instrumentOf(fill, instruments);
     if (instrument === undefined) continue;
     const { side, tradeId } = fill;
     if (recentTrades.has(tradeKey({ instrument: instrument.id, side, tradeId }))) continue;
+    const found = forcedFillOf(fill, instruments);
+    if (found !== undefined) {
+      forced.push(found);
+      continue;
+    }
     const orders = [...recentOrders.values()].filter(
       ({ request, venueOrderId }) =>
         request.instrument === instrument.id &&
@@ -114,7 +124,7 @@ function unknownTrades(
     const isOld = fill.timeMs < atMs - STRANGE_MS;
     if (orders.length === 0 && !isOld) strange.push(strangeTradeOf(venue, instrument, fill));
   }
-  return { strange, late: [...late] };
+  return { strange, late: [...late], forced };
 }
 
 function strangeTradeOf(

@@ -17,6 +17,7 @@ import type { Price, Qty } from '#shared/money/grid.ts';
 import { decimalFrom, textOf, ZERO } from '#shared/money/grid.ts';
 import type { FillFacts, Pnl, Rates } from '#shared/money/pnl.ts';
 import {
+  contractFrom,
   decimalsFrom,
   fillFactsFrom,
   flowsOf,
@@ -26,7 +27,7 @@ import {
   tradeKey,
 } from '#shared/money/pnl.ts';
 import type { Amounts, Position } from '#shared/money/position.ts';
-import { bookingOf, closingOf, FLAT } from '#shared/money/position.ts';
+import { adjustmentOf, bookingOf, closingOf, FLAT } from '#shared/money/position.ts';
 import { heldFrom, holdingEventOf } from '#shared/schema/held-event.ts';
 import type { EngineEvent, EventData } from '#shared/schema/event.ts';
 
@@ -61,7 +62,13 @@ export type Checkpoint = {
   readonly positions: Readonly<
     Record<
       string,
-      { readonly size: string; readonly entryPrice: string; readonly realised: string; readonly cost?: string }
+      {
+        readonly size: string;
+        readonly entryPrice: string;
+        readonly realised: string;
+        readonly cost?: string;
+        readonly openedMs?: number;
+      }
     >
   >;
   readonly deviations: Readonly<Record<string, string>>;
@@ -77,6 +84,9 @@ export type Checkpoint = {
   /** When each perpetual was last paid for, Unix ms. */
   readonly fundedMs?: Readonly<Record<string, number>>;
   readonly peakRealised?: string;
+  /** Trades of nobody's order that are booked. */
+  readonly forced?: readonly string[];
+  readonly ageing?: readonly EventData<'ageing'>[];
   readonly limits?: Readonly<Record<string, number>>;
   readonly commands?: readonly string[];
   readonly breakers?: readonly EventData<'breaker'>[];
@@ -93,6 +103,8 @@ type Emergency = EventData<'emergency-stop'>;
 /** Ended operations kept because a late fill may still wake them. */
 const ENDED_MAX = 500;
 const COMMANDS_MAX = 1_000;
+const FORCED_MAX = 1_000;
+const AGEING_MAX = 1_000;
 const NS_A_MS = 1_000_000n;
 const DAY_NS = 86_400_000_000_000n;
 
@@ -105,6 +117,7 @@ export class JournalState {
   #epoch = 0;
   readonly #accounts = new Map<string, Decimal>();
   readonly #positions = new Map<string, Position>();
+  readonly #openedMs = new Map<string, number>();
   readonly #deviations = new Map<string, Decimal>();
   readonly #dust = new Map<string, Decimal>();
   readonly #open = new Map<string, OperationRecord>();
@@ -114,7 +127,9 @@ export class JournalState {
   readonly #fundedMs = new Map<string, number>();
   #realised: Decimal = ZERO;
   #fees: Decimal = ZERO;
-  #peakRealised: Decimal = ZERO;
+  #peak: Decimal = ZERO;
+  readonly #forced = new Set<string>();
+  readonly #ageing = new Map<string, EventData<'ageing'>>();
   #fills = 0;
   #day = 0;
   #dayRealised: Decimal = ZERO;
@@ -148,9 +163,14 @@ export class JournalState {
     return this.#emergency;
   }
 
-  /** The most that had been realised since the first start: drawdown is measured from it. */
-  get peakRealised(): Decimal {
-    return this.#peakRealised;
+  /** The most that had been earned since the first start: realised, or at the prices of then where that was told. Drawdown is measured from it. */
+  get peak(): Decimal {
+    return this.#peak;
+  }
+
+  /** What was told of its age and is open still, as {@link ageKey} names it. */
+  get ageing(): ReadonlyMap<string, EventData<'ageing'>> {
+    return this.#ageing;
   }
 
   /** Limits of the gate that were set by command. */
@@ -188,10 +208,11 @@ export class JournalState {
     return Number(BigInt(this.#at) / NS_A_MS);
   }
 
-  /** Trades of operations that are open or were lately, as {@link tradeKey} names them. */
+  /** Trades of operations that are open or were lately, and those that venues forced, as {@link tradeKey} names them. */
   recentTrades(): ReadonlySet<string> {
     const records = [...this.#open.values(), ...this.#ended.values()];
-    return new Set(records.flatMap(({ fills }) => fills.map((fill) => tradeKey({ ...fill, tradeId: fill.trade_id }))));
+    const ours = records.flatMap(({ fills }) => fills.map((fill) => tradeKey({ ...fill, tradeId: fill.trade_id })));
+    return new Set([...this.#forced, ...ours]);
   }
 
   /** Orders of operations that are open or were lately. */
@@ -219,8 +240,7 @@ export class JournalState {
     if ('command_id' in event.data && event.data.command_id !== undefined) this.#remember(event.data.command_id);
     switch (event.kind) {
       case 'engine-started':
-        this.#epoch = Math.max(this.#epoch, event.data.epoch);
-        this.#mode = event.data.mode;
+        this.#applyStart(event.data);
         return;
       case 'balance':
         this.#accounts.set(`${event.data.venue} ${event.data.asset}`, decimalFrom(event.data.total));
@@ -235,8 +255,7 @@ export class JournalState {
         this.#applyFill(event.data, event.at);
         return;
       case 'opportunity':
-        if (event.data.status === 'active') this.#opportunities.set(event.data.id, event.data);
-        else this.#opportunities.delete(event.data.id);
+        this.#applyOpportunity(event.data);
         return;
       case 'holding':
         this.#applyHolding(event.data);
@@ -248,33 +267,35 @@ export class JournalState {
         this.#applyFunding(event.data, event.at);
         return;
       case 'trading-state':
-        this.#trading = { state: event.data.state, reason: event.data.reason };
-        if (event.data.state === 'active') this.#emergency = undefined;
+        this.#applyTrading(event.data);
         return;
       case 'emergency-stop':
-        // What its venues say after a start ended it is no new one.
-        if (event.data.state === 'started' || this.#emergency !== undefined) this.#emergency = event.data;
+        this.#applyEmergency(event.data);
         return;
       case 'risk-limits':
         this.#limits = event.data.limits;
         return;
       case 'breaker':
-        if (event.data.state === 'open') this.#breakers.set(event.data.id, event.data);
-        else this.#breakers.delete(event.data.id);
+        keepOpen(this.#breakers, event.data.id, event.data);
         return;
       case 'escalation':
-        if (event.data.state === 'open') this.#escalations.set(event.data.operation, event.data);
-        else this.#escalations.delete(event.data.operation);
+        keepOpen(this.#escalations, event.data.operation, event.data);
         return;
       case 'adjustment':
         this.#applyAdjustment(event.data);
         return;
-      case 'mismatch': {
-        const { venue, what, id, state } = event.data;
-        if (state === 'open') this.#mismatches.set(`${venue} ${what} ${id}`, event.data);
-        else this.#mismatches.delete(`${venue} ${what} ${id}`);
+      case 'position-adjustment':
+        this.#applyPositionAdjustment(event.data, event.at);
         return;
-      }
+      case 'profit-peak':
+        this.#peak = Decimal.max(this.#peak, decimalFrom(event.data.usd));
+        return;
+      case 'ageing':
+        this.#applyAgeing(event.data);
+        return;
+      case 'mismatch':
+        keepOpen(this.#mismatches, mismatchKey(event.data), event.data);
+        return;
       case 'position':
       case 'engine-stopped':
       case 'command-refused':
@@ -291,7 +312,10 @@ export class JournalState {
         const [venue, asset] = account.split(' ');
         return { venue: venue as VenueId, asset: asset!, total };
       }),
-      positions: [...this.#positions].map(([id, position]) => ({ instrument: id as InstrumentId, ...position })),
+      positions: [...this.#positions].map(([id, position]) => {
+        const openedMs = this.#openedMs.get(id);
+        return { instrument: id as InstrumentId, ...position, ...(openedMs === undefined ? {} : { openedMs }) };
+      }),
       deviations: Object.fromEntries(this.#deviations),
       dust: Object.fromEntries(this.#dust),
       trades: [...this.recentTrades()],
@@ -328,7 +352,13 @@ export class JournalState {
 
   checkpoint(): Checkpoint {
     const positions = [...this.#positions].map(([id, { size, entryPrice, realised, cost }]) => {
-      const texts = { size: textOf(size), entryPrice: textOf(entryPrice), realised: textOf(realised) };
+      const openedMs = this.#openedMs.get(id);
+      const texts = {
+        size: textOf(size),
+        entryPrice: textOf(entryPrice),
+        realised: textOf(realised),
+        ...(openedMs === undefined ? {} : { openedMs }),
+      };
       return [id, cost === undefined ? texts : { ...texts, cost: textOf(cost) }] as const;
     });
     return {
@@ -349,7 +379,9 @@ export class JournalState {
       trading: this.#trading,
       holdings: [...this.#holdings.values()].map((held) => holdingEventOf(held)),
       fundedMs: Object.fromEntries(this.#fundedMs),
-      peakRealised: textOf(this.#peakRealised),
+      peakRealised: textOf(this.#peak),
+      forced: [...this.#forced],
+      ageing: [...this.#ageing.values()],
       limits: this.#limits,
       commands: [...this.#commands],
       breakers: this.openBreakers,
@@ -368,7 +400,8 @@ export class JournalState {
     setTexts(state.#accounts, checkpoint.accounts);
     setTexts(state.#deviations, checkpoint.deviations);
     setTexts(state.#dust, checkpoint.dust);
-    for (const [id, { size, entryPrice, realised, cost }] of Object.entries(checkpoint.positions)) {
+    for (const [id, { size, entryPrice, realised, cost, openedMs }] of Object.entries(checkpoint.positions)) {
+      if (openedMs !== undefined) state.#openedMs.set(id, openedMs);
       const position = {
         size: decimalFrom(size),
         entryPrice: decimalFrom(entryPrice),
@@ -383,7 +416,9 @@ export class JournalState {
       (isEnded(record.operation) ? state.#ended : state.#open).set(record.operation.id, record);
     }
     for (const command of checkpoint.commands ?? []) state.#commands.add(command);
-    state.#peakRealised = Decimal.max(ZERO, decimalFrom(checkpoint.peakRealised ?? checkpoint.pnl.realised));
+    for (const trade of checkpoint.forced ?? []) state.#forced.add(trade);
+    for (const told of checkpoint.ageing ?? []) state.#ageing.set(ageKey(told), told);
+    state.#peak = Decimal.max(ZERO, decimalFrom(checkpoint.peakRealised ?? checkpoint.pnl.realised));
     state.#limits = checkpoint.limits ?? {};
     for (const breaker of checkpoint.breakers ?? []) state.#breakers.set(breaker.id, breaker);
     for (const escalation of checkpoint.escalations ?? []) state.#escalations.set(escalation.operation, escalation);
@@ -400,6 +435,31 @@ export class JournalState {
     state.#dayRealised = decimalFrom(checkpoint.today.realised);
     state.#trading = checkpoint.trading;
     return state;
+  }
+
+  #applyStart({ epoch, mode }: EventData<'engine-started'>): void {
+    this.#epoch = Math.max(this.#epoch, epoch);
+    this.#mode = mode;
+  }
+
+  #applyTrading({ state, reason }: EventData<'trading-state'>): void {
+    this.#trading = { state, reason };
+    if (state === 'active') this.#emergency = undefined;
+  }
+
+  /** What its venues say after a start ended it is no new one. */
+  #applyEmergency(data: Emergency): void {
+    if (data.state === 'started' || this.#emergency !== undefined) this.#emergency = data;
+  }
+
+  #applyOpportunity(data: EventData<'opportunity'>): void {
+    if (data.status === 'active') this.#opportunities.set(data.id, data);
+    else this.#opportunities.delete(data.id);
+  }
+
+  #applyAgeing(data: EventData<'ageing'>): void {
+    this.#ageing.set(ageKey(data), data);
+    if (this.#ageing.size > AGEING_MAX) this.#ageing.delete(this.#ageing.keys().next().value!);
   }
 
   #applyOperation(operation: EventData<'operation'>): void {
@@ -419,6 +479,7 @@ export class JournalState {
       return;
     }
     this.#open.delete(operation.id);
+    this.#ageing.delete(ageKey({ what: 'operation', id: operation.id }));
     this.#ended.set(operation.id, record);
     if (operation.state === 'completed' || operation.dust !== undefined) this.#sweepDust(record);
     if (this.#ended.size <= ENDED_MAX) return;
@@ -433,7 +494,7 @@ export class JournalState {
     this.#reopen(record);
     record.fills.push(data);
     const fill = fillFactsFrom(data);
-    const pnl = pnlOfFill(fill, decimalsFrom(record.operation.rates));
+    const pnl = pnlOfFill(fill, ratesOf(record.operation));
     this.#book(data.instrument, fill, pnl, at);
     this.#fills += 1;
     const held = this.#holdings.get(record.operation.bond?.holding ?? '');
@@ -452,10 +513,16 @@ export class JournalState {
     const closing = fillFactsFrom(data);
     const pnl = pnlOfSettlement(data);
     this.#book(data.instrument, closing, pnl, at);
+    if (data.forced !== undefined) this.#rememberForced(data);
     // Expired: nothing is ever held of it again.
-    if (this.#positions.get(data.instrument)!.size.isZero()) this.#positions.delete(data.instrument);
+    else if (this.#positions.get(data.instrument)!.size.isZero()) this.#positions.delete(data.instrument);
     const held = this.#holdings.get(data.holding ?? '');
     if (held !== undefined) this.#holdings.set(held.id, afterClosing(held, data.instrument, closingOf(closing), pnl));
+  }
+
+  #rememberForced({ instrument, side, trade_id: tradeId = '' }: EventData<'settlement'>): void {
+    this.#forced.add(tradeKey({ instrument, side, tradeId }));
+    if (this.#forced.size > FORCED_MAX) this.#forced.delete(this.#forced.values().next().value!);
   }
 
   #remember(command: string): void {
@@ -467,6 +534,22 @@ export class JournalState {
   #applyAdjustment({ venue, asset, amount }: EventData<'adjustment'>): void {
     const account = `${venue} ${asset}`;
     this.#accounts.set(account, (this.#accounts.get(account) ?? ZERO).plus(decimalFrom(amount)));
+  }
+
+  #applyPositionAdjustment(data: EventData<'position-adjustment'>, at: string): void {
+    const { instrument, base, quote, contract } = data;
+    const to = { size: decimalFrom(data.size), entryPrice: decimalFrom(data.entry_price) };
+    const terms = { base, quote, contract: contractFrom(instrument, contract) };
+    const { position, exposure } = adjustmentOf(this.#positions.get(instrument) ?? FLAT, terms, to);
+    for (const [asset, amount] of exposure) add(this.#deviations, asset, amount);
+    this.#place(instrument, position, at);
+  }
+
+  /** A position is as old as its last beginning from nothing. */
+  #place(instrument: string, position: Position, at: string): void {
+    this.#positions.set(instrument, position);
+    if (position.size.isZero()) this.#openedMs.delete(instrument);
+    else if (!this.#openedMs.has(instrument)) this.#openedMs.set(instrument, Number(BigInt(at) / NS_A_MS));
   }
 
   #applyFunding(data: EventData<'funding'>, at: string): void {
@@ -485,6 +568,7 @@ export class JournalState {
       this.#holdings.set(data.id, heldFrom(data));
       return;
     }
+    this.#ageing.delete(ageKey({ what: 'holding', id: data.id }));
     this.#holdings.delete(data.id);
     for (const [asset, amount] of Object.entries(data.dust ?? {})) add(this.#dust, asset, decimalFrom(amount));
   }
@@ -494,7 +578,7 @@ export class JournalState {
     const venue = venueOf(instrument);
     for (const [asset, amount] of cash) add(this.#accounts, `${venue} ${asset}`, amount);
     for (const [asset, amount] of exposure) add(this.#deviations, asset, amount);
-    this.#positions.set(instrument, position);
+    this.#place(instrument, position, at);
     this.#count(pnl, at);
   }
 
@@ -504,7 +588,7 @@ export class JournalState {
     this.#day = day;
     this.#dayRealised = this.#dayRealised.plus(pnl.realised);
     this.#realised = this.#realised.plus(pnl.realised);
-    this.#peakRealised = Decimal.max(this.#peakRealised, this.#realised);
+    this.#peak = Decimal.max(this.#peak, this.#realised);
     this.#fees = this.#fees.plus(pnl.fees);
   }
 
@@ -522,6 +606,28 @@ export class JournalState {
     assert(record !== undefined, `the journal speaks of an operation it does not know: ${operation}`);
     return record;
   }
+}
+
+const mismatchKey = ({ venue, what, id }: EventData<'mismatch'>): string => `${venue} ${what} ${id}`;
+
+/** What is open is remembered until it is not. */
+function keepOpen<T extends { readonly state: string }>(open: Map<string, T>, key: string, data: T): void {
+  if (data.state === 'open') open.set(key, data);
+  else open.delete(key);
+}
+
+/** Under what is remembered what was told of an age. */
+export const ageKey = ({ what, id }: Pick<EventData<'ageing'>, 'what' | 'id'>): string => `${what} ${id}`;
+
+/** Every fill of an operation is booked at its rates: they are read once. */
+const readRates = new WeakMap<object, Rates>();
+function ratesOf({ rates }: EventData<'operation'>): Rates {
+  let read = readRates.get(rates);
+  if (read === undefined) {
+    read = decimalsFrom(rates);
+    readRates.set(rates, read);
+  }
+  return read;
 }
 
 const isEnded = ({ state }: EventData<'operation'>): boolean => state === 'completed' || state === 'failed';
@@ -642,6 +748,14 @@ function openOrderFrom(order: EventData<'order'>, fills: readonly EventData<'fil
       ...(order.reduce_only === undefined ? {} : { reduceOnly: order.reduce_only }),
     },
     status: order.status,
+    ...(order.replacing === undefined
+      ? {}
+      : {
+          replacing: {
+            price: decimalFrom(order.replacing.price) as Price,
+            qty: decimalFrom(order.replacing.qty) as Qty,
+          },
+        }),
     fills: fills
       .filter((fill) => fill.client_order_id === order.client_order_id)
       .map((fill) => ({

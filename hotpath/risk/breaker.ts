@@ -23,6 +23,8 @@ export type Machine = {
   readonly onTrade?: (result: Result, nowMs: number) => void;
   readonly onOrder?: (end: OrderEnd, nowMs: number) => void;
   readonly onRoundTrip?: (tookMs: number, nowMs: number) => void;
+  /** A venue has reduced a position by itself. */
+  readonly onForced?: () => void;
 };
 
 type Settings = Config['breakers'];
@@ -45,6 +47,22 @@ export function consecutiveLosses({ max }: Settings['consecutive_losses']): Mach
     },
     onResult: ({ realisedUsd }) => {
       losses = realisedUsd < 0 ? losses + 1 : 0;
+    },
+  };
+}
+
+/** Trades that venues have made of our positions by themselves: one is too many. */
+export function forcedTrades(): Machine {
+  let trades = 0;
+  return {
+    value: () => trades,
+    limit: 1,
+    isOver: () => trades > 0,
+    clear: () => {
+      trades = 0;
+    },
+    onForced: () => {
+      trades += 1;
     },
   };
 }

@@ -5,7 +5,7 @@ import type { EngineEvent, EventData } from '#shared/schema/event.ts';
 import type { Recorder } from '#shared/schema/recorder.ts';
 import type { BreakerStatus } from '#shared/schema/status.ts';
 import type { Machine, OrderEnd, Result } from './breaker.ts';
-import { consecutiveLosses, drift, errorRate, latency, rejectStreak, windowLoss } from './breaker.ts';
+import { consecutiveLosses, drift, errorRate, forcedTrades, latency, rejectStreak, windowLoss } from './breaker.ts';
 
 export type BreakersOptions = {
   readonly config: Config['breakers'];
@@ -25,6 +25,7 @@ export const BREAKER_IDS = [
   'latency',
   'drift',
   'mismatch',
+  'deleveraging',
 ] as const;
 export type BreakerId = (typeof BREAKER_IDS)[number];
 
@@ -71,6 +72,7 @@ export class Breakers {
       breaker('latency', latency(config.latency), config.latency.trips),
       breaker('drift', drift(config.drift), config.drift.trips),
       breaker('mismatch', this.#mismatchMachine(), config.mismatch.trips),
+      breaker('deleveraging', forcedTrades(), config.deleveraging.trips),
     ];
   }
 
@@ -91,6 +93,7 @@ export class Breakers {
     else if (event.kind === 'holding') this.#onHolding(event.data);
     else if (event.kind === 'order') this.#onOrder(event.data);
     else if (event.kind === 'mismatch') this.#onMismatch(event.data);
+    else if (event.kind === 'settlement' && event.data.forced !== undefined) this.#tell(({ onForced }) => onForced?.());
     else if (event.kind === 'adjustment' && this.#mismatches.size > 0) this.#adjustedBy = event.data.by;
   };
 

@@ -6,7 +6,8 @@ import type { AskedPlan } from './asked.ts';
 
 /**
  * What prices move with: first every asset, by its value in the numeraire, then every perpetual and future by its own price. A coin is a coin on whichever
- * venue it is; a contract is not its coin. Options move with their coin: a call counts half a coin and a put minus half, as in the ledger.
+ * venue it is; a contract is not its coin. Options move with their coin, by the delta that their venue says; while it has not, a call counts half a coin and
+ * a put minus half, as in the ledger.
  */
 export class Factors {
   readonly assets: readonly Asset[];
@@ -14,8 +15,10 @@ export class Factors {
   readonly contracts: readonly Instrument[];
   readonly #ofAsset: ReadonlyMap<string, number>;
   readonly #ofContract: ReadonlyMap<string, number>;
+  readonly #saidDeltaOf: SaidDelta;
 
-  constructor(instruments: readonly Instrument[]) {
+  constructor(instruments: readonly Instrument[], saidDeltaOf: SaidDelta = () => Number.NaN) {
+    this.#saidDeltaOf = saidDeltaOf;
     this.assets = [...new Set(instruments.flatMap(({ base, quote, settle }) => [base, quote, settle]))];
     this.contracts = instruments.filter(({ kind }) => kind === 'perpetual' || kind === 'future');
     this.#ofAsset = new Map(this.assets.map((asset, at) => [asset, at]));
@@ -36,12 +39,18 @@ export class Factors {
     return this.#ofContract.get(id);
   }
 
+  /** Coins that one coin's worth of an option moves as. */
+  deltaOf({ id, right }: Pick<Instrument, 'id' | 'right'>): number {
+    const said = this.#saidDeltaOf(id);
+    return Number.isNaN(said) ? halfDelta(right) : said;
+  }
+
   /** What a plan adds to each factor once all of it has filled. */
   addPlan({ plan, legs, count }: AskedPlan, into: PlanEntries): void {
     into.clear();
     for (let at = 0; at < count; at += 1) {
       const { leg, listing, id, base, qty, usd } = legs[at]!;
-      const { kind, quote, right, contractSize } = listing;
+      const { kind, quote, contractSize } = listing;
       const sign = leg.side === 'buy' ? 1 : -1;
       const contract = this.#ofContract.get(id);
       if (contract !== undefined) into.add(contract, sign * usd);
@@ -50,15 +59,18 @@ export class Factors {
         into.add(this.#ofAsset.get(quote)!, -sign * usd);
       } else {
         const rate = plan.rates[base];
-        const coins = sign * deltaOf(right) * qty * doubleOf(contractSize);
+        const coins = sign * this.deltaOf(listing) * qty * doubleOf(contractSize);
         into.add(this.#ofAsset.get(base)!, rate === undefined ? Number.NaN : coins * doubleOf(rate));
       }
     }
   }
 }
 
-/** A call less its put is one coin, whatever the price. */
-export function deltaOf(right: Instrument['right']): number {
+/** An option's delta by its venue's word; NaN while it has not said. */
+export type SaidDelta = (id: InstrumentId) => number;
+
+/** A call less its put is one coin, whatever the price: what the ledger counts. */
+export function halfDelta(right: Instrument['right']): number {
   if (right === undefined) return 0;
   return right === 'call' ? 0.5 : -0.5;
 }

@@ -41,6 +41,8 @@ export type RiskSources = {
   readonly marginRatio: (asked: AskedPlan, enough: number) => number;
   /** An open operation works on the instrument. */
   readonly busy: (instrument: InstrumentId) => boolean;
+  /** Where the position stands among those that its venue reduces first, 0 (last) to 1. */
+  readonly adlRank: (instrument: InstrumentId) => number;
   /** An order of ours rests where the leg would take it. */
   readonly meetsOwnOrder: (leg: PlanLeg) => boolean;
   readonly book: RiskBook;
@@ -333,6 +335,12 @@ const checks: readonly Rule[] = [
     ...noLeg('own_orders', ({ leg, id }, sources) => (sources.meetsOwnOrder(leg) ? id : undefined)),
   },
   {
+    reason: 'ADL_RANK_EXCEEDS_MAX',
+    ...atMost('adl_rank', adlRankOf, ({ max_adl_rank: limit }) => limit),
+    ...OPENING,
+    ...ORDERS,
+  },
+  {
     // Without its spot trade it would stand open from the first settlement on.
     reason: 'BRIDGE_NOT_TRADED',
     name: 'bridge',
@@ -422,6 +430,12 @@ function stateIsNot(refused: TradingState): Omit<Rule, 'reason'> {
 const rounded = (value: number): string => String(Math.round(value * 1e4) / 1e4);
 const detailOf = ({ name, value, limit }: Check): string =>
   limit === undefined ? `${name}=${value}` : `${name}=${value}, limit=${limit}`;
+
+function adlRankOf({ legs, count }: Asked, sources: RiskSources): number {
+  let most = 0;
+  for (let at = 0; at < count; at += 1) most = Math.max(most, sources.adlRank(legs[at]!.id));
+  return most;
+}
 
 function healthOf({ legs, count }: Asked, sources: RiskSources): number {
   let least = Infinity;

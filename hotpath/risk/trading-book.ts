@@ -10,7 +10,8 @@ import { ScenarioBook } from '#shared/quant/risk/scenario-book.ts';
 import { CONFIDENCES } from '#shared/quant/risk/tail.ts';
 import type { Config } from '#shared/schema/config.ts';
 import type { AskedPlan } from './asked.ts';
-import { deltaOf, Factors, PlanEntries } from './factors.ts';
+import type { SaidDelta } from './factors.ts';
+import { Factors, halfDelta, PlanEntries } from './factors.ts';
 import type { Prior } from './moves.ts';
 import { Moves, NOTE_EVERY_MS } from './moves.ts';
 import type { RiskBook } from './risk-gate.ts';
@@ -32,7 +33,8 @@ export type TradingBookSources = {
   /** Assets that only a depeg moves. */
   readonly stableAssets: readonly string[];
   readonly numeraire: string;
-  /** Highest that trading had earned before this start. */
+  readonly saidDeltaOf?: SaidDelta;
+  /** Highest that trading had earned before this start, at the prices of then. */
   readonly peakUsd: number;
 };
 
@@ -84,7 +86,7 @@ export class TradingBook implements RiskBook {
     const { instruments } = sources;
     this.#sources = sources;
     this.#listings = new Map(instruments.map((instrument) => [instrument.id, instrument]));
-    this.factors = new Factors(instruments);
+    this.factors = new Factors(instruments, sources.saidDeltaOf);
     const { count, assets, contracts } = this.factors;
     this.#coinOf = Int32Array.from({ length: count }, (_none, at) =>
       at < assets.length ? at : this.factors.ofAsset(contracts[at - assets.length]!.base)!,
@@ -110,6 +112,11 @@ export class TradingBook implements RiskBook {
   /** The deepest of this run. */
   get maxDrawdown(): number {
     return this.#maxDrawdown;
+  }
+
+  /** The most that trading had earned at any look, since the first start. */
+  get peakUsd(): number {
+    return this.#peakUsd;
   }
 
   /** Of a day, of what is held. */
@@ -245,8 +252,9 @@ export class TradingBook implements RiskBook {
     const [coin, money] = [this.factors.ofAsset(base)!, this.factors.ofAsset(quote)!];
     const [coinRate, rate] = [this.#levels[coin]!, this.#levels[money]!];
     if (hasPremium(kind)) {
-      const coins = units * deltaOf(right);
-      this.#cash[coin] = this.#cash[coin]! - coins;
+      const coins = units * this.factors.deltaOf(instrument);
+      // Out of the ledger's count comes what it has counted.
+      this.#cash[coin] = this.#cash[coin]! - units * halfDelta(right);
       const mid = this.#sources.midOf(id);
       const valueUsd = (Number.isNaN(mid) ? cost : units * mid) * rate;
       return [{ instrument, factor: coin, valueUsd, deltaUsd: coins * coinRate, coins }];

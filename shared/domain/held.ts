@@ -1,6 +1,7 @@
 import type { Decimal } from 'decimal.js';
 import type { Asset, InstrumentId, OperationId, OpportunityId, RouteId } from './ids.ts';
 import type { Instrument } from './instrument.ts';
+import type { Fill } from './order.ts';
 import type { FamilyId } from './route.ts';
 
 /** What a settlement must know of a contract. An instrument has it, and the journal keeps it: what has expired is listed no more. */
@@ -49,6 +50,13 @@ export type Held = {
   /** Undefined where it ends by trading. */
   readonly endsMs?: number;
   readonly pnl: HeldPnl;
+};
+
+/** A trade that a venue has made of a position of ours by itself: to cover another trader's losses, or for want of margin. Nobody's order. */
+export type ForcedFill = Omit<Fill, 'clientOrderId' | 'liquidity'> & {
+  readonly forced: 'adl' | 'liquidation';
+  /** By its venue's clock, Unix ms; NaN where it does not say. */
+  readonly timeMs: number;
 };
 
 /** What a trade or a settlement takes away: signed change of what is held, and what it brings in quote before its fee. */

@@ -193,6 +193,8 @@ export type DenyReason =
   /** Another order of ours rests where this plan would trade against it. */
   | 'SELF_TRADE'
   | 'INSTRUMENT_BUSY'
+  /** A venue is near to reducing what is held of an instrument. */
+  | 'ADL_RANK_EXCEEDS_MAX'
   /** The route needs a spot trade at a settlement to come, which nobody makes yet. */
   | 'BRIDGE_NOT_TRADED';
 

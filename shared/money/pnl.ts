@@ -36,6 +36,9 @@ export type FillFacts = {
 /** Value of one unit of each asset in the numeraire, fixed when the operation was planned. An option goes by its instrument id, a unit is one of quantity. */
 export type Rates = Readonly<Record<string, Decimal>>;
 
+/** What a trade moved, by the assets of its instrument. */
+export type Flows = { readonly base: Decimal; readonly quote: Decimal };
+
 /** In the numeraire. `realised` is after fees. */
 export type Pnl = { readonly realised: Decimal; readonly fees: Decimal };
 
@@ -59,19 +62,12 @@ export function contractValue(
  * What entered (+) and left (−) by the trade itself, before its fee. A future counts as the trade in coins that it stands for: base = quantity × size
  * against quote, inverse quote = quantity × size against base = that / price. An option counts as itself against its premium.
  */
-export function flowsOf({ side, price, qty, contract }: Pick<FillFacts, 'side' | 'price' | 'qty' | 'contract'>): {
-  readonly base: Decimal;
-  readonly quote: Decimal;
-} {
+export function flowsOf({ side, price, qty, contract }: Pick<FillFacts, 'side' | 'price' | 'qty' | 'contract'>): Flows {
   const { base, quote } = amountsOf(price, qty, contract);
   return side === 'buy' ? { base, quote: quote.neg() } : { base: base.neg(), quote };
 }
 
-function amountsOf(
-  price: Decimal,
-  qty: Decimal,
-  contract: Contract | undefined,
-): { readonly base: Decimal; readonly quote: Decimal } {
+function amountsOf(price: Decimal, qty: Decimal, contract: Contract | undefined): Flows {
   if (contract === undefined) return { base: qty, quote: price.times(qty) };
   const value = contractValue(contract, qty, price);
   if (hasPremium(contract.kind)) return { base: qty, quote: value };
@@ -89,9 +85,11 @@ export function quoteValueOf(instrument: ContractInstrument, qty: Decimal, price
 export const flowAssetOf = ({ base, contract }: Pick<FillFacts, 'base' | 'contract'>): string =>
   contract !== undefined && hasPremium(contract.kind) ? contract.instrument : base;
 
-/** base flow × rate + quote flow × rate − fee × rate. @throws BadInput when an asset has no rate. */
-export function pnlOfFill(fill: FillFacts, rates: Rates): Pnl {
-  const flows = flowsOf(fill);
+/**
+ * base flow × rate + quote flow × rate − fee × rate. `flows`: those of the fill, where somebody has reckoned them already.
+ * @throws BadInput when an asset has no rate.
+ */
+export function pnlOfFill(fill: FillFacts, rates: Rates, flows = flowsOf(fill)): Pnl {
   const fees = fill.fee.isZero()
     ? fill.fee
     : fill.fee.times(rates[fill.feeAsset] ?? fill.feeRate ?? noRate(fill.feeAsset));
@@ -208,7 +206,8 @@ export function fillFactsFrom(data: FilledData): FillFacts {
   };
 }
 
-const contractFrom = (instrument: string, data: NonNullable<FilledData['contract']>): Contract => ({
+/** Reads the contract of a `fill`, `settlement` or `position-adjustment` event. */
+export const contractFrom = (instrument: string, data: NonNullable<FilledData['contract']>): Contract => ({
   instrument,
   kind: data.kind,
   size: decimalFrom(data.size),

@@ -1,7 +1,7 @@
 import { Decimal } from 'decimal.js';
 import type { Closing } from '../domain/held.ts';
 import { ZERO } from './grid.ts';
-import type { Contract, FillFacts } from './pnl.ts';
+import type { Contract, FillFacts, Flows } from './pnl.ts';
 import { contractValue, flowAssetOf, flowsOf, hasPremium } from './pnl.ts';
 
 /**
@@ -30,9 +30,10 @@ export type Booking = {
 };
 export type Amounts = readonly (readonly [asset: string, amount: Decimal])[];
 
-export function bookingOf(before: Position, fill: FillFacts): Booking {
-  const position = positionAfter(before, fill);
-  const { base, quote } = flowsOf(fill);
+/** `flows`: those of the fill, where somebody has reckoned them already. */
+export function bookingOf(before: Position, fill: FillFacts, flows = flowsOf(fill)): Booking {
+  const position = positionBy(before, fill, flows);
+  const { base, quote } = flows;
   const fee = [fill.feeAsset, fill.fee.neg()] as const;
   const { contract } = fill;
   if (contract === undefined) {
@@ -47,10 +48,36 @@ export function bookingOf(before: Position, fill: FillFacts): Booking {
   return { position, cash: [[contract.settle, profit], fee], exposure: [[fill.base, base], [fill.quote, quote], fee] };
 }
 
+/**
+ * A contract's position made another by somebody's word. Nothing is earned or paid, and what it stands for changes by what the two stand for.
+ */
+export function adjustmentOf(
+  before: Position,
+  { base, quote, contract }: Pick<FillFacts, 'base' | 'quote'> & { readonly contract: Contract },
+  { size, entryPrice }: Pick<Position, 'size' | 'entryPrice'>,
+): Pick<Booking, 'position' | 'exposure'> {
+  const cost = size.isZero() ? ZERO : contractValue(contract, size, entryPrice);
+  const position = { size, entryPrice: size.isZero() ? ZERO : entryPrice, realised: before.realised, cost };
+  const units = size.minus(before.size).times(contract.size);
+  const paid = cost.minus(before.cost ?? ZERO);
+  if (hasPremium(contract.kind)) return { position, exposure: [[base, units.times(deltaOf(contract))]] };
+  const [coins, money] = contract.inverse ? [paid, units] : [units, paid];
+  return {
+    position,
+    exposure: [
+      [base, coins],
+      [quote, money.neg()],
+    ],
+  };
+}
+
 const deltaOf = ({ right }: Contract): Decimal.Value => (right === undefined ? 0 : right === 'call' ? 0.5 : -0.5);
 
 /** The position after a fill. A fee in base is inventory given away at the fill's price; one in a third asset is none of the position's. */
-export function positionAfter(position: Position, fill: FillFacts): Position {
+export const positionAfter = (position: Position, fill: FillFacts): Position =>
+  positionBy(position, fill, flowsOf(fill));
+
+function positionBy(position: Position, fill: FillFacts, flows: Flows): Position {
   const { contract } = fill;
   if (contract !== undefined) {
     const { size, entryPrice, cost, profit } = futureAfter(position, fill, contract);
@@ -58,7 +85,7 @@ export function positionAfter(position: Position, fill: FillFacts): Position {
     const fee = fill.feeAsset === ours ? fill.fee : ZERO;
     return { size, entryPrice, realised: position.realised.plus(profit).minus(fee), cost };
   }
-  const traded = moved(position, flowsOf(fill).base, fill.price);
+  const traded = moved(position, flows.base, fill.price);
   if (fill.feeAsset !== fill.base)
     return fill.feeAsset === fill.quote ? { ...traded, realised: traded.realised.minus(fill.fee) } : traded;
   const paid = moved(traded, fill.fee.neg(), fill.price);
@@ -66,14 +93,16 @@ export function positionAfter(position: Position, fill: FillFacts): Position {
 }
 
 /** Signed change of what is held: contracts in quantity, coins less a fee that was taken from them. */
-export function heldChange(fill: FillFacts): Decimal {
-  const { base } = flowsOf(fill);
+export function heldChange(fill: FillFacts, flows = flowsOf(fill)): Decimal {
   if (fill.contract !== undefined) return fill.side === 'buy' ? fill.qty : fill.qty.neg();
-  return fill.feeAsset === flowAssetOf(fill) ? base.minus(fill.fee) : base;
+  return fill.feeAsset === flowAssetOf(fill) ? flows.base.minus(fill.fee) : flows.base;
 }
 
 /** What a fill takes away from what is held. */
-export const closingOf = (fill: FillFacts): Closing => ({ change: heldChange(fill), quote: flowsOf(fill).quote });
+export function closingOf(fill: FillFacts): Closing {
+  const flows = flowsOf(fill);
+  return { change: heldChange(fill, flows), quote: flows.quote };
+}
 
 /** Average entry while it grows, realised profit while it shrinks, a new entry when it turns over. */
 function moved({ size, entryPrice, realised }: Position, change: Decimal, price: Decimal): Position {

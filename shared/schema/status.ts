@@ -109,6 +109,8 @@ const accountStatus = z.object({
         liquidation_price: z.string().nullable(),
         leverage: z.string().nullable(),
         liquidation_distance: z.number().nullable(),
+        /** Where it stands among those that the venue reduces first, 0 (last) to 1; absent where it does not say. */
+        adl_rank: z.number().optional(),
       }),
     )
     .optional(),
@@ -150,10 +152,10 @@ export const engineStatus = z.object({
   messages: z.int(),
   messages_per_second: z.number(),
   decision_ns: percentiles,
-  opportunities: z.object({
-    detected: z.int(),
   /** By stage. `decision`: from a frame's arrival to what was made of it. `order`: from an order's leaving to its first word. */
   latency: z.record(z.string(), latencyCounts).optional(),
+  opportunities: z.object({
+    detected: z.int(),
     executed: z.int(),
     rejected_by_reason: z.record(z.string(), z.int()),
     top: z.array(
@@ -178,10 +180,10 @@ export const engineStatus = z.object({
   pnl: z.object({ realised: z.string(), fees: z.string() }),
   journal: z.object({ records: z.int(), published: z.int(), lag_records: z.int(), lag_ms: z.number() }),
   memory_bytes: z.number(),
-  cpu_percent: z.number(),
-  /** Absent until the first figures. */
   /** Most that the process may use: of its container, or the machine's memory. */
   memory_limit_bytes: z.number().optional(),
+  cpu_percent: z.number(),
+  /** Absent until the first figures. */
   risk: riskStatus.optional(),
   breakers: z.array(breakerStatus).optional(),
   accounts: z.array(accountStatus).optional(),

@@ -77,6 +77,7 @@ beforeEach(() => {
     config: notHere,
     'breaker-reset': notHere,
     adjust: notHere,
+    'adjust-position': notHere,
   });
 });
 

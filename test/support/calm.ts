@@ -30,5 +30,6 @@ export const calm: RiskSources = {
   marginRatio: () => Infinity,
   busy: () => false,
   meetsOwnOrder: () => false,
+  adlRank: () => 0,
   book: calmBook,
 };

@@ -14,7 +14,7 @@ export function mountPositions(app: App, options: AppOptions, guards: Guards): v
       path,
       tags: ['trading'],
       summary: 'Positions',
-      security: secured,
+      security: secured('read'),
       middleware: [guards.scope('read')] as const,
       request: { query: positionsQuery },
       responses: { 200: answers(positionsData, 'A page of positions'), ...fails(400), ...denials },
@@ -29,8 +29,8 @@ export function mountPositions(app: App, options: AppOptions, guards: Guards): v
         store.status(),
       ]);
       const mismatches = new Mismatches(open);
-      const told = (engine?.accounts ?? []).flatMap((account) => account.positions ?? []);
-      const atVenue = new Map(told.map((position) => [position.instrument, position]));
+      const said = (engine?.accounts ?? []).flatMap((account) => account.positions ?? []);
+      const atVenue = new Map(said.map((position) => [position.instrument, position]));
       const mids = new Map(samples.map((sample) => [sample.instrument, midOf(sample)]));
       const matching = positions
         .filter(({ data }) => status === undefined || data.status === status)
@@ -41,7 +41,8 @@ export function mountPositions(app: App, options: AppOptions, guards: Guards): v
       const data = {
         positions: page.map((position) => {
           const { instrument } = position.data;
-          return positionOf(position, { mid: mids.get(instrument), atVenue: atVenue.get(instrument), mismatches });
+          const [mid, told] = [mids.get(instrument), atVenue.get(instrument)];
+          return positionOf(position, { nowMs: nowMs(options), mid, atVenue: told, mismatches });
         }),
         next_cursor: matching.length > limit ? page.at(-1)!.data.id : null,
       };

@@ -20,6 +20,8 @@ export type ResyncOptions = {
   readonly onSilent: (order: TrackedOrder) => void;
   readonly onBalance: (balance: BalanceState) => void;
   readonly onPosition: (position: PositionState) => void;
+  /** In which there is a position: its venue may have traded it by itself. */
+  readonly held: () => readonly Instrument[];
 };
 
 /** What waiting does not change. */
@@ -131,10 +133,10 @@ export class Resync {
   }
 
   #fills(sinceMs: number, done: (problem: Outcome<unknown> | undefined) => void): void {
-    const { client, tracker, onFill } = this.#options;
+    const { client, tracker, onFill, held } = this.#options;
     const { fillsSince } = client.setup.account.rest;
     const touched = new Set(tracker.touchedSince(sinceMs).map(({ instrument }) => instrument));
-    const makes = byMarket([...touched]).map(
+    const makes = byMarket([...new Set([...touched, ...held()])]).map(
       (instruments): Make<VenueFill> =>
         (context) =>
           fillsSince(instruments, sinceMs, context),

@@ -29,6 +29,7 @@ function accountsRig(more: Partial<AccountsSetup> = {}) {
     new Accounts({
       ...setup,
       onReport: (report) => void reports.push(report),
+      onForced: () => undefined,
       orderOf: () => undefined,
       fence: () => undefined,
     });

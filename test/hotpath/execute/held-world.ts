@@ -128,6 +128,9 @@ export class HeldWorld {
   expectedRate = 0;
   /** Share of its notional that a holding may lose. */
   stopLoss = 1;
+  maxAgeMs = Infinity;
+  /** Instruments whose position the venue is near to reducing. */
+  readonly nextToGo = new Set<string>();
   /** Values of assets in the numeraire, but of coins, which are worth the index; undefined while nobody can say. */
   rates: Readonly<Record<string, number>> | undefined = { USDT: 1, USD: 1 };
   journal = new MemoryJournal(this.clock);
@@ -237,6 +240,8 @@ export class HeldWorld {
       isExiting: executor.isExiting,
       horizonMs: HORIZON_MS,
       stopLoss: () => this.stopLoss,
+      maxAgeMs: () => this.maxAgeMs,
+      isNextToGo: (id) => this.nextToGo.has(id),
     });
     [this.ledger, this.executor, this.holdings, this.state] = [ledger, executor, holdings, state];
     revive(state, VENUES, { default: FUNDS }, { ledger, executor, holdings, recorder });

@@ -5,6 +5,7 @@ import type { Asset, ClientOrderId, TradeId, VenueId } from '#shared/domain/ids.
 import { recomputePnl } from '#shared/money/pnl.ts';
 import { engineEvent } from '#shared/schema/event.ts';
 import { holdingEventOf } from '#shared/schema/held-event.ts';
+import type { ForcedFill } from '#shared/domain/held.ts';
 import type { SumLeg } from './held-world.ts';
 import {
   CALL,
@@ -79,8 +80,10 @@ function checkBooks(): void {
   expect(folded.realised.toFixed()).toBe(recomputed.realised.toFixed());
   for (const { venue, asset, total } of folded.balances)
     expect(world.ledger.totalOf(venue, asset).toFixed()).toBe(total.toFixed());
-  for (const { instrument, ...position } of folded.positions)
+  for (const { instrument, openedMs, ...position } of folded.positions) {
     expect(JSON.stringify(world.ledger.positionOf(instrument))).toBe(JSON.stringify(position));
+    expect(openedMs).toBe(position.size.isZero() ? undefined : Math.floor(world.ledger.openedMsOf(instrument)!));
+  }
   for (const [asset, amount] of Object.entries(folded.deviations))
     expect(world.ledger.deviationOf(asset)).toBe(amount.toNumber());
   expect(state.openHoldings().map((held) => holdingEventOf(held))).toEqual(
@@ -411,6 +414,102 @@ describe('a fill that comes after the end', () => {
     const entries = world.journal.of('operation').filter(({ id, state }) => id === 'b' && state === 'completed');
     expect(entries.length).toBe(2);
   });
+});
+
+describe('a position that its venue reduces by itself', () => {
+  const forced = (qty: number, more: Partial<ForcedFill> = {}): ForcedFill => ({
+    instrument: PERPETUAL.id,
+    tradeId: 'adl-1' as TradeId,
+    side: 'buy',
+    price: new Decimal(30_100),
+    qty: new Decimal(qty),
+    fee: new Decimal(0),
+    feeAsset: 'USDT' as Asset,
+    forced: 'adl',
+    timeMs: world.nowMs,
+    ...more,
+  });
+  const entered = (): void => {
+    quoteBasis(30_000, 30_060);
+    world.executor.submit(basis());
+    world.runUntilMs(START_MS + 5_000);
+    expect(world.holdings.open.length).toBe(1);
+  };
+
+  it('leaves its other leg at once, once, and over a restart too', () => {
+    entered();
+    world.holdings.onForced(forced(1_000));
+    expect(world.journal.of('settlement')).toMatchObject([
+      { holding: 'b', forced: 'adl', trade_id: 'adl-1', qty: '1000' },
+    ]);
+    // In the same moment: nobody waits for a look.
+    expect(world.journal.of('order').at(-1)).toMatchObject({ instrument: SPOT.id, side: 'sell', status: 'submitted' });
+    world.holdings.onForced(forced(1_000));
+    world.crash('all');
+    world.holdings.onForced(forced(1_000));
+    world.runUntilMs(START_MS + 60_000);
+    expect(world.journal.of('settlement').length).toBe(1);
+    expect(world.ledger.positionOf(PERPETUAL.id).size.toNumber()).toBe(0);
+    checkOverButDust();
+    checkBooks();
+  });
+
+  it('leaves all of what is held when a part of a leg is taken, for that reason', () => {
+    entered();
+    world.holdings.onForced(forced(400));
+    world.runUntilMs(START_MS + 60_000);
+    expect(closed()).toMatchObject([{ reason: 'deleveraged' }]);
+    expect(world.ledger.positionOf(PERPETUAL.id).size.toNumber()).toBe(0);
+    checkOverButDust();
+    checkBooks();
+  });
+
+  it('books what no holding has, and touches none', () => {
+    entered();
+    world.holdings.onForced(forced(300, { side: 'sell', tradeId: 'adl-2' as TradeId, forced: 'liquidation' }));
+    expect(world.journal.of('settlement')).toMatchObject([{ forced: 'liquidation', qty: '300' }]);
+    expect(world.journal.of('settlement')[0]).not.toHaveProperty('holding');
+    world.runUntilMs(START_MS + 20_000);
+    expect(world.holdings.open.length).toBe(1);
+    expect(world.ledger.positionOf(PERPETUAL.id).size.toNumber()).toBe(-1_300);
+  });
+
+  it('takes it from the oldest first', () => {
+    entered();
+    world.executor.submit(sumPlan('later', BASIS, { units: '1', profit: '40', carry: '10' }));
+    world.runUntilMs(START_MS + 10_000);
+    expect(world.holdings.open.length).toBe(2);
+    world.holdings.onForced(forced(1_200));
+    expect(world.journal.of('settlement').map(({ holding, qty }) => [holding, qty])).toEqual([
+      ['b', '1000'],
+      ['later', '200'],
+    ]);
+    world.runUntilMs(START_MS + 60_000);
+    expect(closed().map(({ reason }) => reason)).toEqual(['deleveraged', 'deleveraged']);
+    checkOverButDust();
+    checkBooks();
+  });
+
+  it('is left before it comes to that, where its venue says that it is near', () => {
+    entered();
+    world.nextToGo.add(PERPETUAL.id);
+    world.runUntilMs(START_MS + 60_000);
+    expect(closed()).toMatchObject([{ reason: 'adl-rank' }]);
+    checkOverButDust();
+  });
+});
+
+it('leaves what has grown too old, whatever that brings', () => {
+  quoteBasis(30_000, 30_060);
+  world.executor.submit(basis());
+  world.runUntilMs(START_MS + 5_000);
+  world.maxAgeMs = 3_600_000;
+  // Far from what was to be earned.
+  quoteBasis(30_000, 30_070);
+  world.runUntilMs(START_MS + 3_590_000);
+  expect(world.holdings.open.length).toBe(1);
+  world.runUntilMs(START_MS + 3_620_000);
+  expect(closed()).toMatchObject([{ reason: 'aged' }]);
 });
 
 /** Coins below a lot may stay behind. */

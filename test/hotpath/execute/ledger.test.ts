@@ -147,6 +147,7 @@ describe('Ledger', () => {
           entry_price: '50000',
           realized_pnl: '-5',
           status: 'open',
+          opened_ms: time.unixMs(time.now()),
         },
       ],
     });

@@ -3,8 +3,11 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { VenueHoldings } from '#hotpath/execute/accounts.ts';
 import { Ledger } from '#hotpath/execute/ledger.ts';
 import { AccountVerifier } from '#hotpath/live/account-verifier.ts';
+import { JournalState } from '#hotpath/recover/journal-state.ts';
+import type { PositionState } from '#hotpath/venues/venue-account.ts';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
-import type { VenueId } from '#shared/domain/ids.ts';
+import type { InstrumentId, VenueId } from '#shared/domain/ids.ts';
+import type { Instrument } from '#shared/domain/instrument.ts';
 import { LogBook } from '#test/support/account-rig.ts';
 import { MemoryJournal, spot } from '../execute/trading.ts';
 
@@ -16,6 +19,7 @@ let journal: MemoryJournal;
 let ledger: Ledger;
 let log: LogBook;
 let verifier: AccountVerifier;
+let adjusted: string[];
 /** What the venue would say; undefined: nothing. */
 let says: Record<string, number> | undefined;
 
@@ -34,18 +38,21 @@ beforeEach(() => {
   journal = new MemoryJournal(clock);
   ledger = new Ledger(clock);
   log = new LogBook();
+  adjusted = [];
   says = { USDT: 1_000, BTC: 1, DOGE: 77 };
   verifier = new AccountVerifier({
     clock,
     logger: log.logger,
     recorder: journal,
     ledger,
-    settings: { every_ms: EVERY_MS, tolerance_usd: 5, confirm: 3 },
+    settings: { every_ms: EVERY_MS, tolerance_usd: 5, confirm: 3, open_orders_every_ms: 0, alien_orders: 'tell' },
     instruments: [spot('okx', 'BTC/USDT', 'received')],
     feeAssets: new Map([[OKX, 'OKB']]),
     ask: (_venue, done) => void clock.after(20, () => done(says === undefined ? undefined : holdings(says))),
     rateOf: (asset) => ({ USDT: 1, BTC: 50_000 })[asset],
     open: [],
+    isStanding: () => false,
+    onAdjusted: (id) => void adjusted.push(id),
   });
   verifier.fund(OKX, holdings(says));
   verifier.watch(OKX);
@@ -124,5 +131,96 @@ describe('the verifier', () => {
     const asked = journal.events.length;
     forward(10 * EVERY_MS);
     expect(journal.events).toHaveLength(asked);
+  });
+});
+
+describe('a position that is not what the venue says', () => {
+  const PERPETUAL: Instrument = {
+    ...spot('okx', 'BTC/USDT', 'quote'),
+    id: 'okx:BTC/USDT:USDT' as InstrumentId,
+    venueSymbol: 'BTC-USDT-SWAP',
+    kind: 'perpetual',
+    contractSize: new Decimal('0.01'),
+    lot: new Decimal(1),
+  };
+  let contracts: AccountVerifier;
+  let size: string;
+  const made = (entryPrice: string) =>
+    contracts.adjustPosition({
+      v: 1,
+      id: 'c2',
+      by: 'ann',
+      at_ms: 0,
+      kind: 'adjust-position',
+      instrument: PERPETUAL.id,
+      size,
+      entry_price: entryPrice,
+      reason: 'traded by hand',
+    });
+
+  beforeEach(() => {
+    size = '-3';
+    ledger = new Ledger(clock, {
+      fraction: new Decimal('0.1'),
+      underlyingOf: () => new Decimal(0),
+      instrumentOf: () => PERPETUAL,
+    });
+    const position = (): PositionState => ({
+      venueSymbol: PERPETUAL.venueSymbol,
+      qty: new Decimal(size),
+      entryPrice: new Decimal(50_000),
+    });
+    contracts = new AccountVerifier({
+      clock,
+      logger: log.logger,
+      recorder: journal,
+      ledger,
+      settings: { every_ms: EVERY_MS, tolerance_usd: 5, confirm: 3, open_orders_every_ms: 0, alien_orders: 'tell' },
+      instruments: [PERPETUAL],
+      feeAssets: new Map(),
+      ask: (_venue, done) =>
+        void clock.after(20, () =>
+          done({ balances: new Map([['USDT', new Decimal(1_000)]]), positions: new Map([[PERPETUAL.id, position()]]) }),
+        ),
+      rateOf: () => 50_000,
+      open: [],
+      isStanding: () => false,
+      onAdjusted: (id) => void adjusted.push(id),
+    });
+    contracts.fund(OKX, { balances: new Map([['USDT', new Decimal(1_000)]]), positions: new Map() });
+    contracts.watch(OKX);
+    forward(10 * EVERY_MS);
+  });
+
+  it('is made so by command: journalled, settled, margined, and no profit', () => {
+    expect(contracts.open).toMatchObject([{ what: 'position', id: PERPETUAL.id, venue_says: '-3' }]);
+    expect(made('50000')).toMatchObject({ kind: 'done', detail: { size: '-3', entry_price: '50000' } });
+    expect(contracts.open).toEqual([]);
+    expect(adjusted).toEqual([PERPETUAL.id]);
+    expect(ledger.positionOf(PERPETUAL.id)).toMatchObject({ size: new Decimal(-3), entryPrice: new Decimal(50_000) });
+    expect(ledger.reservedOf(OKX, 'USDT').toNumber()).toBeGreaterThan(0);
+    expect([ledger.pnl.realised.toNumber(), ledger.totalOf(OKX, 'USDT').toNumber()]).toEqual([0, 1_000]);
+    forward(10 * EVERY_MS);
+    expect(contracts.open).toEqual([]);
+
+    const state = new JournalState();
+    for (const event of journal.events) state.apply(event);
+    const [folded] = state.ledger().positions;
+    expect(folded).toMatchObject({ instrument: PERPETUAL.id, size: new Decimal(-3), entryPrice: new Decimal(50_000) });
+    for (const asset of ['BTC', 'USDT'])
+      expect(state.ledger().deviations[asset]?.toNumber()).toBe(ledger.deviationOf(asset));
+
+    // Back to nothing: what it stood for is gone to the last digit.
+    size = '0';
+    expect(made('0')).toMatchObject({ kind: 'done' });
+    expect(['BTC', 'USDT'].map((asset) => ledger.deviationOf(asset))).toEqual([0, 0]);
+    expect(ledger.reservedOf(OKX, 'USDT').toNumber()).toBe(0);
+  });
+
+  it('is refused without a price, off the grid, and for what nobody trades', () => {
+    expect(made('0')).toMatchObject({ kind: 'refused', code: 3001 });
+    size = '0.5';
+    expect(made('50000')).toMatchObject({ kind: 'refused', code: 3001 });
+    expect(journal.of('position-adjustment')).toEqual([]);
   });
 });

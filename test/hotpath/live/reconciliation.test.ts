@@ -9,8 +9,11 @@ import { BTC, orderOf } from '#test/support/account-rig.ts';
 const AT_MS = 1_795_219_200_000;
 
 /** What is found where these orders have traded, so long before the last event: the journal knows `ours`, and none of its trades. */
-function foundOf(fills: readonly (readonly [clientOrderId: string, agoMs: number])[]): Found | undefined {
-  const traded = fills.map(([clientOrderId, agoMs], at): VenueFill => ({
+function foundOf(
+  fills: readonly (readonly [clientOrderId: string, agoMs: number, forced?: 'adl'])[],
+): Found | undefined {
+  const traded = fills.map(([clientOrderId, agoMs, forced], at): VenueFill => ({
+    ...(forced === undefined ? {} : { forced }),
     venueSymbol: BTC.venueSymbol,
     clientOrderId,
     venueOrderId: `v${String(at)}`,
@@ -46,8 +49,17 @@ function foundOf(fills: readonly (readonly [clientOrderId: string, agoMs: number
 }
 
 it('finds what an order traded while nobody was told, up to a minute before the last event', () => {
-  expect(foundOf([['ours', 50_000]])).toEqual({ strange: [], late: ['ours'] });
-  expect(foundOf([['ours', 61_000]])).toEqual({ strange: [], late: [] });
+  expect(foundOf([['ours', 50_000]])).toEqual({ strange: [], late: ['ours'], forced: [] });
+  expect(foundOf([['ours', 61_000]])).toEqual({ strange: [], late: [], forced: [] });
+});
+
+it('finds what the venue has traded by itself: it is nobody’s order, and nothing strange', () => {
+  const found = foundOf([['', 1_000, 'adl']]);
+  expect(found).toMatchObject({
+    strange: [],
+    late: [],
+    forced: [{ instrument: BTC.id, tradeId: 't0', forced: 'adl' }],
+  });
 });
 
 it('calls strange only what the journal cannot have forgotten', () => {

@@ -24,8 +24,8 @@ const funding = (amount: string): EngineEvent => ({
 it('remembers the most that was ever realised, over a checkpoint too', () => {
   const state = new JournalState();
   state.apply(funding('-2'));
-  expect(state.peakRealised.toFixed()).toBe('0');
+  expect(state.peak.toFixed()).toBe('0');
   for (const amount of ['7', '-4', '1']) state.apply(funding(amount));
   const restored = JournalState.from(JSON.parse(JSON.stringify(state.checkpoint())) as never);
-  expect([state.peakRealised.toFixed(), restored.peakRealised.toFixed()]).toEqual(['5', '5']);
+  expect([state.peak.toFixed(), restored.peak.toFixed()]).toEqual(['5', '5']);
 });

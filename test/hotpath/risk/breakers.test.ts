@@ -92,6 +92,10 @@ class World {
     } as EventData<'holding'>);
   }
 
+  settlement(forced: 'adl' | undefined): void {
+    this.hear('settlement', { instrument: 'a:BTC/USDT:USDT', forced } as EventData<'settlement'>);
+  }
+
   pass(ms: number): void {
     this.clock.jumpTo(this.clock.now() + ms * 1e6);
   }
@@ -175,6 +179,7 @@ const causes: Readonly<
     },
   },
   mismatch: { over: (world) => world.mismatch('open'), below: (world) => world.mismatch('settled') },
+  deleveraging: { over: (world) => world.settlement('adl'), below: (world) => world.settlement(undefined) },
 };
 
 describe('breakers', () => {

@@ -33,6 +33,7 @@ const limits = {
   max_book_age_ms: 1_000,
   min_venue_health: 0.5,
   min_margin_ratio: 0.25,
+  max_adl_rank: 0.8,
 };
 const instruments = [spot('a:BTC/USDT'), spot('b:BTC/USDT')];
 const now = 0 as TimeNs;
@@ -123,6 +124,7 @@ const denials: Readonly<
   MARGIN_INSUFFICIENT: { over: { marginRatio: () => 0.24 }, at: { marginRatio: () => 0.25 } },
   INSTRUMENT_BUSY: { over: { busy: (id) => id === 'b:BTC/USDT' } },
   SELF_TRADE: { over: { meetsOwnOrder: ({ side }) => side === 'sell' } },
+  ADL_RANK_EXCEEDS_MAX: { over: { adlRank: (id) => (id === 'b:BTC/USDT' ? 0.81 : 0) }, at: { adlRank: () => 0.8 } },
   BRIDGE_NOT_TRADED: {
     over: {},
     plan: { bond: { units: new Decimal(1), perUnit: [], intent: 'enter', isBridged: true } },
@@ -257,6 +259,7 @@ describe('the risk gate', () => {
       'LEVERAGE_EXCEEDS_MAX',
       'DAILY_LOSS_EXCEEDS_MAX',
       'DRAWDOWN_EXCEEDS_MAX',
+      'ADL_RANK_EXCEEDS_MAX',
     ]);
     const reducing = reasons.filter(
       (reason) => gate(denials[reason].over).denialOf({ ...order, reduces: true }, now) !== undefined,
