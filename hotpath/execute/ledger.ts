@@ -12,7 +12,7 @@ import { textOf, ZERO } from '#shared/money/grid.ts';
 import type { MarginRules, Need } from '#shared/money/margin.ts';
 import { marginAssetOf, marginOf, needOf, underlyingValue } from '#shared/money/margin.ts';
 import type { FillFacts, Pnl, Rates } from '#shared/money/pnl.ts';
-import { contractOf, fillFactsOf, pnlOfFill, tradeKey } from '#shared/money/pnl.ts';
+import { contractOf, fillFactsOf, flowsOf, pnlOfFill, tradeKey } from '#shared/money/pnl.ts';
 import type { EventData } from '#shared/schema/event.ts';
 import type { Position } from '#shared/money/position.ts';
 import { adjustmentOf, bookingOf, FLAT } from '#shared/money/position.ts';
@@ -305,12 +305,13 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
   }
 
   #book({ id, venue }: Pick<Instrument, 'id' | 'venue'>, facts: FillFacts, rates: Rates): Pnl {
-    const { position, cash, exposure } = bookingOf(this.positionOf(id), facts);
+    const flows = flowsOf(facts);
+    const { position, cash, exposure } = bookingOf(this.positionOf(id), facts, flows);
     for (const [asset, amount] of cash) this.#move(venue, asset, amount);
     for (const [asset, amount] of exposure) this.#deviate(asset, amount);
     this.#place(id, position);
     if (facts.contract !== undefined) this.#margin(id, position);
-    const pnl = pnlOfFill(facts, rates);
+    const pnl = pnlOfFill(facts, rates, flows);
     this.#count(pnl);
     return pnl;
   }

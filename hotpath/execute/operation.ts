@@ -246,7 +246,7 @@ export class Operation {
       isOther ? amount.times(this.#rateOf(instrument.quote)).div(this.#rateOf(own.quote)).toDecimalPlaces(18) : amount;
     flows.filledQty = flows.filledQty.plus(done);
     flows.filledValue = flows.filledValue.plus(inOwn(done.times(fill.price)));
-    flows.held = flows.held.plus(heldChange(facts));
+    flows.held = flows.held.plus(heldChange(facts, moved));
     flows.base = flows.base.plus(moved.base).minus(fill.feeAsset === instrument.base ? fill.fee : ZERO);
     flows.quote = flows.quote.plus(inOwn(quote));
   }
