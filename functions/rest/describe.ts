@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { errorBody } from '#shared/schema/api.ts';
+import { errorBody, type Scope } from '#shared/schema/api.ts';
 
 type JsonContent<T extends z.ZodType> = {
   readonly description: string;
@@ -41,4 +41,5 @@ type Failure = { readonly description: string; readonly content: typeof failureC
 /** What every route behind a token can answer: a 400 to an unknown `X-API-Version`, whatever else it takes. */
 export const denials = fails(400, 401, 403, 429, 500, 503);
 
-export const secured = [{ bearer: [] as string[] }];
+/** Behind a token with this scope. */
+export const secured = (scope: Scope): { bearer: Scope[] }[] => [{ bearer: [scope] }];

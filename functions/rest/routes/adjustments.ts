@@ -16,7 +16,7 @@ export function mountAdjustments(app: App, options: AppOptions, guards: Guards):
     path,
     tags: ['trading'],
     summary: "Make a venue's amount of an asset the ledger's",
-    security: secured,
+    security: secured('risk'),
     request: { body: { required: true, content: { 'application/json': { schema: adjustmentRequest } } } },
     responses: {
       200: answers(adjustmentData, 'The ledger was adjusted'),

@@ -15,7 +15,7 @@ export function mountAudit(app: App, options: AppOptions, guards: Guards): void 
     path: '/v1/audit',
     tags: ['system'],
     summary: 'Audit entries, newest first, chained by their hashes',
-    security: secured,
+    security: secured('admin'),
     middleware: [guards.scope('admin')] as const,
     request: { query: auditQuery },
     responses: { 200: answers(auditData, 'A page of entries'), ...fails(400), ...denials },

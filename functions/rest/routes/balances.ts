@@ -14,7 +14,7 @@ export function mountBalances(app: App, options: AppOptions, guards: Guards): vo
     path: '/v1/trading/balances',
     tags: ['trading'],
     summary: 'Balances: total, available, reserved, in flight',
-    security: secured,
+    security: secured('read'),
     middleware: [guards.scope('read')] as const,
     request: { query: balancesQuery },
     responses: { 200: answers(balancesData, 'One entry a venue and asset'), ...fails(400, 404), ...denials },

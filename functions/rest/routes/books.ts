@@ -14,7 +14,7 @@ export function mountBooks(app: App, options: AppOptions, guards: Guards): void 
     path: '/v1/market/books/{exchange}/{symbol}',
     tags: ['market'],
     summary: 'Order book of one instrument; write the symbol URL-encoded (BTC%2FUSDT)',
-    security: secured,
+    security: secured('read'),
     middleware: [guards.scope('read')] as const,
     request: { params: bookParams, query: bookQuery },
     responses: { 200: answers(bookData, 'Best levels first'), ...fails(400, 404), ...denials },

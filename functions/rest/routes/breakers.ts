@@ -20,7 +20,7 @@ export function mountBreakers(app: App, options: AppOptions, guards: Guards): vo
     path: '/v1/risk/breakers',
     tags: ['risk'],
     summary: 'Breakers as they stand, and what they did, newest first',
-    security: secured,
+    security: secured('read'),
     middleware: [guards.scope('read')] as const,
     request: { query: pageQuery },
     responses: { 200: answers(breakersData, 'All breakers, and a page of their history'), ...fails(400), ...denials },
@@ -48,7 +48,7 @@ export function mountBreakers(app: App, options: AppOptions, guards: Guards): vo
     path: '/v1/risk/breakers/{id}/reset',
     tags: ['risk'],
     summary: 'Close a breaker',
-    security: secured,
+    security: secured('risk'),
     middleware: [guards.scope('risk')] as const,
     request: { params: idParams },
     responses: {

@@ -13,7 +13,7 @@ export function mountCommands(app: App, options: AppOptions, guards: Guards): vo
     path: '/v1/trading/commands/{id}',
     tags: ['trading'],
     summary: 'What the engine has said to a command, for a day; `pending` while it has said nothing',
-    security: secured,
+    security: secured('read'),
     middleware: [guards.scope('read')] as const,
     request: { params: idParams },
     responses: { 200: answers(commandData, "The engine's word"), ...denials },

@@ -42,7 +42,7 @@ export function mountDocuments(app: App): void {
   app.get('/v1/docs', (context) => {
     const { paths = {} } = app.getOpenAPI31Document(INFO);
     const rows = Object.entries(paths).flatMap(([path, item]) =>
-      (['get', 'post', 'put', 'delete'] as const).flatMap((method) => {
+      (['get', 'post', 'put', 'patch', 'delete'] as const).flatMap((method) => {
         const operation = item[method];
         return operation === undefined ? [] : [rowOf(method, path, operation)];
       }),

@@ -19,7 +19,7 @@ export function mountHistory(app: App, options: AppOptions, guards: Guards): voi
     path: '/v1/market/history',
     tags: ['market'],
     summary: 'Candles of mid prices; without an exchange, of the first one that has any',
-    security: secured,
+    security: secured('read'),
     middleware: [guards.scope('read')] as const,
     request: { query: historyQuery },
     responses: { 200: answers(historyData, 'The oldest first'), ...fails(400, 404), ...denials },

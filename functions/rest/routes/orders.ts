@@ -14,7 +14,7 @@ export function mountOrders(app: App, options: AppOptions, guards: Guards): void
       path,
       tags: ['trading'],
       summary: 'Orders, newest first',
-      security: secured,
+      security: secured('read'),
       middleware: [guards.scope('read')] as const,
       request: { query: ordersQuery },
       responses: { 200: answers(ordersData, 'A page of orders'), ...fails(400), ...denials },

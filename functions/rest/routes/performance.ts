@@ -30,7 +30,7 @@ export function mountPerformance(app: App, options: AppOptions, guards: Guards):
     path: '/v1/analytics/performance',
     tags: ['analytics'],
     summary: 'Profit, Sharpe and Sortino ratio, volatility, drawdown, win rate, attribution',
-    security: secured,
+    security: secured('read'),
     middleware: [guards.scope('read')] as const,
     request: { query: performanceQuery },
     responses: {

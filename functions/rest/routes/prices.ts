@@ -15,7 +15,7 @@ export function mountPrices(app: App, options: AppOptions, guards: Guards): void
     path: '/v1/market/prices',
     tags: ['market'],
     summary: 'Latest prices',
-    security: secured,
+    security: secured('read'),
     middleware: [guards.scope('read')] as const,
     request: { query: pricesQuery },
     responses: { 200: answers(pricesData, 'One entry an instrument'), ...fails(400, 404), ...denials },

@@ -41,7 +41,7 @@ function mountPlan(app: App, options: AppOptions, guards: Guards): void {
     path: `${PATH}/plan`,
     tags: ['portfolio'],
     summary: 'The cheapest trades, transfers and offsets back to the targets, and what they cannot reach',
-    security: secured,
+    security: secured('read'),
     request: { body: { required: false, content: { 'application/json': { schema: rebalanceRequest } } } },
     responses: { 200: answers(rebalancePlan, 'A proposal: nothing is done'), ...fails(400, 404), ...denials },
   });
@@ -86,7 +86,7 @@ function mountExecute(app: App, options: AppOptions, guards: Guards): void {
     path: `${PATH}/execute`,
     tags: ['portfolio'],
     summary: 'Trades of a plan as orders, at most as proposed, each of them once',
-    security: secured,
+    security: secured('trade'),
     request: { body: { required: true, content: { 'application/json': { schema: rebalanceExecution } } } },
     responses: { 200: answers(rebalanceExecuted, "The engine's word on each"), ...fails(400, 404, 409), ...denials },
   });

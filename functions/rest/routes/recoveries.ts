@@ -22,7 +22,7 @@ export function mountRecoveries(app: App, options: AppOptions, guards: Guards): 
     path: '/v1/trading/recoveries',
     tags: ['trading'],
     summary: 'Operations that recovery has given up: what happened, what is at stake, the ways out and their cost',
-    security: secured,
+    security: secured('trade'),
     middleware: [guards.scope('trade')] as const,
     request: { query: recoveriesQuery },
     responses: { 200: answers(recoveriesData, 'A page of requests, newest first'), ...fails(400), ...denials },
@@ -43,7 +43,7 @@ export function mountRecoveries(app: App, options: AppOptions, guards: Guards): 
     path: '/v1/trading/recoveries/{operation}',
     tags: ['trading'],
     summary: 'Approve one of the ways out, or cancel the recovery: what is loose stays',
-    security: secured,
+    security: secured('trade'),
     middleware: [guards.scope('trade')] as const,
     request: {
       params: recoveryParams,

@@ -16,7 +16,7 @@ export function mountReports(app: App, options: AppOptions, guards: Guards): voi
     path: '/v1/risk/reports',
     tags: ['risk'],
     summary: 'Days of which there is a report, newest first',
-    security: secured,
+    security: secured('read'),
     middleware: [guards.scope('read')] as const,
     request: { query: pageQuery },
     responses: { 200: answers(reportsData, 'A page of days'), ...fails(400), ...denials },
@@ -41,7 +41,7 @@ function mountOne(app: App, options: AppOptions, guards: Guards): void {
     path: '/v1/risk/reports/{date}',
     tags: ['risk'],
     summary: 'The report of a day (UTC): JSON, or HTML with charts when `format` or the header Accept says so',
-    security: secured,
+    security: secured('read'),
     middleware: [guards.scope('read')] as const,
     request: { params: reportParams, query: reportQuery },
     responses: {

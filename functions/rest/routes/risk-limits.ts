@@ -19,7 +19,7 @@ export function mountRiskLimits(app: App, options: AppOptions, guards: Guards): 
     path: '/v1/risk/limits',
     tags: ['risk'],
     summary: 'Limits of the current version of the configuration',
-    security: secured,
+    security: secured('read'),
     middleware: [guards.scope('read')] as const,
     responses: { 200: answers(limitsData, 'The limits'), ...fails(404), ...denials },
   });
@@ -35,7 +35,7 @@ export function mountRiskLimits(app: App, options: AppOptions, guards: Guards): 
     path: '/v1/risk/limits',
     tags: ['risk'],
     summary: 'Change some limits; the rest stays',
-    security: secured,
+    security: secured('risk'),
     middleware: [guards.scope('risk')] as const,
     request: { body: { required: true, content: { 'application/json': { schema: limitsRequest } } } },
     responses: {

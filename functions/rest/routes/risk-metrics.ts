@@ -14,7 +14,7 @@ export function mountRiskMetrics(app: App, options: AppOptions, guards: Guards):
     path: '/v1/risk/metrics',
     tags: ['risk'],
     summary: 'Value at risk, expected shortfall, drawdown, leverage, concentration, liquidity, exposure, stresses',
-    security: secured,
+    security: secured('read'),
     middleware: [guards.scope('read')] as const,
     responses: {
       200: answers(riskMetricsData, 'The figures; null for what is not known yet'),

@@ -17,7 +17,7 @@ export function mountStatus(app: App, options: AppOptions, guards: Guards): void
     path: '/v1/status',
     tags: ['system'],
     summary: 'Engine state, venues, lag of the publish worker, versions',
-    security: secured,
+    security: secured('read'),
     middleware: [guards.scope('read')] as const,
     responses: { 200: answers(statusData, 'The status'), ...denials },
   });

@@ -17,7 +17,7 @@ export function mountSynthetics(app: App, options: AppOptions, guards: Guards): 
     path: '/v1/market/synthetics',
     tags: ['market'],
     summary: 'Synthetic instruments: book, fair value and Greeks',
-    security: secured,
+    security: secured('read'),
     middleware: [guards.scope('read')] as const,
     responses: { 200: answers(syntheticsData, 'One entry a configured synthetic'), ...denials },
   });

@@ -19,7 +19,7 @@ export function mountTrading(app: App, options: AppOptions, guards: Guards): voi
       path,
       tags: ['trading'],
       summary: kind === 'start' ? 'Let the engine trade' : 'Stop the engine from opening operations',
-      security: secured,
+      security: secured('trade'),
       request,
       responses: {
         200: answers(tradingData, 'The new trading state'),
@@ -52,7 +52,7 @@ function mountEmergencyStop(app: App, options: AppOptions, guards: Guards): void
     path,
     tags: ['trading'],
     summary: 'Send nothing any more, cancel every open order, and ask the venues until none is left',
-    security: secured,
+    security: secured('risk'),
     request,
     responses: {
       200: answers(emergencyData, 'What every venue says is left'),

@@ -1,67 +1,89 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { SignJWT, UnsecuredJWT } from 'jose';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { SECRET, startTestCloud, type CloudUnderTest } from '../support/cloud.ts';
+import { afterAll, describe, expect, it } from 'vitest';
+import { scope as scopes, type Scope } from '#shared/schema/api.ts';
+import { SECRET, startTestCloud, type Answer } from '../support/cloud.ts';
+import { willingEngine } from '../support/willing-engine.ts';
 
-let world: CloudUnderTest;
-beforeAll(async () => {
-  world = await startTestCloud();
+const world = await startTestCloud();
+const engine = world.play(willingEngine());
+const description = JSON.parse((await world.get('/v1/openapi.json')).text) as Description;
+afterAll(async () => {
+  await engine.stop();
+  await world.close();
 });
-afterAll(() => world.close());
 
-const protectedRoutes = [
-  ['GET', '/v1/status', 'read'],
-  ['GET', '/v1/market/prices', 'read'],
-  ['GET', '/v1/market/books/binance/BTC%2FUSDT', 'read'],
-  ['GET', '/v1/analytics/opportunities', 'read'],
-  ['GET', '/v1/analytics/opportunities/x', 'read'],
-  ['GET', '/v1/trading/operations', 'read'],
-  ['GET', '/v1/trading/operations/x', 'read'],
-  ['GET', '/v1/trading/orders', 'read'],
-  ['GET', '/v1/orders', 'read'],
-  ['GET', '/v1/trading/positions', 'read'],
-  ['GET', '/v1/positions', 'read'],
-  ['GET', '/v1/trading/balances', 'read'],
-  ['GET', '/v1/analytics/performance', 'read'],
-  ['GET', '/v1/market/history', 'read'],
-  ['GET', '/v1/market/synthetics', 'read'],
-  ['GET', '/v1/config', 'read'],
-  ['PUT', '/v1/config', 'admin'],
-  ['GET', '/v1/config/versions', 'read'],
-  ['POST', '/v1/config/rollback', 'admin'],
-  ['GET', '/v1/risk/limits', 'read'],
-  ['PUT', '/v1/risk/limits', 'risk'],
-  ['GET', '/v1/risk/reports', 'read'],
-  ['GET', '/v1/risk/reports/2026-11-20', 'read'],
-  ['GET', '/v1/keys', 'admin'],
-  ['POST', '/v1/keys', 'admin'],
-  ['DELETE', '/v1/keys/x', 'admin'],
-  ['GET', '/v1/audit', 'admin'],
-  ['POST', '/v1/trading/start', 'trade'],
-  ['POST', '/v1/trading/stop', 'trade'],
-] as const;
+/** What anybody may ask. Everything else that is described needs a token. */
+const OPEN = [
+  'GET /health',
+  'GET /metrics',
+  'GET /ready',
+  'GET /v1/docs',
+  'GET /v1/openapi.json',
+  'POST /v1/auth/token',
+];
+/** What the holder of a link that we sent may ask: the link is the key. */
+const LINKED = ['GET /v1/alerts/{id}/ack'];
 
-const call = (method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, token?: string) =>
-  method === 'GET'
-    ? world.get(path, token)
-    : method === 'POST'
-      ? world.post(path, undefined, token)
-      : world.send(method, path, undefined, token);
+type Description = {
+  readonly paths: Readonly<
+    Record<string, Readonly<Record<string, { readonly security?: Security; readonly responses: object }>>>
+  >;
+};
+type Security = readonly [{ readonly bearer: readonly [Scope] }];
+type Operation = { readonly name: string; readonly scope: Scope | undefined; readonly statuses: readonly string[] };
 
-describe.each(protectedRoutes)('%s %s', (method, path, scope) => {
-  it('is closed to everybody without a valid token', async () => {
-    for (const [what, make] of Object.entries(badTokens)) {
-      const { status, error } = await call(method, path, await make());
-      expect([what, status, error.code]).toEqual([what, 401, what === 'expired' ? 1002 : 1001]);
-    }
+const operations: readonly Operation[] = Object.entries(description.paths).flatMap(([path, item]) =>
+  Object.entries(item).map(([method, { security, responses }]) => ({
+    name: `${method.toUpperCase()} ${path}`,
+    scope: security?.[0].bearer[0],
+    statuses: Object.keys(responses),
+  })),
+);
+const closed = operations.filter(({ scope }) => scope !== undefined);
+
+/** Asks for an operation, whatever it is about. */
+function ask(name: string, token?: string): Promise<Answer> {
+  const [method = '', path = ''] = name.split(' ');
+  const filled = path.replace('{date}', '2026-11-20').replaceAll(/\{\w+\}/g, 'x');
+  if (method === 'GET') return world.get(filled, token);
+  if (method === 'POST') return world.post(filled, undefined, token);
+  return world.send(method as 'PUT', filled, undefined, token);
+}
+
+describe('who may ask what', () => {
+  it('is described of every operation but the open ones', () => {
+    const open = operations.filter(({ scope }) => scope === undefined).map(({ name }) => name);
+    expect(open.sort()).toEqual([...OPEN, ...LINKED].sort());
+    expect(closed.length).toBeGreaterThan(40);
   });
 
-  it(`is closed to who lacks the scope ${scope}`, async () => {
-    const { status, error } = await call(
-      method,
-      path,
-      await world.tokenOf('narrow', scope === 'read' ? ['trade'] : ['read']),
-    );
-    expect([status, error.code, error.detail]).toEqual([403, 1003, `scope "${scope}" is missing`]);
+  it('stands in docs/api.md as it is described', () => {
+    const said = operations.map(({ name, scope }) => `${name} ${scope ?? '–'}`);
+    expect([...scopesInDocs()].sort()).toEqual(said.sort());
+  });
+
+  it.each(OPEN)('%s is open', async (name) => {
+    const { status } = await ask(name);
+    expect([401, 403]).not.toContain(status);
+  });
+});
+
+describe.each(closed)('$name', ({ name, scope, statuses }) => {
+  it('is closed to everybody without a valid token', async () => {
+    for (const [what, make] of Object.entries(badTokens)) {
+      const { status, error } = await ask(name, await make());
+      expect([what, status, error.code]).toEqual([what, 401, what === 'expired' ? 1002 : 1001]);
+    }
+    expect(statuses).toContain('401');
+  });
+
+  it.each(scopes.options)(`with the scope %s alone: needs ${scope!}`, async (held) => {
+    const { status, error } = await ask(name, await world.tokenOf(`${name} ${held}`, [held]));
+    expect(statuses).toContain(String(status));
+    if (held === scope) expect([status, (error as { code?: number } | undefined)?.code]).not.toEqual([403, 1003]);
+    else expect([status, error.code, error.detail]).toEqual([403, 1003, `scope "${scope!}" is missing`]);
   });
 });
 
@@ -129,6 +151,8 @@ function jwt(over: Claims = {}): SignJWT {
 const signed = (token: SignJWT, secret = SECRET, alg = 'HS256'): Promise<string> =>
   token.setProtectedHeader({ alg }).sign(new TextEncoder().encode(secret));
 
+const RSA = generateKeyPairSync('rsa', { modulusLength: 2048 });
+
 const badTokens: Record<string, () => Promise<string | undefined>> = {
   none: async () => undefined,
   garbage: async () => 'abc.def.ghi',
@@ -137,6 +161,9 @@ const badTokens: Record<string, () => Promise<string | undefined>> = {
   'wrong issuer': () => signed(jwt({ iss: 'somebody-else' })),
   'wrong signature': () => signed(jwt(), 'another secret that is as long as it has to be'),
   'another algorithm': () => signed(jwt(), SECRET.repeat(2), 'HS512'),
+  'an asymmetric algorithm': () => jwt().setProtectedHeader({ alg: 'RS256' }).sign(RSA.privateKey),
+  'a public key as the secret': () =>
+    signed(jwt(), RSA.publicKey.export({ type: 'spki', format: 'pem' }).toString(), 'HS256'),
   'alg none': async () =>
     new UnsecuredJWT({
       scopes: ['read'],
@@ -159,3 +186,11 @@ const badTokens: Record<string, () => Promise<string | undefined>> = {
       }),
     ),
 };
+
+/** `GET /v1/status read`: every line of the table of endpoints, one path each. */
+function scopesInDocs(): readonly string[] {
+  const page = readFileSync('docs/api.md', 'utf8');
+  const table = page.slice(page.indexOf('## Endpoints'), page.indexOf('### Commands'));
+  const rows = [...table.matchAll(/^\| ([A-Z]+) ([^|]+?) *\|.*\| *(\S+) *\|$/gm)];
+  return rows.flatMap(([, method, paths, scope]) => paths!.split(', ').map((path) => `${method!} ${path} ${scope!}`));
+}
