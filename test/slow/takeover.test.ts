@@ -16,6 +16,7 @@ it(`takes over from ${String(KILLS)} kill -9 of an engine that trades: no orphan
       const values = gaps.filter((gap) => gap !== undefined);
       return { count: values.length, p50: percentile(values, 0.5), p99: percentile(values, 0.99) };
     };
+    const { takenOver } = world;
     process.stdout.write(
       `${JSON.stringify({
         kills,
@@ -27,6 +28,11 @@ it(`takes over from ${String(KILLS)} kill -9 of an engine that trades: no orphan
         takeoverMs: {
           engineStarted: figures(takeovers.map(({ startedMs }) => startedMs)),
           firstOrder: figures(takeovers.map(({ orderedMs }) => orderedMs)),
+        },
+        afterTheTtlMs: {
+          leaseHeld: figures(takenOver.map(({ leaseMs }) => leaseMs)),
+          engineBuilt: figures(takenOver.map(({ engineMs }) => engineMs)),
+          engineStarted: figures(takenOver.map(({ startMs }) => startMs)),
         },
         restartMs: {
           engineStarted: figures(restarts.map(({ startedMs }) => startedMs)),

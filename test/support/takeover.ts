@@ -28,12 +28,17 @@ const WITHIN_MS = 60_000;
 /** When an engine began, and when it first sent an order: Unix ms. */
 type Start = { readonly startedMs: number; orderedMs: number | undefined };
 
+/** From when the lease was free: until it was held, the engine was put together, and had begun. */
+export type TakenOver = { readonly leaseMs: number; readonly engineMs: number; readonly startMs: number };
+
 /** One engine that trades and one that waits, as processes; venues on loopback sockets, whose truth can be looked at; tables and streams beside them. */
 export class TakeoverWorld {
   readonly clock: Clock = systemClock();
   readonly dataDir: string;
   readonly simulator: Simulator;
   readonly troubles: string[] = [];
+  /** Where the time of each takeover went, as its engine said. */
+  readonly takenOver: TakenOver[] = [];
   /** The journal as it is followed. */
   readonly state = new JournalState();
   records = 0;
@@ -193,6 +198,11 @@ export class TakeoverWorld {
   }
 
   #note(line: string): void {
+    if (line.includes('"taken-over"')) this.takenOver.push(JSON.parse(line) as TakenOver);
+    if (!line.includes('"level":"info"')) this.#complain(line);
+  }
+
+  #complain(line: string): void {
     this.troubles.push(line.slice(0, 300));
     if (this.troubles.length > 200) this.troubles.shift();
   }
