@@ -52,6 +52,16 @@ export function exact(decimalText: string): number {
   return rawJson(isJson ? decimalText : textOf(decimalFrom(decimalText)));
 }
 
+/** JSON whose numbers keep their text when they are written again. */
+export const exactJson = (text: string): unknown =>
+  parseJson(text, (_, value, { source }) => (typeof value === 'number' ? rawJson(source) : value));
+
+// @see https://tc39.es/proposal-json-parse-with-source/
+const parseJson = JSON.parse as (
+  text: string,
+  reviver: (key: string, value: unknown, context: { readonly source: string }) => unknown,
+) => unknown;
+
 export const exactOrNull = (decimalText: string | undefined): number | null =>
   decimalText === undefined || decimalText === '' ? null : exact(decimalText);
 

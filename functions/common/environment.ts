@@ -7,6 +7,10 @@ export function variable(name: string): string {
   return value;
 }
 
+/** A list that may be missing. */
+export const listVariable = (name: string): readonly string[] =>
+  (process.env[name] ?? '').split(',').filter((part) => part !== '');
+
 export const storeNames = (): { readonly state_table: string; readonly events_table: string } => ({
   state_table: variable('STATE_TABLE'),
   events_table: variable('EVENTS_TABLE'),

@@ -3,9 +3,9 @@ import middy from '@middy/core';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import { systemClock } from '#shared/clock/clock.ts';
 import { createAcknowledgements } from '../alerts/acknowledgement.ts';
-import { createAuthority } from '../common/auth.ts';
+import { authorityFrom } from '../common/authority.ts';
 import { documentClient, dynamoClient, kinesisClient } from '../common/clients.ts';
-import { storeNames, variable } from '../common/environment.ts';
+import { listVariable, storeNames, variable } from '../common/environment.ts';
 import { jsonLog } from '../common/log.ts';
 import { signingSecret } from '../common/secrets.ts';
 import { Store } from '../common/store.ts';
@@ -17,14 +17,10 @@ const clock = systemClock();
 const kinesis = kinesisClient();
 const engine = variable('ENGINE');
 const secret = signingSecret(process.env, clock);
-const listFrom = (text: string | undefined): readonly string[] => (text ?? '').split(',').filter((part) => part !== '');
 
 const app = createApp({
   store: new Store(documentClient(dynamoClient()), storeNames(), engine),
-  authority: {
-    issue: async (...of) => createAuthority(await secret(), clock).issue(...of),
-    verify: async (token) => createAuthority(await secret(), clock).verify(token),
-  },
+  authority: authorityFrom(process.env, clock, secret),
   acknowledgements: createAcknowledgements(secret, clock),
   rateLimit: {
     perMinute: Number(process.env['RATE_LIMIT_PER_MINUTE'] ?? 1000),
@@ -37,9 +33,9 @@ const app = createApp({
     const Data = Buffer.from(JSON.stringify(command));
     await kinesis.send(new PutRecordCommand({ StreamName: variable('COMMANDS_STREAM'), PartitionKey: engine, Data }));
   },
-  symbols: listFrom(process.env['SYMBOLS']),
-  venues: listFrom(process.env['VENUES']),
-  corsOrigins: listFrom(process.env['CORS_ORIGINS']),
+  symbols: listVariable('SYMBOLS'),
+  venues: listVariable('VENUES'),
+  corsOrigins: listVariable('CORS_ORIGINS'),
   addressOf: ({ env }) => (env as Bindings).event.requestContext.identity.sourceIp,
   socketsOpen: () => 0,
 });
