@@ -28,6 +28,7 @@ import { newsOf } from '#functions/websocket/news.ts';
 import { startAlerting, type Alerting } from './alerting.ts';
 import { startEventSource, type EventSource, type EventSourceOptions } from './event-source.ts';
 import { ensureStreams, ensureTables, startDynamo, startKinesis, type Peer } from './peers.ts';
+import { startReporting } from './reporting.ts';
 import { jwtSecret } from './secrets.ts';
 import { serveSockets } from './ws-server.ts';
 
@@ -112,6 +113,7 @@ async function wire(options: CloudOptions, dynamo: Peer, kinesis: Peer, secret: 
   const api = await serveApi(options, { store, streams, hub, tally, secret });
   const about = { config, store, tally, clock, log: options.logger, env, secret, apiUrl: api.url };
   const alerting = startAlerting(about);
+  const reporting = startReporting({ ...about, dataDir: options.dataDir });
   const sources = startProjections(options, { client, streams, hub, markets, tally, alerting });
   const risk = announceRisk(store, hub, clock);
 
@@ -123,6 +125,7 @@ async function wire(options: CloudOptions, dynamo: Peer, kinesis: Peer, secret: 
     close: async () => {
       await Promise.all(sources.map((running) => running.stop()));
       await alerting.stop();
+      await reporting.stop();
       risk.stop();
       hub.close();
       await api.close();

@@ -7,6 +7,7 @@ import { Stream, StreamEncryption, StreamMode } from 'aws-cdk-lib/aws-kinesis';
 import type { IStream } from 'aws-cdk-lib/aws-kinesis';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectLockRetention } from 'aws-cdk-lib/aws-s3';
+import type { BucketProps } from 'aws-cdk-lib/aws-s3';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
@@ -27,7 +28,10 @@ export class DataStack extends Stack {
   readonly streams: { readonly events: IStream; readonly market: IStream; readonly commands: IStream };
   readonly deadLetters: IQueue;
   readonly jwtSecret: ISecret;
+  /** Where alerts go, and what signs them: filled in by a person (docs/alerts.md). */
+  readonly alertChannels: ISecret;
   readonly audit: Bucket;
+  readonly reports: Bucket;
   readonly archive: Archive;
 
   constructor(scope: Construct, id: string, props: DataProps) {
@@ -39,10 +43,10 @@ export class DataStack extends Stack {
       enableKeyRotation: true,
       removalPolicy,
     });
-    // Alarms are published to topics under this key: without it CloudWatch would fail in silence.
+    // Alarms are published to topics under this key, and topics send to queues under it: without it both would fail in silence.
     this.key.addToResourcePolicy(
       new PolicyStatement({
-        principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
+        principals: ['cloudwatch', 'sns'].map((service) => new ServicePrincipal(`${service}.amazonaws.com`)),
         actions: ['kms:Decrypt', 'kms:GenerateDataKey*'],
         resources: ['*'],
         conditions: { StringEquals: { 'aws:SourceAccount': this.account } },
@@ -65,7 +69,14 @@ export class DataStack extends Stack {
     });
     acknowledge(this.deadLetters, { 'AwsSolutions-SQS3': 'This is the queue for what others could not do' });
     this.jwtSecret = this.#jwtSecret(removalPolicy);
-    this.audit = this.#auditBucket(removalPolicy);
+    this.alertChannels = this.#alertChannels(removalPolicy);
+    const logs = this.#accessLogs(removalPolicy);
+    this.audit = this.#auditBucket(logs, removalPolicy);
+    this.reports = new Bucket(this, 'Reports', {
+      ...keptPrivately(this.key, logs, 'reports/'),
+      lifecycleRules: [{ noncurrentVersionExpiration: Duration.days(90) }],
+      removalPolicy,
+    });
     this.archive = new Archive(this, 'Archive', { stream: this.streams.events, bucket: this.audit, key: this.key });
   }
 
@@ -120,27 +131,53 @@ export class DataStack extends Stack {
     return secret;
   }
 
-  /** Written once, never changed: what happened, for as long as it may be asked. */
-  #auditBucket(removalPolicy: RemovalPolicy): Bucket {
-    const logs = new Bucket(this, 'AccessLogs', {
+  #alertChannels(removalPolicy: RemovalPolicy): Secret {
+    const secret = new Secret(this, 'AlertChannels', {
+      description: 'Addresses of the channels of alerts, and what signs the webhook',
+      encryptionKey: this.key,
+      generateSecretString: {
+        secretStringTemplate: JSON.stringify({ slack_webhook_url: '', webhook_url: '' }),
+        generateStringKey: 'webhook_secret',
+        passwordLength: 48,
+        excludePunctuation: true,
+      },
+      removalPolicy,
+    });
+    acknowledge(secret, {
+      'AwsSolutions-SMG4': 'Its addresses are those of others, and whoever checks the signature must change with it',
+    });
+    return secret;
+  }
+
+  #accessLogs(removalPolicy: RemovalPolicy): Bucket {
+    return new Bucket(this, 'AccessLogs', {
       encryption: BucketEncryption.S3_MANAGED,
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       enforceSSL: true,
       lifecycleRules: [{ expiration: Duration.days(90) }],
       removalPolicy,
     });
+  }
+
+  /** Written once, never changed: what happened, for as long as it may be asked. */
+  #auditBucket(logs: Bucket, removalPolicy: RemovalPolicy): Bucket {
     return new Bucket(this, 'Audit', {
-      encryption: BucketEncryption.KMS,
-      encryptionKey: this.key,
-      bucketKeyEnabled: true,
-      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
-      enforceSSL: true,
-      versioned: true,
+      ...keptPrivately(this.key, logs, 'audit/'),
       objectLockEnabled: true,
       objectLockDefaultRetention: ObjectLockRetention.governance(Duration.days(365)),
-      serverAccessLogsBucket: logs,
-      serverAccessLogsPrefix: 'audit/',
       removalPolicy,
     });
   }
 }
+
+/** Encrypted by our key, versioned, for nobody but us, with every access noted. */
+const keptPrivately = (key: Key, logs: Bucket, prefix: string): BucketProps => ({
+  encryption: BucketEncryption.KMS,
+  encryptionKey: key,
+  bucketKeyEnabled: true,
+  blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+  enforceSSL: true,
+  versioned: true,
+  serverAccessLogsBucket: logs,
+  serverAccessLogsPrefix: prefix,
+});

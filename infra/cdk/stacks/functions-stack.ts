@@ -3,9 +3,11 @@ import { Stack } from 'aws-cdk-lib';
 import type { RestApi } from 'aws-cdk-lib/aws-apigateway';
 import type { Function as Lambda } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
+import { createAlerts, type Alerting } from '../functions/alerts.ts';
 import type { Ground } from '../functions/lambda.ts';
 import { createProjections } from '../functions/projections.ts';
 import { createRestApi } from '../functions/rest-api.ts';
+import { createSchedules } from '../functions/schedules.ts';
 
 export type FunctionsProps = StackProps & Ground;
 
@@ -15,11 +17,15 @@ export class FunctionsStack extends Stack {
   readonly projector: Lambda;
   readonly market: Lambda;
   readonly api: RestApi;
+  readonly alerting: Alerting;
+  readonly reports: Lambda;
 
   constructor(scope: Construct, id: string, props: FunctionsProps) {
     super(scope, id, props);
     const ground: Ground = { settings: props.settings, data: props.data };
     ({ projector: this.projector, market: this.market } = createProjections(this, ground));
     ({ api: this.api, rest: this.rest } = createRestApi(this, ground));
+    this.alerting = createAlerts(this, ground, this.api);
+    ({ reports: this.reports } = createSchedules(this, ground));
   }
 }

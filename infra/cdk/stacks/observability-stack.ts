@@ -11,10 +11,8 @@ import {
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
-import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Topic } from 'aws-cdk-lib/aws-sns';
-import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { Construct } from 'constructs';
+import type { Alerting } from '../functions/alerts.ts';
 import type { Settings } from '../settings.ts';
 import type { DataStack } from './data-stack.ts';
 import type { FunctionsStack } from './functions-stack.ts';
@@ -44,29 +42,19 @@ const RUNBOOK = 'infra/RUNBOOK.md';
 
 /** What is watched, who is told, and where it is written what to do. */
 export class ObservabilityStack extends Stack {
-  readonly topics: Readonly<Record<Severity, Topic>>;
+  readonly #topics: Alerting['topics'];
 
   constructor(scope: Construct, id: string, props: ObservabilityProps) {
     super(scope, id, props);
-    this.topics = { warning: this.#topic('Warnings', props), critical: this.#topic('Emergencies', props) };
+    this.#topics = props.functions.alerting.topics;
     const watches = watchesOf(props);
     for (const watch of watches) this.#alarm(watch);
     new Dashboard(this, 'Dashboard', {
-      widgets: [watches.map(({ id: title, metric }) => new GraphWidget({ title, left: [metric], width: 8 }))],
+      widgets: [
+        watches.map(({ id: title, metric }) => new GraphWidget({ title, left: [metric], width: 8 })),
+        ENGINE_METRICS.map((name) => new GraphWidget({ title: name, left: [ofEngineItself(name, props)], width: 8 })),
+      ],
     });
-  }
-
-  #topic(name: string, { settings, data }: ObservabilityProps): Topic {
-    const topic = new Topic(this, name, { masterKey: data.key, enforceSSL: true });
-    if (settings.alertEmail !== '') topic.addSubscription(new EmailSubscription(settings.alertEmail));
-    topic.addToResourcePolicy(
-      new PolicyStatement({
-        actions: ['sns:Publish'],
-        principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
-        resources: [topic.topicArn],
-      }),
-    );
-    return topic;
   }
 
   #alarm({ id, severity, metric, above, minutes, runbook, silenceIsBad }: Watch): void {
@@ -78,8 +66,8 @@ export class ObservabilityStack extends Stack {
       treatMissingData: silenceIsBad === true ? TreatMissingData.BREACHING : TreatMissingData.NOT_BREACHING,
       alarmDescription: `${severity}: ${runbook}. What to do: ${RUNBOOK}#${slugOf(runbook)}`,
     });
-    alarm.addAlarmAction(new SnsAction(this.topics[severity]));
-    alarm.addOkAction(new SnsAction(this.topics[severity]));
+    alarm.addAlarmAction(new SnsAction(this.#topics[severity]));
+    alarm.addOkAction(new SnsAction(this.#topics[severity]));
   }
 }
 
@@ -98,6 +86,7 @@ const watchesOf = ({ data, functions, hotpath }: ObservabilityProps): readonly W
   ...ofApi(functions),
   ...ofProjections(functions),
   ...ofArchive(data),
+  ...ofAlerts(functions),
   ...(hotpath === undefined ? [] : ofEngine(data, hotpath)),
 ];
 
@@ -195,6 +184,73 @@ function ofArchive({ deadLetters, archive }: DataStack): readonly Watch[] {
   ];
 }
 
+/** Who watches the watch. */
+function ofAlerts({ alerting, reports }: FunctionsStack): readonly Watch[] {
+  const { judge, notices, undelivered } = alerting;
+  return [
+    {
+      id: 'AlertsFail',
+      severity: 'critical',
+      metric: judge.metricErrors(total),
+      above: 0,
+      minutes: 3,
+      runbook: 'Alerts are not judged',
+    },
+    {
+      id: 'AlertsSilent',
+      severity: 'critical',
+      metric: absent(judge.metricInvocations(total), '1 while alerts are not looked at'),
+      above: 0,
+      minutes: 5,
+      runbook: 'Alerts are not looked at',
+      silenceIsBad: true,
+    },
+    {
+      id: 'NoticesWait',
+      severity: 'warning',
+      metric: notices.metricApproximateAgeOfOldestMessage(worst),
+      // In seconds.
+      above: 600,
+      minutes: 5,
+      runbook: 'Notices wait',
+    },
+    {
+      id: 'NoticesUndelivered',
+      severity: 'critical',
+      metric: undelivered.metricApproximateNumberOfMessagesVisible(worst),
+      above: 0,
+      minutes: 1,
+      runbook: 'Notices not delivered',
+    },
+    {
+      id: 'ReportsFail',
+      severity: 'warning',
+      metric: reports.metricErrors(total),
+      above: 0,
+      minutes: 1,
+      runbook: 'Reports not made',
+    },
+  ];
+}
+
+/** What the function of alerts says of the engine, a minute each (functions/alerts/emf.ts). */
+const ENGINE_METRICS = [
+  ...['StatusAge', 'DecisionLatencyP99', 'MemoryUtilization', 'VarUtilization', 'DailyPnl', 'VenuesNotLive'],
+  'PublishLag',
+] as const;
+const ofEngineItself = (metricName: string, { settings }: ObservabilityProps): Metric =>
+  new Metric({
+    namespace: 'ArbitrageEngine',
+    metricName,
+    dimensionsMap: { Engine: settings.engine },
+    statistic: 'Maximum',
+    ...MINUTE,
+  });
+
+/** 1 in every minute without a count. */
+const absent = (count: IMetric, label: string): IMetric =>
+  new MathExpression({ expression: 'IF(FILL(count, 0) > 0, 0, 1)', usingMetrics: { count }, label, ...MINUTE });
+
 function ofEngine({ streams }: DataStack, { service }: HotpathStack): readonly Watch[] {
   const running = new Metric({
     namespace: 'ECS/ContainerInsights',
@@ -203,8 +259,6 @@ function ofEngine({ streams }: DataStack, { service }: HotpathStack): readonly W
     statistic: 'Minimum',
     ...MINUTE,
   });
-  const absent = (count: IMetric, label: string): IMetric =>
-    new MathExpression({ expression: 'IF(FILL(count, 0) > 0, 0, 1)', usingMetrics: { count }, label, ...MINUTE });
   const memory = service.metricMemoryUtilization(worst);
   return [
     {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { ALERT_RULES } from '#shared/schema/alerts.ts';
 import { placeOf, synthesised, type Resource } from './synthesised.ts';
 
 const dev = synthesised({});
@@ -80,8 +81,10 @@ describe.each(both)('%s', (_name, { resources, validation }) => {
   });
 
   it('bounds what a bad record may cost', () => {
-    const mappings = ofType(resources, 'Lambda::EventSourceMapping');
-    expect(mappings).toHaveLength(2);
+    const mappings = ofType(resources, 'Lambda::EventSourceMapping').filter(
+      ({ Properties }) => Properties['StartingPosition'] !== undefined,
+    );
+    expect(mappings).toHaveLength(3);
     for (const { Properties } of mappings) {
       expect(Properties).toMatchObject({
         MaximumRetryAttempts: 5,
@@ -100,7 +103,10 @@ describe.each(both)('%s', (_name, { resources, validation }) => {
       ({ Properties }) => /infra\/RUNBOOK[.]md#([a-z0-9-]+)$/.exec(String(Properties['AlarmDescription']))?.[1],
     );
     expect(named.length).toBeGreaterThan(10);
-    expect([...named].sort()).toEqual([...anchors].sort());
+    // The engine's own alerts have theirs beside the alarms; some share one.
+    const ofRules = Object.values(ALERT_RULES).map(({ runbook }) => runbook.toLowerCase().replaceAll(' ', '-'));
+    expect(new Set(named).size).toBe(named.length);
+    expect([...new Set([...named, ...ofRules])].sort()).toEqual([...anchors].sort());
     for (const { Properties } of ofType(resources, 'CloudWatch::Alarm'))
       expect(Properties['AlarmActions']).toHaveLength(1);
   });
@@ -120,6 +126,13 @@ it('lets each function at the tables that it uses', () => {
   expect(Object.fromEntries(reach)).toEqual({
     ProjectorRole: { 'dynamodb:BatchWriteItem': ['Events', 'State'], 'dynamodb:UpdateItem': ['State'] },
     MarketRole: { 'dynamodb:GetItem': ['State'], 'dynamodb:Query': ['State'], 'dynamodb:UpdateItem': ['State'] },
+    AlertsRole: { 'dynamodb:GetItem': ['State'], 'dynamodb:Query': ['State'], 'dynamodb:UpdateItem': ['State'] },
+    AlertSenderRole: { 'dynamodb:GetItem': ['State'], 'dynamodb:Query': ['State'], 'dynamodb:UpdateItem': ['State'] },
+    ReportsRole: {
+      'dynamodb:GetItem': ['State'],
+      'dynamodb:Query': ['State', 'State index'],
+      'dynamodb:UpdateItem': ['State'],
+    },
     RestRole: {
       'dynamodb:GetItem': ['State'],
       'dynamodb:Query': ['Events', 'State', 'State index'],
@@ -163,8 +176,8 @@ describe('what is kept in production', () => {
     expect(kept.map(({ Type }) => Type.slice(5)).sort()).toEqual(
       [
         ...['DynamoDB::Table', 'DynamoDB::Table', 'Kinesis::Stream', 'Kinesis::Stream', 'Kinesis::Stream', 'KMS::Key'],
-        ...['SecretsManager::Secret', 'SQS::Queue', 'EC2::Volume', 'Backup::BackupVault'],
-        ...['S3::Bucket', 'S3::Bucket'],
+        ...['SecretsManager::Secret', 'SecretsManager::Secret', 'SQS::Queue', 'EC2::Volume', 'Backup::BackupVault'],
+        ...['SQS::Queue', 'SQS::Queue', 'S3::Bucket', 'S3::Bucket', 'S3::Bucket'],
       ].sort(),
     );
     for (const each of kept)
@@ -238,6 +251,18 @@ const ROLES = {
   'functions/MarketRole': [
     ...['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem', ...READ_STREAM, ...KEY, ...LOG],
     ...['sqs:SendMessage', ...TRACE],
+  ],
+  'functions/AlertsRole': [
+    ...['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem', ...READ_STREAM, ...KEY, ...LOG],
+    ...['secretsmanager:GetSecretValue', 'sns:Publish', 'sqs:SendMessage', ...TRACE],
+  ],
+  'functions/AlertSenderRole': [
+    ...['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem', ...KEY, ...LOG, 'secretsmanager:GetSecretValue'],
+    ...['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage', ...TRACE],
+  ],
+  'functions/ReportsRole': [
+    ...['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem', ...KEY, ...LOG, 's3:PutObject', 'sns:Publish'],
+    ...TRACE,
   ],
   'functions/RestRole': [
     ...['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem', 'kinesis:PutRecord', ...KEY, ...LOG],
