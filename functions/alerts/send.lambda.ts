@@ -4,21 +4,24 @@ import { documentClient, dynamoClient } from '../common/clients.ts';
 import { storeNames, variable } from '../common/environment.ts';
 import { jsonLog } from '../common/log.ts';
 import { keptSecret, secretsClient, secretsManagerRead } from '../common/secrets.ts';
-import { Store } from '../common/store.ts';
+import { Table } from '../common/table.ts';
 import { createSending } from './send.ts';
 import { channelAddresses, createSender } from './sender.ts';
 import { currentAlerts } from './settings.ts';
 
 const clock = systemClock();
 const log = jsonLog((line) => process.stdout.write(line));
-const store = new Store(documentClient(dynamoClient()), storeNames(), variable('ENGINE'));
-const config = currentAlerts(store, alertsConfig.parse(JSON.parse(variable('ALERTS'))));
+const table = new Table(documentClient(dynamoClient()), storeNames().state_table);
+const config = currentAlerts(
+  { state: table, engine: variable('ENGINE') },
+  alertsConfig.parse(JSON.parse(variable('ALERTS'))),
+);
 const secret = keptSecret({ read: secretsManagerRead(secretsClient(), variable('CHANNELS_SECRET_ID')), clock });
 
 /** Event source: the queue of the topics of alerts, with ReportBatchItemFailures. */
 export const handler = createSending(
   createSender({
-    table: store.state,
+    table,
     addresses: async () => {
       const { webhook_url } = await config();
       const kept = channelAddresses.parse(JSON.parse(await secret()));
