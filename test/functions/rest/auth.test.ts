@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { SignJWT, UnsecuredJWT } from 'jose';
 import { afterAll, describe, expect, it } from 'vitest';
 import { scope as scopes, type Scope } from '#shared/schema/api.ts';
+import { rateLimiter } from '#functions/common/rate-limit.ts';
+import { Table } from '#functions/common/table.ts';
 import { SECRET, startTestCloud, type Answer } from '../support/cloud.ts';
 import { willingEngine } from '../support/willing-engine.ts';
 
@@ -125,6 +127,24 @@ describe('rate limit', () => {
     }
     // 100 at once and 16⅔ in each of the four seconds before the last round.
     expect(admitted).toBe(100 + Math.floor((4 * 1000) / 60));
+  });
+
+  it('is one bucket for all instances of the API', async () => {
+    const limit = { perMinute: 1000, burst: 100 };
+    const table = new Table(world.client, world.config.stores.state_table);
+    const [here, there] = [rateLimiter(table, limit, world.clock), rateLimiter(table, limit, world.clock)];
+    const all = await Promise.all(
+      Array.from({ length: 75 }, () => [here('key:shared'), there('key:shared')]).flatMap((both) => both),
+    );
+    expect(all.filter(({ admitted }) => admitted)).toHaveLength(100);
+    // One in every 60 ms from there on, whoever is asked.
+    for (let at = 0; at < 20; at += 1) {
+      world.clock.advance(59);
+      expect((await here('key:shared')).admitted).toBe(false);
+      world.clock.advance(1);
+      expect((await (at % 2 === 0 ? here : there)('key:shared')).admitted).toBe(true);
+      expect((await there('key:shared')).admitted).toBe(false);
+    }
   });
 
   it('holds for tokens too, by address', async () => {
