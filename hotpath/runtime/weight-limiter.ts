@@ -208,14 +208,20 @@ export class WeightLimiter {
   }
 }
 
+const TAKEN_MIN = 64;
+
 /** What was used when, as long as it matters. */
 class Bucket {
   readonly units: number;
   /** What orders and queries may use. */
   readonly shared: number;
   readonly #windowNs: number;
+  /** Oldest first. */
   readonly #taken: { readonly atNs: number; units: number }[] = [];
+  /** Of all that is not forgotten yet: at least what is used now. */
   #used = 0;
+  /** So long a list is looked through for what matters no more. */
+  #forgetAt = TAKEN_MIN;
 
   constructor(units: number, windowMs: number, shared: number) {
     this.units = units;
@@ -229,6 +235,9 @@ class Bucket {
     const last = this.#taken.at(-1);
     if (last?.atNs === nowNs) last.units += units;
     else this.#taken.push({ atNs: nowNs, units });
+    if (this.#taken.length < this.#forgetAt) return;
+    this.#forget(nowNs);
+    this.#forgetAt = Math.max(TAKEN_MIN, 2 * this.#taken.length);
   }
 
   raiseTo(used: number, nowNs: number): void {
@@ -238,6 +247,8 @@ class Bucket {
 
   /** How long until `units` more stay within `most`. */
   waitMs(units: number, most: number, nowNs: number): number {
+    // Where there is room beside what should have been forgotten, nothing need be.
+    if (this.#used + units <= most) return 0;
     this.#forget(nowNs);
     let excess = this.#used + units - most;
     if (excess <= 0) return 0;
@@ -250,9 +261,12 @@ class Bucket {
   }
 
   #forget(nowNs: number): void {
-    while (this.#taken.length > 0 && this.#taken[0]!.atNs + this.#windowNs <= nowNs) {
-      this.#used -= this.#taken.shift()!.units;
+    let past = 0;
+    while (past < this.#taken.length && this.#taken[past]!.atNs + this.#windowNs <= nowNs) {
+      this.#used -= this.#taken[past]!.units;
+      past += 1;
     }
+    if (past > 0) this.#taken.splice(0, past);
     if (this.#taken.length === 0) this.#used = 0;
   }
 }

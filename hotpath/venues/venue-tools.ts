@@ -1,39 +1,44 @@
-import { createHash, createHmac, createSecretKey } from 'node:crypto';
-import type { KeyObject } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { Decimal } from 'decimal.js';
 import { z } from 'zod';
 import { BadInput } from '#shared/assert.ts';
 import type { Frame } from './venue.ts';
+import { Signer } from './signer.ts';
+import type { Algorithm, Digest } from './signer.ts';
 import type { Answer, Meaning, Refusal, Reply } from './venue-account.ts';
 
-type Digest = 'hex' | 'base64';
-type Algorithm = 'sha256' | 'sha384' | 'sha512';
-
+/** RFC 2104. */
 export const hmac = (
   algorithm: Algorithm,
   secret: string | Uint8Array,
   text: string | Uint8Array,
   digest: Digest,
-): string => createHmac(algorithm, keyOf(secret)).update(text).digest(digest);
-
-/** Secrets of all accounts, and those that are not kept as text are none of many. */
-const KEYS_MAX = 256;
-const keys = new Map<string, KeyObject>();
-
-/** A key is made once: making it takes as long as signing. */
-function keyOf(secret: string | Uint8Array): KeyObject {
-  if (typeof secret !== 'string') return createSecretKey(secret);
-  let key = keys.get(secret);
-  if (key === undefined) {
-    if (keys.size >= KEYS_MAX) keys.clear();
-    key = createSecretKey(secret, 'utf8');
-    keys.set(secret, key);
-  }
-  return key;
-}
+): string =>
+  typeof secret === 'string'
+    ? signerOf(algorithm, secret).sign(text, digest)
+    : createHmac(algorithm, secret).update(text).digest(digest);
 
 export const hash = (algorithm: Algorithm, text: string | Uint8Array): Buffer =>
   createHash(algorithm).update(text).digest();
+
+/** Of all accounts. */
+const SECRETS_MAX = 256;
+const signers = {
+  sha256: new Map<string, Signer>(),
+  sha384: new Map<string, Signer>(),
+  sha512: new Map<string, Signer>(),
+} as const;
+
+function signerOf(algorithm: Algorithm, secret: string): Signer {
+  const known = signers[algorithm];
+  let signer = known.get(secret);
+  if (signer === undefined) {
+    if (known.size >= SECRETS_MAX) known.clear();
+    signer = new Signer(algorithm, secret);
+    known.set(secret, signer);
+  }
+  return signer;
+}
 
 /** A Decimal from text, or from a number that `numbersAsText` kept as text. */
 export const decimalText = z.string().transform((text, context) => {
