@@ -35,6 +35,8 @@ export type Elsewhere = {
 };
 
 export type RecoveryLimits = {
+  /** False: a person decides everything. */
+  readonly isAutomatic: boolean;
   /** Rounds of orders after which the market is not to be had at any price we would pay. */
   readonly roundsMax: number;
   /** Waits in a row for a live book or for funds: a venue that is away comes back in minutes, and until then a loose leg is nobody else's. */
@@ -49,6 +51,7 @@ export type RecoveryLimits = {
 
 /** With the executor's patience, 360 waits are half an hour. */
 export const RECOVERY_LIMITS: RecoveryLimits = {
+  isAutomatic: true,
   roundsMax: 8,
   waitsMax: 360,
   slackBps: 10,
@@ -57,6 +60,7 @@ export const RECOVERY_LIMITS: RecoveryLimits = {
 };
 
 export const recoveryLimitsFrom = (config: Config['execution']['recovery']): RecoveryLimits => ({
+  isAutomatic: config.enabled,
   roundsMax: config.rounds_max,
   waitsMax: config.waits_max,
   slackBps: config.slack_bps,

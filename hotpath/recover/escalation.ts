@@ -53,6 +53,7 @@ function kindOf(placed: readonly PlacedOrder[]): 'complete' | 'unwind' | 'hedge'
 }
 
 const WORDS: Readonly<Record<EscalationReason, string>> = {
+  RECOVERY_OFF: 'automatic recovery is switched off',
   ROUNDS_EXHAUSTED: 'its orders did not fill often enough',
   WAITED_TOO_LONG: 'a book that it needs did not come back',
   LOSS_ABOVE_MAX: 'the best way left costs more than may be decided without a person',

@@ -41,7 +41,7 @@ export function decideRecovery(view: OperationView, market: RecoveryMarket, limi
   if (code !== undefined) {
     // Covers are opened and closed for some rounds more: a person takes longer than a market.
     const last = done === undefined ? (covering?.placed ?? []) : surplus.placed;
-    if (last.length > 0 && view.round < limits.roundsMax + COVER_ROUNDS)
+    if (limits.isAutomatic && last.length > 0 && view.round < limits.roundsMax + COVER_ROUNDS)
       return { kind: 'send', orders: ordersOf(last) };
     return escalate({ view, code, standing: standingOf(view), ways, covering, surplus: surplus.placed });
   }
@@ -78,8 +78,9 @@ function coveringOf(situation: Situation, { lossMax }: RecoveryLimits): Covering
 function limitOver(
   { view, market }: Situation,
   best: Candidate | undefined,
-  { roundsMax, waitsMax, ageMsMax, lossMax }: RecoveryLimits,
+  { isAutomatic, roundsMax, waitsMax, ageMsMax, lossMax }: RecoveryLimits,
 ): EscalationReason | undefined {
+  if (!isAutomatic) return 'RECOVERY_OFF';
   const { round, waits, ageMs, legs, bond } = view;
   if (round >= roundsMax) return 'ROUNDS_EXHAUSTED';
   if (waits >= waitsMax) {

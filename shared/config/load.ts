@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { BadInput } from '../assert.ts';
 import type { Config } from '../schema/config.ts';
 import { configSchema } from '../schema/config.ts';
+import { leavesOf } from './changes.ts';
 
 export type ConfigSources = {
   /** Folder with default.toml, <environment>.toml and venues/<venue>.toml. */
@@ -26,6 +27,7 @@ const NOT_CONFIGURATION = new Set([
   'ARB_SECRETS_PASSPHRASE',
   'ARB_SLACK_WEBHOOK_URL',
   'ARB_ALERT_WEBHOOK_SECRET',
+  'ARB_ENABLE_RISK_CHECKS',
 ]);
 /** Keys of venues: docs/live.md. */
 const VENUE_KEY = /^ARB_SECRET_/;
@@ -36,22 +38,77 @@ const SHORT_FORMS: Readonly<Record<string, readonly string[]>> = {
   ARB_MAX_TOTAL_EXPOSURE_USD: ['risk', 'max_total_exposure_usd'],
   ARB_MIN_PROFIT_MARGIN_BPS: ['risk', 'min_profit_margin_bps'],
   ARB_MAX_DAILY_LOSS_USD: ['risk', 'max_daily_loss_usd'],
+  ARB_TARGET_EXECUTION_TIME_MS: ['risk', 'max_execution_time_ms'],
+  ARB_ENABLE_CIRCUIT_BREAKERS: ['breakers', 'enabled'],
+  ARB_ENABLE_RECOVERY_MODE: ['execution', 'recovery', 'enabled'],
 };
+
+/** `false` sets every limit on money so wide that none binds; single limits may be set beside it. Never with real orders. */
+const RISK_CHECKS = 'ARB_ENABLE_RISK_CHECKS';
+const ENDLESS_USD = 1e15;
+/** How fresh books and how healthy venues must be is no matter of money: those stay. */
+const UNLIMITED: Tree = {
+  risk: {
+    max_position_size_usd: ENDLESS_USD,
+    max_exposure_per_exchange: ENDLESS_USD,
+    max_exposure_per_asset_usd: ENDLESS_USD,
+    max_exposure_per_family_usd: ENDLESS_USD,
+    max_total_exposure_usd: ENDLESS_USD,
+    max_concentration: 1,
+    max_leverage: 1e6,
+    max_correlation_risk: 1,
+    max_daily_loss_usd: ENDLESS_USD,
+    max_drawdown: 1,
+    max_var: ENDLESS_USD,
+    max_expected_shortfall: ENDLESS_USD,
+    max_open_operations: 1_000,
+    min_profit_margin_bps: -10_000,
+    max_edge_bps: 0,
+    max_slippage_bps: 10_000,
+    max_execution_time_ms: 60_000,
+    min_margin_ratio: 0,
+  },
+};
+
+/** What one layer says: a file, a variable, the command line. */
+type Layer = { readonly name: string; readonly tree: Tree };
 
 /**
  * Reads the layers, later wins: default.toml, <environment>.toml, venues/<venue>.toml, the operator's file, ARB_* variables, overrides.
  * @throws BadInput naming the layer or path and what is allowed there, on an unreadable file, an unknown key or a bad value.
  */
-export function loadConfig({ dir, env, file, overrides }: ConfigSources): Config {
-  let tree = readToml(join(dir, 'default.toml'));
-  const environment = env['ARB_SYSTEM__ENVIRONMENT'] ?? stringAt(tree, 'system', 'environment') ?? 'local';
-  for (const path of [join(dir, `${environment}.toml`), ...venueFiles(dir)]) {
-    if (existsSync(path)) tree = merge(tree, readToml(path));
-  }
-  if (file !== undefined) tree = merge(tree, readToml(file));
-  tree = merge(tree, fromEnvironment(env, tree));
-  tree = merge(tree, overrides ?? {});
-  return checked(tree);
+export function loadConfig(sources: ConfigSources): Config {
+  const config = checked(mergedOf(layersOf(sources)));
+  if (config.engine.mode === 'live' && !areRisksChecked(sources.env))
+    throw new BadInput(`configuration: ${RISK_CHECKS}=false: not with real orders (engine.mode = "live")`);
+  return config;
+}
+
+/** Which layer had the last word on each setting, by path; a setting that none names has its value from the schema. */
+export function originsOf(sources: ConfigSources): ReadonlyMap<string, string> {
+  const last = new Map<string, string>();
+  for (const { name, tree } of layersOf(sources)) for (const path of leavesOf(tree).keys()) last.set(path, name);
+  return last;
+}
+
+function layersOf({ dir, env, file, overrides }: ConfigSources): readonly Layer[] {
+  const first = fileLayer(join(dir, 'default.toml'));
+  const environment = env['ARB_SYSTEM__ENVIRONMENT'] ?? stringAt(first.tree, 'system', 'environment') ?? 'local';
+  const own = [join(dir, `${environment}.toml`), ...venueFiles(dir)].filter((path) => existsSync(path));
+  const files = [first, ...own.map(fileLayer), ...(file === undefined ? [] : [fileLayer(file)])];
+  const unlimited = areRisksChecked(env) ? [] : [{ name: RISK_CHECKS, tree: UNLIMITED }];
+  const said = overrides === undefined ? [] : [{ name: 'command line', tree: overrides }];
+  return [...files, ...unlimited, ...fromEnvironment(env, mergedOf(files)), ...said];
+}
+
+const fileLayer = (path: string): Layer => ({ name: path, tree: readToml(path) });
+const mergedOf = (layers: readonly Layer[]): Tree => layers.reduce<Tree>((under, { tree }) => merge(under, tree), {});
+
+function areRisksChecked(env: ConfigSources['env']): boolean {
+  const text = env[RISK_CHECKS] ?? 'true';
+  if (text !== 'true' && text !== 'false')
+    throw new BadInput(`configuration: ${RISK_CHECKS}: true or false, not ${JSON.stringify(text)}`);
+  return text === 'true';
 }
 
 function checked(tree: Tree): Config {
@@ -95,10 +152,10 @@ function readToml(path: string): Tree {
 }
 
 /** `ARB_RISK__MAX_DAILY_LOSS_USD=5000` → risk.max_daily_loss_usd, read as the type that the schema has there. */
-function fromEnvironment(env: ConfigSources['env'], below: Tree): Tree {
-  let tree: Tree = {};
-  for (const [name, text] of Object.entries(env)) {
-    if (text === undefined || !name.startsWith('ARB_') || NOT_CONFIGURATION.has(name) || VENUE_KEY.test(name)) continue;
+function fromEnvironment(env: ConfigSources['env'], below: Tree): readonly Layer[] {
+  return Object.entries(env).flatMap(([name, text]) => {
+    const isSetting = name.startsWith('ARB_') && !NOT_CONFIGURATION.has(name) && !VENUE_KEY.test(name);
+    if (text === undefined || !isSetting) return [];
     const path = SHORT_FORMS[name] ?? spelled(name.slice('ARB_'.length).split('__'), below);
     const schema = schemaAt(path);
     if (schema === undefined) {
@@ -107,9 +164,10 @@ function fromEnvironment(env: ConfigSources['env'], below: Tree): Tree {
         `configuration: ${name} names no setting (allowed in ${parent.join('.') || 'the configuration'}: ${keysAt(parent).join(', ') || 'nothing'})`,
       );
     }
-    tree = merge(tree, path.reduceRight<unknown>((value, key) => ({ [key]: value }), valueOf(text, schema)) as Tree);
-  }
-  return tree;
+    return [
+      { name, tree: path.reduceRight<unknown>((value, key) => ({ [key]: value }), valueOf(text, schema)) as Tree },
+    ];
+  });
 }
 
 /** Variables are upper case; keys are spelled as the layers below spell them (`engine.pegs.USD`), lower case where they are new. */

@@ -94,7 +94,7 @@ export type Proposal = {
 };
 
 export type EscalationReason =
-  'ROUNDS_EXHAUSTED' | 'WAITED_TOO_LONG' | 'LOSS_ABOVE_MAX' | 'TIME_EXHAUSTED' | 'NO_WAY_OUT';
+  'RECOVERY_OFF' | 'ROUNDS_EXHAUSTED' | 'WAITED_TOO_LONG' | 'LOSS_ABOVE_MAX' | 'TIME_EXHAUSTED' | 'NO_WAY_OUT';
 
 /** Automatic ways are exhausted: what a person needs to decide. */
 export type Escalation = {

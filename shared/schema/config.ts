@@ -224,6 +224,8 @@ const execution = z.strictObject({
   /** An order without a last word after so long is unknown. */
   report_within_ms: z.number().positive(),
   recovery: z.strictObject({
+    /** Off, nothing is sent for an operation whose legs do not agree until a person has decided. */
+    enabled: z.boolean(),
     /** Rounds of orders, and waits for a live book or for funds, before a person is asked. */
     rounds_max: z.int().positive(),
     waits_max: z.int().positive(),
@@ -368,7 +370,15 @@ const streams = z.strictObject({
   commands: z.string(),
   shards: z.int().positive(),
 });
-const stores = z.strictObject({ state_table: z.string(), events_table: z.string() });
+const stores = z.strictObject({
+  state_table: z.string(),
+  events_table: z.string(),
+  /** Where candles are kept: in the state table, in InfluxDB, or in Timestream for LiveAnalytics, which takes no new accounts. */
+  time_series: z.enum(['dynamodb', 'influxdb', 'timestream']),
+  /** Its credentials stand in the environment: INFLUX_TOKEN, or INFLUX_USERNAME and INFLUX_PASSWORD. */
+  influxdb: z.strictObject({ url: z.url({ protocol: /^https?$/ }), database: z.string().min(1) }),
+  timestream: z.strictObject({ database: z.string().min(1), table: z.string().min(1) }),
+});
 
 /** A linear combination of instruments that is priced as one; docs/synthetics.md. */
 const synthetic = z.strictObject({

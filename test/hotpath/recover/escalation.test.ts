@@ -35,6 +35,13 @@ type Case = {
   readonly words: RegExp;
 };
 const CASES: Readonly<Record<EscalationReason, Case>> = {
+  RECOVERY_OFF: {
+    view: {},
+    weather: {},
+    limits: { isAutomatic: false },
+    before: { limits: { isAutomatic: true } },
+    words: /switched off/,
+  },
   ROUNDS_EXHAUSTED: { view: { round: 8 }, weather: NO_COVER, before: { round: 7 }, words: /did not fill/ },
   WAITED_TOO_LONG: { view: { waits: 360 }, weather: SHUT, before: { waits: 359 }, words: /did not come back/ },
   NO_WAY_OUT: {
@@ -158,6 +165,7 @@ describe('a person is asked', () => {
 it('takes its limits from the configuration', () => {
   expect(
     recoveryLimitsFrom({
+      enabled: true,
       rounds_max: 8,
       waits_max: 360,
       slack_bps: 10,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { BadInput } from '#shared/assert.ts';
-import { loadConfig } from '#shared/config/load.ts';
+import { loadConfig, originsOf } from '#shared/config/load.ts';
 
 const load = (env: Record<string, string | undefined> = {}, overrides = {}, file?: string) =>
   loadConfig({ dir: 'config', env, overrides, file });
@@ -58,6 +58,73 @@ describe('loadConfig', () => {
     const attempt = () => load(env, {}, fileWith(text));
     expect(attempt).toThrow(BadInput);
     expect(attempt).toThrow(message);
+  });
+
+  it('knows short names for what teams change most', () => {
+    const { risk, breakers, execution } = load({
+      ARB_MAX_POSITION_SIZE_USD: '1',
+      ARB_MAX_TOTAL_EXPOSURE_USD: '2',
+      ARB_MIN_PROFIT_MARGIN_BPS: '3.5',
+      ARB_MAX_DAILY_LOSS_USD: '4',
+      ARB_TARGET_EXECUTION_TIME_MS: '5',
+      ARB_ENABLE_CIRCUIT_BREAKERS: 'false',
+      ARB_ENABLE_RECOVERY_MODE: 'false',
+    });
+    expect(risk).toMatchObject({
+      max_position_size_usd: 1,
+      max_total_exposure_usd: 2,
+      min_profit_margin_bps: 3.5,
+      max_daily_loss_usd: 4,
+      max_execution_time_ms: 5,
+    });
+    expect([breakers.enabled, execution.recovery.enabled]).toEqual([false, false]);
+  });
+
+  it('opens every limit on money where risk checks are off, but for those that are named', () => {
+    const { risk } = load({ ARB_ENABLE_RISK_CHECKS: 'false', ARB_MAX_DAILY_LOSS_USD: '4' });
+    const checked = load({ ARB_ENABLE_RISK_CHECKS: 'true' }).risk;
+    expect(checked).toEqual(load().risk);
+    expect(risk.max_daily_loss_usd).toBe(4);
+    expect(risk.max_position_size_usd).toBe(1e15);
+    expect(risk.max_book_age_ms).toBe(checked.max_book_age_ms);
+  });
+
+  it.each([
+    ['ARB_MAX_POSITION_SIZE_USD', '0', /risk\.max_position_size_usd: .*>0/],
+    ['ARB_MAX_TOTAL_EXPOSURE_USD', 'much', /risk\.max_total_exposure_usd: .*expected number/],
+    ['ARB_MIN_PROFIT_MARGIN_BPS', '', /risk\.min_profit_margin_bps: .*expected number/],
+    ['ARB_MAX_DAILY_LOSS_USD', '-5', /risk\.max_daily_loss_usd: .*>0/],
+    ['ARB_TARGET_EXECUTION_TIME_MS', '0', /risk\.max_execution_time_ms: .*>0/],
+    ['ARB_ENABLE_CIRCUIT_BREAKERS', 'yes', /breakers\.enabled: .*expected boolean/],
+    ['ARB_ENABLE_RECOVERY_MODE', '1', /execution\.recovery\.enabled: .*expected boolean/],
+    ['ARB_ENABLE_RISK_CHECKS', 'no', /ARB_ENABLE_RISK_CHECKS: true or false, not "no"/],
+  ])('refuses %s=%s', (name, text, message) => {
+    expect(() => load({ [name]: text })).toThrow(message);
+  });
+
+  it('never goes live without risk checks, whoever asks for it', () => {
+    const env = { ARB_ENABLE_RISK_CHECKS: 'false' };
+    for (const attempt of [
+      () => load(env, { engine: { mode: 'live' } }),
+      () => load({ ...env, ARB_ENGINE__MODE: 'live' }),
+      () => load(env, {}, fileWith('[engine]\nmode = "live"\n')),
+    ])
+      expect(attempt).toThrow(/ARB_ENABLE_RISK_CHECKS=false: not with real orders/);
+    expect(load(env, { engine: { mode: 'shadow' } }).engine.mode).toBe('shadow');
+  });
+
+  it('says which layer had the last word', () => {
+    const file = fileWith('[risk]\nmax_daily_loss_usd = 1\nmax_open_operations = 3\n');
+    const origins = originsOf({
+      dir: 'config',
+      env: { ARB_MAX_DAILY_LOSS_USD: '2', ARB_ENABLE_RISK_CHECKS: 'false', ARB_API__PORT: '80' },
+      file,
+      overrides: { api: { port: 81 } },
+    });
+    expect(origins.get('risk.max_daily_loss_usd')).toBe('ARB_MAX_DAILY_LOSS_USD');
+    expect(origins.get('risk.max_open_operations')).toBe('ARB_ENABLE_RISK_CHECKS');
+    expect(origins.get('risk.max_book_age_ms')).toBe('config/default.toml');
+    expect(origins.get('api.port')).toBe('command line');
   });
 
   it('refuses a missing file by name', () => {
