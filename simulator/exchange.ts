@@ -25,9 +25,9 @@ export type Order = {
   readonly timeInForce: 'GTC' | 'IOC' | 'FOK';
   readonly postOnly: boolean;
   /** Ticks; 0 for a market order. */
-  readonly price: number;
+  price: number;
   /** Lots. */
-  readonly qty: number;
+  qty: number;
   filled: number;
   /** Worth of what filled: quote units, base units for an inverse contract. */
   cost: Decimal;
@@ -103,7 +103,7 @@ export type Placed =
 
 /** What happened to an order, in the order of happening; the order already shows the state after it. */
 export type OrderChange =
-  { readonly kind: 'new' | 'canceled' | 'expired' } | { readonly kind: 'trade'; readonly trade: Trade };
+  { readonly kind: 'new' | 'amended' | 'canceled' | 'expired' } | { readonly kind: 'trade'; readonly trade: Trade };
 
 /** Where a dialect hears what it must publish. */
 export type ExchangeListener = {
@@ -309,6 +309,45 @@ export class Exchange {
     this.#end(order, 'canceled');
     this.#publishBook(order.listing);
     return true;
+  }
+
+  /**
+   * Changes an open order where it stands, at the end of its queue; `qty` is the whole of it, and nothing is left of one that has filled as much. Returns why
+   * it stays as it is. @throws BadInput when price or quantity is no decimal.
+   */
+  amend(order: Order, to: Pick<OrderDraft, 'price' | 'qty'>): Refusal | undefined {
+    const { listing, account, side } = order;
+    assert(order.status === 'open' && order.resting !== undefined, 'an open order is amended');
+    const price = to.price === undefined ? order.price : integerFrom(to.price, listing.priceDecimals);
+    const qty = integerFrom(to.qty, listing.lotDecimals);
+    if (price === undefined || price <= 0) return 'price-off-grid';
+    if (qty === undefined || qty <= 0) return 'qty-off-grid';
+    if (qty < listing.minLots) return 'below-min-qty';
+    if (order.postOnly && this.engine(listing).wouldTake(side, price)) return 'would-take';
+    if (qty > order.filled) {
+      const draft = { ...order, type: 'limit', price: undefined, qty: '', qtyIn: 'base' } as const;
+      const balance = account.balance(listing.wallet, heldAssetOf(order));
+      balance.held = balance.held.minus(order.held);
+      const isBorne = this.#affords(draft, price, qty - order.filled);
+      balance.held = balance.held.plus(order.held);
+      if (!isBorne) return 'insufficient-funds';
+    }
+    this.engine(listing).cancel(order.resting);
+    if (qty <= order.filled) this.#end(order, 'canceled');
+    else this.#requeue(order, price, qty);
+    this.#publishBook(listing);
+    return undefined;
+  }
+
+  #requeue(order: Order, price: number, qty: number): void {
+    const { listing, side } = order;
+    Object.assign(order, { price, qty, resting: undefined, updatedMs: this.nowMs() });
+    this.#hold(order);
+    this.listener?.ordered(order, { kind: 'amended' });
+    const incoming = { owner: order.id, side, price, qty: qty - order.filled, timeInForce: 'GTC' } as const;
+    const { fills, resting } = this.engine(listing).submit(incoming);
+    order.resting = resting;
+    for (const fill of fills) this.#settle(listing, side, fill, order);
   }
 
   /** Cancels the account's open orders in what `among` says; returns them. */
@@ -619,8 +658,7 @@ export class Exchange {
       : side === 'sell'
         ? qtyOf(listing, left)
         : valueOf(listing, price, left).times(this.#feeFactor(listing));
-    const asset = derivative ? listing.settle : side === 'sell' ? listing.base : listing.quote;
-    const balance = account.balance(listing.wallet, asset);
+    const balance = account.balance(listing.wallet, heldAssetOf(order));
     balance.held = balance.held.plus(needed).minus(order.held);
     order.held = needed;
   }
@@ -693,3 +731,7 @@ function walletsOf(listings: readonly Listing[]): ReadonlyMap<string, (asset: st
 /** Whether the whole order brings the position nearer to nothing. */
 const reduces = (lots: number, side: Side, qty: number): boolean =>
   Math.sign(lots) === (side === 'buy' ? -1 : 1) && qty <= Math.abs(lots);
+
+/** In which asset an open order binds what it needs. */
+const heldAssetOf = ({ listing, side }: Pick<Order, 'listing' | 'side'>): string =>
+  listing.kind !== 'spot' ? listing.settle : side === 'sell' ? listing.base : listing.quote;

@@ -221,7 +221,8 @@ export class Operations {
         return this.setStatus(order, 'rejected', report.reason);
       case 'canceled':
       case 'expired':
-        return this.setStatus(order, report.kind, undefined);
+        // Full as it stood: it was to be more, and has not become so.
+        return this.setStatus(order, order.filledQty.gte(order.request.qty) ? 'filled' : report.kind, undefined);
       case 'unknown':
         return !isAtRest(order.status) && this.setStatus(order, 'unknown', report.cause);
       case 'not-found':

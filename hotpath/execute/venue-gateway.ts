@@ -231,7 +231,8 @@ export class VenueGateway implements TradingGateway {
     const tracked = this.#known(id);
     if (amend === undefined || tracked === undefined) return false;
     this.#tracker.replace(tracked, to);
-    const wanted = { price: textOf(to.price), qty: textOf(to.qty) };
+    const { postOnly = false } = tracked.request;
+    const wanted = { price: textOf(to.price), qty: textOf(to.qty), postOnly };
     const { answerWithinMs: timeoutMs, orderWithinMs: withinMs } = this.#patience;
     const fence: Fence = () => this.#options.fence?.();
     this.client.ask(

@@ -770,6 +770,8 @@ type Api = {
   readonly restUrl: string;
   readonly place: Endpoint;
   readonly cancel: Endpoint;
+  /** Changes price and quantity where the order stands. Spot only ever takes less: that is no replacement. */
+  readonly amend?: Endpoint;
   readonly cancelAll: Endpoint;
   readonly query: Endpoint;
   readonly openOrders: Endpoint;
@@ -901,6 +903,8 @@ function futuresAccount(of: {
     restUrl: of.restUrl,
     place: endpoint('POST', `${root}/order`, of.orderWeight),
     cancel: endpoint('DELETE', `${root}/order`, { weight: 1 }),
+    // @see https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Modify-Order
+    amend: endpoint('PUT', `${root}/order`, { weight: 1, ...of.orderWeight }),
     cancelAll: endpoint('DELETE', `${root}/allOpenOrders`, { weight: 1 }),
     query: endpoint('GET', `${root}/order`, { weight: 1 }),
     openOrders: open(1),
@@ -968,6 +972,7 @@ function accountOf(api: Api): Account {
       place: (order, context) => signed(context, api.place, orderFields(order), readPlaced),
       cancel: (order, context) =>
         signed(context, api.cancel, refFields(order), (reply) => answerOf(reply, orderRow, stateOf)),
+      ...(api.amend === undefined ? {} : { amend: amendOf(api.amend) }),
       cancelAll: (instruments, context) =>
         instruments.map(({ venueSymbol: symbol }) =>
           signed(context, api.cancelAll, { symbol }, (reply) => {
@@ -1120,6 +1125,14 @@ function orderFields(order: OrderTicket): Fields {
     // Spot's FULL names the fills, futures' RESULT waits for what an IOC came to.
     newOrderRespType: isSpot ? 'FULL' : 'RESULT',
   };
+}
+
+/** The quantity is the whole order's; one that has filled as much is cancelled. */
+function amendOf(amend: Endpoint): NonNullable<AccountRest['amend']> {
+  return (order, { price, qty: quantity }, context) =>
+    signed(context, amend, { ...refFields(order), side: order.side.toUpperCase(), quantity, price }, (reply) =>
+      answerOf(reply, orderRow, stateOf),
+    );
 }
 
 const refFields = ({ instrument, clientOrderId }: OrderRef): Fields => ({
@@ -1281,6 +1294,8 @@ const positionRow = z.object({
   liquidationPrice: decimalText,
   leverage: decimalText.optional(),
   positionSide: z.string(),
+  /** 0 to 4. */
+  adl: decimalText.optional(),
 });
 
 /** Of an account in hedge mode the sides stand apart, most of them empty. */
@@ -1294,6 +1309,7 @@ const positionOf = (row: z.infer<typeof positionRow>): PositionState => ({
   markPrice: row.markPrice,
   ...(row.liquidationPrice.isZero() ? {} : { liquidationPrice: row.liquidationPrice }),
   ...(row.leverage === undefined ? {} : { leverage: row.leverage }),
+  ...(row.adl === undefined ? {} : { adlRank: row.adl.toNumber() / 4 }),
 });
 
 const placedRow = z.looseObject({ symbol: z.string(), orderId: z.string(), clientOrderId: z.string() });
@@ -1660,6 +1676,15 @@ const execution = z.object({
   m: z.boolean(),
 });
 
+/**
+ * What the venue has sent by itself has an id of its own for it; `settlement_autoclose-` is a delivery.
+ * @see https://developers.binance.com/docs/derivatives/usds-margined-futures/user-data-streams/Event-Order-Update
+ */
+function forcedBy(clientOrderId: string): VenueFill['forced'] {
+  if (clientOrderId.startsWith('adl_autoclose')) return 'adl';
+  return clientOrderId.startsWith('autoclose-') ? 'liquidation' : undefined;
+}
+
 /** The fill first: an order's end is its last word. */
 function eventsOfOrder(report: z.infer<typeof execution>): readonly AccountEvent[] {
   const clientOrderId = report.C === undefined || report.C === '' ? report.c : report.C;
@@ -1675,7 +1700,9 @@ function eventsOfOrder(report: z.infer<typeof execution>): readonly AccountEvent
     filled: report.z,
     timeMs: report.T,
   };
-  const isFill = report.x === 'TRADE' && !report.l.isZero();
+  // CALCULATED: of a liquidation.
+  const isFill = (report.x === 'TRADE' || report.x === 'CALCULATED') && !report.l.isZero();
+  const forced = forcedBy(clientOrderId);
   const fill: VenueFill = {
     venueSymbol: report.s,
     clientOrderId,
@@ -1688,6 +1715,7 @@ function eventsOfOrder(report: z.infer<typeof execution>): readonly AccountEvent
     feeAsset: report.N ?? '',
     liquidity: report.m ? 'maker' : 'taker',
     timeMs: report.T,
+    ...(forced === undefined ? {} : { forced }),
   };
   return isFill
     ? [

@@ -621,6 +621,9 @@ function unified(): Account {
     rest: {
       place: (order, context) => post('/v5/order/create', orderOf(order), context, readPlaced(CODES)),
       cancel: (order, context) => post('/v5/order/cancel', referenceOf(order), context, readPlaced(CANCEL_CODES)),
+      // The answer says that it was asked, not that it was done. @see https://bybit-exchange.github.io/docs/v5/order/amend-order
+      amend: (order, { price, qty }, context) =>
+        post('/v5/order/amend', { ...referenceOf(order), qty, price }, context, readAmended),
       cancelAll: (instruments, context) =>
         instruments.map(({ market: category, venueSymbol: symbol }) =>
           post('/v5/order/cancel-all', { symbol, category }, context, readDone),
@@ -799,6 +802,8 @@ const readPlaced = (codes: Readonly<Record<string, Meaning>>): Reader<Placed> =>
     });
 };
 
+const readAmended: Reader<undefined> = (reply) => andThen(readPlaced(CANCEL_CODES)(reply), () => ok(undefined));
+
 const side = z.enum(['Buy', 'Sell']).transform((text) => (text === 'Buy' ? 'buy' : 'sell'));
 
 const orderEntry = z.object({
@@ -901,8 +906,11 @@ type FillEntry = z.infer<typeof fillEntry>;
 /** The rest is funding, delivery and transfers of positions. */
 const FILLS = new Set(['Trade', 'AdlTrade', 'BustTrade']);
 
+const FORCED: Readonly<Record<string, VenueFill['forced']>> = { AdlTrade: 'adl', BustTrade: 'liquidation' };
+
 const fillOf = (entry: FillEntry, category?: string): VenueFill => {
   const traded = entry.category ?? category;
+  const forced = FORCED[entry.execType];
   return {
     venueSymbol: entry.symbol,
     ...(traded === undefined ? {} : { market: traded }),
@@ -916,6 +924,7 @@ const fillOf = (entry: FillEntry, category?: string): VenueFill => {
     feeAsset: entry.feeCurrency ?? '',
     liquidity: entry.isMaker ? 'maker' : 'taker',
     timeMs: entry.execTime,
+    ...(forced === undefined ? {} : { forced }),
   };
 };
 
@@ -979,6 +988,8 @@ const positionEntry = z.object({
   markPrice: decimalOrZero,
   liqPrice: decimalOrZero,
   leverage: decimalOrZero,
+  /** 1 to 5; 0 where nothing is held. */
+  adlRankIndicator: decimalOrZero,
 });
 type PositionEntry = z.infer<typeof positionEntry>;
 
@@ -1009,6 +1020,7 @@ function positionState(entry: PositionEntry): PositionState {
     ...(markPrice.isZero() ? {} : { markPrice }),
     ...(liqPrice.isZero() ? {} : { liquidationPrice: liqPrice }),
     ...(leverage.isZero() ? {} : { leverage }),
+    ...(entry.adlRankIndicator.isZero() ? {} : { adlRank: entry.adlRankIndicator.toNumber() / 5 }),
   };
 }
 

@@ -11,6 +11,7 @@ import type {
   AccountContext,
   AccountEvent,
   AccountSocket,
+  Amendment,
   Answer,
   BalanceState,
   Call,
@@ -644,6 +645,11 @@ function account(): Account {
     rest: {
       place: (order, context) => call(placeMethod(order), orderOf(order), context, { weight: ORDER, read: readPlaced }),
       cancel: (order, context) => call(...cancelOf(order), context, { weight: ORDER, read: readCanceled }),
+      amend: (order, to, context) =>
+        call(...editOf(order, to), context, {
+          weight: ORDER,
+          read: (reply) => read(reply, placedResult, ({ order: entry }) => stateOf(entry), CANCEL_CODES),
+        }),
       cancelAll: (instruments, context) =>
         instruments.map(({ venueSymbol }) =>
           call('private/cancel_all_by_instrument', { instrument_name: venueSymbol }, context, {
@@ -811,6 +817,21 @@ const cancelOf = ({ venueOrderId, clientOrderId, instrument }: OrderRef): [metho
     ? ['private/cancel_by_label', { label: clientOrderId, currency: instrument.settle }]
     : ['private/cancel', { order_id: venueOrderId }];
 
+/** `amount` is the whole order's, filled part included; what is post-only stays so by being said again. @see https://docs.deribit.com/#private-edit */
+function editOf(
+  { venueOrderId, clientOrderId, instrument }: OrderRef,
+  { price, qty, postOnly }: Amendment,
+): [method: string, params: Params] {
+  const terms = {
+    amount: numeral(qty),
+    price: numeral(price),
+    ...(postOnly ? { post_only: true, reject_post_only: true } : {}),
+  };
+  return venueOrderId === undefined
+    ? ['private/edit_by_label', { label: clientOrderId, instrument_name: instrument.venueSymbol, ...terms }]
+    : ['private/edit', { order_id: venueOrderId, ...terms }];
+}
+
 const direction = z.enum(['buy', 'sell']);
 
 const orderEntry = z.object({
@@ -873,6 +894,8 @@ const tradeEntry = z.object({
   fee_currency: z.string().default(''),
   liquidity: z.string(),
   timestamp: timeText,
+  /** Which sides of the trade were a liquidation: M, T or MT. */
+  liquidation: z.string().nullish(),
 });
 type TradeEntry = z.infer<typeof tradeEntry>;
 
@@ -888,6 +911,7 @@ const fillOf = (entry: TradeEntry): VenueFill => ({
   feeAsset: entry.fee_currency,
   liquidity: entry.liquidity === 'M' ? 'maker' : 'taker',
   timeMs: entry.timestamp,
+  ...(entry.liquidation?.includes(entry.liquidity === 'M' ? 'M' : 'T') === true ? { forced: 'liquidation' } : {}),
 });
 
 const placedResult = z.object({ order: orderEntry, trades: z.array(tradeEntry).default([]) });

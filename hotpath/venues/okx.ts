@@ -12,6 +12,7 @@ import type {
   AccountContext,
   AccountEvent,
   AccountSocket,
+  Amendment,
   Answer,
   BalanceState,
   Call,
@@ -600,6 +601,7 @@ function unified(): Account {
     rest: {
       place,
       cancel,
+      amend,
       cancelAll: (instruments, context) => [cancelPage(instruments, context, undefined)],
       query,
       openOrders: (instruments, context) => [openPage(instruments, context, undefined)],
@@ -751,7 +753,28 @@ const fillRow = z.object({
   feeCcy: z.string().default(''),
   execType: z.string().default(''),
   fillTime: timeText,
+  subType: z.string().default(''),
 });
+
+const LIQUIDATIONS = new Set([
+  '100',
+  '101',
+  '102',
+  '103',
+  '104',
+  '105',
+  '106',
+  '107',
+  'partial_liquidation',
+  'full_liquidation',
+]);
+const DELEVERAGINGS = new Set(['125', '126', '127', '128', 'adl']);
+
+/** Of a bill's subtype, by REST, or an order's category, on the stream. */
+function forcedBy(kind: string): Pick<VenueFill, 'forced'> {
+  if (DELEVERAGINGS.has(kind)) return { forced: 'adl' };
+  return LIQUIDATIONS.has(kind) ? { forced: 'liquidation' } : {};
+}
 
 const fillFrom = (row: Omit<z.infer<typeof fillRow>, 'billId'>): VenueFill => ({
   venueSymbol: row.instId,
@@ -766,6 +789,7 @@ const fillFrom = (row: Omit<z.infer<typeof fillRow>, 'billId'>): VenueFill => ({
   feeAsset: row.feeCcy,
   liquidity: row.execType === 'M' ? 'maker' : 'taker',
   timeMs: row.fillTime,
+  ...forcedBy(row.subType),
 });
 
 /** The answer to one order or cancel of a request. */
@@ -834,6 +858,19 @@ function cancel(order: OrderRef, context: AccountContext): Call<unknown> {
     ...post('/api/v5/trade/cancel-order', { instId: order.instrument.venueSymbol, ...nameOf(order) }, context),
     weight: { cancels: 1 },
     read: (reply) => acknowledged(reply, placedFrom),
+  };
+}
+
+/**
+ * Size and price are the whole order's, filled part included. What is acknowledged is that it was asked: the order's state says what came of it.
+ * @see https://www.okx.com/docs-v5/en/#order-book-trading-trade-post-amend-order
+ */
+function amend(order: OrderRef, { price, qty }: Amendment, context: AccountContext): Call<undefined> {
+  const fields = { instId: order.instrument.venueSymbol, ...nameOf(order), newSz: qty, newPx: price };
+  return {
+    ...post('/api/v5/trade/amend-order', fields, context),
+    weight: { orders: 1 },
+    read: (reply) => andThen(acknowledged(reply, placedFrom), () => ok(undefined)),
   };
 }
 
@@ -998,6 +1035,8 @@ const positionRow = z.object({
   markPx: z.string().default(''),
   liqPx: z.string().default(''),
   lever: z.string().default(''),
+  /** 0 to 5 lights. */
+  adl: z.string().default(''),
 });
 
 function positionsFrom(rows: readonly z.infer<typeof positionRow>[]): readonly PositionState[] {
@@ -1012,6 +1051,7 @@ function positionsFrom(rows: readonly z.infer<typeof positionRow>[]): readonly P
       ...named('markPrice', row.markPx),
       ...named('liquidationPrice', row.liqPx),
       ...named('leverage', row.lever),
+      ...(row.adl === '' ? {} : { adlRank: decimalFrom(row.adl).toNumber() / 5 }),
     }));
 }
 
@@ -1163,6 +1203,7 @@ const orderEventRow = orderRow.extend({
   fillFeeCcy: z.string().default(''),
   execType: z.string().default(''),
   fillTime: timeText,
+  category: z.string().default(''),
 });
 
 const privateFrame = z.object({
@@ -1233,7 +1274,8 @@ function answersOf({ id, op, code, msg, data }: z.infer<typeof privateFrame>): r
 function orderEvents(row: z.infer<typeof orderEventRow>): readonly AccountEvent[] {
   const order: AccountEvent = { kind: 'order', order: orderFrom(row) };
   if (row.tradeId === '' || !row.fillSz.gt(0)) return [order];
-  const fill = fillFrom({ ...row, fillPx: decimalFrom(row.fillPx), fee: row.fillFee, feeCcy: row.fillFeeCcy });
+  const { fillPx, fillFee: fee, fillFeeCcy: feeCcy, category: subType } = row;
+  const fill = fillFrom({ ...row, fillPx: decimalFrom(fillPx), fee, feeCcy, subType });
   return [{ kind: 'fill', fill }, order];
 }
 

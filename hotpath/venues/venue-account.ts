@@ -73,7 +73,12 @@ export type OrderRef = {
 };
 
 /** What an open order is to be, in decimal text on the instrument's grid. `qty` is the whole of it, with what has filled. */
-export type Amendment = { readonly price: string; readonly qty: string };
+export type Amendment = {
+  readonly price: string;
+  readonly qty: string;
+  /** As the order was sent: where a change must say it again. */
+  readonly postOnly: boolean;
+};
 
 /** One REST request, signed, and how its answer reads. */
 export type Call<T> = {

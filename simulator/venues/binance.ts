@@ -663,6 +663,11 @@ class Binance implements VenueDialect {
         if (!this.#exchange.cancel(order)) throw new BinanceError(UNKNOWN.code, UNKNOWN.text);
         return describeCancel(order);
       }),
+      'PUT order': acknowledged(({ market, fields }, account) => {
+        const order = findOrder(this.#exchange, account, fields, MISSING);
+        if (market === 'spot' || order.status !== 'open') throw new BinanceError(MISSING.code, MISSING.text);
+        return amendOrder(this.#exchange, order, fields);
+      }),
       'GET order': signed(4, ({ fields }, account) =>
         describeOrder(findOrder(this.#exchange, account, fields, MISSING)),
       ),
@@ -880,7 +885,13 @@ const ROUTES: ReadonlyMap<string, RegExp> = new Map([
 ]);
 const NOTHING = /^$/;
 const EVERYTHING = /./;
-const EXECUTION_TYPES = { new: 'NEW', trade: 'TRADE', canceled: 'CANCELED', expired: 'EXPIRED' } as const;
+const EXECUTION_TYPES = {
+  new: 'NEW',
+  amended: 'AMENDMENT',
+  trade: 'TRADE',
+  canceled: 'CANCELED',
+  expired: 'EXPIRED',
+} as const;
 const API_RESTRICTIONS = {
   ipRestrict: true,
   createTime: 1_700_000_000_000,
@@ -1397,6 +1408,17 @@ function placeOrder(exchange: Exchange, listing: Listing, account: Account, fiel
     : { ...futuresOrder(placed), status: 'NEW', avgPrice: '0.00', ...NOTHING_FILLED };
 }
 
+function amendOrder(exchange: Exchange, order: Order, fields: Fields): unknown {
+  try {
+    const refused = exchange.amend(order, { price: fields.get('price'), qty: fields.get('quantity') ?? '' });
+    if (refused !== undefined) throw new BinanceError(...refusalOf(refused, true));
+    return futuresOrder(order);
+  } catch (error) {
+    if (error instanceof BadInput) throw new BinanceError(-1102, 'Illegal characters found in a parameter.');
+    throw error;
+  }
+}
+
 const NOTHING_FILLED = { executedQty: '0', cumQty: '0', cumQuote: '0' };
 
 /** Whether the book as it stands holds all of it; what is off the grid is refused elsewhere. */
@@ -1480,7 +1502,7 @@ function describeTrade({ id, order, price, lots, fee, feeAsset, liquidity, reali
 /** `executionReport` (spot) or the `o` of `ORDER_TRADE_UPDATE` (futures). */
 function executionOf(
   order: Order,
-  change: 'NEW' | 'CANCELED' | 'EXPIRED' | 'TRADE',
+  change: 'NEW' | 'AMENDMENT' | 'CANCELED' | 'EXPIRED' | 'TRADE',
   trade: Trade | undefined,
 ): Record<string, unknown> {
   const { listing } = order;

@@ -196,7 +196,7 @@ class Bybit implements VenueDialect {
       const body = fieldsOfJson(objectOf(request.body)) ?? new Map<string, string>();
       const fields = request.method === 'GET' ? fieldsOf(query) : body;
       const result = operation(fields, account);
-      const acknowledges = /order\/(create|cancel)$/.test(route);
+      const acknowledges = /order\/(create|amend|cancel)$/.test(route);
       const delayMs = acknowledges ? this.#options.faults.ackDelayMs('bybit', fields.get('category') ?? 'spot') : 0;
       return { ...jsonReply(200, { retCode: 0, retMsg: 'OK', result, retExtInfo: {}, time }), delayMs };
     } catch (error) {
@@ -514,6 +514,7 @@ class Bybit implements VenueDialect {
     return {
       'POST /v5/order/create': (fields, account) => this.#place(fields, account),
       'POST /v5/order/cancel': (fields, account) => this.#cancel(fields, account),
+      'POST /v5/order/amend': (fields, account) => this.#amend(fields, account),
       'POST /v5/order/cancel-all': (fields, account) => {
         const isScoped = ['symbol', 'settleCoin', 'baseCoin'].some((name) => fields.has(name));
         if (fields.get('category') === 'linear' && !isScoped)
@@ -597,6 +598,27 @@ class Bybit implements VenueDialect {
     throw listing.kind === 'spot'
       ? new BybitError(170213, 'Order does not exist.')
       : new BybitError(110001, 'order not exists or too late to cancel');
+  }
+
+  /** @throws BybitError */
+  #amend(fields: Fields, account: Account): unknown {
+    const listing = this.#listing(fields);
+    const order = this.#exchange
+      .ordersOf(account)
+      .findLast((each) => each.listing === listing && isNamed(each, fields));
+    if (order?.status !== 'open')
+      throw listing.kind === 'spot'
+        ? new BybitError(170213, 'Order does not exist.')
+        : new BybitError(110001, 'order not exists or too late to replace');
+    try {
+      const qty = fields.get('qty') ?? qtyOf(listing, order.qty).toFixed();
+      const refused = this.#exchange.amend(order, { price: fields.get('price'), qty });
+      if (refused !== undefined) throw new BybitError(...REFUSALS[refused][listing.kind === 'spot' ? 0 : 1]);
+      return idsOf(order);
+    } catch (error) {
+      if (error instanceof BadInput) throw new BybitError(10001, 'params error: qty or price invalid');
+      throw error;
+    }
   }
 
   #describe(order: Order): Record<string, unknown> {

@@ -543,6 +543,12 @@ class Deribit implements VenueDialect {
         if (!this.#exchange.cancel(order)) throw new DeribitError(11044, 'not_open_order');
         return this.#describe(order);
       },
+      'private/edit': ({ fields }, account) => this.#edit(this.#named(account, fields), fields),
+      'private/edit_by_label': ({ fields }, account) =>
+        this.#edit(
+          this.#labelled(account, fields).find(({ status }) => status === 'open'),
+          fields,
+        ),
       'private/cancel_by_label': ({ fields }, account) =>
         this.#labelled(account, fields).filter((order) => this.#exchange.cancel(order)).length,
       'private/cancel_all': all,
@@ -627,6 +633,22 @@ class Deribit implements VenueDialect {
       if (error instanceof BadInput) throw invalid('amount', 'not a number');
       throw error;
     }
+  }
+
+  /** @throws DeribitError */
+  #edit(order: Order | undefined, fields: Fields): unknown {
+    if (order === undefined) throw new DeribitError(10004, 'order_not_found');
+    if (order.status !== 'open') throw new DeribitError(11044, 'not_open_order');
+    const before = order.trades.length;
+    try {
+      const refused = this.#exchange.amend(order, { price: fields.get('price'), qty: fields.get('amount') ?? '' });
+      if (refused !== undefined) throw REFUSALS[refused];
+    } catch (error) {
+      if (error instanceof BadInput) throw invalid('amount', 'not a number');
+      throw error;
+    }
+    const trades = order.trades.slice(before).map((trade) => this.#describeTrade(trade));
+    return { order: this.#describe(order), trades };
   }
 
   /** The limit; of a post-only order that may be moved, so far from the other side that it does not take. */
@@ -994,7 +1016,8 @@ const tellOf = (socket: Socket, channel: string, data: unknown): void =>
 const errorOf = ({ code, message, data }: DeribitError) => ({ message, ...(data === undefined ? {} : { data }), code });
 const invalid = (param: string, reason: string): DeribitError =>
   new DeribitError(-32602, 'Invalid params', { reason, param });
-const isOrder = (method: string): boolean => /^private\/(buy|sell|cancel|cancel_by_label)$/.test(method);
+const isOrder = (method: string): boolean =>
+  /^private\/(buy|sell|edit|edit_by_label|cancel|cancel_by_label)$/.test(method);
 const countOf = (fields: Fields): number => Math.min(COUNT_MAX, Number(fields.get('count') ?? COUNT));
 
 /** Orders are numbered in their currency; bitcoin's have no name. */

@@ -703,6 +703,7 @@ class Gate implements VenueDialect {
       },
       [`GET ${path}/orders/*`]: ({ account, name }) => describe(this.#order(account, market, name)),
       [`DELETE ${path}/orders/*`]: (call) => this.#cancel(call, market),
+      [`PUT ${path}/orders/*`]: (call) => this.#amend(call, market),
       [`POST ${path}/countdown_cancel_all`]: (call) => this.#countdown(call, market),
     };
   }
@@ -742,6 +743,22 @@ class Gate implements VenueDialect {
     if (!this.#exchange.cancel(order))
       throw new GateError(market === 'spot' ? 'ORDER_CLOSED' : 'ORDER_FINISHED', 'Order is closed');
     return market === 'spot' ? spotOrder(order) : contractOrder(order);
+  }
+
+  /** @throws GateError */
+  #amend({ account, name, fields }: Call, market: string): unknown {
+    const order = this.#order(account, market, name);
+    if (order.status !== 'open' || market === 'spot') throw new GateError('ORDER_FINISHED', 'Order is closed');
+    try {
+      const qty = (fields.get('size') ?? '').replace('-', '');
+      const refused = this.#exchange.amend(order, { price: fields.get('price'), qty });
+      if (refused === undefined) return contractOrder(order);
+      const [, futures, words] = REFUSALS[refused];
+      throw new GateError(futures, words);
+    } catch (error) {
+      if (error instanceof BadInput) throw new GateError('INVALID_PARAM_VALUE', 'Invalid price or size');
+      throw error;
+    }
   }
 
   /** @throws GateError */

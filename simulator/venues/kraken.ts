@@ -1145,7 +1145,7 @@ const tradeOf = ({ id, order, price, lots, fee, feeAsset, liquidity, timeMs }: T
 });
 
 const reportsOf = (order: Order, change: OrderChange): readonly Record<string, unknown>[] => {
-  if (change.kind === 'new') return [openingOf(order)];
+  if (change.kind === 'new' || change.kind === 'amended') return [openingOf(order)];
   if (change.kind !== 'trade') return [changeOf(order, change.kind)];
   return [tradeOf(change.trade), ...(order.status === 'filled' ? [changeOf(order, 'filled')] : [])];
 };

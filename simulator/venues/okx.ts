@@ -557,6 +557,12 @@ class Okx implements VenueDialect {
       'POST trade/batch-orders': { ...signed(place), acknowledges: true },
       'POST trade/cancel-order': { ...signed(cancel), acknowledges: true },
       'POST trade/cancel-batch-orders': { ...signed(cancel), acknowledges: true },
+      'POST trade/amend-order': {
+        ...signed(({ items }: Call, account: Account): readonly OkxAck[] =>
+          items.slice(0, 1).map((item) => amendItem(this.#exchange, account, item)),
+        ),
+        acknowledges: true,
+      },
       'GET trade/order': signed(({ fields }, account) => {
         const order = findOrder(this.#exchange, account, fields);
         if (order === undefined) throw new OkxError('51603', 'Order does not exist');
@@ -1008,6 +1014,28 @@ function cancelItem(exchange: Exchange, account: Account, fields: Fields): OkxAc
     sCode: '51400',
     sMsg: 'Cancellation failed as the order has been filled, canceled or does not exist.',
   };
+}
+
+/** @see https://www.okx.com/docs-v5/en/#order-book-trading-trade-post-amend-order */
+function amendItem(exchange: Exchange, account: Account, fields: Fields): OkxAck {
+  const order = findOrder(exchange, account, fields);
+  const refuse = (sCode: string, sMsg: string): OkxAck => ({
+    ...ackOf(undefined, exchange.nowMs()),
+    ordId: fields.get('ordId') ?? '',
+    clOrdId: fields.get('clOrdId') ?? '',
+    sCode,
+    sMsg,
+  });
+  if (order?.status !== 'open')
+    return refuse('51503', 'Modification failed as the order has been filled, canceled or does not exist.');
+  try {
+    const qty = fields.get('newSz') ?? qtyOf(order.listing, order.qty).toFixed();
+    const refused = exchange.amend(order, { price: fields.get('newPx'), qty });
+    return refused === undefined ? ackOf(order, exchange.nowMs()) : refuse(...REFUSALS[refused]);
+  } catch (error) {
+    if (error instanceof BadInput) return refuse('51000', 'Parameter newPx or newSz error');
+    throw error;
+  }
 }
 
 function findOrder(exchange: Exchange, account: Account, fields: Fields): Order | undefined {

@@ -82,6 +82,8 @@ const refOf = (instrument: Instrument): OrderRef => ({
   sentMs: 1_795_219_100_000,
 });
 
+const AMENDED = { price: '100', qty: '1', postOnly: false };
+
 const callsOf = (
   { rest }: Account,
   instrument: Instrument,
@@ -157,6 +159,7 @@ describe.each(ACCOUNTS)('$name', ({ venue, account }) => {
     const { rest } = account;
     const calls: readonly Pick<Call<unknown>, 'weight'>[] = [
       ...Object.values(callsOf(account, instrument!)),
+      ...(rest.amend === undefined ? [] : [rest.amend(refOf(instrument!), AMENDED, context())]),
       ...rest.cancelAll(instruments, context()),
       ...rest.openOrders(instruments, context()),
       ...rest.fillsSince(instruments, 1_795_219_100_000, context()),
@@ -338,6 +341,68 @@ describe.each(SIMULATED)('$name on the simulator', ({ venue, account, listed }) 
     sim.gateway.probe(order.clientOrderId);
     sim.forward(2_000);
     expect(['canceled', 'not-found']).toContain(sim.words(order).at(-1));
+  });
+
+  it('changes an order where it stands, or says that it cannot', () => {
+    const sim = rig();
+    const order = sim.order({ timeInForce: 'GTC', price: sim.resting('buy') });
+    sim.send(order);
+    const to = { price: sim.resting('buy', 2), qty: sim.qty(60) };
+    expect(sim.gateway.replace(order.clientOrderId, to)).toBe(account.rest.amend !== undefined);
+    sim.forward(2_000);
+    if (account.rest.amend === undefined) {
+      expect(sim.standing(order)).toEqual(sim.standing(order, order));
+      return;
+    }
+    expect(sim.standing(order), sim.log.lines.join('\n')).toEqual(sim.standing(order, to));
+    expect(sim.told(order)?.standing).toMatchObject(to);
+    expect(sim.orders()).toHaveLength(1);
+    // Somebody takes a part of it while it is being changed to less: it fills no more than that.
+    const less = { price: to.price, qty: sim.qty(40) };
+    sim.sellInto(sim.orders()[0]!, lotQty(less.qty.div(2), sim.instrument.lot).div(sim.instrument.lot).toNumber());
+    sim.gateway.replace(order.clientOrderId, less);
+    sim.forward(2_000);
+    if (sim.orders()[0]!.status === 'open') sim.sellInto(sim.orders()[0]!, sim.orders()[0]!.qty);
+    sim.forward(3_000);
+    expect(sim.standing(order)).toEqual(sim.standing(order, less));
+    expect(sim.filled(order).toFixed()).toBe(less.qty.toFixed());
+    const { ours, venues: theirs } = sim.ledgers();
+    expect(ours).toEqual(theirs);
+  });
+
+  it.runIf(account.rest.amend !== undefined)('keeps an order that is full, and one that it may not change', () => {
+    const sim = rig();
+    const resting = sim.order({ timeInForce: 'GTC', price: sim.resting('buy') });
+    sim.send(resting);
+    const unit = sim.instrument.inverse
+      ? sim.instrument.contractSize
+      : sim.best('bid').times(sim.instrument.contractSize);
+    const dear = lotQty(new Decimal(80_000_000).div(unit), sim.instrument.lot);
+    sim.gateway.replace(resting.clientOrderId, { price: resting.price, qty: dear });
+    sim.forward(2_000);
+    expect(sim.words(resting), sim.log.lines.join('\n')).toContain('kept insufficient-funds');
+    expect(sim.standing(resting)).toEqual(sim.standing(resting, resting));
+    const full = sim.order({ timeInForce: 'GTC' });
+    sim.send(full);
+    expect(sim.filled(full).toFixed()).toBe(full.qty.toFixed());
+    sim.gateway.replace(full.clientOrderId, { price: full.price, qty: sim.qty(9) });
+    sim.forward(3_000);
+    expect(sim.words(full).filter((word) => word === 'accepted')).toHaveLength(1);
+    expect(sim.filled(full).toFixed()).toBe(full.qty.toFixed());
+  });
+
+  it.runIf(account.rest.amend !== undefined)('finds what a lost answer to a change left in doubt', () => {
+    const sim = rig();
+    const order = sim.order({ timeInForce: 'GTC', price: sim.resting('buy') });
+    sim.send(order);
+    sim.fault({ kind: 'lost-ack' });
+    const to = { price: order.price, qty: sim.qty(6) };
+    sim.gateway.replace(order.clientOrderId, to);
+    sim.forward(4_000);
+    sim.gateway.probe(order.clientOrderId);
+    sim.forward(3_000);
+    expect(sim.told(order), sim.log.lines.join('\n')).toMatchObject({ standing: to });
+    expect(sim.orders()).toHaveLength(1);
   });
 
   it('takes nothing with a post-only order', () => {

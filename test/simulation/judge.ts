@@ -38,6 +38,8 @@ type Reserved = {
 };
 
 const ZERO = new Decimal(0);
+/** An engine that starts asks about what ended no longer ago. */
+const LATELY_MS = 60_000;
 const AT_REST = new Set(['filled', 'canceled', 'expired', 'rejected']);
 
 /**
@@ -485,7 +487,10 @@ export class Judge {
     for (const order of venues.orders.values())
       for (const fill of order.fills) {
         if (this.#trades.has(`${fill.instrument} ${fill.tradeId}`)) continue;
-        const isForgotten = this.#isRestarted && (order.isUnanswered || isClockSet());
+        // Nobody asks about what had ended long before it was told of, should the engine die of that very word.
+        const { endToldMs = Infinity, fillToldMs = 0 } = order;
+        const isPast = fillToldMs - endToldMs > LATELY_MS;
+        const isForgotten = this.#isRestarted && (order.isUnanswered || isPast || isClockSet());
         this.#promise(order.isRisen || isForgotten, `trade ${fill.tradeId} of ${fill.clientOrderId} was never booked`);
         expected.apply(fill, order.instrument);
         const watched = this.#options.watched.get(order.request.operation);

@@ -33,6 +33,9 @@ export type VenueOrder = {
   foundFromMs: number;
   /** Whether a last word was told: then no fill may get lost any more. */
   isEndTold: boolean;
+  /** When that was, and when a fill was last told. */
+  endToldMs: number | undefined;
+  fillToldMs: number | undefined;
   /** A word of it was lost: those that follow are too, until somebody asks. */
   isMuted: boolean;
   /** Answers to questions asked late enough that it does not exist, since anything else was said. */
@@ -148,6 +151,8 @@ export class Venues {
       end: undefined,
       foundFromMs: Infinity,
       isEndTold: false,
+      endToldMs: undefined,
+      fillToldMs: undefined,
       isMuted: false,
       denials: 0,
       wasDenied: false,
@@ -492,6 +497,8 @@ export class Venues {
     if (isPart && order.fills.length > 0) return;
     order.isMuted = false;
     if (order.end !== undefined) this.#hear(id, order.end, asker);
+    // What may have been changed is said to have ended: its fills alone do not tell.
+    else if (order.state === 'ended' && order.request.timeInForce === 'GTC') this.#hear(id, { kind: 'expired' }, asker);
     else if (isLive(order)) {
       const { price, qty } = order.request;
       const standing = askedTimeNs === undefined ? {} : { standing: { price, qty }, askedTimeNs };
@@ -511,7 +518,7 @@ export class Venues {
     tell(() => `told ${clientOrderId} ${textOf(word)}`);
     const order = this.orders.get(clientOrderId);
     const before = order === undefined ? undefined : { ...order };
-    if (order !== undefined) note(order, word);
+    if (order !== undefined) note(order, word, this.nowMs);
     const isHeard = hear({ clientOrderId, receivedTimeNs: clock.now(), ...word }, asker);
     // What works after it was given up is cancelled by the gateway: nobody counts on it any more.
     if (order?.wasDenied === true && isLive(order) && word.kind !== 'not-found') this.cancel(clientOrderId);
@@ -557,11 +564,14 @@ export class Venues {
 const isLive = ({ state }: VenueOrder): boolean => state === 'live';
 
 /** What whoever hears a word may conclude. */
-function note(order: VenueOrder, { kind }: Word): void {
+function note(order: VenueOrder, { kind }: Word, nowMs: number): void {
   if (kind !== 'not-found') order.denials = 0;
   if (kind !== 'not-found' && kind !== 'unknown') order.isSeen = true;
   if (order.denials >= DENIALS) order.wasDenied = true;
-  if (kind === 'canceled' || kind === 'expired' || kind === 'rejected') order.isEndTold = true;
+  if (kind === 'fill') order.fillToldMs = nowMs;
+  if (kind !== 'canceled' && kind !== 'expired' && kind !== 'rejected') return;
+  order.isEndTold = true;
+  order.endToldMs ??= nowMs;
 }
 
 export const filledOf = ({ fills }: Pick<VenueOrder, 'fills'>): Decimal =>

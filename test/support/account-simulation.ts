@@ -7,18 +7,19 @@ import type { Venue } from '#hotpath/venues/venue.ts';
 import { inProcessTransport } from '#local/in-process-transport.ts';
 import type { ClientOrderId, OperationId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
-import type { Fill, OrderReport, OrderRequest } from '#shared/domain/order.ts';
+import type { Fill, OrderReport, OrderRequest, Standing } from '#shared/domain/order.ts';
 import type { Price, Qty } from '#shared/money/grid.ts';
 import { limitPrice, lotQty } from '#shared/money/grid.ts';
 import { randomFrom } from '#shared/random.ts';
 import { DEFAULT_ACCOUNT } from '#simulator/accounts.ts';
 import type { Exchange, Order, Trade } from '#simulator/exchange.ts';
+import { limitOf } from '#simulator/exchange.ts';
 import type { FaultSpec } from '#simulator/faults.ts';
 import type { Listing, ListingSpec } from '#simulator/listings.ts';
 import { priceOf, qtyOf } from '#simulator/listings.ts';
 import { simulatedVenues } from '#simulator/simulated-venues.ts';
 import { virtualRun } from '../simulator/venue-client.ts';
-import { LogBook, told } from './account-rig.ts';
+import { LogBook, told as worded } from './account-rig.ts';
 
 const VIA = 'http://127.0.0.1:1';
 const PATIENCE: Partial<GatewayPatience> = { answerWithinMs: 2_000 };
@@ -131,9 +132,27 @@ export class AccountSimulation {
   }
 
   /** A limit that rests, and not at the best. */
-  resting(side: 'buy' | 'sell'): Price {
+  resting(side: 'buy' | 'sell', percent = 1): Price {
     const best = this.best(side === 'buy' ? 'bid' : 'ask');
-    return limitPrice(best.times(side === 'buy' ? '0.99' : '1.01'), this.instrument.tick, side);
+    const away = new Decimal(percent).div(100);
+    return limitPrice(best.times(side === 'buy' ? away.neg().plus(1) : away.plus(1)), this.instrument.tick, side);
+  }
+
+  /** How the only order stands at its venue, in words; or how one of these terms would. */
+  standing(
+    { clientOrderId }: Pick<OrderRequest, 'clientOrderId'>,
+    terms?: Standing,
+  ): readonly [id: string, price: string, qty: string] {
+    const [order] = this.orders();
+    const { price, qty } = terms ?? { price: limitOf(order!), qty: qtyOf(this.listing, order!.qty) };
+    return [clientOrderId, price.toFixed(), qty.toFixed()];
+  }
+
+  /** The last that was told of how an order stands. */
+  told({ clientOrderId }: Pick<OrderRequest, 'clientOrderId'>): Extract<OrderReport, { kind: 'accepted' }> | undefined {
+    return this.reports
+      .filter((report) => report.kind === 'accepted')
+      .findLast((report) => report.clientOrderId === clientOrderId && report.standing !== undefined);
   }
 
   /** `times` the least that the venue takes, and at least four lots. */
@@ -173,7 +192,7 @@ export class AccountSimulation {
   words({ clientOrderId }: Pick<OrderRequest, 'clientOrderId'>): string[] {
     return this.reports
       .filter((report) => report.clientOrderId === clientOrderId)
-      .map((report) => told(report).replace(/^(accepted|fill) .*/, '$1'));
+      .map((report) => worded(report).replace(/^(accepted|fill) .*/, '$1'));
   }
 
   /** Everything that was told to be filled of an order, or of all. */

@@ -209,7 +209,8 @@ export class OrderTracker {
       return;
     }
     tracked.isOver = true;
-    if (tracked.filled.gte(tracked.most)) return;
+    // Of one that was changed, the fills alone do not say that they are all.
+    if (!tracked.isReplaced && tracked.filled.gte(tracked.most)) return;
     this.#report(tracked, { kind: tracked.end === 'canceled' ? 'canceled' : 'expired' });
   }
 
