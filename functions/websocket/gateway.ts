@@ -22,17 +22,21 @@ export type Gateway = {
   readonly close: (connection: string) => Promise<void>;
 };
 
+type Credentials = { readonly accessKeyId: string; readonly secretAccessKey: string };
+
 /** A connection that takes a message no faster is slow. */
 const POST_MS = 2_000;
 
 /**
  * API Gateway's management API of one WebSocket stage.
  * @param endpoint `https://<api>.execute-api.<region>.amazonaws.com/<stage>`
+ * @param credentials where the process has none of its own
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
  */
-export function managedConnections(endpoint: string): Gateway {
+export function managedConnections(endpoint: string, credentials?: Credentials): Gateway {
   const client = new ApiGatewayManagementApiClient({
     endpoint,
+    ...(credentials === undefined ? {} : { credentials }),
     region: process.env['AWS_REGION'] ?? 'us-east-1',
     // What is slow is told the latest state later: trying again here would hold up the others.
     maxAttempts: 1,
@@ -70,7 +74,8 @@ function deliveryFrom(error: unknown): Delivery {
   if (error instanceof LimitExceededException) return 'slow';
   const { name, $metadata } = error as { readonly name: string; readonly $metadata?: { httpStatusCode?: number } };
   const status = $metadata?.httpStatusCode;
-  if (status === 403) throw new ApplicationError(5003, `no messages to connections: ${name}`);
+  if (status === 403 || name === 'CredentialsProviderError')
+    throw new ApplicationError(5003, `no messages to connections: ${name}`);
   // A fault of theirs, or of the way to them: as slow as any.
   return 'slow';
 }

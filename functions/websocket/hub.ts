@@ -99,7 +99,7 @@ export class Hub {
     const update: Update = { ...news, seq: history.seq };
     history.held.push(update);
     if (history.held.length > (this.#options.replayMax ?? REPLAY_MAX)) history.held.shift();
-    for (const peer of this.#peers) peer.offer(update);
+    for (const peer of this.#peers) if (!this.#isOver(peer)) peer.offer(update);
   }
 
   close(): void {

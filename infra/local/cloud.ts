@@ -10,14 +10,18 @@ import type { Config } from '#shared/schema/config.ts';
 import type { EngineEvent } from '#shared/schema/event.ts';
 import type { MarketSample } from '#shared/schema/status.ts';
 import { createAcknowledgements } from '#functions/alerts/acknowledgement.ts';
-import { createKeyPair, type KeyPair } from '#functions/common/api-keys.ts';
+import { createKeyPair, isClosed, type KeyPair } from '#functions/common/api-keys.ts';
 import { createAuthority } from '#functions/common/auth.ts';
 import { documentClient, dynamoClient, kinesisClient } from '#functions/common/clients.ts';
 import { ApplicationError } from '#functions/common/errors.ts';
 import type { Log } from '#functions/common/log.ts';
 import { Store } from '#functions/common/store.ts';
+import { Table } from '#functions/common/table.ts';
 import { tableDefinitions } from '#functions/common/tables.ts';
 import { Tally } from '#functions/common/tally.ts';
+import { influxOptionsOf, timeSeriesOf } from '#functions/common/time-series-choice.ts';
+import { ensureInfluxDatabases } from '#functions/common/time-series-influx.ts';
+import type { TimeSeriesStore } from '#functions/common/time-series.ts';
 import { createApp } from '#functions/rest/app.ts';
 import { knownMarkets } from '#functions/rest/known-markets.ts';
 import { priceOf, riskMetricsOf } from '#functions/rest/views.ts';
@@ -98,7 +102,8 @@ async function wire(options: CloudOptions, dynamo: Peer, kinesis: Peer, secret: 
   await ensureStreams(streams, Object.values(streamNames(config)), config.streams.shards);
 
   const client = documentClient(dynamodb);
-  const store = new Store(client, config.stores, config.engine.name);
+  const series = await seriesOf(config, client, env);
+  const store = new Store(client, config.stores, config.engine.name, series);
   const secretOfOwner = chosenSecret(env);
   const created = await createKeyPair(store.state, {
     id: LOCAL_KEY,
@@ -114,7 +119,7 @@ async function wire(options: CloudOptions, dynamo: Peer, kinesis: Peer, secret: 
   const about = { config, store, tally, clock, log: options.logger, env, secret, apiUrl: api.url };
   const alerting = startAlerting(about);
   const reporting = startReporting({ ...about, dataDir: options.dataDir });
-  const sources = startProjections(options, { client, streams, hub, markets, tally, alerting });
+  const sources = startProjections(options, { client, series, streams, hub, markets, tally, alerting });
   const risk = announceRisk(store, hub, clock);
 
   return {
@@ -135,11 +140,29 @@ async function wire(options: CloudOptions, dynamo: Peer, kinesis: Peer, secret: 
   };
 }
 
+/** Where the configuration keeps candles; databases that are missing are made. */
+async function seriesOf(
+  { stores }: Config,
+  client: DynamoDBDocumentClient,
+  env: NonNullable<CloudOptions['env']>,
+): Promise<TimeSeriesStore> {
+  if (stores.time_series === 'influxdb') {
+    try {
+      await ensureInfluxDatabases(influxOptionsOf(stores, env));
+    } catch (error) {
+      if (!(error instanceof ApplicationError)) throw error;
+      throw new BadInput(`stores.influxdb (${stores.influxdb.url}): ${error.detail ?? error.message}`);
+    }
+  }
+  return timeSeriesOf(stores, new Table(client, stores.state_table), env);
+}
+
 /** From the streams into the tables, and from there to whoever listens. */
 function startProjections(
   { config, dataDir, clock, logger }: CloudOptions,
   parts: {
     readonly client: DynamoDBDocumentClient;
+    readonly series: TimeSeriesStore;
     readonly streams: KinesisClient;
     readonly hub: Hub;
     readonly markets: SeenMarkets;
@@ -147,7 +170,7 @@ function startProjections(
     readonly alerting: Alerting;
   },
 ): readonly EventSource[] {
-  const { client, streams, hub, markets, tally, alerting } = parts;
+  const { client, series, streams, hub, markets, tally, alerting } = parts;
   const onPoison = (): void => tally.error('poison-record');
   const common = { client, names: config.stores, clock, log: logger, onPoison };
   const projector = createProjector({
@@ -157,6 +180,7 @@ function startProjections(
   });
   const market = createMarketProjector({
     ...common,
+    series,
     stream: config.streams.market,
     onSamples: (samples) => {
       markets.add(samples);
@@ -218,7 +242,11 @@ async function serveApi(
   });
   const server = createAdaptorServer({ fetch: app.fetch }) as Server;
   await listen(server, config.api);
-  const sockets = serveSockets(server, hub, { authority, clock });
+  const sockets = serveSockets(server, hub, {
+    authority,
+    isClosed: ({ id }) => isClosed(store.state, id, clock.unixMs(clock.now())),
+    clock,
+  });
   return {
     url: `http://${config.api.host}:${(server.address() as AddressInfo).port}`,
     close: async () => {

@@ -6,6 +6,7 @@ import type { Clock } from '#shared/clock/clock.ts';
 import { bearerToken, type Authority, type Principal } from '#functions/common/auth.ts';
 import { failure } from '#functions/common/envelope.ts';
 import { ApplicationError, applicationErrors } from '#functions/common/errors.ts';
+import { channelFrom } from '#functions/websocket/conversation.ts';
 import type { Hub } from '#functions/websocket/hub.ts';
 import type { Channel } from '#functions/websocket/subscription.ts';
 
@@ -21,12 +22,15 @@ const paths: ReadonlyMap<string, Channel | undefined> = new Map([
   ['/v1/system', 'system' as const],
 ]);
 
+export type SocketServerOptions = {
+  readonly authority: Authority;
+  /** Whether the key of a token was revoked or is over. */
+  readonly isClosed: (principal: Principal) => Promise<boolean>;
+  readonly clock: Clock;
+};
+
 /** Serves the hub on the API's own port. Who has no valid token is turned away before the upgrade. */
-export function serveSockets(
-  server: Server,
-  hub: Hub,
-  { authority, clock }: { readonly authority: Authority; readonly clock: Clock },
-): { readonly close: () => void } {
+export function serveSockets(server: Server, hub: Hub, options: SocketServerOptions): { readonly close: () => void } {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: FRAME_BYTES_MAX, perMessageDeflate: false });
   const alive = new WeakSet<WebSocket>();
 
@@ -52,12 +56,10 @@ export function serveSockets(
     wire.on('error', () => wire.destroy());
     // Whoever connects chooses the address: what is no URL is a place that we do not have.
     const url = URL.parse(request.url ?? '/', 'http://localhost');
-    admitted(url, request, hub, authority).then(
-      (principal) =>
-        sockets.handleUpgrade(request, wire, head, (socket) =>
-          welcome(socket, principal, paths.get(url?.pathname ?? '')),
-        ),
-      (error: unknown) => refuse(wire, error, clock),
+    admitted(url, request, hub, options).then(
+      ({ principal, opensWith }) =>
+        sockets.handleUpgrade(request, wire, head, (socket) => welcome(socket, principal, opensWith)),
+      (error: unknown) => refuse(wire, error, options.clock),
     );
   });
 
@@ -77,12 +79,23 @@ export function serveSockets(
   };
 }
 
-async function admitted(url: URL | null, request: IncomingMessage, hub: Hub, authority: Authority): Promise<Principal> {
+type Guest = { readonly principal: Principal; readonly opensWith: Channel | undefined };
+
+async function admitted(
+  url: URL | null,
+  request: IncomingMessage,
+  hub: Hub,
+  { authority, isClosed }: SocketServerOptions,
+): Promise<Guest> {
   if (url === null || !paths.has(url.pathname)) throw new ApplicationError(404);
   const token = url.searchParams.get('token') ?? bearerToken(request.headers.authorization);
   const principal = await authority.verify(token);
+  // The cloud's push API has one path only: what is an alias here is a parameter there, and so here as well.
+  const named = url.searchParams.get('channel');
+  const opensWith = named === null ? paths.get(url.pathname) : channelFrom(named);
+  if (await isClosed(principal)) throw new ApplicationError(1001, 'the key of this token was revoked or is over');
   if (hub.isFull) throw new ApplicationError(5002, 'all connections are taken');
-  return principal;
+  return { principal, opensWith };
 }
 
 function refuse(wire: Duplex, thrown: unknown, clock: Clock): void {

@@ -47,7 +47,7 @@ describe('socket server', () => {
     server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     hub = new Hub({ clock, isKnownSymbol: () => true, isKnownVenue: () => true, connectionsMax: 3 });
-    sockets = serveSockets(server, hub, { authority, clock });
+    sockets = serveSockets(server, hub, { authority, isClosed: async () => false, clock });
     base = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
   });
   afterEach(() => {

@@ -8,6 +8,9 @@ export const textIn = (json: Json | undefined): string => json as unknown as str
 /** What a socket's client may hear. */
 export type Heard = {
   readonly type: string;
+  readonly channel?: string;
+  /** Of the code that ends a conversation. */
+  readonly code?: number;
   readonly symbol?: string;
   readonly id?: string;
   readonly seq: number;
