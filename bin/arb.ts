@@ -6,6 +6,7 @@ import { calibrateCommand } from './commands/calibrate.ts';
 import { configCommand } from './commands/config.ts';
 import { driftCommand } from './commands/drift.ts';
 import { keysCommand } from './commands/keys.ts';
+import { rebuildCommand } from './commands/rebuild.ts';
 import { replayCommand } from './commands/replay.ts';
 import { startCommand } from './commands/start.ts';
 import { venuesCommand } from './commands/venues.ts';
@@ -25,6 +26,7 @@ const program = new Command('arb')
 for (const command of [
   startCommand(),
   replayCommand(),
+  rebuildCommand(),
   driftCommand(),
   calibrateCommand(),
   configCommand(),

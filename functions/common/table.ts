@@ -1,5 +1,7 @@
 import { ConditionalCheckFailedException, ResourceNotFoundException } from '@aws-sdk/client-dynamodb';
 import {
+  BatchGetCommand,
+  type BatchGetCommandInput,
   BatchWriteCommand,
   type BatchWriteCommandInput,
   DeleteCommand,
@@ -16,7 +18,10 @@ import { ApplicationError } from './errors.ts';
 export type Item = Readonly<Record<string, unknown>>;
 export type Key = { readonly pk: string; readonly sk: string };
 type Batch = NonNullable<BatchWriteCommandInput['RequestItems']>;
+type Keys = NonNullable<BatchGetCommandInput['RequestItems']>;
 
+/** DynamoDB's limit of one BatchGetItem. */
+const GET_MAX = 100;
 /** DynamoDB's limit of one BatchWriteItem. */
 const BATCH_MAX = 25;
 const BATCH_ATTEMPTS = 8;
@@ -40,6 +45,22 @@ export class Table {
       this.#client.send(new GetCommand({ TableName: this.name, Key: key, ConsistentRead: true })),
     );
     return item;
+  }
+
+  /** Those of them that are there, in any order; each key once. */
+  async getAll(keys: readonly Key[], pause: (ms: number) => Promise<void>): Promise<readonly Item[]> {
+    const found: Item[] = [];
+    for (let from = 0; from < keys.length; from += GET_MAX) {
+      let wanted: Keys = { [this.name]: { Keys: keys.slice(from, from + GET_MAX), ConsistentRead: true } };
+      for (let attempt = 0; Object.keys(wanted).length > 0; attempt += 1) {
+        if (attempt === BATCH_ATTEMPTS) throw new ApplicationError(5001, 'reads stay unprocessed');
+        if (attempt > 0) await pause(25 * 2 ** attempt);
+        const answer = await guarded(this.#client.send(new BatchGetCommand({ RequestItems: wanted })));
+        found.push(...(answer.Responses?.[this.name] ?? []));
+        wanted = answer.UnprocessedKeys ?? {};
+      }
+    }
+    return found;
   }
 
   /** One page. */

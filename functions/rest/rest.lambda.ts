@@ -9,17 +9,21 @@ import { listVariable, storeNames, variable } from '../common/environment.ts';
 import { jsonLog } from '../common/log.ts';
 import { signingSecret } from '../common/secrets.ts';
 import { Store } from '../common/store.ts';
+import { Table } from '../common/table.ts';
 import { Tally } from '../common/tally.ts';
+import { timeSeriesFrom } from '../common/time-series-choice.ts';
 import { requestFrom, resultFrom } from './api-gateway.ts';
 import { createApp } from './app.ts';
 
 const clock = systemClock();
+const client = documentClient(dynamoClient());
+const names = storeNames();
 const kinesis = kinesisClient();
 const engine = variable('ENGINE');
 const secret = signingSecret(process.env, clock);
 
 const app = createApp({
-  store: new Store(documentClient(dynamoClient()), storeNames(), engine),
+  store: new Store(client, names, engine, timeSeriesFrom(process.env, new Table(client, names.state_table), clock)),
   authority: authorityFrom(process.env, clock, secret),
   acknowledgements: createAcknowledgements(secret, clock),
   rateLimit: {

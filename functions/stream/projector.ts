@@ -24,8 +24,6 @@ export type ProjectorOptions = {
 };
 export type Projector = (event: KinesisStreamEvent) => Promise<BatchResponse>;
 
-type Taken = { readonly record: StreamRecord; readonly event: EngineEvent };
-
 /** Writes of one chunk that are under way at the same time. */
 const CONCURRENCY = 16;
 /**
@@ -41,30 +39,22 @@ const CHUNK = 500;
  */
 export function createProjector(options: ProjectorOptions): Projector {
   const state = new Table(options.client, options.names.state_table);
-  const events = new Table(options.client, options.names.events_table);
   const bury = buryIn(state, options.clock);
+  const store = createProjection(options);
 
   const project = async (chunk: readonly StreamRecord[]): Promise<void> => {
     const taken: Taken[] = [];
     for (const record of chunk) {
       const result = parsed(record.text, engineEvent);
       if ('value' in result) {
-        taken.push({ record, event: result.value });
+        taken.push({ text: record.text, event: result.value });
         continue;
       }
       await bury({ stream: options.stream, record, reason: result.reason });
       options.onPoison?.();
       options.log.error('poison-record', { stream: options.stream, position: record.position, reason: result.reason });
     }
-    const changes = changesOf(taken);
-    const wait = (ms: number): Promise<void> => pause(options.clock, ms);
-    await events.putAll(uniqueRows(taken), wait);
-    await state.putAll(changes.filter(({ placement }) => placement.once === true).map(itemOf), wait);
-    await applyAll(
-      state,
-      changes.filter(({ placement }) => placement.once !== true),
-      options.clock,
-    );
+    await store(taken);
     options.onProjected?.(taken.map(({ event }) => event));
   };
 
@@ -75,7 +65,7 @@ export function createProjector(options: ProjectorOptions): Projector {
         await project(records.slice(from, from + CHUNK));
       } catch (error) {
         if (!(error instanceof ApplicationError)) throw error;
-        options.log.warn('projection-retried', { stream: options.stream, cause: error.message });
+        options.log.warn('projection-retried', { stream: options.stream, cause: error.message, detail: error.detail });
         return retryFrom(records[from]!);
       }
     }
@@ -83,17 +73,49 @@ export function createProjector(options: ProjectorOptions): Projector {
   };
 }
 
+export type ProjectionOptions = Pick<ProjectorOptions, 'client' | 'names' | 'clock'> & {
+  /** Unix seconds: items that have ended by then are left out. */
+  readonly endedBy?: number;
+};
+
+/** An event with its own words. */
+export type Taken = { readonly text: string; readonly event: EngineEvent };
+
+/**
+ * Stores the effect of events, in whatever order, however often.
+ * @throws ApplicationError 5001 when the database does not answer; the same events may come again
+ */
+export function createProjection({
+  client,
+  names,
+  clock,
+  endedBy = -Infinity,
+}: ProjectionOptions): (taken: readonly Taken[]) => Promise<void> {
+  const state = new Table(client, names.state_table);
+  const events = new Table(client, names.events_table);
+  const wait = (ms: number): Promise<void> => pause(clock, ms);
+  return async (taken) => {
+    const changes = changesOf(taken).filter((change) => endOf(change) > endedBy);
+    await events.putAll(uniqueRows(taken), wait);
+    await state.putAll(changes.filter(({ placement }) => placement.once === true).map(itemOf), wait);
+    await applyAll(
+      state,
+      changes.filter(({ placement }) => placement.once !== true),
+    );
+  };
+}
+
 /** BatchWriteItem refuses one key twice; identical events are one event. */
 function uniqueRows(taken: readonly Taken[]): Item[] {
   const rows = new Map<string, Item>();
-  for (const { record, event } of taken) {
+  for (const { text, event } of taken) {
     rows.set(`${event.engine}#${event.seq}`, {
       engine: event.engine,
       sk: seqKey(event.seq),
       kind: event.kind,
       key: event.key,
       at: event.at,
-      event: record.text,
+      event: text,
     });
   }
   return [...rows.values()];
@@ -104,6 +126,7 @@ type Change = {
   readonly engine: string;
   /** The latest event of the entity in this chunk. */
   readonly seq: number;
+  readonly atMs: number;
   readonly text: string;
   /** Where the entity stands in its list: its first event ever, as far as this chunk knows. */
   readonly listAt: string;
@@ -112,14 +135,14 @@ type Change = {
 /** An event carries its entity's whole state, so the latest one of a chunk is enough. */
 function changesOf(taken: readonly Taken[]): readonly Change[] {
   const changes = new Map<string, Change>();
-  for (const { record, event } of taken) {
-    const here = `${event.at.padStart(20, '0')}#${seqKey(event.seq)}`;
+  for (const { text, event } of taken) {
+    const here = listAtOf(event);
     for (const placement of placementsOf(event)) {
       const id = `${placement.key.pk} ${placement.key.sk}`;
       const known = changes.get(id);
       const listAt = known === undefined || here < known.listAt ? here : known.listAt;
       if (known === undefined || event.seq > known.seq) {
-        changes.set(id, { placement, engine: event.engine, seq: event.seq, text: record.text, listAt });
+        changes.set(id, { placement, engine: event.engine, seq: event.seq, atMs: atMsOf(event), text, listAt });
       } else if (listAt !== known.listAt) {
         changes.set(id, { ...known, listAt });
       }
@@ -127,6 +150,10 @@ function changesOf(taken: readonly Taken[]): readonly Change[] {
   }
   return [...changes.values()];
 }
+
+/** Where an event puts its entity in its list. */
+export const listAtOf = ({ at, seq }: EngineEvent): string => `${at.padStart(20, '0')}#${seqKey(seq)}`;
+const atMsOf = ({ at }: EngineEvent): number => Number(BigInt(at) / 1_000_000n);
 
 const itemOf = ({ placement: { key, list }, engine, seq, text, listAt }: Change): Item => ({
   ...key,
@@ -136,33 +163,37 @@ const itemOf = ({ placement: { key, list }, engine, seq, text, listAt }: Change)
   ...(list === undefined ? {} : { list: listOf(engine, list) }),
 });
 
-async function applyAll(state: Table, changes: readonly Change[], clock: Clock): Promise<void> {
-  const nowMs = clock.unixMs(clock.now());
+async function applyAll(state: Table, changes: readonly Change[]): Promise<void> {
   for (let from = 0; from < changes.length; from += CONCURRENCY) {
-    await Promise.all(changes.slice(from, from + CONCURRENCY).map((change) => apply(state, change, nowMs)));
+    await Promise.all(changes.slice(from, from + CONCURRENCY).map((change) => apply(state, change)));
   }
 }
 
-async function apply(state: Table, { placement, engine, seq, text, listAt }: Change, nowMs: number): Promise<void> {
-  const { key, list, ttlMs } = placement;
+async function apply(state: Table, change: Change): Promise<void> {
+  const { placement, engine, seq, text, listAt } = change;
+  const { key, list } = placement;
+  const endsAtS = placement.ttlMs === undefined ? undefined : endOf(change);
   await state.update(key, {
     UpdateExpression: `SET event = :event, last_seq = :seq, list_at = if_not_exists(list_at, :at)${
       list === undefined ? '' : ', #list = :list'
-    }${ttlMs === undefined ? '' : ', #ttl = :ttl'}`,
+    }${endsAtS === undefined ? '' : ', #ttl = :ttl'}`,
     ConditionExpression: 'attribute_not_exists(last_seq) OR last_seq < :seq',
     ...namesOf({
       ...(list === undefined ? {} : { '#list': 'list' }),
-      ...(ttlMs === undefined ? {} : { '#ttl': 'ttl' }),
+      ...(endsAtS === undefined ? {} : { '#ttl': 'ttl' }),
     }),
     ExpressionAttributeValues: {
       ':event': text,
       ':seq': seq,
       ':at': listAt,
       ...(list === undefined ? {} : { ':list': listOf(engine, list) }),
-      ...(ttlMs === undefined ? {} : { ':ttl': Math.ceil((nowMs + ttlMs) / 1000) }),
+      ...(endsAtS === undefined ? {} : { ':ttl': endsAtS }),
     },
   });
 }
+
+/** Unix seconds; by the event's time, so that projecting it again keeps nothing longer. */
+const endOf = ({ placement: { ttlMs = Infinity }, atMs }: Change): number => Math.ceil((atMs + ttlMs) / 1_000);
 
 /** Words that DynamoDB reserves need a placeholder, and a placeholder without use is refused. */
 const namesOf = (
