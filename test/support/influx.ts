@@ -68,7 +68,8 @@ bind-address = "127.0.0.1:${port}"
 log-enabled = false
 `;
 
-function freePort(): Promise<number> {
+/** One that nobody listens on at this moment. */
+export function freePort(): Promise<number> {
   return new Promise((onPort) => {
     const server = createServer().listen(0, '127.0.0.1', () => {
       const { port } = server.address() as AddressInfo;
