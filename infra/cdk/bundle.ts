@@ -20,6 +20,8 @@ export type Bundle = { readonly bytes: number; readonly outside: readonly string
 
 const SOLVER = 'highs/build/highs.mjs';
 const SDK = ['@aws-sdk/*', '@smithy/*'];
+/** No emulated endpoint has what these ask for. */
+const NEVER_EMULATED = ['@aws-sdk/client-timestream-*'];
 
 /** Makes one file of a Lambda's entry, with its map beside it. AWS's own runtime brings the SDK; others want it bundled. */
 export async function bundle(entry: string, outDir: string, sdk: 'of-the-runtime' | 'bundled'): Promise<Bundle> {
@@ -37,7 +39,7 @@ export async function bundle(entry: string, outDir: string, sdk: 'of-the-runtime
     mainFields: ['module', 'main'],
     sourcemap: 'linked',
     sourcesContent: false,
-    external: sdk === 'of-the-runtime' ? SDK : [],
+    external: sdk === 'of-the-runtime' ? SDK : NEVER_EMULATED,
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
     plugins: [englishOnly],
     logLevel: 'warning',

@@ -28,6 +28,16 @@ const settingsSchema = z.object({
   endpoint: z.enum(['aws', 'emulated']).default('aws'),
   /** Who is written to when something is wrong; nobody when empty. */
   alertEmail: z.union([z.email(), z.literal('')]).default(''),
+  /** Where candles are kept; the last is for accounts that have Timestream for LiveAnalytics. */
+  timeSeries: z.enum(['dynamodb', 'influxdb', 'timestream']).default('dynamodb'),
+  /** With `influxdb`: where it answers, such as an instance of Timestream for InfluxDB, and the ARN of the secret that opens it. */
+  influxUrl: z.union([z.url({ protocol: /^https?$/ }), z.literal('')]).default(''),
+  influxSecret: z.union([z.string().regex(/^arn:aws[a-z-]*:secretsmanager:/), z.literal('')]).default(''),
+  /** With `timestream`: the database that holds `candles_1m` and its like. */
+  timestreamDatabase: z
+    .string()
+    .regex(/^[a-zA-Z0-9_.-]{3,256}$/)
+    .default('arbitrage'),
   /** `data,functions` is what a LocalStack-compatible endpoint can hold. */
   stacks: z
     .string()
@@ -50,6 +60,8 @@ export function settingsFrom(app: App): Settings {
   if (result.success) {
     if (result.data.endpoint === 'emulated' && isPrecious(result.data))
       throw new BadInput('context endpoint: "emulated" is for environment "dev" alone');
+    if (result.data.timeSeries === 'influxdb' && (result.data.influxUrl === '' || result.data.influxSecret === ''))
+      throw new BadInput('context timeSeries: "influxdb" wants influxUrl and influxSecret');
     return result.data;
   }
   const [issue] = result.error.issues;

@@ -1,13 +1,14 @@
 import type { Function as Lambda } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import { allow, createLambda, readStream, type Ground } from './lambda.ts';
+import { allowCandles, candlesEnvironment } from './time-series.ts';
 
 /** What makes tables of the streams. */
 export function createProjections(
   scope: Construct,
   ground: Ground,
 ): { readonly projector: Lambda; readonly market: Lambda } {
-  const { data } = ground;
+  const { data, settings } = ground;
   const tables = { STATE_TABLE: data.stateTable.tableName, EVENTS_TABLE: data.eventsTable.tableName };
   const state = data.stateTable.tableArn;
 
@@ -23,9 +24,10 @@ export function createProjections(
   const market = createLambda(scope, 'Market', {
     ...ground,
     entry: 'functions/stream/market.lambda.ts',
-    environment: { ...tables, MARKET_STREAM: data.streams.market.streamName },
+    environment: { ...tables, ...candlesEnvironment(settings), MARKET_STREAM: data.streams.market.streamName },
   });
   allow(market, [state], 'dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem');
+  allowCandles(market, settings);
   readStream(scope, 'SamplesToMarket', { target: market, stream: data.streams.market, data });
 
   return { projector, market };

@@ -13,6 +13,7 @@ import { CfnWebACL, CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2';
 import type { Construct } from 'constructs';
 import { acknowledge } from '../acknowledged.ts';
 import { allow, createLambda, type Ground } from './lambda.ts';
+import { allowCandles, candlesEnvironment } from './time-series.ts';
 
 /** The HTTP API: one function behind a regional endpoint, and a firewall before it. */
 export function createRestApi(scope: Construct, ground: Ground): { readonly api: RestApi; readonly rest: Lambda } {
@@ -37,6 +38,7 @@ function restFunction(scope: Construct, ground: Ground): Lambda {
       JWT_SECRET_ID: jwtSecret.secretArn,
       VENUES: ground.settings.venues.join(','),
       CORS_ORIGINS: ground.settings.corsOrigins.join(','),
+      ...candlesEnvironment(ground.settings),
     },
   });
   const state = stateTable.tableArn;
@@ -44,6 +46,7 @@ function restFunction(scope: Construct, ground: Ground): Lambda {
   allow(rest, [state], 'dynamodb:GetItem', 'dynamodb:UpdateItem');
   allow(rest, [jwtSecret.secretArn], 'secretsmanager:GetSecretValue');
   allow(rest, [streams.commands.streamArn], 'kinesis:PutRecord');
+  allowCandles(rest, ground.settings);
   return rest;
 }
 

@@ -26,6 +26,8 @@ describe('settings', () => {
     [{ stacks: 'data,functions,desk' }, /^context stacks[.]2: .*"dashboard"/],
     [{ stacks: '' }, /^context stacks[.]0: /],
     [{ venues: '' }, /^context venues: at least one/],
+    [{ timeSeries: 'influxdb', influxUrl: 'https://influx.test:8086' }, /^context timeSeries: .* influxSecret/],
+    [{ timeSeries: 'mysql' }, /^context timeSeries: .*"dynamodb"/],
     [{ endpoint: 'emulated', environment: 'staging' }, /^context endpoint: "emulated" is for environment "dev"/],
   ])('refuse %j by name', (context, message) => {
     expect(() => settings(context)).toThrow(message);

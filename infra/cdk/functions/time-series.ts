@@ -1,0 +1,25 @@
+import type { Function as Lambda } from 'aws-cdk-lib/aws-lambda';
+import type { Settings } from '../settings.ts';
+import { allow } from './lambda.ts';
+
+/** How a function finds the candles: functions/common/time-series-choice.ts reads it. Empty where they are in the state table. */
+export function candlesEnvironment(settings: Settings): Readonly<Record<string, string>> {
+  switch (settings.timeSeries) {
+    case 'dynamodb':
+      return {};
+    case 'influxdb':
+      return { TIME_SERIES: 'influxdb', INFLUX_URL: settings.influxUrl, INFLUX_SECRET_ID: settings.influxSecret };
+    case 'timestream':
+      return { TIME_SERIES: 'timestream', TIMESTREAM_DATABASE: settings.timestreamDatabase };
+  }
+}
+
+/** What it may do there beside the state table. */
+export function allowCandles(to: Lambda, settings: Settings): void {
+  if (settings.timeSeries === 'influxdb') allow(to, [settings.influxSecret], 'secretsmanager:GetSecretValue');
+  if (settings.timeSeries !== 'timestream') return;
+  const tables = `arn:aws:timestream:*:*:database/${settings.timestreamDatabase}/table/*`;
+  allow(to, [tables], 'timestream:Select', 'timestream:WriteRecords');
+  // Which has no resources.
+  allow(to, ['*'], 'timestream:DescribeEndpoints');
+}
