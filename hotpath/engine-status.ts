@@ -19,7 +19,11 @@ export type StatusSources = {
   readonly startedAtMs: number;
   readonly shipping: () => Shipping;
   /** Of this process; zeros where the process is not only the engine. */
-  readonly load: () => { readonly memoryBytes: number; readonly cpuPercent: number };
+  readonly load: () => {
+    readonly memoryBytes: number;
+    readonly memoryLimitBytes?: number;
+    readonly cpuPercent: number;
+  };
 };
 
 const SAMPLE_LEVELS = 10;
@@ -60,6 +64,7 @@ export function statusMaker(sources: StatusSources): () => EngineStatus {
         p99: decisions.getValueAtPercentile(99),
         p999: decisions.getValueAtPercentile(99.9),
       },
+      latency: engine.latencies(),
       opportunities: {
         detected: opportunities.detected,
         executed: opportunities.executed,
@@ -84,6 +89,7 @@ export function statusMaker(sources: StatusSources): () => EngineStatus {
       risk: engine.risk.status(),
       breakers: [...engine.risk.breakers.status()],
       memory_bytes: load.memoryBytes,
+      ...(load.memoryLimitBytes === undefined ? {} : { memory_limit_bytes: load.memoryLimitBytes }),
       cpu_percent: load.cpuPercent,
       ...(engine.lease === undefined ? {} : { lease: leaseStatus(engine.lease) }),
       ...(engine.accounts === undefined ? {} : { accounts: [...engine.accounts.statuses()] }),

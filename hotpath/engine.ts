@@ -11,6 +11,7 @@ import { APPLIED } from '#shared/domain/market-event.ts';
 import { carrySettingsOf } from '#shared/quant/carry.ts';
 import type { Command } from '#shared/schema/command.ts';
 import type { Config } from '#shared/schema/config.ts';
+import type { LatencyCounts } from '#shared/schema/status.ts';
 import type { BookStore } from './book/book-store.ts';
 import type { ReferenceStore } from './book/reference-store.ts';
 import { commandDesk } from './command-desk.ts';
@@ -39,6 +40,7 @@ import { outcomesFrom } from './publish/outcome.ts';
 import { Publisher } from './publish/publisher.ts';
 import type { JournalState } from './recover/journal-state.ts';
 import type { RiskDesk } from './risk-desk.ts';
+import { LatencyCounter } from './runtime/latency-counter.ts';
 import { Sizer } from './size/sizer.ts';
 import type { Synthetic } from './synthetics/synthetic.ts';
 import type { Trading, TradingControl } from './trading-control.ts';
@@ -85,6 +87,7 @@ export class Engine {
   readonly opportunities: OpportunityLog;
   readonly feed: Feed;
   readonly decisions: Histogram = build({ highestTrackableValue: DECISION_NS_MAX, numberOfSignificantValueDigits: 3 });
+  readonly #decided = new LatencyCounter();
   readonly pace: Pace;
   readonly #options: EngineOptions;
   readonly #known: Known;
@@ -188,6 +191,11 @@ export class Engine {
 
   get idle(): boolean {
     return this.executor.idle;
+  }
+
+  /** By stage, since the start. */
+  latencies(): Readonly<Record<'decision' | 'order', LatencyCounts>> {
+    return { decision: this.#decided.read(), order: this.#orders.answered.read() };
   }
 
   /** How a venue takes our orders. */
@@ -380,7 +388,10 @@ export class Engine {
         this.references.apply(reference);
         this.#evaluator.noteReference(reference.instrument);
       },
-      onDecision: (elapsedNs) => decisions.recordValue(Math.min(DECISION_NS_MAX, Math.round(elapsedNs))),
+      onDecision: (elapsedNs) => {
+        decisions.recordValue(Math.min(DECISION_NS_MAX, Math.round(elapsedNs)));
+        this.#decided.record(elapsedNs);
+      },
       onVenueStatus: (change) => void this.#publisher.record('venue-status', change.venue, change),
     });
   }

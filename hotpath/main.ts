@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
@@ -12,7 +13,7 @@ import { configSchema } from '#shared/schema/config.ts';
 import type { EngineStatus } from '#shared/schema/status.ts';
 import type { Engine } from './engine.ts';
 import { engineFrom } from './engine.ts';
-import { marketSamples, statusMaker } from './engine-status.ts';
+import { marketSamples, statusMaker, type StatusSources } from './engine-status.ts';
 import { epochBefore } from './execute/client-order-id.ts';
 import {
   credentialsOf,
@@ -35,6 +36,8 @@ import { createLogger } from './runtime/logger.ts';
 import { FrameRecorder } from './feed/recorder.ts';
 import { networkTransport } from './runtime/network-transport.ts';
 import type { Transport } from './runtime/transport.ts';
+import type { StoredOptions } from './stored-config.ts';
+import { keptVersion, withStoredConfig } from './stored-config.ts';
 import { venues } from './venues/index.ts';
 import type { Credentials } from './venues/venue-account.ts';
 
@@ -73,6 +76,10 @@ const TICK_MS = 1_000;
 const DRAIN_OPERATIONS_MS = 10_000;
 const DRAIN_OUTBOX_MS = 15_000;
 
+/** One request to the table that has the stored configuration, and the whole wait for it. */
+const STORED_TIMEOUT_MS = 2_500;
+const STORED_WITHIN_MS = 10_000;
+
 /** What is on its way to the venues as cancels, when the lease is lost, gets this long. */
 const LEAVE_MS = 500;
 
@@ -82,9 +89,10 @@ const LEAVE_MS = 500;
  * crashes.
  */
 async function main(): Promise<void> {
-  const options = optionsFrom(process.argv[2]);
+  const started = optionsFrom(process.argv[2]);
   const clock = systemClock();
-  const logger = createLogger({ name: 'engine', level: options.config.system.log_level, clock });
+  const logger = createLogger({ name: 'engine', level: started.config.system.log_level, clock });
+  const options = { ...started, ...(await withStoredConfig(started, storedOptionsOf(started, { clock, logger }))) };
   const recorder = options.record === undefined ? undefined : new FrameRecorder(options.record, { clock, logger });
   const network = networkTransport(clock, options.config.engine.feed_sockets);
   const transport = recorder?.around(network) ?? network;
@@ -118,6 +126,12 @@ async function main(): Promise<void> {
       else process.send(last, undefined, undefined, () => process.exit(0));
     });
   });
+}
+
+function storedOptionsOf({ config, aws }: Options, around: Pick<Around, 'clock' | 'logger'>): StoredOptions {
+  const { engine, stores } = config;
+  const question = { engine: engine.name, stateTable: stores.state_table, aws: withoutUndefined(aws) };
+  return { ...around, question: { ...question, timeoutMs: STORED_TIMEOUT_MS }, withinMs: STORED_WITHIN_MS };
 }
 
 type Around = { readonly clock: Clock; readonly logger: Logger; readonly transport: Transport };
@@ -259,7 +273,10 @@ function outboxOf(
       seed,
     },
     lastSeq: () => engine.journal.lastSeq,
-    onCommand: (command) => engine.obey(command),
+    onCommand: (command) => {
+      engine.obey(command);
+      if (command.kind === 'config') keptVersion(dataDir).save(command);
+    },
     onTrouble: (lastError) => {
       if (lastError === '') logger.info('publish-worker-recovered');
       else logger.warn('publish-worker-stuck', { lastError });
@@ -324,7 +341,8 @@ function jsonFrom(text: string): unknown {
 }
 
 /** Memory now and processor time since the last question. */
-function loadMeter(clock: Clock): () => { readonly memoryBytes: number; readonly cpuPercent: number } {
+function loadMeter(clock: Clock): StatusSources['load'] {
+  const memoryLimitBytes = memoryLimit();
   let last = { atNs: clock.now() as number, usage: process.cpuUsage() };
   return () => {
     const atNs = clock.now();
@@ -333,9 +351,16 @@ function loadMeter(clock: Clock): () => { readonly memoryBytes: number; readonly
     last = { atNs, usage: process.cpuUsage() };
     return {
       memoryBytes: process.memoryUsage.rss(),
+      memoryLimitBytes,
       cpuPercent: elapsedUs > 0 ? ((user + system) * 100) / elapsedUs : 0,
     };
   };
+}
+
+/** Of the container; of the machine where there is none, or it has no limit. */
+function memoryLimit(): number {
+  const constrained = process.constrainedMemory();
+  return constrained > 0 && constrained < totalmem() ? constrained : totalmem();
 }
 
 function versionOf(): string {

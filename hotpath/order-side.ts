@@ -30,6 +30,7 @@ import { decideRecovery, recoveryLimitsFrom } from './recover/recovery.ts';
 import { revive } from './recover/startup.ts';
 import { RiskDesk } from './risk-desk.ts';
 import type { Aged } from './risk/ageing.ts';
+import { LatencyCounter } from './runtime/latency-counter.ts';
 import type { Restriction } from './trading-control.ts';
 import { TradingControl } from './trading-control.ts';
 
@@ -55,6 +56,8 @@ export class OrderSide {
   readonly emergency: EmergencyStop;
   readonly desk: OrderDesk;
   readonly roundTrips: RoundTrips;
+  /** How long orders waited for their first word. */
+  readonly answered = new LatencyCounter();
   readonly rejects = new Rejects();
   /** The books and the ledger as recovery, persons and exits ask about them. */
   readonly recoveryMarket: RecoveryMarket;
@@ -192,7 +195,10 @@ export class OrderSide {
 
   readonly #onReport = (report: OrderReport): void => {
     const tookMs = this.roundTrips.heard(report);
-    if (tookMs !== undefined) this.risk.breakers.onRoundTrip(tookMs);
+    if (tookMs !== undefined) {
+      this.risk.breakers.onRoundTrip(tookMs);
+      this.answered.record(tookMs * 1e6);
+    }
     this.executor.onReport(report);
   };
 

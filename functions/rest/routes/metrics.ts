@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
-import { Counter, Gauge, Registry } from 'prom-client';
-import type { EngineStatus } from '#shared/schema/status.ts';
+import { Counter, Gauge, Registry, type Metric } from 'prom-client';
+import { LATENCY_BOUNDS_S, type EngineStatus, type LatencyCounts } from '#shared/schema/status.ts';
+import { memoryShareOf } from '../../alerts/figures.ts';
 import { ApplicationError } from '../../common/errors.ts';
 import { nowMs, SILENT_AFTER_MS, type App, type AppOptions } from '../context.ts';
 
@@ -38,9 +39,12 @@ export function mountMetrics(app: App, options: AppOptions): void {
 type Labels = Readonly<Record<string, string>>;
 /** Values with their labels. */
 type Series = readonly (readonly [value: number, labels?: Labels])[];
+type Counted = readonly (readonly [LatencyCounts, Labels?])[];
 type Painter = {
   readonly gauge: (name: string, help: string, series: Series) => void;
   readonly counter: (name: string, help: string, series: Series) => void;
+  /** Of buckets that somebody else has counted, with the bounds of LATENCY_BOUNDS_S. */
+  readonly histogram: (name: string, help: string, series: Counted) => void;
 };
 
 function painter(registry: Registry): Painter {
@@ -61,7 +65,28 @@ function painter(registry: Registry): Painter {
       const counter = new Counter(options(name, help, series) as never);
       for (const [value, labels = {}] of series) counter.inc(labels, value);
     },
+    histogram: (name, help, series) => {
+      registry.registerMetric(countedOf(name, help, series) as Metric);
+    },
   };
+}
+
+/** The text of a registered metric is made of this. The library counts only what it observes itself; here somebody else has counted. */
+function countedOf(name: string, help: string, series: Counted): Pick<Metric, 'name' | 'get'> {
+  const values = series.flatMap(([{ counts, sum_s }, labels = {}]) => {
+    let below = 0;
+    const buckets = counts.map((count, bucket) => {
+      below += count;
+      const le = String(LATENCY_BOUNDS_S[bucket] ?? '+Inf');
+      return { metricName: `${name}_bucket`, labels: { ...labels, le }, value: below };
+    });
+    return [
+      ...buckets,
+      { metricName: `${name}_sum`, labels, value: sum_s },
+      { metricName: `${name}_count`, labels, value: below },
+    ];
+  });
+  return { name, get: () => Promise.resolve({ name, help, type: 'histogram', aggregator: 'sum', values } as never) };
 }
 
 function paintApi(page: Painter, options: AppOptions): void {
@@ -76,16 +101,13 @@ function paintApi(page: Painter, options: AppOptions): void {
 
 function paintEngine(page: Painter, status: EngineStatus): void {
   const { decision_ns, opportunities, operations, journal } = status;
-  const latency = (stage?: string): Series =>
-    (
-      [
-        ['0.5', 'p50'],
-        ['0.99', 'p99'],
-        ['0.999', 'p999'],
-      ] as const
-    ).map(([quantile, name]) => [decision_ns[name] / 1e9, stage === undefined ? { quantile } : { stage, quantile }]);
-  page.gauge('arbitrage_engine_latency_seconds', 'Latency by stage, as quantiles', latency('decision'));
-  page.gauge('arbitrage_latency_seconds', 'Frame to decision, as quantiles', latency());
+  const { decision } = status.latency ?? {};
+  page.histogram(
+    'arbitrage_engine_latency_seconds',
+    'Latency by stage: decision (from frame to decision), order (from order to first word)',
+    Object.entries(status.latency ?? {}).map(([stage, counts]) => [counts, { stage }]),
+  );
+  page.histogram('arbitrage_latency_seconds', 'Frame to decision', decision === undefined ? [] : [[decision]]);
   page.gauge('arbitrage_engine_latency_p99', 'Frame to decision, 99th percentile, seconds', [[decision_ns.p99 / 1e9]]);
   page.gauge('arbitrage_engine_throughput', 'Market messages a second', [[status.messages_per_second]]);
   page.counter('arbitrage_engine_messages_total', 'Market messages', [[status.messages]]);
@@ -111,6 +133,12 @@ function paintEngine(page: Painter, status: EngineStatus): void {
   ]);
   page.gauge('arbitrage_operations_escalated', 'Operations that wait for a person', [[operations.escalated ?? 0]]);
   paintRisk(page, status);
+  const memory = memoryShareOf(status);
+  page.gauge(
+    'arbitrage_engine_memory_usage_percent',
+    'Resident memory of what the process may use',
+    memory === undefined ? [] : [[memory * 100]],
+  );
   page.gauge('system_memory_usage_bytes', "The engine's resident memory", [[status.memory_bytes]]);
   page.gauge('system_cpu_usage_percent', "The engine's processor time", [[status.cpu_percent]]);
   paintVenues(page, status.venues);

@@ -395,7 +395,9 @@ describe('system', () => {
     const { text, headers } = await world.get('/metrics');
     expect(headers.get('content-type')).toContain('text/plain');
     for (const line of [
-      'arbitrage_engine_latency_seconds{stage="decision",quantile="0.99"} 0.000022',
+      'arbitrage_engine_latency_seconds_bucket{stage="decision",le="0.000005"} 97',
+      'arbitrage_engine_latency_seconds_bucket{stage="decision",le="+Inf"} 100',
+      'arbitrage_engine_latency_seconds_count{stage="order"} 4',
       'arbitrage_engine_latency_p99 0.000022',
       'arbitrage_engine_throughput 250',
       'arbitrage_engine_positions_count 2',

@@ -1,6 +1,12 @@
 import type { KinesisStreamEvent } from 'aws-lambda';
 import type { EngineEvent, EventData, EventKind } from '#shared/schema/event.ts';
-import type { EngineStatus, MarketSample, RiskStatus } from '#shared/schema/status.ts';
+import {
+  LATENCY_BOUNDS_S,
+  type EngineStatus,
+  type LatencyCounts,
+  type MarketSample,
+  type RiskStatus,
+} from '#shared/schema/status.ts';
 
 export const ENGINE = 'engine-1';
 /** 2026-11-21T00:00:00Z */
@@ -195,6 +201,16 @@ export const sampleOf = (instrument: string, atMs: number, over: Partial<MarketS
   ...over,
 });
 
+/** So many latencies of so many seconds, as the engine counts them. */
+export const countsOf = (...found: readonly (readonly [seconds: number, count: number])[]): LatencyCounts => {
+  const counts = Array.from({ length: LATENCY_BOUNDS_S.length + 1 }, () => 0);
+  for (const [seconds, count] of found) {
+    const bucket = LATENCY_BOUNDS_S.findIndex((bound) => seconds <= bound);
+    counts[bucket === -1 ? LATENCY_BOUNDS_S.length : bucket]! += count;
+  }
+  return { counts, sum_s: found.reduce((sum, [seconds, count]) => sum + seconds * count, 0) };
+};
+
 export const statusOf = (atMs: number, over: Partial<EngineStatus> = {}): EngineStatus => ({
   engine: ENGINE,
   epoch: 3,
@@ -223,12 +239,14 @@ export const statusOf = (atMs: number, over: Partial<EngineStatus> = {}): Engine
   messages: 5000,
   messages_per_second: 250,
   decision_ns: { p50: 4000, p99: 22_000, p999: 90_000 },
+  latency: { decision: countsOf([3e-6, 97], [2e-5, 3]), order: countsOf([0.04, 4]) },
   opportunities: { detected: 7, executed: 2, rejected_by_reason: { EDGE_BELOW_MIN: 5 }, top: [] },
   operations: { completed: 2, failed: 0, recovering: 0, open: 1 },
   fills: 4,
   pnl: { realised: '12.340000000000000001', fees: '3.21' },
   journal: { records: 321, published: 300, lag_records: 21, lag_ms: 1500 },
   memory_bytes: 1e8,
+  memory_limit_bytes: 4e8,
   cpu_percent: 42,
   ...over,
 });
