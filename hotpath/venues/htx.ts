@@ -1661,6 +1661,10 @@ const swapFill = z
     trade_fee: decimalOrZero,
     fee_currency: z.string().nullish(),
     created_time: timeText,
+    /** `risk` and `ADL` are the venue's own. */
+    order_source: z.string().nullish(),
+    /** 0: none. */
+    liquidation_type: z.string().nullish(),
   })
   .transform((fill, context): VenueFill => {
     const side = fill.side ?? fill.direction;
@@ -1681,8 +1685,14 @@ const swapFill = z
       feeAsset: /^\w+$/.test(fill.fee_currency ?? '') ? fill.fee_currency!.toUpperCase() : '',
       liquidity: /^maker$/i.test(fill.role) ? 'maker' : 'taker',
       timeMs: fill.created_time,
+      ...forcedBy(fill.order_source ?? '', fill.liquidation_type ?? '0'),
     };
   });
+
+function forcedBy(source: string, liquidation: string): Pick<VenueFill, 'forced'> {
+  if (source === 'ADL') return { forced: 'adl' };
+  return source === 'risk' || !['', '0'].includes(liquidation) ? { forced: 'liquidation' } : {};
+}
 
 /** Of the last three days. */
 function swapFills(fields: Fields, from: string | undefined, context: AccountContext): Call<readonly VenueFill[]> {
@@ -1719,6 +1729,8 @@ const swapPosition = z.object({
   mark_price: decimalOrZero,
   liquidation_price: decimalOrZero,
   lever_rate: decimalOrZero,
+  /** 1 to 5. */
+  adl_risk_percent: decimalOrZero,
 });
 
 /** A cross position far from its end has a liquidation price below zero: none. */
@@ -1729,6 +1741,7 @@ const positionFrom = (position: z.infer<typeof swapPosition>): PositionState => 
   ...(position.mark_price.gt(0) ? { markPrice: position.mark_price } : {}),
   ...(position.liquidation_price.gt(0) ? { liquidationPrice: position.liquidation_price } : {}),
   ...(position.lever_rate.gt(0) ? { leverage: position.lever_rate } : {}),
+  ...(position.adl_risk_percent.gt(0) ? { adlRank: position.adl_risk_percent.toNumber() / 5 } : {}),
 });
 
 const swapFeeList = z.object({

@@ -942,7 +942,14 @@ const fillOf = (fill: z.infer<typeof restFill>): VenueFill => ({
   feeAsset: fill.fee_currency === undefined || fill.fee_currency === null ? '' : assetOf(fill.fee_currency),
   liquidity: fill.fillType === 'maker' ? 'maker' : 'taker',
   timeMs: fill.fillTime,
+  ...forcedBy(fill.fillType),
 });
+
+/** A position that was closed for want of margin, assigned away, or unwound against one that was. */
+function forcedBy(type: string): Pick<VenueFill, 'forced'> {
+  if (type === 'unwindCounterparty') return { forced: 'adl' };
+  return ['liquidation', 'assignor', 'unwindBankrupt'].includes(type) ? { forced: 'liquidation' } : {};
+}
 
 const flexCurrencies = z.record(z.string(), z.object({ quantity: decimalText, available: decimalText }));
 const wallets = z.object({
@@ -1112,6 +1119,7 @@ const fillOfFeed = (fill: z.infer<typeof feedFill>): VenueFill => ({
   feeAsset: fill.fee_currency === undefined || fill.fee_currency === null ? '' : assetOf(fill.fee_currency),
   liquidity: fill.fill_type === 'maker' ? 'maker' : 'taker',
   timeMs: fill.time,
+  ...forcedBy(fill.fill_type),
 });
 
 const feedBalances = z.object({

@@ -1164,7 +1164,14 @@ const fillData = z.object({
   feeCurrency: textOrEmpty,
   liquidityRole: z.enum(['TAKER', 'MAKER']),
   executionTime: nanosecondText,
+  tradeType: textOrEmpty,
 });
+
+/** `liquid` and `adl`, beside `trade` and `settlement`: what the venue has traded by itself. */
+function forcedBy(type: string): Pick<VenueFill, 'forced'> {
+  if (/^adl/i.test(type)) return { forced: 'adl' };
+  return /^liquid/i.test(type) ? { forced: 'liquidation' } : {};
+}
 const fillsData = z.object({ lastId: z.string().nullish(), items: z.array(fillData) });
 
 const fillFrom = (entry: z.infer<typeof fillData>): VenueFill => ({
@@ -1179,6 +1186,7 @@ const fillFrom = (entry: z.infer<typeof fillData>): VenueFill => ({
   feeAsset: assetOf(entry.feeCurrency),
   liquidity: entry.liquidityRole === 'TAKER' ? 'taker' : 'maker',
   timeMs: entry.executionTime,
+  ...forcedBy(entry.tradeType),
 });
 
 /** Of a market's list: what was asked for. One symbol can be named; several come with all of the market. */

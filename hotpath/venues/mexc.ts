@@ -1490,6 +1490,8 @@ const futuresFill = z
     // Lists name it in two ways.
     isTaker: z.boolean().optional(),
     taker: z.boolean().optional(),
+    /** Of the order: 2 taken over by the system, 4 reduced to cover others. */
+    category: z.string().nullish(),
   })
   .transform((fill): VenueFill => ({
     venueSymbol: fill.symbol,
@@ -1503,6 +1505,7 @@ const futuresFill = z
     feeAsset: fill.feeCurrency ?? '',
     liquidity: (fill.isTaker ?? fill.taker ?? true) ? 'taker' : 'maker',
     timeMs: fill.timestamp,
+    ...(fill.category === '4' ? { forced: 'adl' } : fill.category === '2' ? { forced: 'liquidation' } : {}),
   }));
 
 function futuresFills(
@@ -1553,6 +1556,8 @@ const futuresPosition = z
     holdAvgPrice: decimalOrZero,
     liquidatePrice: decimalOrZero,
     leverage: decimalOrZero,
+    /** 1 to 5. */
+    adlLevel: decimalOrZero,
   })
   .transform((position): PositionState => ({
     venueSymbol: position.symbol,
@@ -1560,6 +1565,7 @@ const futuresPosition = z
     entryPrice: position.holdAvgPrice,
     ...(position.liquidatePrice.gt(0) ? { liquidationPrice: position.liquidatePrice } : {}),
     ...(position.leverage.gt(0) ? { leverage: position.leverage } : {}),
+    ...(position.adlLevel.gt(0) ? { adlRank: position.adlLevel.toNumber() / 5 } : {}),
   }));
 
 const futuresFeeRate = z.object({ makerFee: decimalText, takerFee: decimalText });
