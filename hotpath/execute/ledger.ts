@@ -272,8 +272,9 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
 
   /** Moves the money of a fill, once; the caller has asked {@link knows}. Returns its profit at the operation's rates. */
   apply(fill: Fill, instrument: Instrument, rates: Rates, feeRate?: Decimal): Pnl {
-    assert(!this.knows(fill), 'a trade is applied twice');
-    this.#remember(tradeKey(fill));
+    const trade = tradeKey(fill);
+    assert(!this.#trades.has(trade), 'a trade is applied twice');
+    this.#remember(trade);
     const reservation = this.#reservations.get(fill.clientOrderId);
     if (reservation !== undefined)
       this.#free(reservation, Decimal.min(reservation.left, reservation.unitCost.times(fill.qty)));

@@ -62,7 +62,8 @@ export class Operations {
   readonly workingOrders = new WorkingOrders();
   readonly #options: OperationsOptions;
   readonly #orders = new Map<ClientOrderId, Order>();
-  readonly #ended: Operation[] = [];
+  /** In the order in which they ended. */
+  readonly #ended = new Set<Operation>();
   readonly #open = new Map<OperationId, Operation>();
   readonly #forsaken = new Map<OperationId, OpenOperation>();
   readonly #busy = new Map<InstrumentId, number>();
@@ -197,7 +198,7 @@ export class Operations {
     // One that ended before this start was not counted by it.
     if (operation.isEarlier) this.#count(operation.state, 1);
     operation.isEarlier = false;
-    this.#ended.splice(this.#ended.indexOf(operation), 1);
+    this.#ended.delete(operation);
     operation.startAnew(this.#options.clock.now());
     this.#enter(operation);
     this.move(operation, 'recovering', 'late-fill');
@@ -375,9 +376,13 @@ export class Operations {
   }
 
   #keep(operation: Operation): void {
-    this.#ended.push(operation);
-    if (this.#ended.length <= ENDED_MAX) return;
-    for (const { request } of this.#ended.shift()!.orders) this.#orders.delete(request.clientOrderId);
+    this.#ended.add(operation);
+    if (this.#ended.size <= ENDED_MAX) return;
+    for (const oldest of this.#ended) {
+      this.#ended.delete(oldest);
+      for (const { request } of oldest.orders) this.#orders.delete(request.clientOrderId);
+      break;
+    }
   }
 
   #recordOperation(operation: Operation, reason?: string): void {
