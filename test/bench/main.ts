@@ -10,6 +10,7 @@ import { quantCases } from './quant-case.ts';
 import { riskCases } from './risk-case.ts';
 import { sizeCases } from './size-case.ts';
 import { socketCases } from './socket-case.ts';
+import { storeCases } from './store-case.ts';
 import { triangleCase } from './triangle-case.ts';
 import { wireCases } from './wire-case.ts';
 
@@ -24,6 +25,7 @@ const GROUPS = [
   'path',
   'wire',
   'socket',
+  'store',
   'peer',
 ] as const;
 type Group = (typeof GROUPS)[number];
@@ -57,6 +59,7 @@ async function main(): Promise<void> {
   const rows: Row[] = Object.entries(groupsOf(size)).flatMap(([group, run]) => (isWanted(group as Group) ? run() : []));
   if (isWanted('wire')) rows.push(...(await wireCases(size.plans)));
   if (isWanted('socket')) rows.push(...(await socketCases(size.frames, size.rounds)));
+  if (isWanted('store')) rows.push(...(await storeCases(Math.ceil(size.steps / 8), size.rounds)));
   if (isWanted('peer')) rows.push(...(await peerRows(size)));
   process.stdout.write(values.json === true ? jsonOf(rows) : tableOf(rows));
   const wrong = rows.filter(({ hash, plainHash }) => hash !== plainHash);
@@ -72,7 +75,7 @@ function groupsOf({
   frames,
   steps,
   rounds,
-}: Size): Record<Exclude<Group, 'wire' | 'socket' | 'peer'>, () => readonly Row[]> {
+}: Size): Record<Exclude<Group, 'wire' | 'socket' | 'store' | 'peer'>, () => readonly Row[]> {
   const market = benchMarket(1, frames);
   const each = [steps, rounds] as const;
   const listed = market.instruments.filter(({ venue }) => venue === 'binance');
