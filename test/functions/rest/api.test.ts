@@ -463,6 +463,8 @@ describe('documents', () => {
         "GET /v1/trading/orders",
         "GET /v1/trading/positions",
         "GET /v1/trading/recoveries",
+        "PATCH /v1/orders/{order_id}",
+        "PATCH /v1/trading/orders/{order_id}",
         "POST /v1/alerts/{id}/ack",
         "POST /v1/auth/token",
         "POST /v1/config/reload",
