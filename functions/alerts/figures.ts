@@ -1,7 +1,7 @@
 import type { AlertRuleId, AlertsConfig } from '#shared/schema/alerts.ts';
 import type { EngineStatus } from '#shared/schema/status.ts';
 import type { Alert, Signal } from './alert.ts';
-import type { Moves } from './windows.ts';
+import type { Window } from './windows.ts';
 
 /** What the figures are judged by. */
 export type Figures = {
@@ -12,16 +12,6 @@ export type Figures = {
   readonly maxDailyLossUsd: number | undefined;
   /** Counted since the last window. */
   readonly window: Window;
-};
-
-/** What was counted over a window; absent where it was too short or too little happened. */
-export type Window = {
-  /** Seconds: the 99th percentile. */
-  readonly latencyP99S?: number;
-  readonly api?: { readonly requests: number; readonly errors: number };
-  readonly operations?: { readonly ended: number; readonly failed: number };
-  readonly denials?: { readonly count: number; readonly reasons: string };
-  readonly moves?: Moves;
 };
 
 /** Signals of all figures, good and bad: what is not known says nothing. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { alertRuleId, ruleOf, SEVERITIES } from '#shared/schema/alerts.ts';
+import { ruleOf, SEVERITIES } from '#shared/schema/alerts.ts';
 import { isoFromMs } from '../common/envelope.ts';
 import type { Alert, NoticeKind } from './alert.ts';
 
@@ -30,9 +30,6 @@ export const notice = z.object({
   ack_url: z.string().nullable(),
 });
 export type Notice = z.infer<typeof notice>;
-
-/** Of what the engine's own rules say. */
-export const engineNotice = notice.extend({ rule: alertRuleId });
 
 export function noticeOf(
   alert: Alert,

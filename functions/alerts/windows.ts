@@ -1,6 +1,5 @@
 import type { AlertsConfig } from '#shared/schema/alerts.ts';
 import { LATENCY_BOUNDS_S, type EngineStatus, type MarketSample } from '#shared/schema/status.ts';
-import type { Window } from './figures.ts';
 
 /** Counters as they stand: what is judged is how far they have moved. */
 export type Reading = {
@@ -25,7 +24,17 @@ export type Memory = {
   readonly moves: Readonly<Record<string, readonly [mid: number, variance: number, windows: number]>>;
 };
 
-export type Moves = {
+/** What was counted over a window; absent where it was too short or too little happened. */
+export type Window = {
+  /** Seconds: the 99th percentile. */
+  readonly latencyP99S?: number;
+  readonly api?: { readonly requests: number; readonly errors: number };
+  readonly operations?: { readonly ended: number; readonly failed: number };
+  readonly denials?: { readonly count: number; readonly reasons: string };
+  readonly moves?: Moves;
+};
+
+type Moves = {
   readonly unusual: readonly { readonly instrument: string; readonly bps: number; readonly sigmas: number }[];
 };
 

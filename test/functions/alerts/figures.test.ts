@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AlertRuleId } from '#shared/schema/alerts.ts';
 import { LATENCY_BOUNDS_S, type EngineStatus } from '#shared/schema/status.ts';
-import { signalsOfFigures, type Figures, type Window } from '#functions/alerts/figures.ts';
+import { signalsOfFigures, type Figures } from '#functions/alerts/figures.ts';
 import { emfLine } from '#functions/alerts/emf.ts';
-import { quantileOf, windowOf, type Memory, type Reading } from '#functions/alerts/windows.ts';
+import { quantileOf, windowOf, type Memory, type Reading, type Window } from '#functions/alerts/windows.ts';
 import { countsOf, riskOf, sampleOf, statusOf } from '../support/events.ts';
 import { testConfig } from '../support/world.ts';
 
