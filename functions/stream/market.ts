@@ -10,7 +10,7 @@ import { Table } from '../common/table.ts';
 import { dynamoTimeSeries } from '../common/time-series-dynamo.ts';
 import type { TimeSeriesStore } from '../common/time-series.ts';
 import { quotesOf } from './candles.ts';
-import { buryIn } from './dead-letters.ts';
+import { buryIn, type SendDeadLetter } from './dead-letters.ts';
 import { ALL_DONE, parsed, recordsOf, retryFrom, type BatchResponse } from './records.ts';
 
 export type MarketOptions = {
@@ -25,6 +25,8 @@ export type MarketOptions = {
   readonly onSamples?: (samples: readonly MarketSample[]) => void;
   /** Told of every record that was buried. */
   readonly onPoison?: () => void;
+  /** Sent every record that was buried, with the reason. */
+  readonly sendDeadLetter?: SendDeadLetter;
 };
 
 const CONCURRENCY = 16;
@@ -36,7 +38,7 @@ const CONCURRENCY = 16;
 export function createMarketProjector(options: MarketOptions): (event: KinesisStreamEvent) => Promise<BatchResponse> {
   const state = new Table(options.client, options.names.state_table);
   const series = options.series ?? dynamoTimeSeries(state);
-  const bury = buryIn(state, options.clock);
+  const bury = buryIn(state, options.clock, options.sendDeadLetter);
   return async (event) => {
     const records = recordsOf(event);
     const first = records[0];
@@ -62,7 +64,7 @@ export function createMarketProjector(options: MarketOptions): (event: KinesisSt
       return ALL_DONE;
     } catch (error) {
       if (!(error instanceof ApplicationError)) throw error;
-      options.log.warn('projection-retried', { stream: options.stream, cause: error.message });
+      options.log.warn('projection-retried', { stream: options.stream, cause: error.message, detail: error.detail });
       return retryFrom(first);
     }
   };

@@ -8,7 +8,7 @@ import type { Log } from '../common/log.ts';
 import type { StoreNames } from '../common/store.ts';
 import { Table, type Item } from '../common/table.ts';
 import { seqKey } from '../common/tables.ts';
-import { buryIn } from './dead-letters.ts';
+import { buryIn, type SendDeadLetter } from './dead-letters.ts';
 import { ALL_DONE, parsed, recordsOf, retryFrom, type BatchResponse, type StreamRecord } from './records.ts';
 
 export type ProjectorOptions = {
@@ -21,6 +21,8 @@ export type ProjectorOptions = {
   readonly onProjected?: (events: readonly EngineEvent[]) => void;
   /** Told of every record that was buried. */
   readonly onPoison?: () => void;
+  /** Sent every record that was buried, with the reason. */
+  readonly sendDeadLetter?: SendDeadLetter;
 };
 export type Projector = (event: KinesisStreamEvent) => Promise<BatchResponse>;
 
@@ -39,7 +41,7 @@ const CHUNK = 500;
  */
 export function createProjector(options: ProjectorOptions): Projector {
   const state = new Table(options.client, options.names.state_table);
-  const bury = buryIn(state, options.clock);
+  const bury = buryIn(state, options.clock, options.sendDeadLetter);
   const store = createProjection(options);
 
   const project = async (chunk: readonly StreamRecord[]): Promise<void> => {

@@ -1,3 +1,6 @@
+import { createHash } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { APIGatewayProxyEvent, Context, KinesisStreamEvent } from 'aws-lambda';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dynamoClient } from '#functions/common/clients.ts';
@@ -10,6 +13,23 @@ import { tempDir } from './support/world.ts';
 
 const dir = tempDir();
 let peer: Peer;
+const letters: string[] = [];
+/** Takes every message, as SQS does. */
+const queue = createServer((request, response) => {
+  const chunks: Buffer[] = [];
+  request.on('data', (chunk: Buffer) => chunks.push(chunk));
+  request.on('end', () => {
+    const { MessageBody } = JSON.parse(Buffer.concat(chunks).toString()) as { MessageBody: string };
+    letters.push(MessageBody);
+    const MD5OfMessageBody = createHash('md5').update(MessageBody).digest('hex');
+    response.writeHead(200, { 'content-type': 'application/x-amz-json-1.0' });
+    response.end(JSON.stringify({ MessageId: '1', MD5OfMessageBody }));
+  });
+});
+const listening = (server: Server): Promise<string> =>
+  new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () => resolve(`http://127.0.0.1:${(server.address() as AddressInfo).port}`));
+  });
 
 beforeAll(async () => {
   peer = await startDynamo({ dataDir: dir.path, port: 0 });
@@ -26,12 +46,15 @@ beforeAll(async () => {
     EVENTS_TABLE: names.events_table,
     EVENTS_STREAM: 'events',
     MARKET_STREAM: 'market',
+    DEAD_LETTERS_URL: `${await listening(queue)}/000000000000/dead-letters`,
     COMMANDS_STREAM: 'commands',
     ENGINE: 'engine-1',
     ARB_JWT_SECRET: SECRET,
   });
 });
 afterAll(async () => {
+  queue.closeAllConnections();
+  queue.close();
   await peer.close();
   dir.remove();
 });
@@ -47,6 +70,9 @@ describe('lambda entries', () => {
     expect(await market.handler(batchOf([JSON.stringify(sampleOf('binance:BTC/USDT', 1))]))).toEqual({
       batchItemFailures: [],
     });
+
+    expect(await projector.handler(batchOf(['nonsense']))).toEqual({ batchItemFailures: [] });
+    expect(letters.map((letter) => parse(letter)['reason'])).toEqual(['not JSON']);
 
     const call = async (path: string): Promise<{ statusCode: number; body: string }> =>
       rest.handler(gatewayEvent(path), {} as Context);

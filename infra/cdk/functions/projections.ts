@@ -9,7 +9,11 @@ export function createProjections(
   ground: Ground,
 ): { readonly projector: Lambda; readonly market: Lambda } {
   const { data, settings } = ground;
-  const tables = { STATE_TABLE: data.stateTable.tableName, EVENTS_TABLE: data.eventsTable.tableName };
+  const tables = {
+    STATE_TABLE: data.stateTable.tableName,
+    EVENTS_TABLE: data.eventsTable.tableName,
+    DEAD_LETTERS_URL: data.deadLetters.queueUrl,
+  };
   const state = data.stateTable.tableArn;
 
   const projector = createLambda(scope, 'Projector', {

@@ -6,6 +6,7 @@ import { systemClock } from '#shared/clock/clock.ts';
 import type { EngineEvent } from '#shared/schema/event.ts';
 import type { MarketSample } from '#shared/schema/status.ts';
 import { documentClient, dynamoClient } from '#functions/common/clients.ts';
+import { ApplicationError } from '#functions/common/errors.ts';
 import { Store } from '#functions/common/store.ts';
 import { tableDefinitions } from '#functions/common/tables.ts';
 import { createMarketProjector } from '#functions/stream/market.ts';
@@ -88,6 +89,31 @@ describe('projector', () => {
     expect(letters.map(({ body }) => body)).toEqual(texts.slice(0, 3));
     expect(letters[0]!['reason']).toBe('not JSON');
     expect(letters[2]!['reason']).toContain('fees');
+  });
+
+  it('sends what it buries with the reason, and asks for the record again when nobody takes it', async () => {
+    const sent: string[] = [];
+    let takes = false;
+    const sendDeadLetter = (message: string): Promise<void> => {
+      if (!takes) return Promise.reject(new ApplicationError(5002, 'away'));
+      sent.push(message);
+      return Promise.resolve();
+    };
+    const options = { client, names, stream: 'events', clock, log: silentLog, sendDeadLetter };
+    const batch = batchOf(['nonsense'], 'shardId-000000000007', 8);
+    for (const handle of [createProjector(options), createMarketProjector(options)]) {
+      takes = false;
+      expect(await handle(batch)).toEqual({ batchItemFailures: [{ itemIdentifier: '000000000008' }] });
+      takes = true;
+      expect(await handle(batch)).toEqual({ batchItemFailures: [] });
+    }
+    const letter = {
+      stream: 'events',
+      position: 'shardId-000000000007:000000000008',
+      reason: 'not JSON',
+      body: 'nonsense',
+    };
+    expect(sent.map((message): unknown => JSON.parse(message))).toEqual([letter, letter]);
   });
 
   it('asks for the rest of a batch again, from the first chunk that failed', async () => {
