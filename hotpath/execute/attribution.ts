@@ -23,13 +23,14 @@ const DECIMALS = 12;
  */
 export function attributionOf(operation: Operation): Attribution {
   const gained = { slippage: ZERO as Decimal, legging: ZERO as Decimal };
+  const edges = edgesOf(operation);
   for (const order of operation.orders) {
     if (order.filledQty.isZero()) continue;
     const part = order.request.purpose === 'leg' ? 'slippage' : 'legging';
-    gained[part] = gained[part].plus(order.gross).minus(expectedOf(order, operation));
+    gained[part] = gained[part].plus(order.gross).minus(expectedOf(order, operation, edges));
   }
   const { realised, fees } = operation;
-  const captured = capturedBy(operation).toDecimalPlaces(DECIMALS);
+  const captured = capturedBy(operation, edges).toDecimalPlaces(DECIMALS);
   const slippage = gained.slippage.toDecimalPlaces(DECIMALS);
   const legging = gained.legging.toDecimalPlaces(DECIMALS);
   const inventory = realised.plus(fees).minus(captured).minus(slippage).minus(legging);
@@ -42,21 +43,26 @@ export function attributionOf(operation: Operation): Attribution {
   };
 }
 
-/** The edge of the plan's legs at expected prices, as far as the least done of them was done. */
-function capturedBy(operation: Operation): Decimal {
+/** What each leg of the plan would bring at its expected price; empty where nothing has filled. */
+const edgesOf = ({ orders, legs, rates }: Operation): readonly Decimal[] =>
+  orders.every(({ filledQty }) => filledQty.isZero())
+    ? []
+    : legs.map(({ instrument, side, qty, expectedPrice }) =>
+        grossOf({ instrument, side, qty, price: expectedPrice }, rates),
+      );
+
+/** The edge of the plan's legs at expected prices (`edges`: leg by leg), as far as the least done of them was done. */
+function capturedBy(operation: Operation, edges: readonly Decimal[]): Decimal {
   const share = Decimal.min(1, ...operation.filledShares());
-  let edge: Decimal = ZERO;
-  if (share.isZero()) return edge;
-  for (const { instrument, side, qty, expectedPrice } of operation.legs)
-    edge = edge.plus(grossOf({ instrument, side, qty, price: expectedPrice }, operation.rates));
-  return edge.times(share);
+  return share.isZero() ? ZERO : Decimal.sum(ZERO, ...edges).times(share);
 }
 
 /** What an order's fills would have brought at the price that the plan expected of its leg; nothing of what trades no leg's coins. */
-function expectedOf(order: Order, operation: Operation): Decimal {
-  const { instrument, expectedPrice } = operation.legs[order.request.leg]!;
-  if (!order.isOfLeg) return ZERO;
-  return grossOf({ instrument, side: order.request.side, qty: order.filledQty, price: expectedPrice }, operation.rates);
+function expectedOf({ request, isOfLeg, filledQty }: Order, operation: Operation, edges: readonly Decimal[]): Decimal {
+  const { instrument, side, qty, expectedPrice } = operation.legs[request.leg]!;
+  if (!isOfLeg) return ZERO;
+  if (request.side === side && filledQty.eq(qty)) return edges[request.leg]!;
+  return grossOf({ instrument, side: request.side, qty: filledQty, price: expectedPrice }, operation.rates);
 }
 
 type Trade = {

@@ -90,6 +90,8 @@ export type OperationBond = Bond & { readonly carry: Decimal; readonly asset: As
 /** What a leg has come to: signed change of what is held, the quantity traded for it, and the average price. */
 export type LegOutcome = { readonly size: Decimal; readonly traded: Decimal; readonly price: Decimal };
 
+const ONE = new Decimal(1);
+
 type LegAssets = Pick<OperationLeg, 'instrument' | 'side'>;
 type LegFlows = { filledQty: Decimal; filledValue: Decimal; base: Decimal; quote: Decimal; held: Decimal };
 
@@ -356,7 +358,11 @@ export class Operation {
 
   /** By leg: net quantity done in the leg's own direction, as a share of what was planned; at least 0. */
   filledShares(): readonly Decimal[] {
-    return this.legs.map(({ qty }, at) => Decimal.max(ZERO, this.#flows[at]!.filledQty).div(qty));
+    return this.legs.map(({ qty }, at) => {
+      const { filledQty } = this.#flows[at]!;
+      if (filledQty.eq(qty)) return ONE;
+      return filledQty.gt(0) ? filledQty.div(qty) : ZERO;
+    });
   }
 
   /** What stands unanswered, leg by leg: net quantity beyond what the least filled leg answers. */
