@@ -275,7 +275,9 @@ function outboxOf(
     lastSeq: () => engine.journal.lastSeq,
     onCommand: (command) => {
       engine.obey(command);
-      if (command.kind === 'config') keptVersion(dataDir).save(command);
+      if (command.kind !== 'config') return;
+      const { version, config: stored } = command;
+      keptVersion(dataDir).save({ version, config: stored });
     },
     onTrouble: (lastError) => {
       if (lastError === '') logger.info('publish-worker-recovered');

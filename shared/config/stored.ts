@@ -1,0 +1,47 @@
+import { BadInput } from '../assert.ts';
+import type { Config } from '../schema/config.ts';
+import { configSchema } from '../schema/config.ts';
+
+/** A version of the configuration as the API stores it; `config` is whatever stands there. */
+export type StoredVersion = { readonly version: number; readonly config: unknown };
+
+/** The configuration that an engine was started with. `written`: as its files say it, where who starts it has led its venues elsewhere. */
+export type Started = { readonly config: Config; readonly written?: Config | undefined };
+
+/**
+ * A stored version as the last layer over what an engine was started with. What the process is, and where it finds things, is said by whoever starts it:
+ * system, streams, stores, API, lease, simulator, and the engine's name and mode. Where the venues are led elsewhere they stay there, and none is
+ * added: a simulated run meets no real venue by a word from the store.
+ * @throws BadInput naming the path when the version is no configuration of this release
+ */
+export function withStored(started: Started, { version, config: stored }: StoredVersion): Started {
+  const parsed = configSchema.safeParse(stored);
+  if (!parsed.success) {
+    const { path, message } = parsed.error.issues[0]!;
+    throw new BadInput(`configuration version ${version}: ${path.map(String).join('.')}: ${message}`);
+  }
+  const { config, written } = started;
+  const wanted = parsed.data;
+  if (written === undefined) return { config: over(config, wanted) };
+  const isLed = JSON.stringify(config.venues) !== JSON.stringify(written.venues);
+  const layered = over(config, wanted);
+  return { config: isLed ? { ...layered, ...ledBy(config, wanted) } : layered, written: over(written, wanted) };
+}
+
+const over = (config: Config, wanted: Config): Config => ({
+  ...wanted,
+  engine: { ...wanted.engine, name: config.engine.name, mode: config.engine.mode },
+  system: config.system,
+  streams: config.streams,
+  stores: config.stores,
+  api: config.api,
+  lease: config.lease,
+  simulator: config.simulator,
+});
+
+function ledBy(config: Config, wanted: Config): Pick<Config, 'venues' | 'engine'> {
+  const { name, mode, venues: known } = config.engine;
+  const shared = wanted.engine.venues.filter((venue) => known.includes(venue));
+  const venues = shared.length === 0 ? known : shared;
+  return { venues: config.venues, engine: { ...wanted.engine, name, mode, venues } };
+}

@@ -1,0 +1,167 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CreateTableCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import dynalite from 'dynalite';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { at } from '#functions/common/layout.ts';
+import { dynamodbFrom } from '#hotpath/publish/aws.ts';
+import type { Logger } from '#hotpath/runtime/logger.ts';
+import { keptVersion, withStoredConfig } from '#hotpath/stored-config.ts';
+import { systemClock } from '#shared/clock/clock.ts';
+import { loadConfig } from '#shared/config/load.ts';
+import type { Started } from '#shared/config/stored.ts';
+import { withStored } from '#shared/config/stored.ts';
+import type { Config } from '#shared/schema/config.ts';
+
+const files = loadConfig({ dir: 'config', env: {}, overrides: { system: { data_dir: '/nowhere' } } });
+const changed = (change: Partial<Config['engine']>, risk: Partial<Config['risk']> = {}): Config => ({
+  ...files,
+  engine: { ...files.engine, ...change },
+  risk: { ...files.risk, ...risk },
+});
+
+describe('a stored version over what an engine was started with', () => {
+  it('has the last word on what the engine does, and none on what it is and where it finds things', () => {
+    const stored: Config = {
+      ...changed({ name: 'another', mode: 'live', min_edge_bps: 7 }, { max_daily_loss_usd: 11 }),
+      system: { ...files.system, data_dir: '/elsewhere', log_level: 'debug' },
+      stores: { ...files.stores, state_table: 'another' },
+      lease: { ...files.lease, enabled: true },
+    };
+    const { config, written } = withStored({ config: files }, { version: 3, config: stored });
+    expect(config).toEqual(changed({ min_edge_bps: 7 }, { max_daily_loss_usd: 11 }));
+    expect(written).toBeUndefined();
+  });
+
+  it('leaves venues where they were led, and adds none', () => {
+    const led: Started = {
+      config: {
+        ...changed({ venues: ['okx', 'kraken'] }),
+        venues: { okx: { enabled: true, via: 'http://127.0.0.1:1' } },
+      },
+      written: changed({ venues: ['okx', 'kraken'] }),
+    };
+    const stored = { ...changed({ venues: ['bybit', 'okx'] }), venues: { okx: { enabled: true, taker_fee: '0.1' } } };
+    const { config, written } = withStored(led, { version: 3, config: stored });
+    expect(config.venues).toEqual(led.config.venues);
+    expect(config.engine.venues).toEqual(['okx']);
+    expect(written!.engine.venues).toEqual(['bybit', 'okx']);
+    const strange = withStored(led, { version: 4, config: changed({ venues: ['bybit'] }) });
+    expect(strange.config.engine.venues).toEqual(['okx', 'kraken']);
+  });
+
+  it('is refused by its path where it is no configuration of this release', () => {
+    const stored = { ...files, risk: { ...files.risk, max_daily_loss_usd: 'much' } };
+    expect(() => withStored({ config: files }, { version: 5, config: stored })).toThrow(
+      /configuration version 5: risk\.max_daily_loss_usd: /,
+    );
+  });
+});
+
+describe('an engine that starts', () => {
+  let peer: Server;
+  let endpoint: string;
+  let dataDir: string;
+  let said: [string, Readonly<Record<string, unknown>> | undefined][];
+
+  beforeAll(async () => {
+    peer = dynalite({ createTableMs: 0 });
+    await new Promise<void>((resolve) => peer.listen(0, '127.0.0.1', resolve));
+    endpoint = `http://127.0.0.1:${(peer.address() as AddressInfo).port}`;
+    await dynamodb().send(
+      new CreateTableCommand({
+        TableName: 'state',
+        BillingMode: 'PAY_PER_REQUEST',
+        KeySchema: [
+          { AttributeName: 'pk', KeyType: 'HASH' },
+          { AttributeName: 'sk', KeyType: 'RANGE' },
+        ],
+        AttributeDefinitions: [
+          { AttributeName: 'pk', AttributeType: 'S' },
+          { AttributeName: 'sk', AttributeType: 'S' },
+        ],
+      }),
+    );
+  });
+  afterAll(
+    () =>
+      new Promise((resolve) => {
+        peer.close(resolve);
+        peer.closeAllConnections();
+      }),
+  );
+  beforeEach(() => {
+    dataDir = mkdtempSync(join(tmpdir(), 'stored-'));
+    said = [];
+  });
+  afterEach(() => rmSync(dataDir, { recursive: true }));
+
+  const dynamodb = () => dynamodbFrom({ region: 'eu-west-1', dynamodbEndpoint: endpoint });
+  const store = async (engine: string, version: number, config: unknown): Promise<void> => {
+    const { pk, sk } = at.configVersion(engine, version);
+    const Item = { pk: { S: pk }, sk: { S: sk }, version_text: { S: JSON.stringify({ version, config, by: 'me' }) } };
+    await dynamodb().send(new PutItemCommand({ TableName: 'state', Item }));
+  };
+  const logger: Logger = {
+    debug: () => undefined,
+    info: (event, fields) => void said.push([event, fields]),
+    warn: (event, fields) => void said.push([event, fields]),
+    error: (event, fields) => void said.push([event, fields]),
+  };
+  const start = (engine: string, dynamodbEndpoint = endpoint): Promise<Started> => {
+    const aws = { region: 'eu-west-1', dynamodbEndpoint };
+    const config = { ...files, system: { ...files.system, data_dir: dataDir } };
+    return withStoredConfig(
+      { config },
+      {
+        clock: systemClock(),
+        logger,
+        question: { engine, stateTable: 'state', aws, timeoutMs: 20_000 },
+        withinMs: 60_000,
+      },
+    );
+  };
+  // Nobody listens there: reserved, and refused at once.
+  const NOWHERE = 'http://127.0.0.1:1';
+
+  it('takes the newest version, and says what that changes', async () => {
+    for (const version of [1, 2, 10]) await store('one', version, changed({ min_edge_bps: version }));
+    const { config } = await start('one');
+    expect(config.engine.min_edge_bps).toBe(10);
+    expect(said).toEqual([['stored-config', { version: 10, changes: ['engine.min_edge_bps'] }]]);
+  });
+
+  it('has its files where nothing was ever stored', async () => {
+    expect((await start('nobody')).config.engine).toEqual(files.engine);
+    expect(said).toEqual([]);
+  });
+
+  it('has the version that it was last given while the store does not answer, and its files before the first', async () => {
+    expect((await start('two', NOWHERE)).config.engine).toEqual(files.engine);
+    expect(said[0]).toEqual(['stored-config-unreachable', { error: expect.any(String), instead: 'the files' }]);
+    await store('two', 4, changed({ min_edge_bps: 4 }));
+    await start('two');
+    const again = await start('two', NOWHERE);
+    expect(again.config.engine.min_edge_bps).toBe(4);
+    expect(said.slice(2).map(([event, fields]) => [event, fields?.['instead']])).toEqual([
+      ['stored-config-unreachable', 4],
+      ['stored-config', undefined],
+    ]);
+  });
+
+  it('leaves out a version that is none, and keeps the one before it', async () => {
+    keptVersion(dataDir).save({ version: 1, config: changed({ min_edge_bps: 1 }) });
+    await store('three', 2, { ...files, nonsense: true });
+    expect((await start('three')).config.engine).toEqual(files.engine);
+    expect(said).toEqual([['stored-config-refused', { version: 2, reason: expect.stringContaining('nonsense') }]]);
+    expect(keptVersion(dataDir).load()?.version).toBe(1);
+  });
+
+  it('names a kept version that is none', async () => {
+    writeFileSync(join(dataDir, 'config-version.json'), '{');
+    await expect(start('four', NOWHERE)).rejects.toThrow(/config-version\.json/);
+  });
+});
