@@ -245,6 +245,10 @@ export class OrderSide {
       patience: { ...PATIENCE, reportWithinMs: config.execution.report_within_ms },
       fence: this.#fence,
       rateOf: market.valueOf,
+      bestOf: (instrument, side) => {
+        const best = market.topOf(instrument)?.[side === 'buy' ? 'bid' : 'ask'];
+        return best === undefined || !(best > 0) ? undefined : new Decimal(best);
+      },
       keeper: {
         entered: (operation) => this.holdings.entered(operation),
         closing: (...closing) => this.holdings.closing(...closing),

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { Commands } from '#hotpath/commands.ts';
 import type { OrderSources } from '#hotpath/order-commands.ts';
 import { orderHandlers, venuesOf } from '#hotpath/order-commands.ts';
-import type { InstrumentId, OperationId } from '#shared/domain/ids.ts';
+import type { InstrumentId, OperationId, VenueOrderId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Denied } from '#shared/domain/trade.ts';
 import type { Command, CommandOf } from '#shared/schema/command.ts';
@@ -211,6 +211,45 @@ describe('an order without a venue', () => {
     books = { b: level(49_950, 1) };
     expect(order(ioc)).toBe('4001 TRADING_HALTED: x=1');
     expect(world.sent).toEqual([]);
+  });
+});
+
+describe('the order-replace command', () => {
+  const replace = (changes: Partial<CommandOf<'order-replace'>>, id: string = world.sent[0]!.clientOrderId): string =>
+    obey({ v: 1, by: 'ann', at_ms: 0, kind: 'order-replace', order: id, ...changes } as never);
+
+  beforeEach(() => {
+    order();
+    world.say(world.sent[0]!, { kind: 'accepted', venueOrderId: 'v' as VenueOrderId });
+  });
+
+  it('gives what rests another price and quantity, and asks the gate for what is left of it', () => {
+    world.say(world.sent[0]!, fill(world.sent[0]!, '0.04'));
+    expect(replace({ price: '49100', qty: '0.2' })).toBe('carried out');
+    expect(world.replaced[0]).toMatchObject({ price: new Decimal(49_100), qty: new Decimal('0.2') });
+    expect([asked.at(-1)!.leg.price.toFixed(), asked.at(-1)!.leg.qty.toFixed()]).toEqual(['49100', '0.16']);
+  });
+
+  it.each<[string, Partial<CommandOf<'order-replace'>>]>([
+    ['3001 neither price nor qty is another', { price: '49000' }],
+    ['3001 price is off the grid: tick=0.01', { price: '49000.001' }],
+    ['3001 qty is off the grid: lot=0.0001', { qty: '0.10001' }],
+    ['3001 value is below the smallest order: min=5', { qty: '0.0001', price: '100' }],
+    ['3002 BALANCE_INSUFFICIENT: order=a000700000100', { qty: '1' }],
+  ])('is refused with %s', (answer, changes) => {
+    expect(replace(changes)).toBe(answer);
+    expect(world.replaced).toEqual([]);
+  });
+
+  it('says what is over or unknown, and what the gate denies', () => {
+    expect(replace({ price: '49100' }, 'nobody')).toBe('3003 order=nobody');
+    denied = { kind: 'denied', reason: 'POSITION_EXCEEDS_MAX', detail: 'x=1' };
+    expect(replace({ price: '49100' })).toBe('4002 POSITION_EXCEEDS_MAX: x=1');
+    denied = undefined;
+    world.say(world.sent[0]!, fill(world.sent[0]!, '0.05'));
+    expect(replace({ qty: '0.05' })).toBe('3004 filled=0.05');
+    world.say(world.sent[0]!, fill(world.sent[0]!, '0.05', '2'));
+    expect(replace({ price: '49100' })).toBe(`3004 order=${world.sent[0]!.clientOrderId}, status=filled`);
   });
 });
 

@@ -164,6 +164,54 @@ describe('an order', () => {
   });
 });
 
+describe('a replacement', () => {
+  const replace = (id: string, body: unknown): Promise<Answer> =>
+    world.send('PATCH', `/v1/trading/orders/${id}`, body, token);
+  const replaced =
+    (id: string, ...words: readonly (readonly [id: string, over: Partial<EventData<'order'>>])[]) =>
+    (asked: Command): readonly EngineEvent[] => [
+      done(asked, { order_id: id, operation: `op-${id}` }),
+      ...words.map(([each, over]) => eventOf('order', nextSeq(), orderData(each, `op-${id}`, over))),
+    ];
+
+  it('is told once the order stands so, or another one in its stead', async () => {
+    respond = replaced('moved', ['moved', { status: 'accepted', price: '59000', qty: '0.5' }]);
+    const { status, data } = await replace('moved', { price: 59_000 });
+    expect([status, data['order_id'], data['price']]).toEqual([200, 'moved', 59_000]);
+    expect(heard).toMatchObject([{ kind: 'order-replace', order: 'moved', price: '59000' }]);
+    expect(heard[0]).not.toHaveProperty('qty');
+    respond = replaced(
+      'first',
+      ['first', { status: 'canceled', replaced_by: 'second' }],
+      ['second', { status: 'accepted', price: '58000' }],
+    );
+    expect((await replace('first', { price: 58_000 })).data).toMatchObject({ order_id: 'second', price: 58_000 });
+  });
+
+  it('is an error where the venue keeps it as it was, and where it ended first', async () => {
+    respond = replaced('kept', ['kept', { status: 'accepted', price: '1', reason: 'kept: would-take' }]);
+    expect(codeOf(await replace('kept', { price: 58_000 }))).toEqual([400, 3001]);
+    respond = replaced('full', ['full', { status: 'filled', price: '1' }]);
+    expect(codeOf(await replace('full', { price: 58_000 }))).toEqual([409, 3004]);
+    respond = refused(3003, 'nobody');
+    expect(codeOf(await replace('nobody', { quantity: 1 }))).toEqual([404, 3003]);
+    expect(codeOf(await replace('empty', {}))).toEqual([400, 3001]);
+  });
+
+  it('stays on its way while nobody has said', async () => {
+    respond = replaced('slow', ['slow', { status: 'accepted', price: '1', replacing: { price: '2', qty: '1' } }]);
+    expect((await replace('slow', { price: 2 })).status).toBe(202);
+  });
+});
+
+describe('an order without an exchange', () => {
+  it('is routed, and takes at once', async () => {
+    respond = takes('routed', { status: 'filled' });
+    expect((await place({ ...order, exchange: undefined })).status).toBe(201);
+    expect(heard).toMatchObject([{ instrument: 'BTC/USDT', time_in_force: 'IOC' }]);
+  });
+});
+
 describe('a named order', () => {
   const key = { 'idempotency-key': 'my order 1' };
 
