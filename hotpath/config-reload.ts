@@ -20,7 +20,7 @@ export type ReloadSources = {
 
 /**
  * A stored version of the configuration, while the engine runs: limits of the gate and the tuning of sizing follow at once, every other
- * setting is named as what needs a restart. Of the tuning nothing outlives one: the engine starts with its own configuration.
+ * setting is named as what needs a restart, which begins with the newest version that is stored.
  */
 export function reload(
   sources: ReloadSources,
