@@ -24,6 +24,10 @@ const settingsSchema = z.object({
     .string()
     .default('')
     .transform((text) => text.split(',').filter((part) => part !== '')),
+  /** An identity provider whose tokens are good at the APIs too: `iss`, `aud` and the address of its keys. None when empty. */
+  oidcIssuer: z.union([z.url(), z.literal('')]).default(''),
+  oidcAudience: z.string().default(''),
+  oidcJwksUrl: z.union([z.url({ protocol: /^https$/ }), z.literal('')]).default(''),
   /** LocalStack-compatible endpoints know no firewall and bring no SDK to the functions; a deployment that others can reach has both. */
   endpoint: z.enum(['aws', 'emulated']).default('aws'),
   /** Who is written to when something is wrong; nobody when empty. */
@@ -62,6 +66,9 @@ export function settingsFrom(app: App): Settings {
       throw new BadInput('context endpoint: "emulated" is for environment "dev" alone');
     if (result.data.timeSeries === 'influxdb' && (result.data.influxUrl === '' || result.data.influxSecret === ''))
       throw new BadInput('context timeSeries: "influxdb" wants influxUrl and influxSecret');
+    const { oidcIssuer, oidcAudience, oidcJwksUrl } = result.data;
+    if (new Set([oidcIssuer, oidcAudience, oidcJwksUrl].map((text) => text === '')).size > 1)
+      throw new BadInput('context oidcIssuer: wants oidcAudience and oidcJwksUrl, and they want it');
     return result.data;
   }
   const [issue] = result.error.issues;

@@ -72,14 +72,25 @@ export function allow(to: Lambda, resources: readonly string[], ...actions: read
 export function readStream(
   scope: Construct,
   name: string,
-  { target, stream, data }: { readonly target: Lambda; readonly stream: IStream; readonly data: DataStack },
+  {
+    target,
+    stream,
+    data,
+    from = StartingPosition.TRIM_HORIZON,
+  }: {
+    readonly target: Lambda;
+    readonly stream: IStream;
+    readonly data: DataStack;
+    /** Where it begins when it is new: at the oldest record that is still there. */
+    readonly from?: StartingPosition;
+  },
 ): void {
   allow(target, [stream.streamArn], ...READ_STREAM);
   allow(target, [data.deadLetters.queueArn], 'sqs:SendMessage');
   const mapping = new EventSourceMapping(scope, name, {
     target,
     eventSourceArn: stream.streamArn,
-    startingPosition: StartingPosition.TRIM_HORIZON,
+    startingPosition: from,
     batchSize: 500,
     parallelizationFactor: 1,
     retryAttempts: TRIES,

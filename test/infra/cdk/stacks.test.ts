@@ -84,7 +84,7 @@ describe.each(both)('%s', (_name, { resources, validation }) => {
     const mappings = ofType(resources, 'Lambda::EventSourceMapping').filter(
       ({ Properties }) => Properties['StartingPosition'] !== undefined,
     );
-    expect(mappings).toHaveLength(3);
+    expect(mappings).toHaveLength(5);
     for (const { Properties } of mappings) {
       expect(Properties).toMatchObject({
         MaximumRetryAttempts: 5,
@@ -119,6 +119,13 @@ describe.each(both)('%s', (_name, { resources, validation }) => {
   });
 });
 
+const PUSH_TABLES = {
+  'dynamodb:DeleteItem': ['State'],
+  'dynamodb:GetItem': ['State'],
+  'dynamodb:Query': ['State'],
+  'dynamodb:UpdateItem': ['State'],
+};
+
 it('lets each function at the tables that it uses', () => {
   const reach = ofType(dev.resources, 'IAM::Policy')
     .filter(({ stack }) => stack === 'functions')
@@ -133,11 +140,95 @@ it('lets each function at the tables that it uses', () => {
       'dynamodb:Query': ['State', 'State index'],
       'dynamodb:UpdateItem': ['State'],
     },
+    AuthorizerRole: {},
+    PushRole: PUSH_TABLES,
+    FanoutRole: PUSH_TABLES,
     RestRole: {
       'dynamodb:GetItem': ['State'],
       'dynamodb:Query': ['Events', 'State', 'State index'],
       'dynamodb:UpdateItem': ['State'],
     },
+  });
+});
+
+describe('the APIs', () => {
+  const { resources } = dev;
+
+  it('let nobody in without the authorizer but where it is open by contract', () => {
+    const methods = ofType(resources, 'ApiGateway::Method').map((method) => [
+      placeOf(method).replace(/^functions\/Api\/Default\//, ''),
+      method.Properties['AuthorizationType'],
+    ]);
+    const open = ['health', 'ready', 'metrics', 'v1/openapi.json', 'v1/docs', 'v1/auth/token', 'v1/alerts/{id}/ack'];
+    expect(Object.fromEntries(methods)).toEqual({
+      ANY: 'CUSTOM',
+      OPTIONS: 'NONE',
+      ...Object.fromEntries(open.map((path) => [`${path}/ANY`, 'NONE'])),
+      ...Object.fromEntries(['', 'v1/'].map((path) => [`${path}{proxy+}/ANY`, 'CUSTOM'])),
+      ...Object.fromEntries(['', 'v1/'].map((path) => [`${path}{proxy+}/OPTIONS`, 'NONE'])),
+    });
+    const routes = ofType(resources, 'ApiGatewayV2::Route').map(({ Properties }) => [
+      Properties['RouteKey'],
+      Properties['AuthorizationType'],
+    ]);
+    expect(Object.fromEntries(routes)).toEqual({ $connect: 'CUSTOM', $default: 'NONE', $disconnect: 'NONE' });
+  });
+
+  it('keep the word on a token by the token, for a short time', () => {
+    const [authorizer, ...others] = ofType(resources, 'ApiGateway::Authorizer');
+    expect(others).toEqual([]);
+    expect(authorizer?.Properties).toMatchObject({
+      Type: 'REQUEST',
+      IdentitySource: 'method.request.header.Authorization',
+      AuthorizerResultTtlInSeconds: 60,
+    });
+  });
+
+  it('refuse in the words of the API', () => {
+    const answers = ofType(resources, 'ApiGateway::GatewayResponse').map(({ Properties }) => {
+      const { StatusCode, ResponseType, ResponseTemplates } = Properties as Readonly<Record<string, string>> & {
+        readonly ResponseTemplates: Readonly<Record<string, string>>;
+      };
+      // As API Gateway fills it in.
+      const text = ResponseTemplates['application/json']!.replaceAll('$context.error.messageString', '"why"')
+        .replaceAll('$context.authorizer.code', '1002')
+        .replaceAll(/\$context[.][\w.]+/g, 'filled');
+      const { error } = JSON.parse(text) as { readonly error: { readonly code: number; readonly request_id: string } };
+      expect(error).toMatchObject({ category: expect.any(String), message: expect.any(String), request_id: 'filled' });
+      return [ResponseType, `${StatusCode} ${error.code}`];
+    });
+    expect(Object.fromEntries(answers)).toMatchObject({
+      UNAUTHORIZED: '401 1001',
+      ACCESS_DENIED: '401 1002',
+      WAF_FILTERED: '403 1003',
+      MISSING_AUTHENTICATION_TOKEN: '404 404',
+      THROTTLED: '429 429',
+      AUTHORIZER_FAILURE: '503 5002',
+    });
+  });
+
+  it('let the push functions speak to the connections of the one API', () => {
+    const policies = ofType(resources, 'IAM::Policy').filter(({ Properties }) =>
+      asText(Properties).includes('execute-api:ManageConnections'),
+    );
+    expect(policies.map((policy) => placeOf(policy).split('/')[1]).sort()).toEqual(['FanoutRole', 'PushRole']);
+    for (const { Properties } of policies) {
+      const { Statement } = Properties['PolicyDocument'] as Document;
+      const reached = Statement.filter(({ Action }) => asText(Action).includes('execute-api')).map(
+        (each) => each.Resource,
+      );
+      expect(asText(reached)).toMatch(/"Ref":"PushApi/);
+      expect(asText(reached)).toMatch(/live\/POST\/@connections\/\*/);
+      expect(asText(reached)).not.toMatch(/"\*"/);
+    }
+  });
+
+  it('throttle and write down who comes, without the tokens', () => {
+    const [stage] = ofType(resources, 'ApiGatewayV2::Stage');
+    expect(stage?.Properties).toMatchObject({
+      DefaultRouteSettings: { ThrottlingRateLimit: 200, ThrottlingBurstLimit: 400, DetailedMetricsEnabled: true },
+      AccessLogSettings: { DestinationArn: expect.anything(), Format: expect.not.stringContaining('querystring') },
+    });
   });
 });
 
@@ -239,6 +330,10 @@ const READ_STREAM = [
 const LOG = ['logs:CreateLogStream', 'logs:PutLogEvents'];
 const KEY = ['kms:Decrypt', 'kms:GenerateDataKey'];
 const TRACE = ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'];
+const PUSH = [
+  ...['dynamodb:DeleteItem', 'dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
+  'execute-api:ManageConnections',
+];
 const ROLES = {
   'data/Archive/Role': [
     ...['kinesis:DescribeStream', 'kinesis:GetRecords', 'kinesis:GetShardIterator', 'kinesis:ListShards', ...KEY],
@@ -269,6 +364,9 @@ const ROLES = {
     ...['secretsmanager:GetSecretValue', ...TRACE],
   ],
   'functions/Api/CloudWatchRole': [],
+  'functions/AuthorizerRole': [...KEY, ...LOG, 'secretsmanager:GetSecretValue', ...TRACE],
+  'functions/PushRole': [...PUSH, ...KEY, ...LOG, ...TRACE],
+  'functions/FanoutRole': [...PUSH, ...READ_STREAM, ...KEY, ...LOG, 'sqs:SendMessage', ...TRACE],
   'hotpath/Vpc/Flows/IAMRole': ['logs:CreateLogStream', 'logs:DescribeLogStreams', 'logs:PutLogEvents'],
   'hotpath/HostRole': [
     ...['ec2:AssociateAddress', 'ec2:AttachVolume', 'ecr:GetAuthorizationToken', 'ecs:DeregisterContainerInstance'],
