@@ -18,7 +18,7 @@ export type EvaluateOptions = AlertStreamOptions & {
 /** A look at the figures, and at what time has made of the alerts. @throws ApplicationError when the database is away */
 export async function lookOnce({ desk, watch, engine, config, write }: EvaluateOptions): Promise<void> {
   const figures = await readFigures(watch, await config());
-  write(`${emfLine(engine, figures)}\n`);
+  if (figures.status !== undefined) write(`${emfLine(engine, figures)}\n`);
   await desk.look((known, settings) => signalsOfFigures(figures, known, settings));
 }
 
