@@ -60,6 +60,24 @@ describe('Journal', () => {
     for (const event of events) expect(engineEvent.safeParse(event).success).toBe(true);
   });
 
+  it('writes of an event what JSON.stringify makes of it, whatever the names in it', () => {
+    const name = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 });
+    const told: EngineEvent[] = [];
+    fc.assert(
+      fc.property(name, fc.array(fc.tuple(name, name), { maxLength: 5 }), (engine, facts) => {
+        const journal = open({ engine, observe: (event) => told.push(event) });
+        for (const [key, reason] of facts) journal.append('engine-stopped', key, { reason });
+        journal.close();
+      }),
+      { numRuns: 30 },
+    );
+    const lines = segments().flatMap((file) => readFileSync(join(directory, file), 'utf8').split('\n').slice(0, -1));
+    expect(lines.map((line) => line.slice(line.indexOf('{')))).toEqual(
+      told.map((event) => Buffer.from(JSON.stringify(event)).toString()),
+    );
+    expect(told.length).toBeGreaterThan(10);
+  });
+
   it('has written nothing before a flush and everything after it', () => {
     const journal = open();
     stop(journal, 'a');
