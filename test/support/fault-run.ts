@@ -77,7 +77,6 @@ export async function runUnderFaults(options: FaultRunOptions): Promise<FaultRun
     checkpointFile: join(dir.path, 'checkpoints.json'),
     clock,
     log: silentLog,
-    pollMs: 50,
   });
   outbox.start();
   const timers = outages.flatMap(({ peer, atS, forS }) => [
