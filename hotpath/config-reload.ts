@@ -33,7 +33,13 @@ export function reload(
   }
   const wanted = parsed.data;
   const { started, tuning } = sources;
-  const running: Config = { ...started, engine: { ...started.engine, ...tuning() }, risk: sources.limits() };
+  const running: Config = {
+    ...started,
+    engine: { ...started.engine, ...tuning() },
+    risk: sources.limits(),
+    // None of the engine's affairs: whoever judges alerts reads them anew each time.
+    alerts: wanted.alerts,
+  };
   const paths = changesBetween(running, wanted).map(({ path }) => path);
   const applied = paths.filter((path) => followsAtOnce(path, wanted, started));
 

@@ -44,7 +44,7 @@ export function startAlerting(options: AlertingOptions): Alerting {
   const current = currentAlerts(store, config.alerts);
   const sender = createSender({
     table: store.state,
-    addresses: () => Promise.resolve(addresses),
+    addresses: async () => ({ ...addresses, webhook_url: (await current()).webhook_url }),
     minSeverity: async () => (await current()).min_severity,
     clock,
     log,

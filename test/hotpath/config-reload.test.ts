@@ -42,6 +42,7 @@ describe('a configuration that comes while the engine runs', () => {
       risk: { ...started.risk, max_daily_loss_usd: 1 },
       engine: { ...started.engine, max_notional: 10, min_expected_value: 2, min_edge_bps: 5, venues: ['okx'] },
       paper: { ...started.paper, latency_ms: 50 },
+      alerts: { ...started.alerts, remind_ms: 1 },
     };
     expect(reload(sources, { config, version: 7 })).toEqual(
       detail(

@@ -118,8 +118,8 @@ describe('a window', () => {
       ({ memory }, each) => windowOf(memory, each, limits),
       { window: {}, memory: undefined },
     );
-  const counted = (...found: Parameters<typeof countsOf>): Partial<EngineStatus> => ({
-    latency: { decision: countsOf(...found) },
+  const counted = (...latencies: Parameters<typeof countsOf>): Partial<EngineStatus> => ({
+    latency: { decision: countsOf(...latencies) },
   });
 
   it('has the latencies of its own time, not of all time', () => {
