@@ -31,8 +31,10 @@ export class AlertBook {
     this.#engine = engine;
   }
 
-  async all(): Promise<readonly Kept[]> {
-    return (await this.#table.queryAll(at.alert(this.#engine, '').pk)).map(keptOf);
+  /** The table forgets what is over its time when it likes. */
+  async all(nowMs: number): Promise<readonly Kept[]> {
+    const items = await this.#table.queryAll(at.alert(this.#engine, '').pk);
+    return items.filter(({ ttl }) => Number(ttl) * 1000 > nowMs).map(keptOf);
   }
 
   async read(id: string): Promise<Kept | undefined> {

@@ -54,14 +54,14 @@ export class AlertDesk {
   async look(signalsOf: (known: readonly Alert[], config: AlertsConfig) => readonly Signal[]): Promise<void> {
     const config = await this.#options.config();
     if (!config.enabled) return;
-    const before = (await this.#book.all()).map(({ alert }) => alert);
+    const nowMs = this.#nowMs();
+    const before = (await this.#book.all(nowMs)).map(({ alert }) => alert);
     const standing = new Set(before.filter(({ state }) => state !== 'over').map(({ id }) => id));
     // Nobody needs to hear again that nothing is wrong.
     await this.hear(signalsOf(before, config).filter((signal) => signal.bad || standing.has(alertIdOf(signal))));
 
-    const nowMs = this.#nowMs();
     const aged: Change = (alert) => alert && quieted(alert, nowMs, config.quiet_ms);
-    for (const kept of newsFirst(await this.#book.all())) {
+    for (const kept of newsFirst(await this.#book.all(nowMs))) {
       const { alert, outgoing } = kept;
       if (outgoing !== null) await this.#retry(kept, outgoing, config);
       else if (aged(alert) !== alert || dueOf(alert, nowMs, config.remind_ms) !== undefined)

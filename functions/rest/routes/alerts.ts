@@ -33,7 +33,7 @@ export function mountAlerts(app: App, options: AppOptions, guards: Guards): void
   app.openapi(list, async (context) => {
     const { limit, cursor, state } = context.req.valid('query');
     const after = cursor === undefined ? undefined : placeFrom(cursor);
-    const found = (await book.all())
+    const found = (await book.all(nowMs(options)))
       .map(({ alert }) => alert)
       .filter((alert) => state === undefined || alert.state === state)
       .sort((a, b) => compare(placeOf(a), placeOf(b)))
@@ -57,7 +57,7 @@ function mountLink(app: App, options: AppOptions, guards: Guards): void {
     request: { params: alertParams, query: ackQuery },
     responses: {
       200: { description: 'The page', content: { 'text/html': { schema: z.string() } } },
-      ...fails(400, 401, 429, 503),
+      ...fails(400, 401, 429, 500, 503),
     },
   });
   app.openapi(page, async (context) => {

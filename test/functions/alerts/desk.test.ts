@@ -150,13 +150,23 @@ describe('a desk', () => {
     ]);
   });
 
+  it('forgets after a month what nobody has spoken of', async () => {
+    const { desk, book, look } = deskOf({ settings: { remind_ms: 0 } });
+    await desk.hear([breaker(true, 1), breaker(false, 2)]);
+    await look();
+    clock.advance(30 * 86_400_000 - 1_000);
+    expect(await book.all(clock.nowMs())).toHaveLength(1);
+    clock.advance(2_000);
+    expect(await book.all(clock.nowMs())).toEqual([]);
+  });
+
   it('hears nothing of what is off', async () => {
     const { told, desk, book } = deskOf({ settings: { off: ['breaker-open'] } });
     await desk.hear([breaker(true, 1)]);
     const disabled = deskOf({ settings: { enabled: false } });
     await disabled.desk.hear([breaker(true, 1)]);
     await disabled.look(breaker(true, 1));
-    expect([told, disabled.told, await book.all()]).toEqual([[], [], []]);
+    expect([told, disabled.told, await book.all(clock.nowMs())]).toEqual([[], [], []]);
   });
 });
 
