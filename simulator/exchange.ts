@@ -37,7 +37,12 @@ export type Order = {
   readonly trades: Trade[];
   resting: Resting | undefined;
   held: Decimal;
+  /** The venue's own: it reduces a position by itself. */
+  readonly forced?: Forced;
 };
+
+/** To cover another trader's losses, or for want of margin. */
+export type Forced = 'adl' | 'liquidation';
 
 /** One fill of one account's order. */
 export type Trade = {
@@ -82,6 +87,7 @@ export type OrderDraft = {
   /** `quote`: a market order's quantity is the quote to spend. */
   readonly qtyIn: 'base' | 'quote';
   readonly reduceOnly?: boolean;
+  readonly forced?: Forced;
 };
 
 export type Refusal =
@@ -301,6 +307,21 @@ export class Exchange {
     return { kind: 'placed', order };
   }
 
+  /** Takes a share of a derivative's position away, at the middle of its book, against the house; a lot at least. False where nothing is held. */
+  force(account: Account, listing: Listing, share: number, forced: Forced): boolean {
+    const { lots } = account.position(listing);
+    const mid = this.mid(listing);
+    if (listing.kind === 'spot' || lots === 0 || mid === undefined) return false;
+    const side = lots > 0 ? 'sell' : 'buy';
+    const qty = Math.max(1, Math.floor(Math.abs(lots) * share));
+    const price = Math.max(1, Math.round(mid * 10 ** listing.priceDecimals));
+    const terms = { type: 'market', timeInForce: 'IOC', postOnly: false, price: undefined, qtyIn: 'base' } as const;
+    const draft: OrderDraft = { account, listing, clientOrderId: '', side, qty: '', ...terms, forced };
+    const order = this.#register(draft, { price, qty });
+    this.#settle(listing, side, { maker: { owner: HOUSE, side: opposite(side), price, qty }, price, qty }, order);
+    return true;
+  }
+
   /** False when the order is not open any more. */
   cancel(order: Order): boolean {
     if (order.status !== 'open') return false;
@@ -501,7 +522,7 @@ export class Exchange {
   }
 
   #register(draft: OrderDraft, { price, qty }: { readonly price: number; readonly qty: number }): Order {
-    const { account, listing, side, type, timeInForce, postOnly } = draft;
+    const { account, listing, side, type, timeInForce, postOnly, forced } = draft;
     const clientOrderId = draft.clientOrderId ?? `sim${this.#nextOrder}`;
     const nowMs = this.nowMs();
     const order: Order = {
@@ -523,6 +544,7 @@ export class Exchange {
       trades: [],
       resting: undefined,
       held: new Decimal(0),
+      ...(forced === undefined ? {} : { forced }),
     };
     this.#nextOrder += 1;
     this.#open += 1;

@@ -8,6 +8,7 @@ import type { Clock } from '#shared/clock/clock.ts';
  * - `stale`: market data frozen for `duration_ms`, sockets alive
  * - `rate-limited`, `server-error`: REST answers 429 (Retry-After `ms`) or 503
  * - `slow-ack`: answers to order requests come `ms` later; `lost-ack`: the order is done, its answer never comes
+ * - `deleverage`, `liquidate`: the venue takes `ratio` of every position away now, to cover others' losses or for want of margin
  * - `reject`: the next order is refused; `partial-fill`: it fills at most `ratio` of its quantity, the rest expires
  */
 export const faultSpec = z.strictObject({
@@ -24,6 +25,8 @@ export const faultSpec = z.strictObject({
     'lost-ack',
     'reject',
     'partial-fill',
+    'deleverage',
+    'liquidate',
   ]),
   count: z.int().min(1).max(1_000_000).optional(),
   duration_ms: z.number().min(0).max(3_600_000).optional(),

@@ -3,8 +3,9 @@ import { BadInput } from '#shared/assert.ts';
 import type { Random } from '#shared/random.ts';
 import type { AccountSpec } from './accounts.ts';
 import { DEFAULT_ACCOUNT } from './accounts.ts';
+import type { Forced } from './exchange.ts';
 import { Exchange } from './exchange.ts';
-import type { FaultSpec } from './faults.ts';
+import type { Fault, FaultSpec } from './faults.ts';
 import { FaultBoard, faultSpec } from './faults.ts';
 import { listingsFrom } from './listings.ts';
 import type { ModelSettings } from './market-model.ts';
@@ -124,6 +125,8 @@ export function createSimulator(options: {
     },
     fault: (spec) => {
       const fault = faultSpec.parse(spec);
+      const forced = FORCED[fault.kind];
+      if (forced !== undefined) return forceAll(exchanges, fault, forced);
       if (fault.kind === 'disconnect') sockets.disconnect(fault.venue, fault.market);
       return fault.kind === 'disconnect' && fault.duration_ms === undefined ? true : faults.order(fault);
     },
@@ -164,6 +167,21 @@ function planting(
       model.release(freed?.map(({ listing }) => listing));
     },
   };
+}
+
+const FORCED: Readonly<Partial<Record<Fault['kind'], Forced>>> = { deleverage: 'adl', liquidate: 'liquidation' };
+
+/** False where nobody holds anything. */
+function forceAll(exchanges: readonly Exchange[], { venue, market, ratio }: Fault, forced: Forced): boolean {
+  const exchange = exchanges.find((each) => each.listings[0]?.venue === venue);
+  const { house, fees } = exchange?.ledger ?? {};
+  const held = (exchange?.ledger.all() ?? []).flatMap((account) =>
+    account === house || account === fees ? [] : account.positions().map(({ listing }) => ({ account, listing })),
+  );
+  return held
+    .filter(({ listing }) => market === undefined || listing.market === market)
+    .map(({ account, listing }) => exchange!.force(account, listing, ratio, forced))
+    .some((isDone) => isDone);
 }
 
 const NOT_FOUND: HttpReply = {

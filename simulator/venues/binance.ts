@@ -1499,6 +1499,8 @@ function describeTrade({ id, order, price, lots, fee, feeAsset, liquidity, reali
   };
 }
 
+const FORCED_IDS = { adl: 'adl_autoclose', liquidation: 'autoclose-1' } as const;
+
 /** `executionReport` (spot) or the `o` of `ORDER_TRADE_UPDATE` (futures). */
 function executionOf(
   order: Order,
@@ -1508,7 +1510,7 @@ function executionOf(
   const { listing } = order;
   const common = {
     s: listing.venueSymbol,
-    c: order.clientOrderId,
+    c: order.forced === undefined ? order.clientOrderId : FORCED_IDS[order.forced],
     S: sideText(order),
     o: typeText(order),
     f: timeInForceText(order),

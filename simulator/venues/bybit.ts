@@ -961,6 +961,8 @@ function endOf(
   }
 }
 
+const EXEC_TYPES = { none: 'Trade', adl: 'AdlTrade', liquidation: 'BustTrade' } as const;
+
 /** A fill as REST and the `execution` topic show it. */
 function describeTrade(trade: Trade): Record<string, unknown> {
   const { order, price, lots } = trade;
@@ -970,7 +972,7 @@ function describeTrade(trade: Trade): Record<string, unknown> {
     symbol: listing.venueSymbol,
     ...idsOf(order),
     execId: String(trade.id),
-    execType: 'Trade',
+    execType: EXEC_TYPES[order.forced ?? 'none'],
     side: order.side === 'buy' ? 'Buy' : 'Sell',
     execPrice: priceOf(listing, price).toFixed(),
     execQty: qtyOf(listing, lots).toFixed(),

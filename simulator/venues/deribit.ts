@@ -1157,6 +1157,7 @@ function describeTrade(trade: Trade, label: string): Record<string, unknown> {
     fee: trade.fee.toNumber(),
     fee_currency: trade.feeAsset,
     liquidity: trade.liquidity === 'maker' ? 'M' : 'T',
+    ...(order.forced === undefined ? {} : { liquidation: 'T' }),
     order_type: order.type,
     ...(trade.legs === undefined ? {} : { legs: trade.legs.map((leg, at) => describeLeg(trade, leg, at)) }),
     state: STATES[order.status],

@@ -1013,6 +1013,8 @@ const spotFill = ({ id, order, price, lots, fee, feeAsset, liquidity, timeMs }: 
   text: order.clientOrderId,
 });
 
+const FORCED_TEXTS = { adl: 'auto_deleveraging', liquidation: 'liquidation' } as const;
+
 const contractFill = ({ id, order, price, lots, fee, liquidity, timeMs }: Trade) => ({
   id: String(id),
   trade_id: String(id),
@@ -1023,7 +1025,7 @@ const contractFill = ({ id, order, price, lots, fee, liquidity, timeMs }: Trade)
   size: `#${qtyOf(order.listing, order.side === 'sell' ? -lots : lots).toFixed()}`,
   price: priceOf(order.listing, price).toFixed(),
   role: liquidity,
-  text: order.clientOrderId,
+  text: order.forced === undefined ? order.clientOrderId : FORCED_TEXTS[order.forced],
   fee: fee.toFixed(),
   point_fee: '0',
 });

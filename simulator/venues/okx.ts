@@ -1081,7 +1081,7 @@ function describeOrder(order: Order, trade?: Trade): Record<string, string> {
     rebate: '0',
     pnl: (last?.realised ?? new Decimal(0)).toFixed(),
     lever: listing.kind === 'spot' ? '' : '10',
-    category: 'normal',
+    category: CATEGORIES[order.forced ?? 'none'],
     reduceOnly: 'false',
     cTime: String(order.createdMs),
     uTime: String(order.updatedMs),
@@ -1095,6 +1095,14 @@ function describeOrder(order: Order, trade?: Trade): Record<string, string> {
   };
 }
 
+const CATEGORIES = { none: 'normal', adl: 'adl', liquidation: 'partial_liquidation' } as const;
+
+/** Of a bill: a purchase or sale, as those of a net position. */
+const subTypeOf = ({ forced, side }: Order): string =>
+  forced === undefined
+    ? { buy: '1', sell: '2' }[side]
+    : { adl: { buy: '127', sell: '128' }, liquidation: { buy: '102', sell: '103' } }[forced][side];
+
 /** A line of `/trade/fills`. */
 function describeFill(trade: Trade): Record<string, string> {
   const { order } = trade;
@@ -1105,6 +1113,7 @@ function describeFill(trade: Trade): Record<string, string> {
     ordId: orderIdText(order.id),
     clOrdId: order.clientOrderId,
     billId: String(trade.id),
+    subType: subTypeOf(order),
     tag: '',
     fillPx: priceOf(order.listing, trade.price).toFixed(),
     fillSz: qtyOf(order.listing, trade.lots).toFixed(),
