@@ -114,10 +114,7 @@ export function placementsOf(event: EngineEvent): readonly Placement[] {
     case 'engine-stopped':
       return [{ key: at.run(engine) }];
     case 'trading-state':
-      return [
-        { key: at.tradingState(engine) },
-        ...(event.data.command_id === undefined ? [] : [answer(engine, event.data.command_id)]),
-      ];
+      return [{ key: at.tradingState(engine) }, ...answersTo(engine, event.data.command_id)];
     case 'command-refused':
       return [answer(engine, event.data.command_id)];
     case 'command-done':
@@ -131,7 +128,7 @@ export function placementsOf(event: EngineEvent): readonly Placement[] {
       return [
         { key: at.breaker(engine, event.data.id) },
         { key: at.breakerHistory(engine, event.seq), once: true },
-        ...(event.data.command_id === undefined ? [] : [answer(engine, event.data.command_id)]),
+        ...answersTo(engine, event.data.command_id),
       ];
     case 'emergency-stop':
       return [
@@ -180,6 +177,9 @@ export function placementsOf(event: EngineEvent): readonly Placement[] {
       return [{ key: at.funding(engine, event.seq), list: 'PAYMENT', once: true }];
   }
 }
+
+const answersTo = (engine: string, command: string | undefined): readonly Placement[] =>
+  command === undefined ? [] : [answer(engine, command)];
 
 const answer = (engine: string, command: string): Placement => ({
   key: at.command(engine, command),
