@@ -25,6 +25,8 @@ type Change = (alert: Alert | undefined) => Alert | undefined;
 
 /** An instance that has taken a notice on has so long to hand it on before another one does. */
 const TAKEN_MS = 30_000;
+/** Notices that wait for an answer at the same time: one who is slow to take them does not hold up all others. */
+const HANDED_ON_AT_ONCE = 8;
 const BACKOFF_MS = { first: 1_000, max: 300_000 };
 
 /**
@@ -61,11 +63,14 @@ export class AlertDesk {
     await this.hear(signalsOf(before, config).filter((signal) => signal.bad || standing.has(alertIdOf(signal))));
 
     const aged: Change = (alert) => alert && quieted(alert, nowMs, config.quiet_ms);
-    for (const kept of newsFirst(await this.#book.all(nowMs))) {
-      const { alert, outgoing } = kept;
-      if (outgoing !== null) await this.#retry(kept, outgoing, config);
-      else if (aged(alert) !== alert || dueOf(alert, nowMs, config.remind_ms) !== undefined)
-        await this.#change(alert.id, config, aged);
+    const all = await this.#book.all(nowMs);
+    const waiting = all.filter(({ outgoing }) => outgoing !== null);
+    for (let from = 0; from < waiting.length; from += HANDED_ON_AT_ONCE) {
+      await Promise.all(waiting.slice(from, from + HANDED_ON_AT_ONCE).map((kept) => this.#retry(kept, config)));
+    }
+    for (const { alert, outgoing } of newsFirst(all)) {
+      const isDue = aged(alert) !== alert || dueOf(alert, nowMs, config.remind_ms) !== undefined;
+      if (outgoing === null && isDue) await this.#change(alert.id, config, aged);
     }
   }
 
@@ -105,10 +110,11 @@ export class AlertDesk {
   }
 
   /** What was not handed on when it should have been: by an instance that died, or to somebody who did not answer. */
-  async #retry(kept: Kept, outgoing: Outgoing, config: AlertsConfig): Promise<void> {
+  async #retry(kept: Kept, config: AlertsConfig): Promise<void> {
     const nowMs = this.#nowMs();
+    const { outgoing } = kept;
     const { id } = kept.alert;
-    if (outgoing.next_ms > nowMs) return;
+    if (outgoing === null || outgoing.next_ms > nowMs) return;
     if (nowMs - outgoing.since_ms > config.give_up_ms) {
       await this.#giveUp(outgoing);
       await this.#book.replace(id, outgoing.notice, null);

@@ -30,8 +30,11 @@ async function serve(listener: RequestListener): Promise<string> {
   });
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
-const bodyOf = (request: AsyncIterable<unknown>): Promise<string> =>
-  Array.fromAsync(request, String).then((chunks) => chunks.join(''));
+async function bodyOf(request: AsyncIterable<unknown>): Promise<string> {
+  let body = '';
+  for await (const chunk of request) body += String(chunk);
+  return body;
+}
 
 beforeAll(async () => {
   peer = await startDynamo({ dataDir: dir.path, port: 0 });
