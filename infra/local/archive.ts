@@ -54,17 +54,23 @@ function objectsOfFolder(folder: string): readonly ArchiveObject[] {
 async function* objectsOfBucket(place: string): AsyncGenerator<ArchiveObject> {
   const { hostname: Bucket, pathname } = new URL(place);
   const { GetObjectCommand, paginateListObjectsV2, S3Client } = await import('@aws-sdk/client-s3');
-  const client = new S3Client({ region: process.env['AWS_REGION'] ?? 'us-east-1' });
-  const pages = paginateListObjectsV2({ client }, { Bucket, Prefix: pathname.slice(1) });
-  for await (const { Contents = [] } of pages) {
-    for (const { Key } of Contents) {
-      yield {
-        name: `s3://${Bucket}/${Key!}`,
-        open: async () => (await client.send(new GetObjectCommand({ Bucket, Key }))).Body as Readable,
-      };
+  const { AWS_REGION: region = 'us-east-1', AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_S3 = AWS_ENDPOINT_URL } = process.env;
+  // Buckets of a local peer have no names of their own in DNS.
+  const client = new S3Client({ region, forcePathStyle: AWS_ENDPOINT_URL_S3 !== undefined });
+  try {
+    for await (const { Contents = [] } of paginateListObjectsV2({ client }, { Bucket, Prefix: pathname.slice(1) })) {
+      for (const { Key } of Contents) {
+        const open = async (): Promise<Readable> =>
+          (await client.send(new GetObjectCommand({ Bucket, Key }))).Body as Readable;
+        yield { name: `s3://${Bucket}/${Key!}`, open };
+      }
     }
+  } catch (error) {
+    if (error instanceof BadInput) throw error;
+    throw new BadInput(`${place} cannot be listed: ${(error as Error).name}: ${(error as Error).message}`);
+  } finally {
+    client.destroy();
   }
-  client.destroy();
 }
 
 /** Firehose names no compression: the first two bytes tell. */
