@@ -1,6 +1,6 @@
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
-import { scope, type Scope } from '#shared/schema/api.ts';
+import { scope, type Scope } from '#shared/schema/scope.ts';
 import { at, KEY_LIST } from './layout.ts';
 import type { Item, Table } from './table.ts';
 import { LIST_INDEX } from './tables.ts';

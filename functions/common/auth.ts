@@ -1,7 +1,7 @@
 import { createRemoteJWKSet, decodeJwt, errors, jwtVerify, SignJWT, type JWTPayload, type JWTVerifyGetKey } from 'jose';
 import { z } from 'zod';
 import type { Clock } from '#shared/clock/clock.ts';
-import { scope, type Scope } from '#shared/schema/api.ts';
+import { scope, type Scope } from '#shared/schema/scope.ts';
 import { ApplicationError } from './errors.ts';
 
 const ISSUER = 'arbitrage-engine';

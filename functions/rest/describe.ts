@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { errorBody, type Scope } from '#shared/schema/api.ts';
+import { errorBody } from '#shared/schema/api.ts';
+import type { Scope } from '#shared/schema/scope.ts';
 
 type JsonContent<T extends z.ZodType> = {
   readonly description: string;

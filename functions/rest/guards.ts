@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Context, MiddlewareHandler } from 'hono';
 import { createMiddleware } from 'hono/factory';
-import type { Scope } from '#shared/schema/api.ts';
+import type { Scope } from '#shared/schema/scope.ts';
 import { isClosed } from '../common/api-keys.ts';
 import { AuditTrail, type AuditFact } from '../common/audit.ts';
 import { bearerToken, demand } from '../common/auth.ts';

@@ -1,5 +1,4 @@
-import type { Scope } from '#shared/schema/api.ts';
-import { scope } from '#shared/schema/api.ts';
+import { scope } from '#shared/schema/scope.ts';
 import type { Principal } from '../common/auth.ts';
 import { at } from '../common/layout.ts';
 import type { Item, Key, Table } from '../common/table.ts';
@@ -148,7 +147,7 @@ function listenerFrom(item: Item): Listener {
     id: String(item['sk']),
     principal: {
       id: String(item['principal']),
-      scopes: scope.array().parse(item['scopes']) satisfies readonly Scope[],
+      scopes: scope.array().parse(item['scopes']),
       expiresAtMs: Number(item['expires_at_ms']),
     },
     connectedAtMs: Number(item['connected_at_ms']),

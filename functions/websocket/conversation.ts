@@ -1,4 +1,4 @@
-import { socketRequest, type SocketRequest } from '#shared/schema/api.ts';
+import { socketRequest, type SocketRequest } from '#shared/schema/socket.ts';
 import { isoFromMs } from '../common/envelope.ts';
 import { ApplicationError, applicationErrors } from '../common/errors.ts';
 import { CHANNELS, type Channel, type Subscription } from './subscription.ts';

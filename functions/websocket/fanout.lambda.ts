@@ -1,9 +1,11 @@
 import type { KinesisStreamEvent } from 'aws-lambda';
 import { systemClock } from '#shared/clock/clock.ts';
+import { engineStatus } from '#shared/schema/status.ts';
 import { documentClient, dynamoClient } from '../common/clients.ts';
-import { storeNames, variable } from '../common/environment.ts';
+import { variable } from '../common/environment.ts';
 import { jsonLog } from '../common/log.ts';
-import { Store } from '../common/store.ts';
+import { at } from '../common/layout.ts';
+import { Table } from '../common/table.ts';
 import type { BatchResponse } from '../stream/records.ts';
 import { ChannelLog } from './channel-log.ts';
 import { Connections } from './connections.ts';
@@ -13,18 +15,22 @@ import { managedConnections } from './gateway.ts';
 
 const clock = systemClock();
 const engine = variable('ENGINE');
-const store = new Store(documentClient(dynamoClient()), storeNames(), engine);
-const channels = new ChannelLog(store.state, engine, clock);
+const state = new Table(documentClient(dynamoClient()), variable('STATE_TABLE'));
+const channels = new ChannelLog(state, engine, clock);
 
 const fanout = createFanout({
   channels,
   courier: new Courier({
     channels,
-    connections: new Connections(store.state, engine),
+    connections: new Connections(state, engine),
     gateway: managedConnections(variable('PUSH_ENDPOINT')),
     clock,
   }),
-  store,
+  engine,
+  risk: async () => {
+    const item = await state.get(at.status(engine));
+    return item === undefined ? undefined : engineStatus.parse(JSON.parse(String(item['status']))).risk;
+  },
   log: jsonLog((line) => process.stdout.write(line)),
 });
 const marketStream = variable('MARKET_STREAM');

@@ -1,9 +1,8 @@
 import type { KinesisStreamEvent } from 'aws-lambda';
 import { engineEvent } from '#shared/schema/event.ts';
-import { marketSample, type MarketSample } from '#shared/schema/status.ts';
+import { marketSample, type MarketSample, type RiskStatus } from '#shared/schema/status.ts';
 import { ApplicationError } from '../common/errors.ts';
 import type { Log } from '../common/log.ts';
-import type { Store } from '../common/store.ts';
 import { priceOf, riskMetricsOf } from '../rest/views.ts';
 import { ALL_DONE, parsed, recordsOf, retryFrom, type BatchResponse, type StreamRecord } from '../stream/records.ts';
 import type { Batch, ChannelLog, Entry } from './channel-log.ts';
@@ -14,7 +13,9 @@ import type { Channel, News } from './subscription.ts';
 export type FanoutOptions = {
   readonly channels: ChannelLog;
   readonly courier: Courier;
-  readonly store: Pick<Store, 'engine' | 'status'>;
+  readonly engine: string;
+  /** What the engine last said of the risk; undefined when it never did. */
+  readonly risk: () => Promise<RiskStatus | undefined>;
   readonly log: Log;
 };
 type Handler = (event: KinesisStreamEvent) => Promise<BatchResponse>;
@@ -73,11 +74,11 @@ function batchesOf(records: readonly StreamRecord[], entries: readonly Entry[]):
 }
 
 const eventNews =
-  ({ store }: FanoutOptions): NewsFrom =>
+  ({ engine }: FanoutOptions): NewsFrom =>
   (records) =>
     records.flatMap(({ sequenceNumber, text }) => {
       const result = parsed(text, engineEvent);
-      if ('reason' in result || result.value.engine !== store.engine) return [];
+      if ('reason' in result || result.value.engine !== engine) return [];
       return newsOf(result.value).map((news): Entry => ({ position: sequenceNumber, news }));
     });
 
@@ -99,8 +100,8 @@ const priceNews: NewsFrom = (records) => {
   });
 };
 
-async function riskNews({ store }: FanoutOptions): Promise<Batch | undefined> {
-  const risk = (await store.status())?.risk;
+async function riskNews(options: FanoutOptions): Promise<Batch | undefined> {
+  const risk = await options.risk();
   if (risk === undefined) return undefined;
   const position = String(Math.floor(risk.at_ms));
   const news: News = { channel: 'risk', data: { event: 'metrics', ...riskMetricsOf(risk) } };

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Clock } from '#shared/clock/clock.ts';
-import { scope } from '#shared/schema/api.ts';
+import { scope } from '#shared/schema/scope.ts';
 import { isClosed } from '../common/api-keys.ts';
 import { demand } from '../common/auth.ts';
 import { failure } from '../common/envelope.ts';

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { BOOK_STATUSES } from '../domain/market-event.ts';
 import { configSchema } from './config.ts';
 import { positive, signed } from './exact.ts';
+import { scope } from './scope.ts';
 
 /**
  * The outward contract of the HTTP API and the WebSocket as schemas: what is validated on the way in, documented in OpenAPI, and typed
@@ -17,9 +18,6 @@ export const pageQuery = z.object({
   limit: z.coerce.number().int().min(1).max(1000).default(100),
   cursor: z.string().max(1000).optional(),
 });
-
-export const scope = z.enum(['read', 'trade', 'risk', 'admin']);
-export type Scope = z.infer<typeof scope>;
 
 export const tokenRequest = z.object({ api_key: z.string().min(1).max(200), api_secret: z.string().min(1).max(200) });
 export const tokenData = z.object({ token: z.string(), expires_in: z.int(), scopes: z.array(scope) });
@@ -808,30 +806,3 @@ export type RiskView =
       readonly by: string;
       readonly timestamp: string;
     };
-
-/** What a WebSocket client may say. */
-export const socketRequest = z.discriminatedUnion('type', [
-  z.object({
-    type: z.literal('subscribe'),
-    channel: z.string().max(32),
-    symbol: z.string().max(128).optional(),
-    exchange: z.string().max(64).optional(),
-    min_profit: z.number().optional(),
-    id: z.string().max(64).optional(),
-  }),
-  z.object({
-    type: z.literal('unsubscribe'),
-    channel: z.string().max(32),
-    symbol: z.string().max(128).optional(),
-    exchange: z.string().max(64).optional(),
-    id: z.string().max(64).optional(),
-  }),
-  z.object({
-    type: z.literal('resume'),
-    channel: z.string().max(32),
-    /** The first sequence wanted again: one more than the last one seen. */
-    from_seq: z.int().min(0),
-    id: z.string().max(64).optional(),
-  }),
-]);
-export type SocketRequest = z.infer<typeof socketRequest>;

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { SignJWT, UnsecuredJWT } from 'jose';
 import { afterAll, describe, expect, it } from 'vitest';
-import { scope as scopes, type Scope } from '#shared/schema/api.ts';
+import { scope as scopes, type Scope } from '#shared/schema/scope.ts';
 import { rateLimiter } from '#functions/common/rate-limit.ts';
 import { Table } from '#functions/common/table.ts';
 import { SECRET, startTestCloud, type Answer } from '../support/cloud.ts';

@@ -9,7 +9,7 @@ import { command, type Command, type CommandKind, type CommandOf } from '#shared
 import type { Config } from '#shared/schema/config.ts';
 import type { EngineEvent } from '#shared/schema/event.ts';
 import type { EngineStatus, MarketSample } from '#shared/schema/status.ts';
-import type { Scope } from '#shared/schema/api.ts';
+import type { Scope } from '#shared/schema/scope.ts';
 import { createAuthority } from '#functions/common/auth.ts';
 import { documentClient, dynamoClient, kinesisClient } from '#functions/common/clients.ts';
 import { startCloud, type Cloud } from '#local/cloud.ts';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { WebSocket } from 'ws';
-import type { Scope } from '#shared/schema/api.ts';
+import type { Scope } from '#shared/schema/scope.ts';
 import type { EngineEvent } from '#shared/schema/event.ts';
 import type { MarketSample, RiskStatus } from '#shared/schema/status.ts';
 import { createAuthority } from '#functions/common/auth.ts';
@@ -20,7 +20,7 @@ import { newsOf } from '#functions/websocket/news.ts';
 import { createPush } from '#functions/websocket/push.ts';
 import { ensureTables, startDynamo } from '#local/peers.ts';
 import { serveSockets } from '#local/ws-server.ts';
-import { batchOf, ENGINE, riskOf, statusOf } from './events.ts';
+import { batchOf, ENGINE, riskOf } from './events.ts';
 import { heardFrom, type Heard } from './json.ts';
 import { PushGateway } from './push-gateway.ts';
 import { eventually, handClock, silentLog, tempDir } from './world.ts';
@@ -114,7 +114,8 @@ export async function startCloudPushWorld(): Promise<CloudPushWorld> {
   const another = (over: Table): ReturnType<typeof createFanout> =>
     createFanout({
       ...partsOf(over),
-      store: { engine: ENGINE, status: async () => (risk === undefined ? undefined : statusOf(risk.at_ms, { risk })) },
+      engine: ENGINE,
+      risk: async () => risk,
       log: silentLog,
     });
   const { connections, channels, courier } = partsOf(table);

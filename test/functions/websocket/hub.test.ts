@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { OpportunityView, PriceView, Scope } from '#shared/schema/api.ts';
+import type { OpportunityView, PriceView } from '#shared/schema/api.ts';
+import type { Scope } from '#shared/schema/scope.ts';
 import type { EngineEvent } from '#shared/schema/event.ts';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
 import { Hub, type Connection } from '#functions/websocket/hub.ts';
