@@ -1072,26 +1072,42 @@ function signed<T>(
   };
 }
 
+/** All that WebSocket requests name, in byte order: so they are signed. */
+const API_PARAMS = [
+  'apiKey',
+  'newClientOrderId',
+  'newOrderRespType',
+  'origClientOrderId',
+  'price',
+  'quantity',
+  'recvWindow',
+  'reduceOnly',
+  'side',
+  'symbol',
+  'timeInForce',
+  'timestamp',
+  'type',
+] as const;
+type ApiFields = { readonly [Name in (typeof API_PARAMS)[number]]?: Fields[string] };
+
 /** The parameters sorted by name are what a WebSocket request signs, unencoded. */
-function apiFrame(id: string, method: string, fields: Fields, { credentials, nowMs }: AccountContext): string {
-  const all: Fields = {
-    ...fields,
-    apiKey: credentials.apiKey,
-    recvWindow: RECV_WINDOW_MS,
-    timestamp: Math.floor(nowMs),
-  };
-  const params: Record<string, Fields[string]> = {};
+function apiFrame(id: string, method: string, fields: ApiFields, { credentials, nowMs }: AccountContext): string {
+  const { apiKey, secret } = credentials;
+  const all: ApiFields = { ...fields, apiKey, recvWindow: RECV_WINDOW_MS, timestamp: Math.floor(nowMs) };
+  let params = '';
   let payload = '';
-  for (const name of Object.keys(all).sort()) {
+  for (const name of API_PARAMS) {
     const value = all[name];
     if (value === undefined) continue;
-    params[name] = value;
+    params += `"${name}":${typeof value === 'string' ? quoted(value) : String(value)},`;
     payload += `${payload === '' ? '' : '&'}${name}=${String(value)}`;
   }
-  const signature = hmac('sha256', credentials.secret, payload, 'hex');
-  params['signature'] = signature;
-  return JSON.stringify({ id, method, params });
+  const signature = hmac('sha256', secret, payload, 'hex');
+  return `{"id":"${id}","method":"${method}","params":{${params}"signature":"${signature}"}}`;
 }
+
+/** As JSON.stringify has it, without asking it for what needs no escape. */
+const quoted = (text: string): string => (/^[\w.-]*$/.test(text) ? `"${text}"` : JSON.stringify(text));
 
 /** Why Binance cannot do exactly this. */
 function refusalOfTicket(order: OrderTicket, isSpot: boolean): string | undefined {
@@ -1106,7 +1122,7 @@ function refusalOfTicket(order: OrderTicket, isSpot: boolean): string | undefine
   return undefined;
 }
 
-function orderFields(order: OrderTicket): Fields {
+function orderFields(order: OrderTicket): ApiFields {
   const { instrument, side, type, price, qty, timeInForce, postOnly, reduceOnly, clientOrderId } = order;
   const isSpot = instrument.market === 'spot';
   const isLimit = type === 'limit';
@@ -1135,7 +1151,7 @@ function amendOf(amend: Endpoint): NonNullable<AccountRest['amend']> {
     );
 }
 
-const refFields = ({ instrument, clientOrderId }: OrderRef): Fields => ({
+const refFields = ({ instrument, clientOrderId }: OrderRef) => ({
   symbol: instrument.venueSymbol,
   origClientOrderId: clientOrderId,
 });
