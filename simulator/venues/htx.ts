@@ -750,10 +750,12 @@ class Htx implements VenueDialect {
       'GET /v5/trade/order': (call) => done(this.#swapOrder(this.#order(call, 'swap'))),
       'GET /v5/trade/order/opens': (call) =>
         done(
-          this.#orders(call, 'swap')
-            .filter(({ status }) => status === 'open')
-            .slice(0, Number(call.fields.get('limit') ?? 10))
-            .map((order) => this.#swapOrder(order)),
+          pageOf(
+            this.#orders(call, 'swap')
+              .filter(({ status }) => status === 'open')
+              .map((order) => this.#swapOrder(order)),
+            call.fields,
+          ),
         ),
       'GET /v5/trade/order/history': (call) =>
         done(
@@ -764,10 +766,12 @@ class Htx implements VenueDialect {
       'GET /v5/trade/order/details': (call) => {
         const id = swapIdFrom(call.fields.get('order_id') ?? '');
         return done(
-          this.#fills(call, 'swap', Number(call.fields.get('start_time') ?? 0))
-            .filter(({ order }) => id === -1 || order.id === id)
-            .slice(0, Number(call.fields.get('limit') ?? 10))
-            .map(swapFill),
+          pageOf(
+            this.#fills(call, 'swap', Number(call.fields.get('start_time') ?? 0))
+              .filter(({ order }) => id === -1 || order.id === id)
+              .map(swapFill),
+            call.fields,
+          ),
         );
       },
       'GET /v5/account/balance': ({ account }) => done(swapBalance(account)),
@@ -1213,6 +1217,13 @@ const clearingOf = ({ id, order, price, lots, fee, feeAsset, liquidity, timeMs }
   orderCreateTime: order.createdMs,
   orderStatus: order.status === 'filled' ? 'filled' : 'partial-filled',
 });
+
+/** A page of a list, the newest first: what stands behind the entry `from`. @see https://www.htx.com/en-us/opend/newApiPages/ */
+function pageOf<T extends { readonly id?: unknown }>(list: readonly T[], fields: Fields): readonly T[] {
+  const from = fields.get('from');
+  const start = from === undefined ? 0 : list.findIndex(({ id }) => id === from) + 1;
+  return list.slice(start, start + Number(fields.get('limit') ?? 10));
+}
 
 const swapFill = ({ id, order, price, lots, fee, feeAsset, liquidity, timeMs }: Trade) => ({
   id: String(id),
