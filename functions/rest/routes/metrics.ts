@@ -66,13 +66,13 @@ function painter(registry: Registry): Painter {
       for (const [value, labels = {}] of series) counter.inc(labels, value);
     },
     histogram: (name, help, series) => {
-      registry.registerMetric(countedOf(name, help, series) as Metric);
+      registry.registerMetric(countedOf(name, help, series));
     },
   };
 }
 
 /** The text of a registered metric is made of this. The library counts only what it observes itself; here somebody else has counted. */
-function countedOf(name: string, help: string, series: Counted): Pick<Metric, 'name' | 'get'> {
+function countedOf(name: string, help: string, series: Counted): Metric {
   const values = series.flatMap(([{ counts, sum_s }, labels = {}]) => {
     let below = 0;
     const buckets = counts.map((count, bucket) => {
@@ -86,7 +86,8 @@ function countedOf(name: string, help: string, series: Counted): Pick<Metric, 'n
       { metricName: `${name}_count`, labels, value: below },
     ];
   });
-  return { name, get: () => Promise.resolve({ name, help, type: 'histogram', aggregator: 'sum', values } as never) };
+  const get = (): Promise<object> => Promise.resolve({ name, help, type: 'histogram', aggregator: 'sum', values });
+  return { name, get } as unknown as Metric;
 }
 
 function paintApi(page: Painter, options: AppOptions): void {

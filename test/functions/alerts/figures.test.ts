@@ -118,7 +118,7 @@ describe('a window', () => {
       ({ memory }, each) => windowOf(memory, each, limits),
       { window: {}, memory: undefined },
     );
-  const counted = (...latencies: Parameters<typeof countsOf>): Partial<EngineStatus> => ({
+  const counted = (...latencies: readonly (readonly [seconds: number, count: number])[]): Partial<EngineStatus> => ({
     latency: { decision: countsOf(...latencies) },
   });
 
