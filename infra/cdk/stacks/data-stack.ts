@@ -54,7 +54,6 @@ export class DataStack extends Stack {
     );
     this.stateTable = this.#table('State', { hash: 'pk', range: 'sk' }, settings);
     this.eventsTable = this.#table('Events', { hash: 'engine', range: 'sk' }, settings);
-    new CfnOutput(this, 'StateTableName', { value: this.stateTable.tableName });
     this.streams = {
       events: this.#stream('EventsStream', Duration.days(7), removalPolicy),
       market: this.#stream('MarketStream', Duration.days(1), removalPolicy),
@@ -70,6 +69,7 @@ export class DataStack extends Stack {
     acknowledge(this.deadLetters, { 'AwsSolutions-SQS3': 'This is the queue for what others could not do' });
     this.jwtSecret = this.#jwtSecret(removalPolicy);
     this.alertChannels = this.#alertChannels(removalPolicy);
+    this.#tellNames();
     const logs = this.#accessLogs(removalPolicy);
     this.audit = this.#auditBucket(logs, removalPolicy);
     this.reports = new Bucket(this, 'Reports', {
@@ -129,6 +129,19 @@ export class DataStack extends Stack {
       'AwsSolutions-SMG4': 'A change ends every token at once, so that a person decides when: see docs/deploy.md',
     });
     return secret;
+  }
+
+  /** For what joins from outside: an engine on another machine, whoever makes the first key or names a channel. */
+  #tellNames(): void {
+    const names = {
+      StateTableName: this.stateTable.tableName,
+      EventsTableName: this.eventsTable.tableName,
+      EventsStreamName: this.streams.events.streamName,
+      MarketStreamName: this.streams.market.streamName,
+      CommandsStreamName: this.streams.commands.streamName,
+      AlertChannelsName: this.alertChannels.secretName,
+    };
+    for (const [name, value] of Object.entries(names)) new CfnOutput(this, name, { value });
   }
 
   #alertChannels(removalPolicy: RemovalPolicy): Secret {

@@ -1,5 +1,5 @@
 import type { StackProps } from 'aws-cdk-lib';
-import { Stack } from 'aws-cdk-lib';
+import { CfnOutput, Stack } from 'aws-cdk-lib';
 import type { RestApi } from 'aws-cdk-lib/aws-apigateway';
 import type { Function as Lambda } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
@@ -30,6 +30,7 @@ export class FunctionsStack extends Stack {
     ({ projector: this.projector, market: this.market } = createProjections(this, ground));
     this.authorizer = createAuthorizer(this, ground);
     ({ api: this.api, rest: this.rest } = createRestApi(this, ground, this.authorizer));
+    new CfnOutput(this, 'ApiId', { value: this.api.restApiId });
     this.pushApi = createPushApi(this, ground, this.authorizer);
     this.alerting = createAlerts(this, ground, this.api);
     ({ reports: this.reports } = createSchedules(this, ground));
