@@ -365,6 +365,7 @@ export class Engine {
       pace: this.pace,
       capital: this.capital,
       engine: this.#sizing,
+      splitLegs: this.#options.config.execution.split_legs,
       unixMs: (nowNs) => clock.unixMs(nowNs),
       ids: { prefix: `o${this.epoch.toString(36)}`, nextOperation: this.#nextOperation },
     });

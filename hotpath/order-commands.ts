@@ -14,8 +14,8 @@ import type { Executor } from './execute/executor.ts';
 import type { ManualOrder, Placed } from './execute/manual.ts';
 import { ratesFor } from './execute/manual.ts';
 import { exposureOf, MANUAL } from './execute/operation.ts';
-import type { Place } from './execute/routing.ts';
-import { splitOver } from './execute/routing.ts';
+import type { Place } from '#shared/money/routing.ts';
+import { splitOver } from '#shared/money/routing.ts';
 import type { Replaced } from './execute/replacements.ts';
 import type { Approval } from './execute/recoveries.ts';
 

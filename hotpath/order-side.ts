@@ -4,6 +4,7 @@ import type { InstrumentId, OperationId, OpportunityId, VenueId } from '#shared/
 import type { MarketUpdate } from '#shared/domain/market-event.ts';
 import type { Fence, OrderReport } from '#shared/domain/order.ts';
 import type { Plan } from '#shared/domain/trade.ts';
+import { sentLegs } from '#shared/domain/trade.ts';
 import { carrySettingsOf } from '#shared/quant/carry.ts';
 import type { EngineEvent } from '#shared/schema/event.ts';
 import type { Recorder } from '#shared/schema/recorder.ts';
@@ -113,7 +114,7 @@ export class OrderSide {
   /** What the plan's orders would reserve. */
   readonly claimsOf = (plan: Plan): readonly Claim[] =>
     mergedClaims(
-      plan.legs.map((leg) => {
+      sentLegs(plan.legs).map((leg) => {
         const { instruments, indexOf } = this.#sources.market;
         const instrument = instruments[indexOf(leg.instrument)]!;
         const { asset, amount } = this.ledger.needOf(instrument, leg);

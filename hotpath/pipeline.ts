@@ -2,6 +2,7 @@ import type { InstrumentIndex, TimeNs } from '#shared/domain/ids.ts';
 import type { ApplyOutcome, MarketUpdate } from '#shared/domain/market-event.ts';
 import { APPLIED, BROKEN } from '#shared/domain/market-event.ts';
 import type { Approved, Opportunity, Plan, SizeRefusal, Verdict } from '#shared/domain/trade.ts';
+import { sentLegs } from '#shared/domain/trade.ts';
 import type { Claim, Contestant } from './allocator.ts';
 import { orderOf, worthOf } from './allocator.ts';
 
@@ -114,7 +115,7 @@ function contestantFrom({ opportunity, plan }: Planned, claims: readonly Claim[]
     holdHours: opportunity.holding?.hours ?? 0,
     netEdge: opportunity.netEdge,
     claims,
-    instruments: plan.legs.map(({ instrument }) => instrument),
+    instruments: sentLegs(plan.legs).map(({ instrument }) => instrument),
   };
 }
 

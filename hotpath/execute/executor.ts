@@ -6,6 +6,7 @@ import type { Fence, OrderGateway, OrderReport, OrderRequest, Standing } from '#
 import type { Left, OpenOperation, OperationView, Recovery, RecoveryOrder } from '#shared/domain/recovery.ts';
 import type { Side } from '#shared/domain/route.ts';
 import type { Approved, Plan, PlanLeg } from '#shared/domain/trade.ts';
+import { sentLegs } from '#shared/domain/trade.ts';
 import { textOf } from '#shared/money/grid.ts';
 import type { EventData } from '#shared/schema/event.ts';
 import { clientOrderIdFrom } from './client-order-id.ts';
@@ -138,7 +139,11 @@ export class Executor {
   }
 
   /** Our orders that are open or were lately, and whether they are over as far as anybody here knows. */
-  knownOrders(): readonly { readonly id: ClientOrderId; readonly instrument: InstrumentId; readonly isOver: boolean }[] {
+  knownOrders(): readonly {
+    readonly id: ClientOrderId;
+    readonly instrument: InstrumentId;
+    readonly isOver: boolean;
+  }[] {
     return [...this.#operations.orders].map(({ request, status }) => ({
       id: request.clientOrderId,
       instrument: request.instrument,
@@ -182,12 +187,13 @@ export class Executor {
   readonly submit = (plan: Approved<Plan>): void => {
     const { ledger } = this.#options;
     const { bond } = plan;
-    const legs = plan.legs.map(({ instrument, side, price, qty, expectedPrice }) => ({
+    const legs = plan.legs.map(({ instrument, side, price, qty, expectedPrice, beside }) => ({
       instrument: this.#instrument(instrument),
       side,
       price,
       qty,
       expectedPrice,
+      ...(beside === undefined ? {} : { beside: beside.map((part) => part.instrument) }),
     }));
     const terms = termsOf(plan, this.#instrument);
     const facts = planFacts(plan, this.#options.opportunityOf(plan.opportunity), terms);
@@ -205,9 +211,14 @@ export class Executor {
       return;
     }
     const maker = plan.legs.findIndex(({ how }) => how === 'maker');
-    const requests = plan.legs.map((leg, at) => {
+    const requests = plan.legs.flatMap((leg, at) => {
+      if (maker === -1)
+        return sentLegs([leg]).map((part, nth) =>
+          this.#request(operation, at, { ...IOC, ...part, purpose: 'leg' }, nth),
+        );
+      // What follows a maker is not split.
       const price = at === maker ? firstPrice(legs[at]!, this.#bestOf(leg)) : leg.price;
-      return this.#request(operation, at, { ...IOC, ...leg, price, purpose: 'leg' });
+      return [this.#request(operation, at, { ...IOC, ...leg, price, purpose: 'leg' })];
     });
     const [first, held] = maker === -1 ? [requests, []] : makerFirst(requests, maker);
     if (!ledger.reserve([...first, ...held], this.#instrument, bond?.intent)) {

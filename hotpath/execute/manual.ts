@@ -5,6 +5,7 @@ import type { OrderRequest } from '#shared/domain/order.ts';
 import { textOf } from '#shared/money/grid.ts';
 import type { Rates } from '#shared/money/pnl.ts';
 import { hasPremium } from '#shared/money/pnl.ts';
+import type { Part } from '#shared/money/routing.ts';
 import type { OperationFacts, OperationLeg } from './operation.ts';
 import type { DUST_ROUTE } from './operation.ts';
 import { exposureOf, MANUAL } from './operation.ts';
@@ -19,13 +20,10 @@ export type ManualOrder = Pick<
   readonly instrument: Instrument;
   readonly route: typeof MANUAL | typeof DUST_ROUTE;
   /** The rest of an order that is split over several venues. */
-  readonly beside?: readonly ManualPart[];
+  readonly beside?: readonly Part[];
 };
 
-/** One venue's share of an order. */
-export type ManualPart = Pick<OrderRequest, 'qty' | 'price'> & { readonly instrument: Instrument };
-
-export const partsOf = ({ instrument, qty, price, beside = [] }: ManualOrder): readonly ManualPart[] => [
+export const partsOf = ({ instrument, qty, price, beside = [] }: ManualOrder): readonly Part[] => [
   { instrument, qty, price },
   ...beside,
 ];

@@ -37,6 +37,8 @@ export type OperationLeg = {
   readonly qty: Qty;
   /** What the plan reckons with. */
   readonly expectedPrice: Decimal;
+  /** Where else a part of it is traded. */
+  readonly beside?: readonly InstrumentId[];
 };
 
 /** One order of an operation as we know it. */
@@ -147,6 +149,11 @@ export class Operation {
     this.#flows = legs.map(() => ({ filledQty: ZERO, filledValue: ZERO, base: ZERO, quote: ZERO, held: ZERO }));
     this.#attempts = legs.map(() => 0);
     this.#dustTold = start.dustTold;
+  }
+
+  /** What it trades, as planned. */
+  get touched(): readonly InstrumentId[] {
+    return this.legs.flatMap(({ instrument, beside = [] }) => [instrument.id, ...beside]);
   }
 
   get state(): OperationState {

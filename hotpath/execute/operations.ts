@@ -356,17 +356,17 @@ export class Operations {
     if (state !== 'approved' && state !== 'executing') this.counts[state] += change;
   }
 
-  #occupy({ legs }: Operation): void {
+  #occupy({ touched }: Operation): void {
     this.working += 1;
-    for (const { instrument } of legs) this.#busy.set(instrument.id, (this.#busy.get(instrument.id) ?? 0) + 1);
+    for (const id of touched) this.#busy.set(id, (this.#busy.get(id) ?? 0) + 1);
   }
 
-  #vacate({ legs }: Operation): void {
+  #vacate({ touched }: Operation): void {
     this.working -= 1;
-    for (const { instrument } of legs) {
-      const users = this.#busy.get(instrument.id)! - 1;
-      if (users === 0) this.#busy.delete(instrument.id);
-      else this.#busy.set(instrument.id, users);
+    for (const id of touched) {
+      const users = this.#busy.get(id)! - 1;
+      if (users === 0) this.#busy.delete(id);
+      else this.#busy.set(id, users);
     }
   }
 

@@ -2,6 +2,7 @@ import { assert } from '#shared/assert.ts';
 import type { Asset, InstrumentId, TimeNs, VenueId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Plan, PlanLeg } from '#shared/domain/trade.ts';
+import { sentLegs } from '#shared/domain/trade.ts';
 import { doubleOf } from '#shared/money/double.ts';
 import { hasPremium } from '#shared/money/pnl.ts';
 
@@ -46,7 +47,7 @@ export class Asked {
   take(plan: Plan, nowNs: TimeNs): void {
     this.#plan = plan;
     this.nowNs = nowNs;
-    this.#fill(plan.legs, plan.rates);
+    this.#fill(sentLegs(plan.legs), plan.rates);
   }
 
   /** An order by itself. */

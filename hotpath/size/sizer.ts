@@ -6,13 +6,20 @@ import type { Config } from '#shared/schema/config.ts';
 import type { Sized } from '../pipeline.ts';
 import { CoolDown } from './cool-down.ts';
 import { Filters } from './filters.ts';
+import type { SplitSources } from './leg-splitting.ts';
+import { splitPlan } from './leg-splitting.ts';
+import { Places } from './places.ts';
 import { expectedValueOf } from './plan.ts';
 import { ProductSizing } from './product-sizing.ts';
 import type { Found, Refusal, Settled, Sight, SizeSources } from './sizing.ts';
 import { edgeMinOf, refusal, THRESHOLD_SLACK } from './sizing.ts';
 import { SumSizing } from './sum-sizing.ts';
 
-export type SizerOptions = SizeSources & { readonly routes: readonly Route[] };
+export type SizerOptions = SizeSources & {
+  readonly routes: readonly Route[];
+  /** Orders a leg may be divided into, at most; 1, and never where absent. */
+  readonly splitLegs?: number;
+};
 
 /**
  * Routes walked for one change at most. One dislocated book opens hundreds that compete for its levels, and sizing them all would cost the time
@@ -31,6 +38,7 @@ export class Sizer {
   readonly #coolDown: CoolDown;
   readonly #filters: Filters;
   readonly #sightings: Uint32Array;
+  readonly #places: SplitSources | undefined;
   #changeNs = -Infinity;
   #walksLeft = 0;
 
@@ -43,6 +51,8 @@ export class Sizer {
     this.#coolDown = new CoolDown(routes.length, engine.route_cooldown_ms);
     this.#filters = new Filters(engine, pace, routes.length);
     this.#sightings = new Uint32Array(routes.length);
+    const { splitLegs: partsMax = 1 } = options;
+    if (partsMax > 1) this.#places = { placesOf: new Places(options).of, partsMax };
   }
 
   /**
@@ -171,7 +181,11 @@ export class Sizer {
       expectedCarry: carry,
       ...(bond === undefined ? {} : { bond }),
     };
-    return { kind: 'plan', opportunity, plan };
+    return { kind: 'plan', opportunity, plan: this.#split(plan, opportunity, startRate) };
+  }
+
+  #split(plan: Plan, opportunity: Opportunity, startRate: number): Plan {
+    return this.#places === undefined ? plan : splitPlan(plan, opportunity, startRate, this.#places);
   }
 
   #mayWalk(nowNs: TimeNs): boolean {

@@ -129,7 +129,24 @@ export type PlanLeg = {
   readonly notional: Amount;
   /** It rests in its book, and the other legs follow its fills; one leg at most. Absent: all legs take at once. */
   readonly how?: 'maker';
+  /** Parts of `qty` that other venues' listings of the same coins trade; the leg's own order is for the rest. Spot alone: coins are coins wherever they lie. */
+  readonly beside?: readonly LegPart[];
 };
+
+export type LegPart = Pick<PlanLeg, 'instrument' | 'price' | 'qty' | 'expectedPrice' | 'notional'>;
+
+/** What is sent of legs: each part as a leg of its own. The same list where none has parts. */
+export function sentLegs(legs: readonly PlanLeg[]): readonly PlanLeg[] {
+  for (const { beside } of legs) if (beside !== undefined) return legs.flatMap(partsOf);
+  return legs;
+}
+
+function partsOf({ beside = [], ...leg }: PlanLeg): readonly PlanLeg[] {
+  const qty = beside.reduce<Decimal>((left, part) => left.minus(part.qty), leg.qty);
+  const notional = leg.notional.times(qty).div(leg.qty);
+  const own: PlanLeg = { ...leg, qty: qty as Qty, notional: notional as Amount };
+  return [own, ...beside.map((part): PlanLeg => ({ ...leg, ...part }))];
+}
 
 /** Made by the risk gate alone; the executor takes nothing else. */
 export type Approved<T> = Branded<T, 'Approved'>;

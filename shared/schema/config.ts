@@ -223,6 +223,8 @@ const breakers = z.strictObject({
 const execution = z.strictObject({
   /** An order without a last word after so long is unknown. */
   report_within_ms: z.number().positive(),
+  /** Orders into which a leg may be divided over the venues that list the same coins; 1: never. */
+  split_legs: z.int().min(1).max(5),
   recovery: z.strictObject({
     /** Off, nothing is sent for an operation whose legs do not agree until a person has decided. */
     enabled: z.boolean(),

@@ -4,6 +4,7 @@ import type { ClientOrderId, OperationId } from '#shared/domain/ids.ts';
 import type { OrderReport, OrderRequest, Standing } from '#shared/domain/order.ts';
 import type { Random } from '#shared/random.ts';
 import { randomFrom } from '#shared/random.ts';
+import { sentLegs } from '#shared/domain/trade.ts';
 import type { EventData } from '#shared/schema/event.ts';
 import type { FaultKind } from './faults.ts';
 import { RECOVERY_LIMITS } from '#hotpath/recover/recovery.ts';
@@ -226,7 +227,7 @@ class World {
     if (life?.isAlive !== true) return;
     for (let draw = 0; draw < PLAN_DRAWS_MAX; draw += 1) {
       const plan = drawPlan(operation, { random: this.#random, market: this.#market, venues: this.#names });
-      if (plan === undefined || plan.legs.some((leg) => life.isInTheWay(leg))) continue;
+      if (plan === undefined || sentLegs(plan.legs).some((leg) => life.isInTheWay(leg))) continue;
       this.#watched.set(operation, new Watched(plan));
       this.#tell(
         () =>

@@ -14,6 +14,7 @@ import type { OrderGateway, OrderReport, OrderRequest, Standing } from '#shared/
 import type { Side } from '#shared/domain/route.ts';
 import { opposite } from '#shared/domain/route.ts';
 import type { Approved, Plan, PlanLeg } from '#shared/domain/trade.ts';
+import { sentLegs } from '#shared/domain/trade.ts';
 import { ZERO } from '#shared/money/grid.ts';
 import { marginOf } from '#shared/money/margin.ts';
 import type { EngineEvent } from '#shared/schema/event.ts';
@@ -119,7 +120,7 @@ export class Life {
   /** What the gate asks beside its limits is asked when the engine has the plan: it may have stood still since it was drawn. */
   submit(plan: Approved<Plan>): void {
     this.run(() => {
-      if (!plan.legs.some((leg) => this.isInTheWay(leg))) this.executor.submit(plan);
+      if (!sentLegs(plan.legs).some((leg) => this.isInTheWay(leg))) this.executor.submit(plan);
     });
   }
 

@@ -23,6 +23,7 @@ const SLACK = 0.0015;
 const SLACK_CLOSE = 0.0002;
 const MAKER_SHARE = 0.12;
 const SLACK_MAKER = 0.001;
+const SPLIT_SHARE = 0.4;
 
 /** An approved plan of two to five legs, over any venues: a product route, or legs that cancel and are held. Undefined when the draw makes none. */
 export function drawPlan(operation: string, where: Where): Approved<Plan> | undefined {
@@ -30,7 +31,34 @@ export function drawPlan(operation: string, where: Where): Approved<Plan> | unde
   const count = LEGS_MIN + random.integer(LEGS_MAX - LEGS_MIN + 1);
   const usd = 20 + 8_000 * random.next() ** 2;
   const plan = random.next() < 0.5 ? productPlan(operation, where, count, usd) : sumPlan(operation, where, count, usd);
-  return plan !== undefined && random.next() < MAKER_SHARE ? withMaker(plan, where) : plan;
+  if (plan === undefined) return plan;
+  if (random.next() < MAKER_SHARE) return withMaker(plan, where);
+  return plan.bond === undefined && random.next() < SPLIT_SHARE ? withParts(plan, where) : plan;
+}
+
+/** The same with a part of each leg at another venue that lists it, where there is one. */
+function withParts(plan: Approved<Plan>, { random, market, venues }: Where): Approved<Plan> {
+  const used = new Set(plan.legs.map(({ instrument }) => instrument));
+  const legs = plan.legs.map((leg): PlanLeg => {
+    const own = instrumentOf(leg.instrument)!;
+    const other = venues
+      .flatMap(listingsOf)
+      .find((each) => each.kind === 'spot' && each.symbol === own.symbol && !used.has(each.id));
+    if (other === undefined) return leg;
+    const qty = lotQty(leg.qty.times(random.next()), Decimal.max(own.lot, other.lot));
+    const left = leg.qty.minus(qty);
+    const isEnough = [own, other].every(({ minQty, minNotional }, at) => {
+      const part = at === 0 ? left : qty;
+      return part.gt(0) && part.gte(minQty) && part.times(leg.price).gte(minNotional);
+    });
+    const [best] = market.levels(other, leg.side);
+    if (!isEnough || best === undefined || !left.mod(own.lot).isZero()) return leg;
+    used.add(other.id);
+    const price = limitPrice(leg.price, other.tick, leg.side);
+    const notional = amountOf(leg.notional.times(qty).div(leg.qty));
+    return { ...leg, beside: [{ instrument: other.id, qty, price, expectedPrice: best.price, notional }] };
+  });
+  return { ...plan, legs };
 }
 
 /** The same with one leg that rests, and the others sent as it fills. */

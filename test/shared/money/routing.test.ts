@@ -1,9 +1,9 @@
 import { Decimal } from 'decimal.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Place } from '#hotpath/execute/routing.ts';
-import { splitOver } from '#hotpath/execute/routing.ts';
-import { spot } from './trading.ts';
+import type { Place } from '#shared/money/routing.ts';
+import { splitOver } from '#shared/money/routing.ts';
+import { spot } from '../../hotpath/execute/trading.ts';
 
 const text = (value: string | number): Decimal => new Decimal(value);
 const listings = [

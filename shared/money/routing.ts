@@ -1,10 +1,10 @@
 import { Decimal } from 'decimal.js';
-import type { Instrument } from '#shared/domain/instrument.ts';
-import type { Side } from '#shared/domain/route.ts';
-import type { Qty } from '#shared/money/grid.ts';
-import { limitPrice, lotQty, tickAt, ZERO } from '#shared/money/grid.ts';
-import { quoteValueOf } from '#shared/money/pnl.ts';
-import type { ManualPart } from './manual.ts';
+import type { Instrument } from '../domain/instrument.ts';
+import type { OrderRequest } from '../domain/order.ts';
+import type { Side } from '../domain/route.ts';
+import type { Qty } from './grid.ts';
+import { limitPrice, lotQty, tickAt, ZERO } from './grid.ts';
+import { quoteValueOf } from './pnl.ts';
 
 /** A venue where an order could go. */
 export type Place = {
@@ -15,6 +15,9 @@ export type Place = {
   readonly most: Decimal;
 };
 
+/** One venue's share of an order. */
+export type Part = Pick<OrderRequest, 'qty' | 'price'> & { readonly instrument: Instrument };
+
 type Offer = { readonly at: number; readonly qty: Decimal; readonly net: Decimal };
 
 /**
@@ -24,7 +27,7 @@ type Offer = { readonly at: number; readonly qty: Decimal; readonly net: Decimal
 export function splitOver(
   places: readonly Place[],
   { side, qty, price }: { readonly side: Side; readonly qty: Decimal; readonly price: Decimal },
-): readonly ManualPart[] {
+): readonly Part[] {
   const taken = places.map((): Decimal => ZERO);
   let left = qty;
   for (const offer of offersOf(places, side, price)) {
