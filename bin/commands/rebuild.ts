@@ -7,6 +7,7 @@ import type { Config } from '#shared/schema/config.ts';
 import { documentClient, dynamoClient } from '#functions/common/clients.ts';
 import { ApplicationError } from '#functions/common/errors.ts';
 import { Table } from '#functions/common/table.ts';
+import { tableDefinitions } from '#functions/common/tables.ts';
 import { timeSeriesOf } from '#functions/common/time-series-choice.ts';
 import {
   isWhole,
@@ -16,7 +17,7 @@ import {
   type RebuildReport,
 } from '#functions/stream/rebuild.ts';
 import { archiveTexts, journalTexts } from '#local/archive.ts';
-import { startDynamo } from '#local/peers.ts';
+import { ensureTables, startDynamo } from '#local/peers.ts';
 import { configDir } from './config.ts';
 
 type Flags = {
@@ -85,6 +86,8 @@ async function run(flags: Flags, config: Config, endpoint: string | undefined): 
   const client = documentClient(dynamo);
   const progress = new ProgressLine();
   try {
+    // Those of AWS are made by a deployment.
+    if (flags.aws !== true) await ensureTables(dynamo, tableDefinitions(config.stores));
     return await rebuild({
       client,
       names: config.stores,

@@ -40,6 +40,20 @@ describe.skipIf('missing' in found)(`time series in InfluxDB${'missing' in found
     });
   });
 
+  it('names what the server took only in part', async () => {
+    // The same columns with numbers in them, as somebody else's tool may have left them.
+    for (const name of ['1m', '5m', '1h', '1d']) await query(`CREATE DATABASE other_${name}`);
+    const line = `candle,instrument=y:A/B open=1i ${today}000000`;
+    expect((await fetch(`${influx.url}/write?db=other_1m`, { method: 'POST', body: line })).status).toBe(204);
+    const quote = { instrument: 'x:A/B', atMs: today, price: '1' };
+    await expect(influxTimeSeries({ ...options, database: 'other' }).write([quote], today)).rejects.toMatchObject({
+      code: 5003,
+      detail: expect.stringMatching(
+        /^InfluxDB answered 400: partial write: field type conflict: .* dropped=1$/,
+      ) as string,
+    });
+  });
+
   it('has every point back as it was written', async () => {
     let round = 0;
     await query('CREATE DATABASE lines');
