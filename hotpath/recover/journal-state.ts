@@ -235,9 +235,7 @@ export class JournalState {
   }
 
   apply(event: EngineEvent): void {
-    this.#seq = event.seq;
-    this.#at = event.at;
-    if ('command_id' in event.data && event.data.command_id !== undefined) this.#remember(event.data.command_id);
+    this.#note(event);
     switch (event.kind) {
       case 'engine-started':
         this.#applyStart(event.data);
@@ -435,6 +433,12 @@ export class JournalState {
     state.#dayRealised = decimalFrom(checkpoint.today.realised);
     state.#trading = checkpoint.trading;
     return state;
+  }
+
+  #note({ seq, at, data }: EngineEvent): void {
+    this.#seq = seq;
+    this.#at = at;
+    if ('command_id' in data && data.command_id !== undefined) this.#remember(data.command_id);
   }
 
   #applyStart({ epoch, mode }: EventData<'engine-started'>): void {

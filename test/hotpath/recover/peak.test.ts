@@ -21,6 +21,15 @@ const funding = (amount: string): EngineEvent => ({
   },
 });
 
+it('remembers what open positions had gained too, where that was told', () => {
+  const state = new JournalState();
+  state.apply(funding('2'));
+  state.apply({ ...funding('0'), kind: 'profit-peak', data: { usd: '9.5' } });
+  state.apply({ ...funding('0'), kind: 'profit-peak', data: { usd: '4' } });
+  const restored = JournalState.from(JSON.parse(JSON.stringify(state.checkpoint())) as never);
+  expect([state.peak.toFixed(), restored.peak.toFixed()]).toEqual(['9.5', '9.5']);
+});
+
 it('remembers the most that was ever realised, over a checkpoint too', () => {
   const state = new JournalState();
   state.apply(funding('-2'));

@@ -17,6 +17,7 @@ import { pnlInto } from '#shared/quant/risk/scenarios.ts';
 import { CONFIDENCES, tailsFor, tailsInto } from '#shared/quant/risk/tail.ts';
 import { Asked } from '#hotpath/risk/asked.ts';
 import { NOTE_EVERY_MS, SCENARIOS } from '#hotpath/risk/moves.ts';
+import { PlanEntries } from '#hotpath/risk/factors.ts';
 import { TradingBook } from '#hotpath/risk/trading-book.ts';
 import { spot } from '#test/support/market.ts';
 
@@ -57,6 +58,8 @@ class World {
   readonly deviations = new Map<string, Decimal>();
   readonly positions = new Map<InstrumentId, Position>();
   readonly book: TradingBook;
+  /** By option: what its venue says. */
+  readonly deltas: Record<string, number> = {};
   nowMs = 0;
 
   constructor(peakUsd = 0) {
@@ -73,6 +76,7 @@ class World {
       defaultVolatility: 1e-4,
       stableAssets: ['USDT', 'USD'],
       numeraire: 'USDT',
+      saidDeltaOf: (id) => this.deltas[id] ?? NaN,
       peakUsd,
     });
   }
@@ -337,4 +341,22 @@ describe('moves', () => {
     const after = CONFIDENCES.map((_confidence, at) => moves.units.long[at]![coins]!);
     for (const at of CONFIDENCES.keys()) expect(after[at]).toBeGreaterThan(before[at]!);
   });
+});
+
+it('moves an option by the delta that its venue says, and takes the same out of the ledger’s count as before', () => {
+  const world = new World();
+  world.trade(call, 'buy', 10, 5_000);
+  const coinOf = (book: TradingBook): number => book.deltaUsd[book.factors.ofAsset('BTC' as Asset)!]!;
+  const before = world.look();
+  const [halfUsd, tradedUsd] = [coinOf(before), before.tradedUsd];
+  // Ten contracts of a tenth of a coin.
+  expect(halfUsd).toBeCloseTo(50_000, 6);
+  world.deltas[call.id] = 0.9;
+  const after = world.look(1_000);
+  expect(coinOf(after)).toBeCloseTo(90_000, 6);
+  expect(after.tradedUsd).toBeCloseTo(tradedUsd, 6);
+  const asked = askedOf([[call, 'buy', 10_000]]);
+  const entries = new PlanEntries();
+  after.factors.addPlan(asked, entries);
+  expect(entries.deltaUsd[0]).toBeCloseTo(9_000, 6);
 });
