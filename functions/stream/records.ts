@@ -1,16 +1,18 @@
 import type { KinesisStreamEvent } from 'aws-lambda';
 
-/** One Kinesis record, decoded. `position` names it within its stream. */
+/** One line of a Kinesis record, decoded. `position` names it within its stream. */
 export type StreamRecord = { readonly sequenceNumber: string; readonly position: string; readonly text: string };
 
 export type BatchResponse = { readonly batchItemFailures: readonly { readonly itemIdentifier: string }[] };
 
+/** The publish worker puts what follows each other of one key into one record, a line each. */
 export const recordsOf = (event: KinesisStreamEvent): readonly StreamRecord[] =>
-  event.Records.map(({ kinesis, eventID }) => ({
-    sequenceNumber: kinesis.sequenceNumber,
-    position: eventID,
-    text: Buffer.from(kinesis.data, 'base64').toString('utf8'),
-  }));
+  event.Records.flatMap(({ kinesis: { sequenceNumber, data }, eventID }) =>
+    Buffer.from(data, 'base64')
+      .toString('utf8')
+      .split('\n')
+      .map((text, line) => ({ sequenceNumber, position: line === 0 ? eventID : `${eventID}.${line}`, text })),
+  );
 
 /** Lambda goes on from the first record named, so one is enough; everything after it comes again. */
 export const retryFrom = (record: StreamRecord): BatchResponse => ({

@@ -1,11 +1,34 @@
 import { assert } from '#shared/assert.ts';
 
-/** One journal record on its way: `key` orders it against others, `json` is what consumers read. */
+/** Journal records of one key on their way: `seq` of the first, `key` orders them against others, `json` is what consumers read, a line each. */
 export type OutboxRecord = { readonly seq: number; readonly key: string; readonly json: string };
 
 /** What a stream takes in one request (Kinesis PutRecords: 500 records, 5 MiB with keys); a batch stays below it as a whole. */
 export const BATCH_RECORDS_MAX = 500;
 export const BATCH_BYTES_MAX = 3_500_000;
+
+/** Far below the megabyte that one stream record may have. */
+const PACK_CHARS_MAX = 100_000;
+
+/**
+ * Records of one key that follow each other as one record, a line each: a request holds one record of a key at most, and a busy key would cost a
+ * request an event. Who reads the stream reads lines (functions/stream/records.ts), and so does who reads the archive that is made of it.
+ */
+export function packed(records: readonly OutboxRecord[]): readonly OutboxRecord[] {
+  const packs: OutboxRecord[] = [];
+  const openOf = new Map<string, number>();
+  for (const record of records) {
+    const at = openOf.get(record.key);
+    const open = at === undefined ? undefined : packs[at]!;
+    if (at !== undefined && open !== undefined && open.json.length + record.json.length < PACK_CHARS_MAX) {
+      packs[at] = { ...open, json: `${open.json}\n${record.json}` };
+      continue;
+    }
+    openOf.set(record.key, packs.length);
+    packs.push(record);
+  }
+  return packs;
+}
 
 /**
  * A run of journal records that is acknowledged as a whole before the position moves. A stream may take one record of a request and refuse

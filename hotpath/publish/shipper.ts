@@ -3,7 +3,7 @@ import type { EngineEvent } from '#shared/schema/event.ts';
 import type { Backoff } from '../runtime/backoff.ts';
 import type { JournalPosition, JournalReader } from './journal.ts';
 import type { OutboxRecord } from './outbox.ts';
-import { BATCH_BYTES_MAX, BATCH_RECORDS_MAX, OutboxBatch } from './outbox.ts';
+import { BATCH_BYTES_MAX, BATCH_RECORDS_MAX, OutboxBatch, packed } from './outbox.ts';
 import type { PositionFile } from './position-file.ts';
 
 /** Puts records into a stream: for each its error code, or undefined. Rejects when the request as a whole came to nothing. */
@@ -35,7 +35,7 @@ export class Shipper {
   /** Unix nanoseconds, as text, of the oldest record that was read and not acknowledged; undefined when there is none. */
   get oldestAt(): string | undefined {
     const oldest = this.#batch?.oldest;
-    return oldest === undefined ? undefined : (JSON.parse(oldest.json) as EngineEvent).at;
+    return oldest === undefined ? undefined : (JSON.parse(oldest.json.split('\n', 1)[0]!) as EngineEvent).at;
   }
 
   /** Ships what is there, at most one batch, however long that takes; returns how many records it was. */
@@ -45,7 +45,7 @@ export class Shipper {
     const last = records.at(-1);
     if (last === undefined) return 0;
     const batch = new OutboxBatch(
-      records.map(({ seq, json }) => ({ seq, json, key: (JSON.parse(json) as EngineEvent).key })),
+      packed(records.map(({ seq, json }) => ({ seq, json, key: (JSON.parse(json) as EngineEvent).key }))),
     );
     this.#batch = batch;
     while (!batch.isDone) await this.#request(batch);

@@ -93,7 +93,9 @@ async function streamed(endpoint: string, stream: string): Promise<EngineEvent[]
     );
     for (let iterator = first.ShardIterator; iterator !== undefined;) {
       const page = await kinesis.send(new GetRecordsCommand({ ShardIterator: iterator, Limit: 10_000 }));
-      for (const { Data } of page.Records ?? []) events.push(JSON.parse(Buffer.from(Data!).toString()) as EngineEvent);
+      for (const { Data } of page.Records ?? []) {
+        for (const line of Buffer.from(Data!).toString().split('\n')) events.push(JSON.parse(line) as EngineEvent);
+      }
       iterator = (page.Records ?? []).length === 0 ? undefined : page.NextShardIterator;
     }
   }

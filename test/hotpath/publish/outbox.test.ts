@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Journal, JOURNAL_START, JournalReader } from '#hotpath/publish/journal.ts';
 import type { JournalPosition } from '#hotpath/publish/journal.ts';
 import type { OutboxRecord } from '#hotpath/publish/outbox.ts';
-import { OutboxBatch } from '#hotpath/publish/outbox.ts';
+import { OutboxBatch, packed } from '#hotpath/publish/outbox.ts';
 import type { PositionFile } from '#hotpath/publish/position-file.ts';
 import { positionFile } from '#hotpath/publish/position-file.ts';
 import type { PutRecords } from '#hotpath/publish/shipper.ts';
@@ -63,6 +63,40 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
+/** The records of a pack. */
+const linesOf = ({ key, json }: OutboxRecord): OutboxRecord[] =>
+  json.split('\n').map((line) => ({ key, json: line, seq: (JSON.parse(line) as { readonly seq: number }).seq }));
+
+describe('packed', () => {
+  it('joins what follows each other of a key, up to a size, and changes no order', () => {
+    const record = fc.record({ key: fc.constantFrom('a', 'b', 'c'), size: fc.constantFrom(1, 30_000, 99_000) });
+    fc.assert(
+      fc.property(fc.array(record, { maxLength: 40 }), (drawn) => {
+        const all = drawn.map(({ key, size }, at) => ({
+          key,
+          seq: at + 1,
+          json: JSON.stringify({ seq: at + 1, text: 'x'.repeat(size) }),
+        }));
+        const packs = packed(all);
+        expect(packs.every(({ json }) => json.length <= 100_000)).toBe(true);
+        expect(
+          packs.map(({ seq, json }) => [seq, linesOf({ seq, key: '', json })[0]!.seq]).filter(([a, b]) => a !== b),
+        ).toEqual([]);
+        for (const key of ['a', 'b', 'c']) {
+          const own = (records: readonly OutboxRecord[]): readonly OutboxRecord[] =>
+            records.filter((each) => each.key === key);
+          expect(own(packs).flatMap(linesOf)).toEqual(own(all));
+        }
+      }),
+    );
+  });
+
+  it('makes one record of a busy key', () => {
+    const all = Array.from({ length: 500 }, (_none, at) => ({ key: 'busy', seq: at + 1, json: '{}' }));
+    expect(packed(all)).toHaveLength(1);
+  });
+});
+
 /** A stream that fails in every way a stream fails, and remembers what it took. */
 class FaultyStream {
   readonly taken: OutboxRecord[] = [];
@@ -78,7 +112,7 @@ class FaultyStream {
     expect(sent.length).toBeLessThanOrEqual(500);
     if (this.#random.next() < 0.2) throw Object.assign(new Error('refused'), { code: 'ECONNREFUSED' });
     const failures = sent.map(() => (this.#random.next() < 0.2 ? 'ProvisionedThroughputExceededException' : undefined));
-    this.taken.push(...sent.filter((_, at) => failures[at] === undefined));
+    this.taken.push(...sent.filter((_, at) => failures[at] === undefined).flatMap(linesOf));
     // Taken, but the answer is lost: everything of this request comes again.
     if (this.#random.next() < 0.1) throw Object.assign(new Error('reset'), { code: 'ECONNRESET' });
     return failures;

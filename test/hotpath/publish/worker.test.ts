@@ -139,7 +139,7 @@ async function recordsOf(StreamName: string): Promise<string[][]> {
           new GetRecordsCommand({ ShardIterator: iterator }),
         );
         if (Records.length === 0) return texts;
-        texts.push(...Records.map(({ Data }) => new TextDecoder().decode(Data)));
+        texts.push(...Records.flatMap(({ Data }) => new TextDecoder().decode(Data).split('\n')));
         iterator = NextShardIterator;
       }
     }),
