@@ -28,6 +28,7 @@ export class PushGateway {
   readonly #sockets = new Map<string, WebSocket>();
   readonly #wss = new WebSocketServer({ noServer: true, maxPayload: 32 * 1024 });
   readonly #hanging: ServerResponse[] = [];
+  readonly #running = new Set<Promise<void>>();
   #count = 0;
 
   private constructor(options: PushGatewayOptions) {
@@ -53,12 +54,25 @@ export class PushGateway {
     return [...this.#sockets.keys()];
   }
 
+  /** A connection that ends and of which nobody is told. */
+  lose(id: string): void {
+    this.#sockets.get(id)?.removeAllListeners('close').terminate();
+    this.#sockets.delete(id);
+  }
+
   async close(): Promise<void> {
     for (const response of this.#hanging) response.destroy();
-    for (const socket of this.#sockets.values()) socket.terminate();
+    for (const socket of this.#sockets.values()) socket.removeAllListeners('close').terminate();
+    await Promise.all(this.#running);
     this.#wss.close();
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  /** What a function fails with is in its log, and of no interest to the client. */
+  #run(result: Promise<PushResult>): void {
+    const running = result.then(nothing, nothing).finally(() => this.#running.delete(running));
+    this.#running.add(running);
   }
 
   async #upgrade(request: IncomingMessage, wire: Duplex, head: Buffer): Promise<void> {
@@ -84,11 +98,11 @@ export class PushGateway {
     }
     this.#wss.handleUpgrade(request, wire, head, (socket) => {
       this.#sockets.set(connectionId, socket);
-      socket.on('message', (data: Buffer) => void handler(event('MESSAGE', data.toString())));
+      socket.on('message', (data: Buffer) => this.#run(handler(event('MESSAGE', data.toString()))));
       socket.on('error', () => socket.terminate());
       socket.on('close', () => {
         this.#sockets.delete(connectionId);
-        void handler(event('DISCONNECT'));
+        this.#run(handler(event('DISCONNECT')));
       });
     });
   }
@@ -129,6 +143,8 @@ export class PushGateway {
     response.writeHead(200).end();
   }
 }
+
+const nothing = (): void => undefined;
 
 function fail(response: ServerResponse, status: number, name: string): void {
   response.writeHead(status, { 'x-amzn-errortype': name, 'content-type': 'application/json' });

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { WebSocket } from 'ws';
 import type { Scope } from '#shared/schema/scope.ts';
 import type { EngineEvent } from '#shared/schema/event.ts';
@@ -76,6 +77,7 @@ export async function startHubWorld(): Promise<PushWorld> {
 export type CloudPushWorld = PushWorld & {
   readonly gateway: PushGateway;
   readonly table: Table;
+  readonly client: DynamoDBDocumentClient;
   readonly channels: ChannelLog;
   readonly fanout: ReturnType<typeof createFanout>;
   /** Another of the same functions, over a table of its own making. */
@@ -138,6 +140,7 @@ export async function startCloudPushWorld(): Promise<CloudPushWorld> {
     clock,
     gateway,
     table,
+    client,
     channels,
     fanout,
     another,
