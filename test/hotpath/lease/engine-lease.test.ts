@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Engine } from '#hotpath/engine.ts';
 import { statusMaker } from '#hotpath/engine-status.ts';
 import type { Tenure } from '#hotpath/lease/tenure.ts';
 import { readJournal } from '#hotpath/publish/journal.ts';
@@ -9,6 +10,8 @@ import type { VirtualWorld } from '#local/virtual-world.ts';
 import { engineIn, virtualWorld } from '#local/virtual-world.ts';
 import { BadInput } from '#shared/assert.ts';
 import type { EngineEvent } from '#shared/schema/event.ts';
+import { priceOf } from '#simulator/listings.ts';
+import type { Simulator } from '#simulator/simulator.ts';
 import { LIVE_VENUES, liveConfig, ordersAt } from '../live/live-world.ts';
 
 let directory: string;
@@ -109,5 +112,98 @@ describe('an engine under a lease', () => {
     world.engine.finish('lost');
     next.finish('test');
     await expect(engineIn(world, liveConfig(), named(new Granted(4)))).rejects.toThrow(BadInput);
+  });
+});
+
+/** The network of one process. Cut, nothing of it arrives any more, and nothing at it: so it looks when the process is dead. */
+class Network {
+  readonly simulator: Simulator;
+  readonly #open = new Set<{ readonly closed: () => void }>();
+  #isCut = false;
+
+  constructor(simulator: Simulator) {
+    this.simulator = {
+      ...simulator,
+      request: (request) =>
+        this.#isCut ? { status: 0, headers: {}, body: '', delayMs: Infinity } : simulator.request(request),
+      connect: (path, client) => {
+        const connection = simulator.connect(path, {
+          send: (bytes) => {
+            if (!this.#isCut) client.send(bytes);
+          },
+          close: (code, reason) => {
+            if (!this.#isCut) client.close(code, reason);
+          },
+        });
+        this.#open.add(connection);
+        return {
+          ...connection,
+          message: (text) => {
+            if (!this.#isCut) connection.message(text);
+          },
+          closed: () => connection.closed(),
+        };
+      },
+    };
+  }
+
+  cut(): void {
+    this.#isCut = true;
+    for (const connection of this.#open) connection.closed();
+  }
+}
+
+describe("the venues' switches under a lease", () => {
+  const VENUES = ['okx', 'kraken'] as const;
+  // What is cut off looks like a slow venue from within.
+  const { breakers, ...others } = liveConfig();
+  const CONFIG = { ...others, breakers: { ...breakers, enabled: false } };
+  /** So far below every book that it rests. */
+  const rest = (engine: Engine, { clock }: VirtualWorld, price: string): void => {
+    const order = { kind: 'order', side: 'buy', type: 'limit', qty: '0.01', price, time_in_force: 'GTC' } as const;
+    const about = { v: 1, by: 'test', at_ms: clock.unixMs(clock.now()) } as const;
+    for (const venue of VENUES)
+      engine.obey({ ...about, ...order, id: `${venue}:${price}`, instrument: `${venue}:BTC/USDT` });
+  };
+  const openAt = ({ simulator }: VirtualWorld, price: string): readonly string[] =>
+    VENUES.filter((venue) =>
+      ordersAt(simulator.exchange(venue)).some(
+        (order) => order.status === 'open' && priceOf(order.listing, order.price).eq(price),
+      ),
+    );
+  const dead = async (): Promise<VirtualWorld> => {
+    const world = await virtualWorld(CONFIG, named(new Granted(1)));
+    const network = new Network(world.simulator);
+    const engine = await engineIn({ clock: world.clock, simulator: network.simulator }, CONFIG, named(new Granted(2)));
+    engine.start();
+    forward(world, 4_000);
+    rest(engine, world, '20000');
+    forward(world, 1_000);
+    expect(openAt(world, '20000')).toEqual(VENUES);
+    network.cut();
+    return world;
+  };
+
+  it('end what an engine left that died, when nobody takes over', async () => {
+    const world = await dead();
+    forward(world, 40_000);
+    expect(openAt(world, '20000')).toEqual(VENUES);
+    forward(world, 30_000);
+    expect(openAt(world, '20000')).toEqual([]);
+  });
+
+  it('of an engine that died do not end what its successor has resting, nor are they left armed by a clean stop', async () => {
+    const world = await dead();
+    forward(world, 2_500);
+    const next = await engineIn(world, CONFIG, named(new Granted(3)));
+    next.start();
+    forward(world, 10_000);
+    rest(next, world, '21000');
+    forward(world, 90_000);
+    // What the successor has asked of the other venue just before may have spent its rate limit.
+    expect(openAt(world, '21000')).toContain('okx');
+    next.finish('test');
+    forward(world, 90_000);
+    expect(openAt(world, '21000')).toContain('okx');
   });
 });
