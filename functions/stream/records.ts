@@ -1,7 +1,13 @@
 import type { KinesisStreamEvent } from 'aws-lambda';
 
 /** One line of a Kinesis record, decoded. `position` names it within its stream. */
-export type StreamRecord = { readonly sequenceNumber: string; readonly position: string; readonly text: string };
+export type StreamRecord = {
+  readonly sequenceNumber: string;
+  /** Within its Kinesis record, from 0. */
+  readonly line: number;
+  readonly position: string;
+  readonly text: string;
+};
 
 export type BatchResponse = { readonly batchItemFailures: readonly { readonly itemIdentifier: string }[] };
 
@@ -11,7 +17,7 @@ export const recordsOf = (event: KinesisStreamEvent): readonly StreamRecord[] =>
     Buffer.from(data, 'base64')
       .toString('utf8')
       .split('\n')
-      .map((text, line) => ({ sequenceNumber, position: line === 0 ? eventID : `${eventID}.${line}`, text })),
+      .map((text, line) => ({ sequenceNumber, line, position: line === 0 ? eventID : `${eventID}.${line}`, text })),
   );
 
 /** Lambda goes on from the first record named, so one is enough; everything after it comes again. */
@@ -21,7 +27,11 @@ export const retryFrom = (record: StreamRecord): BatchResponse => ({
 export const ALL_DONE: BatchResponse = { batchItemFailures: [] };
 
 /** A record that no retry can help: what it was and why. */
-export type DeadLetter = { readonly stream: string; readonly record: StreamRecord; readonly reason: string };
+export type DeadLetter = {
+  readonly stream: string;
+  readonly record: Omit<StreamRecord, 'line'>;
+  readonly reason: string;
+};
 
 /** The JSON of a record, or why it is poison. */
 export function parsed<T>(

@@ -65,34 +65,41 @@ async function fanOut(
 /** By channel; a shard is a source of its own in each. */
 function batchesOf(records: readonly StreamRecord[], entries: readonly Entry[]): [Channel, Batch][] {
   const last = records.at(-1)!;
-  const source = last.position.slice(0, -last.sequenceNumber.length - 1);
+  const source = last.position.slice(0, last.position.lastIndexOf(':'));
   const channels = [...new Set(entries.map(({ news }) => news.channel))];
   return channels.map((channel) => [
     channel,
-    { source, through: last.sequenceNumber, entries: entries.filter(({ news }) => news.channel === channel) },
+    { source, through: placeOf(last, NEWS_MAX - 1), entries: entries.filter(({ news }) => news.channel === channel) },
   ]);
 }
+
+/** News of one event. */
+const NEWS_MAX = 100;
+
+/** A number that rises from news to news of a shard: a Kinesis record has many events, and an event may be news to several channels. */
+const placeOf = ({ sequenceNumber, line }: StreamRecord, news: number): string =>
+  `${sequenceNumber}${String(line).padStart(6, '0')}${String(news).padStart(2, '0')}`;
 
 const eventNews =
   ({ engine }: FanoutOptions): NewsFrom =>
   (records) =>
-    records.flatMap(({ sequenceNumber, text }) => {
-      const result = parsed(text, engineEvent);
+    records.flatMap((record) => {
+      const result = parsed(record.text, engineEvent);
       if ('reason' in result || result.value.engine !== engine) return [];
-      return newsOf(result.value).map((news): Entry => ({ position: sequenceNumber, news }));
+      return newsOf(result.value).map((news, index): Entry => ({ position: placeOf(record, index), news }));
     });
 
 /** The latest sample of each instrument: what a batch brings late is not told one by one. */
 const priceNews: NewsFrom = (records) => {
   const latest = new Map<string, { readonly position: string; readonly sample: MarketSample }>();
-  for (const { sequenceNumber, text } of records) {
-    const result = parsed(text, marketSample);
+  for (const record of records) {
+    const result = parsed(record.text, marketSample);
     if ('reason' in result) continue;
     const { value: sample } = result;
     if ((latest.get(sample.instrument)?.sample.at_ms ?? -Infinity) > sample.at_ms) continue;
     // Taken out and put back: the order is that of the records.
     latest.delete(sample.instrument);
-    latest.set(sample.instrument, { position: sequenceNumber, sample });
+    latest.set(sample.instrument, { position: placeOf(record, 0), sample });
   }
   return [...latest.values()].map(({ position, sample }): Entry => {
     const news: News = { channel: 'prices', data: priceOf(sample) };
