@@ -1,0 +1,152 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { APIGatewayRequestAuthorizerEvent } from 'aws-lambda';
+import { exportJWK, exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createAuthorizer } from '#functions/authorizer/authorizer.ts';
+import { createAuthority } from '#functions/common/auth.ts';
+import { handClock, silentLog } from '../support/world.ts';
+
+const SECRET = 'a secret of the tests that is long enough for HS256';
+const AUDIENCE = 'arbitrage';
+const clock = handClock();
+const nowS = Math.floor(clock.nowMs() / 1000);
+
+let server: Server;
+let issuer: string;
+let keys: Awaited<ReturnType<typeof generateKeyPair>>;
+beforeAll(async () => {
+  keys = await generateKeyPair('RS256', { extractable: true });
+  const jwk = { ...(await exportJWK(keys.publicKey)), kid: 'k1', alg: 'RS256', use: 'sig' };
+  server = createServer((request, response) => {
+    response.writeHead(request.url === '/keys' ? 200 : 500, { 'content-type': 'application/json' });
+    response.end(JSON.stringify({ keys: [jwk] }));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterAll(() => {
+  server.close();
+});
+
+const authorityAt = (path = '/keys') =>
+  createAuthority(SECRET, clock, { issuer, audience: AUDIENCE, jwksUrl: `${issuer}${path}` });
+
+type Claims = { readonly aud?: string; readonly iss?: string; readonly exp?: number; readonly [name: string]: unknown };
+const tokenWith = ({ aud = AUDIENCE, iss = issuer, exp = nowS + 600, ...rest }: Claims): SignJWT =>
+  new SignJWT(rest)
+    .setProtectedHeader({ alg: 'RS256', kid: 'k1' })
+    .setSubject('someone')
+    .setIssuer(iss)
+    .setAudience(aud)
+    .setIssuedAt(nowS)
+    .setExpirationTime(exp);
+
+describe('tokens of a provider', () => {
+  it.each([
+    ['scope', { scope: 'openid read trade' }],
+    ['scopes', { scopes: ['read', 'trade', 'dance'] }],
+    ['permissions', { permissions: ['trade', 'read'] }],
+  ])('are good with their scopes, by %s, under a name that no key of ours has', async (_, claims) => {
+    const token = await tokenWith(claims).sign(keys.privateKey);
+    expect(await authorityAt().verify(token)).toEqual({
+      id: 'oidc:someone',
+      scopes: ['read', 'trade'],
+      expiresAtMs: (nowS + 600) * 1000,
+    });
+  });
+
+  it.each<[string, Claims, number]>([
+    ['of another audience', { aud: 'elsewhere' }, 1001],
+    ['of another issuer', { iss: 'https://elsewhere.test' }, 1001],
+    ['that are over', { exp: nowS - 60 }, 1002],
+  ])('%s are refused', async (_, claims, code) => {
+    const token = await tokenWith(claims).sign(keys.privateKey);
+    await expect(authorityAt().verify(token)).rejects.toMatchObject({ code });
+  });
+
+  it('are refused without their signature, under a foreign key, and under the public key as if it were a secret', async () => {
+    const base = { sub: 'x', iss: issuer, aud: AUDIENCE, iat: nowS, exp: nowS + 600, scope: 'admin' };
+    const none = new UnsecuredJWT(base).encode();
+    const foreign = await generateKeyPair('RS256');
+    const forged = await tokenWith({ scope: 'admin' }).sign(foreign.privateKey);
+    const confused = await new SignJWT(base)
+      .setProtectedHeader({ alg: 'HS256', kid: 'k1' })
+      .sign(new TextEncoder().encode(await exportSPKI(keys.publicKey)));
+    // Signed with our own secret, but in the provider's name.
+    const crossed = await new SignJWT(base).setProtectedHeader({ alg: 'HS256' }).sign(new TextEncoder().encode(SECRET));
+    for (const token of [none, forged, confused, crossed])
+      await expect(authorityAt().verify(token)).rejects.toMatchObject({ code: 1001 });
+  });
+
+  it('cannot be told while its keys cannot be read; our own can', async () => {
+    const token = await tokenWith({ scope: 'read' }).sign(keys.privateKey);
+    const authority = authorityAt('/broken');
+    await expect(authority.verify(token)).rejects.toMatchObject({ code: 5002 });
+    const { token: own } = await authority.issue('desk', ['read']);
+    expect(await authority.verify(own)).toMatchObject({ id: 'desk', scopes: ['read'] });
+  });
+});
+
+describe('authorizer', () => {
+  const authority = createAuthority(SECRET, clock);
+  const authorize = createAuthorizer({ authority, log: silentLog });
+  const ARN = 'arn:aws:execute-api:eu-west-1:123456789012:abc/live/GET/v1/market/prices';
+  const eventWith = (over: {
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly query?: Readonly<Record<string, string>>;
+    readonly eventType?: string;
+  }): APIGatewayRequestAuthorizerEvent =>
+    ({
+      type: 'REQUEST',
+      methodArn: ARN,
+      headers: over.headers ?? null,
+      queryStringParameters: over.query ?? null,
+      requestContext: { eventType: over.eventType },
+    }) as unknown as APIGatewayRequestAuthorizerEvent;
+
+  it('lets a valid token at the whole stage, and says whose it is', async () => {
+    const { token } = await authority.issue('desk', ['read', 'trade']);
+    expect(await authorize(eventWith({ headers: { authorization: `Bearer ${token}` } }))).toEqual({
+      principalId: 'desk',
+      policyDocument: {
+        Version: '2012-10-17',
+        Statement: [
+          {
+            Action: 'execute-api:Invoke',
+            Effect: 'Allow',
+            Resource: 'arn:aws:execute-api:eu-west-1:123456789012:abc/live/*',
+          },
+        ],
+      },
+      context: { scopes: 'read trade', expiresAtMs: expect.any(Number) },
+    });
+  });
+
+  it('takes the token of the address at the push API alone', async () => {
+    const { token } = await authority.issue('desk', ['read']);
+    expect(await authorize(eventWith({ query: { token }, eventType: 'CONNECT' }))).toMatchObject({
+      principalId: 'desk',
+    });
+    await expect(authorize(eventWith({ query: { token } }))).rejects.toThrow(/^Unauthorized$/);
+  });
+
+  it('refuses with the code that the gateway repeats', async () => {
+    const { token } = await authority.issue('desk', ['read']);
+    const denied = async (text: string): Promise<unknown> => {
+      const { context, policyDocument } = await authorize(eventWith({ headers: { Authorization: `Bearer ${text}` } }));
+      expect(policyDocument.Statement).toMatchObject([{ Effect: 'Deny' }]);
+      return context;
+    };
+    expect(await denied('x.y.z')).toMatchObject({ code: 1001, category: 'Authentication', message: 'Invalid API key' });
+    clock.advance(25 * 3_600_000);
+    expect(await denied(token)).toMatchObject({ code: 1002, message: 'Expired token' });
+    await expect(authorize(eventWith({}))).rejects.toThrow(/^Unauthorized$/);
+    await expect(
+      createAuthorizer({ authority: createAuthority('short', clock), log: silentLog })(
+        eventWith({ headers: { authorization: `Bearer ${token}` } }),
+      ),
+    ).rejects.toMatchObject({ code: 5003 });
+  });
+});
