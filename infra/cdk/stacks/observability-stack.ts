@@ -84,6 +84,7 @@ const total = { ...MINUTE, statistic: 'Sum' } as const;
 
 const watchesOf = ({ data, functions, hotpath }: ObservabilityProps): readonly Watch[] => [
   ...ofApi(functions),
+  ...ofPush(functions),
   ...ofProjections(functions),
   ...ofArchive(data),
   ...ofAlerts(functions),
@@ -121,6 +122,44 @@ function ofApi({ api, rest }: FunctionsStack): readonly Watch[] {
       above: 0,
       minutes: 3,
       runbook: 'REST function fails',
+    },
+  ];
+}
+
+function ofPush({ authorizer, pushApi: { push, fanout } }: FunctionsStack): readonly Watch[] {
+  return [
+    {
+      id: 'AuthorizerErrors',
+      severity: 'critical',
+      metric: authorizer.metricErrors(total),
+      // A caller without a token counts as one: a few at a time are nothing.
+      above: 50,
+      minutes: 3,
+      runbook: 'Callers cannot be authorized',
+    },
+    {
+      id: 'PushErrors',
+      severity: 'warning',
+      metric: push.metricErrors(total),
+      above: 0,
+      minutes: 3,
+      runbook: 'Push function fails',
+    },
+    {
+      id: 'FanoutErrors',
+      severity: 'warning',
+      metric: fanout.metricErrors(total),
+      above: 0,
+      minutes: 3,
+      runbook: 'Fan-out fails',
+    },
+    {
+      id: 'FanoutBehind',
+      severity: 'warning',
+      metric: fanout.metric('IteratorAge', worst),
+      above: 30_000,
+      minutes: 3,
+      runbook: 'Push is late',
     },
   ];
 }
