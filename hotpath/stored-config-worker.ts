@@ -1,19 +1,11 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { QueryCommand } from '@aws-sdk/client-dynamodb';
 import { assert } from '#shared/assert.ts';
-import type { AwsOptions } from './publish/aws.ts';
 import { dynamodbFrom } from './publish/aws.ts';
 import { errorText, isOutside } from './publish/shipper.ts';
-import type { StoredAnswer } from './stored-config.ts';
+import type { StoredAnswer, StoredQuestion } from './stored-config-messages.ts';
 
 /** One look at the state table, on a thread that ends with it: the one that trades has no use for an SDK. */
-
-export type StoredQuestion = {
-  readonly engine: string;
-  readonly stateTable: string;
-  readonly aws: AwsOptions;
-  readonly timeoutMs: number;
-};
 
 assert(parentPort !== null, 'the question for the stored configuration is asked on a worker thread');
 const { engine, stateTable, aws, timeoutMs } = workerData as StoredQuestion;

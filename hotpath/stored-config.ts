@@ -10,12 +10,7 @@ import { withStored } from '#shared/config/stored.ts';
 import type { PositionFile } from './publish/position-file.ts';
 import { positionFile } from './publish/position-file.ts';
 import type { Logger } from './runtime/logger.ts';
-import type { StoredQuestion } from './stored-config-worker.ts';
-
-/** What the table says: the text of the newest version, undefined where none was ever stored. */
-export type StoredAnswer =
-  | { readonly kind: 'answered'; readonly text: string | undefined }
-  | { readonly kind: 'failed'; readonly error: string };
+import type { StoredAnswer, StoredQuestion } from './stored-config-messages.ts';
 
 export type StoredOptions = {
   readonly clock: Clock;
