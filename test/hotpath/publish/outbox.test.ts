@@ -83,8 +83,7 @@ describe('packed', () => {
           packs.map(({ seq, json }) => [seq, linesOf({ seq, key: '', json })[0]!.seq]).filter(([a, b]) => a !== b),
         ).toEqual([]);
         for (const key of ['a', 'b', 'c']) {
-          const own = (records: readonly OutboxRecord[]): readonly OutboxRecord[] =>
-            records.filter((each) => each.key === key);
+          const own = (of: readonly OutboxRecord[]): readonly OutboxRecord[] => of.filter((each) => each.key === key);
           expect(own(packs).flatMap(linesOf)).toEqual(own(all));
         }
       }),
