@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { BOOK_STATUSES } from '../domain/market-event.ts';
 import { configSchema } from './config.ts';
-import { positive, signed } from './exact.ts';
+import { notNegative, positive, signed } from './exact.ts';
 import { scope } from './scope.ts';
 
 /**
@@ -701,6 +701,17 @@ export const adjustmentData = z.object({
   detail: z.record(z.string(), z.string()),
   timestamp: time,
 });
+export const positionAdjustmentRequest = z.strictObject({
+  exchange: z.string().min(1).max(64),
+  /** Unified, of a contract: `BTC/USDT:USDT`. Coins are adjusted as a balance. */
+  symbol: z.string().min(1).max(64),
+  /** In contracts' base; negative where short. */
+  size: signed,
+  /** 0 where the size is. */
+  entry_price: notNegative,
+  reason: z.string().min(1).max(200),
+});
+export const positionAdjustmentData = adjustmentData.omit({ asset: true }).extend({ symbol: z.string() });
 export const commandPending = z.object({ state: z.literal('pending'), command_id: z.string() });
 /** What became of a command: `pending` while nothing has been heard of it, and for whatever was never one. Kept for a day. */
 export const commandData = commandWord.extend({ answered_at: time.nullable() });

@@ -477,6 +477,7 @@ describe('documents', () => {
         "POST /v1/trading/adjustments",
         "POST /v1/trading/emergency-stop",
         "POST /v1/trading/orders",
+        "POST /v1/trading/position-adjustments",
         "POST /v1/trading/recoveries/{operation}",
         "POST /v1/trading/start",
         "POST /v1/trading/stop",

@@ -385,6 +385,36 @@ describe('an adjustment', () => {
   });
 });
 
+describe('an adjustment of a position', () => {
+  const path = '/v1/trading/position-adjustments';
+  const body = {
+    exchange: 'okx',
+    symbol: 'BTC/USDT:USDT',
+    size: -0.5,
+    entry_price: 60_000.5,
+    reason: 'closed by hand',
+  };
+
+  it('goes to the engine, which says what it made of it', async () => {
+    respond = (asked) => [done(asked, { size: '-0.5' })];
+    const { status, data } = await world.post(path, body, token);
+    expect([status, data]).toMatchObject([200, { exchange: 'okx', symbol: 'BTC/USDT:USDT', detail: { size: '-0.5' } }]);
+    const instrument = 'okx:BTC/USDT:USDT';
+    expect(heard).toMatchObject([{ kind: 'adjust-position', instrument, size: '-0.5', entry_price: '60000.5' }]);
+    respond = refused(2001, 'no account trades it');
+    expect(codeOf(await world.post(path, body, token))).toEqual([404, 2001]);
+  });
+
+  it('is refused where it makes no sense', async () => {
+    expect(codeOf(await world.post(path, { ...body, exchange: 'nowhere' }, token))).toEqual([404, 2002]);
+    expect(codeOf(await world.post(path, { ...body, size: 'all' }, token))).toEqual([400, 3001]);
+    expect(codeOf(await world.post(path, { ...body, entry_price: -1 }, token))).toEqual([400, 3001]);
+    const trader = await world.tokenOf('trader', ['read', 'trade']);
+    expect(codeOf(await world.post(path, body, trader))).toEqual([403, 1003]);
+    expect(heard).toEqual([]);
+  });
+});
+
 describe('what is not answered in time', () => {
   it('is pending, and can be asked for', async () => {
     const silentOrder = takes('silent');
