@@ -3,8 +3,8 @@ import { Decimal } from 'decimal.js';
 import { z } from 'zod';
 import { BadInput } from '#shared/assert.ts';
 import type { Frame } from './venue.ts';
-import { Signer } from './signer.ts';
-import type { Algorithm, Digest } from './signer.ts';
+import { Signer } from './venue-signer.ts';
+import type { Algorithm, Digest } from './venue-signer.ts';
 import type { Answer, Meaning, Refusal, Reply } from './venue-account.ts';
 
 /** RFC 2104. */

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { Signer } from '#hotpath/venues/signer.ts';
+import { Signer } from '#hotpath/venues/venue-signer.ts';
 
 const ALGORITHMS = ['sha256', 'sha384', 'sha512'] as const;
 
