@@ -1,64 +1,43 @@
 import type { APIGatewayAuthorizerResult, APIGatewayRequestAuthorizerEvent } from 'aws-lambda';
-import { bearerToken, type Authority, type Principal } from '../common/auth.ts';
-import { ApplicationError, applicationErrors } from '../common/errors.ts';
+import { bearerToken, type Authority } from '../common/auth.ts';
+import { ApplicationError } from '../common/errors.ts';
 import type { Log } from '../common/log.ts';
 
 export type AuthorizerOptions = { readonly authority: Authority; readonly log: Log };
 
 /**
- * Lets callers with a valid token through, at the HTTP API and at `$connect` of the push API. Whoever is refused gets a policy that says so,
- * with the code and its words in the context: the gateway's answers are made of it. Scopes are the functions' to check, route by route.
- * @throws Error `Unauthorized`, API Gateway's word, when there is no token
- * @throws ApplicationError when it cannot be told (no secret, no keys of the provider): API Gateway answers 500
+ * Lets callers with a valid token through, at the HTTP API and at `$connect` of the push API. A token that is over gets a policy that denies,
+ * and API Gateway says 1002; what is no token of ours is unauthorized, and it says 1001. Scopes are the functions' to check, route by route.
+ * @throws Error `Unauthorized`, API Gateway's word, for what is no valid token
+ * @throws ApplicationError when it cannot be told (no secret, no keys of the provider): API Gateway says 5002
  */
 export function createAuthorizer({
   authority,
   log,
 }: AuthorizerOptions): (event: APIGatewayRequestAuthorizerEvent) => Promise<APIGatewayAuthorizerResult> {
   return async (event) => {
-    const token = tokenOf(event);
-    if (token === undefined) throw new Error('Unauthorized');
     try {
-      return allowed(event.methodArn, await authority.verify(token));
+      const { id, scopes, expiresAtMs } = await authority.verify(tokenOf(event));
+      return {
+        principalId: id,
+        policyDocument: policy('Allow', event.methodArn),
+        context: { scopes: scopes.join(' '), expiresAtMs },
+      };
     } catch (error) {
       if (!(error instanceof ApplicationError) || error.status >= 500) throw error;
       log.info('caller-refused', { code: error.code });
-      return refused(event.methodArn, error);
+      if (error.code !== 1002) throw new Error('Unauthorized', { cause: error });
+      return { principalId: 'nobody', policyDocument: policy('Deny', event.methodArn) };
     }
   };
 }
 
-/** Of the header; at the push API of the address too, because browsers can give a socket no header. */
-function tokenOf({
-  headers,
-  queryStringParameters,
-  requestContext,
-}: APIGatewayRequestAuthorizerEvent): string | undefined {
+/** @throws ApplicationError 1001 when there is none. Of the header; at the push API of the address too, because browsers can give a socket no header. */
+function tokenOf({ headers, queryStringParameters, requestContext }: APIGatewayRequestAuthorizerEvent): string {
   const isPush = (requestContext as { readonly eventType?: string }).eventType === 'CONNECT';
   const ofAddress = isPush ? queryStringParameters?.['token'] : undefined;
-  if (ofAddress !== undefined) return ofAddress;
-  const header = Object.entries(headers ?? {}).find(([name]) => name.toLowerCase() === 'authorization')?.[1];
-  try {
-    return bearerToken(header);
-  } catch {
-    return undefined;
-  }
+  return ofAddress ?? bearerToken(Object.entries(headers ?? {}).find(([name]) => /^authorization$/i.test(name))?.[1]);
 }
-
-const allowed = (methodArn: string, { id, scopes, expiresAtMs }: Principal): APIGatewayAuthorizerResult => ({
-  principalId: id,
-  policyDocument: policy('Allow', methodArn),
-  context: { scopes: scopes.join(' '), expiresAtMs },
-});
-
-const refused = (methodArn: string, { code, detail }: ApplicationError): APIGatewayAuthorizerResult => {
-  const { category, message } = applicationErrors[code];
-  return {
-    principalId: 'nobody',
-    policyDocument: policy('Deny', methodArn),
-    context: { code, category, message, detail: detail ?? message },
-  };
-};
 
 /** Of the whole stage: the gateway keeps the answer for the next requests with this token, whatever they ask for. */
 const policy = (effect: 'Allow' | 'Deny', methodArn: string): APIGatewayAuthorizerResult['policyDocument'] => ({

@@ -149,16 +149,13 @@ function explain(api: RestApi): void {
     });
   };
   const detail = '$context.error.messageString';
-  const invalid = { category: 'Authentication', message: 'Invalid API key' };
-  answer(ResponseType.UNAUTHORIZED, 401, { code: '1001', ...invalid, detail: 'no bearer token' });
-  // The authorizer's own words.
-  answer(ResponseType.ACCESS_DENIED, 401, {
-    code: '$context.authorizer.code',
-    category: '"$context.authorizer.category"',
-    message: '"$context.authorizer.message"',
-    detail: '"$context.authorizer.detail"',
-  });
-  const denied = { category: 'Authentication', message: 'Insufficient permissions' };
+  const authentication = { category: 'Authentication' };
+  const invalid = { ...authentication, code: '1001', message: 'Invalid API key' };
+  answer(ResponseType.UNAUTHORIZED, 401, { ...invalid, detail: 'the token is missing or not valid' });
+  // The authorizer denies what is over, and nothing else.
+  const over = { ...authentication, code: '1002', message: 'Expired token' };
+  answer(ResponseType.ACCESS_DENIED, 401, { ...over, detail: 'get another token' });
+  const denied = { ...authentication, message: 'Insufficient permissions' };
   answer(ResponseType.WAF_FILTERED, 403, { code: '1003', ...denied, detail: 'refused by the firewall' });
   const request = { category: 'Request', detail };
   answer(ResponseType.MISSING_AUTHENTICATION_TOKEN, 404, { ...request, code: '404', message: 'Not found' });
