@@ -1,3 +1,4 @@
+import { Decimal } from 'decimal.js';
 import { assert, BadInput } from '#shared/assert.ts';
 import type { Timer } from '#shared/clock/clock.ts';
 import type { ForcedFill } from '#shared/domain/held.ts';
@@ -739,8 +740,9 @@ export class VenueGateway implements TradingGateway {
     if (earlier === undefined || instrument === undefined) return undefined;
     const venueClientId = this.client.setup.account.clientOrderId(id);
     const known = this.#tracker.track({ ...earlier, instrument, venueClientId });
-    // Whoever sent it may have changed it since.
+    // Whoever sent it may have changed it since: only its venue's last word says that it is full.
     known.isReplaced = earlier.request.timeInForce === 'GTC';
+    if (known.isReplaced) known.most = new Decimal(Infinity);
     return known;
   }
 

@@ -348,6 +348,24 @@ describe('orders', () => {
     expect(log.count('account-order-unknown')).toBe(1);
   });
 
+  it('hears the end of an order that was made larger before a restart, though what it was sent for has filled', () => {
+    const request = orderOf({ clientOrderId: id('grown'), timeInForce: 'GTC' });
+    const { gateway, venue, forward, words } = started(scriptedAccount(), {
+      orderOf: (each) => (each === 'grown' ? { request, sentMs: 0 } : undefined),
+    });
+    const facts = { symbol: 'BTC/USDT', side: 'buy', price: '100', filled: '0', status: 'open', tif: 'GTC' } as const;
+    const order: BookedOrder = { ...facts, id: 'v9', cid: 'x-grown', qty: '5' };
+    venue.orders.push(order);
+    gateway.probe(id('grown'));
+    venue.trade(order, '2');
+    forward(100);
+    venue.trade(order, '1');
+    venue.end(order, 'canceled');
+    forward(100);
+    expect(words('grown').filter((word) => word.startsWith('fill'))).toHaveLength(2);
+    expect(words('grown').at(-1)).toBe('canceled');
+  });
+
   it('does not take an order for ended before its fills are told', () => {
     const { gateway, venue, forward, words } = started();
     venue.onPlace = (order) => {
