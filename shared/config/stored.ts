@@ -10,7 +10,7 @@ export type Started = { readonly config: Config; readonly written?: Config | und
 
 /**
  * A stored version as the last layer over what an engine was started with. What the process is, and where it finds things, is said by whoever starts it:
- * system, streams, stores, API, lease, simulator, and the engine's name and mode. Where the venues are led elsewhere they stay there, and none is
+ * system, streams, stores, API, lease, simulator, the addresses of venues, and the engine's name and mode. Where the venues are led elsewhere they stay there, and none is
  * added: a simulated run meets no real venue by a word from the store.
  * @throws BadInput naming the path when the version is no configuration of this release
  */
@@ -37,7 +37,21 @@ const over = (config: Config, wanted: Config): Config => ({
   api: config.api,
   lease: config.lease,
   simulator: config.simulator,
+  venues: reachedAs(config.venues, wanted.venues),
 });
+
+/** Keys and orders go where a venue is said to be: nobody leads them elsewhere, or back, by a word from the store. */
+function reachedAs(started: Config['venues'], wanted: Config['venues']): Config['venues'] {
+  const led = Object.keys(started).filter((name) => started[name]?.via !== undefined);
+  return Object.fromEntries(
+    [...new Set([...Object.keys(wanted), ...led])].map((name) => {
+      const { via } = started[name] ?? {};
+      const venue = { enabled: true, ...wanted[name] };
+      delete venue.via;
+      return [name, via === undefined ? venue : { ...venue, via }];
+    }),
+  );
+}
 
 function ledBy(config: Config, wanted: Config): Pick<Config, 'venues' | 'engine'> {
   const { name, mode, venues: known } = config.engine;

@@ -53,6 +53,22 @@ describe('a stored version over what an engine was started with', () => {
     expect(strange.config.engine.venues).toEqual(['okx', 'kraken']);
   });
 
+  it('leads no venue elsewhere, and none back, where nobody wrote it otherwise', () => {
+    const config: Config = {
+      ...files,
+      venues: { okx: { enabled: true }, kraken: { enabled: true, via: 'http://127.0.0.1:1' } },
+    };
+    const stored: Config = {
+      ...files,
+      venues: { okx: { enabled: true, taker_fee: '0.1', via: 'http://192.0.2.1' }, bybit: { enabled: true } },
+    };
+    expect(withStored({ config }, { version: 3, config: stored }).config.venues).toEqual({
+      okx: { enabled: true, taker_fee: '0.1' },
+      bybit: { enabled: true },
+      kraken: { enabled: true, via: 'http://127.0.0.1:1' },
+    });
+  });
+
   it('is refused by its path where it is no configuration of this release', () => {
     const stored = { ...files, risk: { ...files.risk, max_daily_loss_usd: 'much' } };
     expect(() => withStored({ config: files }, { version: 5, config: stored })).toThrow(
