@@ -276,8 +276,7 @@ export class Executor {
     if (order === undefined) return { kind: 'unknown' };
     const { operation, status } = order;
     if (isAtRest(status)) return { kind: 'over', status };
-    // Whoever takes it back wants nothing in its stead.
-    if (order.replacing?.how === 'anew') order.replacing = undefined;
+    wantNothingInsteadOf(order);
     // Who asks again and again does not put off the questions.
     if (!order.isCancelling) {
       order.isCancelling = true;
@@ -558,6 +557,7 @@ export class Executor {
   }
 
   #takeBack(maker: Order): void {
+    wantNothingInsteadOf(maker);
     if (!isAtRest(maker.status) && !maker.isCancelling) this.cancelOrder(maker.request.clientOrderId);
   }
 
@@ -580,7 +580,10 @@ export class Executor {
     const { clock, gateway, recorder, patience } = this.#options;
     const { maker } = operation;
     const restsMs = maker === undefined ? Infinity : patience.makerMs - (clock.now() - operation.startedNs) / 1e6;
-    if (maker !== undefined && restsMs <= 0) maker.isCancelling = true;
+    if (maker !== undefined && restsMs <= 0) {
+      wantNothingInsteadOf(maker);
+      maker.isCancelling = true;
+    }
     const working = operation.orders.filter(({ status }) => !isAtRest(status));
     const silent = working.filter((order) => !isResting(order));
     const isHopeless = operation.probes >= patience.probesMax;
@@ -599,6 +602,11 @@ export class Executor {
     for (const { request } of late) gateway.cancel(request.clientOrderId);
     for (const { request } of working) gateway.probe(request.clientOrderId);
   }
+}
+
+/** It may be on its way out already, to make room for another one. */
+function wantNothingInsteadOf(order: Order): void {
+  if (order.replacing?.how === 'anew') order.replacing = undefined;
 }
 
 /** The maker's order by itself, and what the other legs hold back until its fills call for them. */

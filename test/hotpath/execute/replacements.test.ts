@@ -1,5 +1,6 @@
 import { Decimal } from 'decimal.js';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { PATIENCE } from '#hotpath/execute/executor.ts';
 import type { ManualOrder } from '#hotpath/execute/manual.ts';
 import { MANUAL } from '#hotpath/execute/operation.ts';
 import type { OperationId, VenueId, VenueOrderId } from '#shared/domain/ids.ts';
@@ -165,13 +166,13 @@ describe('where the venue cannot', () => {
 
     world.executor.submitManual(byHand({ operation: 'full' as OperationId }));
     world.say(world.sent[1]!, { kind: 'accepted', venueOrderId });
-    replace({ price: at(49_500, 1).price }, world.sent[1]!);
+    replace({ price: at(49_500, 1).price }, world.sent[1]);
     world.say(world.sent[1]!, fill(world.sent[1]!, '0.1'));
     expect(world.sent).toHaveLength(2);
 
     world.executor.submitManual(byHand({ operation: 'fenced' as OperationId }));
     world.say(world.sent[2]!, { kind: 'accepted', venueOrderId });
-    replace({ price: at(49_500, 1).price }, world.sent[2]!);
+    replace({ price: at(49_500, 1).price }, world.sent[2]);
     world.closed = 'LEASE_LOST';
     world.say(world.sent[2]!, { kind: 'canceled' });
     expect(world.sent).toHaveLength(3);
@@ -191,7 +192,7 @@ describe('a leg that makes', () => {
     world.replaces = replaces;
     const plan = planOf('op-1', [BUY, SELL]);
     const legs = plan.legs.map((leg, nth) => (nth === 0 ? { ...leg, how: 'maker' as const } : leg));
-    world.executor.submit({ ...plan, legs } as Approved<Plan>);
+    world.executor.submit({ ...plan, legs });
     world.say(first(), { kind: 'accepted', venueOrderId });
   };
 
@@ -214,6 +215,26 @@ describe('a leg that makes', () => {
     }
     world.say(first(), fill(first(), '0.2'));
     expect(world.sent[1]).toMatchObject({ side: 'sell', timeInForce: 'IOC' });
+  });
+
+  it('is not sent anew once another leg has missed, or its time is over', () => {
+    let best = 49_900;
+    start(false, () => best);
+    best = 49_950;
+    forward(600);
+    world.say(first(), fill(first(), '0.1'));
+    world.say(world.sent[1]!, { kind: 'expired' });
+    world.decision = { kind: 'wait', reason: 'NO_WAY_OUT_NOW' };
+    world.say(first(), { kind: 'canceled' });
+    expect(world.sent).toHaveLength(2);
+
+    start(false, () => best);
+    forward(PATIENCE.makerMs - 400);
+    best = 49_960;
+    forward(1_000);
+    expect(world.canceled).toContain(first().clientOrderId);
+    world.say(first(), { kind: 'canceled' });
+    expect(world.sent).toHaveLength(1);
   });
 
   it('is followed in proportion whichever of its orders fills', () => {
