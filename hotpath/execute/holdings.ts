@@ -128,6 +128,8 @@ export class Holdings implements HoldingKeeper {
     }
     this.#settleLoose(nowMs);
     if (this.#hasBooked) this.#tellChanges();
+    // What was being entered then has come to nothing, and what is entered later is not concerned.
+    for (const instrument of this.#early.keys()) if (!this.#options.busy(instrument)) this.#early.delete(instrument);
   }
 
   /**

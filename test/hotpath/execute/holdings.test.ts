@@ -474,6 +474,21 @@ describe('a position that its venue reduces by itself', () => {
     expect(world.ledger.positionOf(PERPETUAL.id).size.toNumber()).toBe(-1_300);
   });
 
+  it('takes nothing from what is entered after what was being entered has come to nothing', () => {
+    quoteBasis(30_000, 30_060);
+    world.executor.submit(basis());
+    world.holdings.onForced(forced(300));
+    quoteBasis(31_000, 29_000);
+    world.runUntilMs(START_MS + 5_000);
+    expect(world.holdings.open).toEqual([]);
+    quoteBasis(30_000, 30_060);
+    world.executor.submit(sumPlan('later', BASIS, { units: '1', profit: '40', carry: '10' }));
+    world.runUntilMs(START_MS + 10_000);
+    expect(world.journal.of('holding').find(({ id }) => id === 'later')).toMatchObject({
+      legs: [{}, { instrument: PERPETUAL.id, size: '-1000' }],
+    });
+  });
+
   it('takes it from the oldest first', () => {
     entered();
     world.executor.submit(sumPlan('later', BASIS, { units: '1', profit: '40', carry: '10' }));
