@@ -5,7 +5,6 @@ import type { ManualOrder } from '#hotpath/execute/manual.ts';
 import { MANUAL } from '#hotpath/execute/operation.ts';
 import type { OperationId, VenueId, VenueOrderId } from '#shared/domain/ids.ts';
 import type { OrderRequest, Standing } from '#shared/domain/order.ts';
-import type { Approved, Plan } from '#shared/domain/trade.ts';
 import type { Price, Qty } from '#shared/money/grid.ts';
 import type { Said } from './executor-world.ts';
 import { BUY, ExecutorWorld, fill, SELL } from './executor-world.ts';
