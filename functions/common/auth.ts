@@ -89,8 +89,8 @@ function providerCheck({ issuer, audience, jwksUrl }: Provider): (token: string,
     try {
       return await published(header, jws);
     } catch (error) {
-      // No such key is the token's fault; no answer, or none that we understand, is not.
-      if (error instanceof errors.JWKSNoMatchingKey) throw error;
+      // No such key, or no word which of several, is the token's fault; no answer, or none that we understand, is not.
+      if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) throw error;
       throw new ApplicationError(5002, 'the keys of the identity provider cannot be read');
     }
   };

@@ -20,8 +20,9 @@ beforeAll(async () => {
   keys = await generateKeyPair('RS256', { extractable: true });
   const jwk = { ...(await exportJWK(keys.publicKey)), kid: 'k1', alg: 'RS256', use: 'sig' };
   server = createServer((request, response) => {
-    response.writeHead(request.url === '/keys' ? 200 : 500, { 'content-type': 'application/json' });
-    response.end(JSON.stringify({ keys: [jwk] }));
+    const published = { '/keys': [jwk], '/two': [jwk, { ...jwk, kid: 'k2' }] }[request.url ?? ''];
+    response.writeHead(published === undefined ? 500 : 200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify({ keys: published ?? [] }));
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -78,6 +79,11 @@ describe('tokens of a provider', () => {
     const crossed = await new SignJWT(base).setProtectedHeader({ alg: 'HS256' }).sign(new TextEncoder().encode(SECRET));
     for (const token of [none, forged, confused, crossed])
       await expect(authorityAt().verify(token)).rejects.toMatchObject({ code: 1001 });
+  });
+
+  it('are refused when they do not say which of several keys is theirs', async () => {
+    const token = await tokenWith({ scope: 'read' }).setProtectedHeader({ alg: 'RS256' }).sign(keys.privateKey);
+    await expect(authorityAt('/two').verify(token)).rejects.toMatchObject({ code: 1001 });
   });
 
   it('cannot be told while its keys cannot be read; our own can', async () => {
