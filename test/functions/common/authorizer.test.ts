@@ -82,7 +82,8 @@ describe('tokens of a provider', () => {
   });
 
   it('are refused when they do not say which of several keys is theirs', async () => {
-    const token = await tokenWith({ scope: 'read' }).setProtectedHeader({ alg: 'RS256' }).sign(keys.privateKey);
+    const claims = { sub: 'x', iss: issuer, aud: AUDIENCE, iat: nowS, exp: nowS + 600, scope: 'read' };
+    const token = await new SignJWT(claims).setProtectedHeader({ alg: 'RS256' }).sign(keys.privateKey);
     await expect(authorityAt('/two').verify(token)).rejects.toMatchObject({ code: 1001 });
   });
 
