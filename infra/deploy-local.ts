@@ -10,10 +10,9 @@ import { BadInput } from '#shared/assert.ts';
  * key: what `cdk deploy` makes in an account, step by step, and how to go on. Run it again after a change: what is there is updated.
  */
 const ACCOUNT = 'aws://000000000000/us-east-1';
-const CONTEXT = ['-c', 'stacks=data,functions', '-c', 'endpoint=emulated'];
 const ENDPOINT = process.env['AWS_ENDPOINT_URL'] ?? 'http://127.0.0.1:4566';
 /** Left behind for what runs beside it; nothing here is a secret of AWS. */
-const DIR = join('.arbitrage', 'deployed');
+const DIR = process.env['DEPLOYED_DIR'] ?? join('.arbitrage', 'deployed');
 const aws = {
   AWS_ENDPOINT_URL: ENDPOINT,
   AWS_ENDPOINT_URL_S3: process.env['AWS_ENDPOINT_URL_S3'] ?? ENDPOINT,
@@ -23,6 +22,7 @@ const aws = {
   AWS_SECRET_ACCESS_KEY: process.env['AWS_SECRET_ACCESS_KEY'] ?? 'local',
 };
 const paths = {
+  assembly: join(DIR, 'cdk.out'),
   outputs: join(DIR, 'outputs.json'),
   log: join(DIR, 'deploy.log'),
   /** For `node --env-file`: with these an engine on this machine joins. */
@@ -37,7 +37,7 @@ const outputsSchema = z.object({
     EventsStreamName: z.string(),
     MarketStreamName: z.string(),
     CommandsStreamName: z.string(),
-    AlertChannelsName: z.string(),
+    AlertChannelsId: z.string(),
   }),
   'Arbitrage-dev-functions': z.object({ ApiId: z.string() }),
 });
@@ -46,26 +46,29 @@ type Outputs = z.infer<typeof outputsSchema>;
 async function main(): Promise<void> {
   mkdirSync(DIR, { recursive: true });
   await step(1, `is anybody at ${ENDPOINT}?`, demandEndpoint);
-  await step(2, `bootstrap ${ACCOUNT}`, () => cdk('bootstrap', ACCOUNT));
-  await step(3, 'bundle, synthesise and deploy data and functions', () =>
-    cdk('deploy', '--all', '--require-approval', 'never', '--outputs-file', paths.outputs),
+  await step(2, 'bundle the functions, synthesise data and functions', () =>
+    cdk('synth', '--quiet', '--output', paths.assembly, '-c', 'stacks=data,functions', '-c', 'endpoint=emulated'),
+  );
+  await step(3, `bootstrap ${ACCOUNT}`, () => cdk('bootstrap', ACCOUNT, '--app', paths.assembly));
+  await step(4, 'deploy', () =>
+    cdk('deploy', '--all', '--app', paths.assembly, '--require-approval', 'never', '--outputs-file', paths.outputs),
   );
   const outputs = outputsSchema.parse(JSON.parse(readFileSync(paths.outputs, 'utf8')));
   writeFileSync(paths.engine, engineEnvironment(outputs));
-  const isNew = await step(4, 'the first key', () => firstKey(outputs));
+  const isNew = await step(5, 'the first key', () => firstKey(outputs));
   const api = `${ENDPOINT}/restapis/${outputs['Arbitrage-dev-functions'].ApiId}/live/_user_request_`;
-  await step(5, 'does the API answer?', () => demandHealth(api));
+  await step(6, 'does the API answer?', () => demandHealth(api));
   print(`
 API      ${api}/v1
 key      ${paths.key}${isNew ? '' : ' (of an earlier time)'}
 engine   node --env-file=${paths.engine} hotpath/main.ts
-alerts   the secret ${outputs['Arbitrage-dev-data'].AlertChannelsName} has the addresses of Slack and webhook
+alerts   the secret ${outputs['Arbitrage-dev-data'].AlertChannelsId} has the addresses of Slack and webhook
 `);
 }
 
 async function step<T>(number: number, what: string, run: () => Promise<T>): Promise<T> {
   const started = performance.now();
-  print(`${number}/5  ${what}\n`);
+  print(`${number}/6  ${what}\n`);
   const result = await run();
   print(`     done in ${((performance.now() - started) / 1000).toFixed(1)} s\n`);
   return result;
@@ -82,9 +85,9 @@ async function demandEndpoint(): Promise<void> {
 }
 
 /** Its words go to the log: they are many, and of use when it fails. */
-async function cdk(command: 'bootstrap' | 'deploy', ...args: readonly string[]): Promise<void> {
+async function cdk(command: 'synth' | 'bootstrap' | 'deploy', ...args: readonly string[]): Promise<void> {
   const log = createWriteStream(paths.log, { flags: 'a' });
-  const child = spawn('cdk', [command, ...args, ...CONTEXT], { env: { ...process.env, ...aws } });
+  const child = spawn('cdk', [command, ...args], { env: { ...process.env, ...aws } });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk: Buffer) => {

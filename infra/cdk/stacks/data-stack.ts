@@ -139,7 +139,7 @@ export class DataStack extends Stack {
       EventsStreamName: this.streams.events.streamName,
       MarketStreamName: this.streams.market.streamName,
       CommandsStreamName: this.streams.commands.streamName,
-      AlertChannelsName: this.alertChannels.secretName,
+      AlertChannelsId: this.alertChannels.secretArn,
     };
     for (const [name, value] of Object.entries(names)) new CfnOutput(this, name, { value });
   }
