@@ -77,10 +77,13 @@ export class Shipper {
   }
 }
 
+/** What the SDK throws without a code: no answer in time, and no word from where credentials come from. */
+const OUTSIDE_NAMES: ReadonlySet<string> = new Set(['TimeoutError', 'CredentialsProviderError']);
+
 /** Errors of the SDK, of sockets, and nonsense from outside. */
 export const isOutside = (error: unknown): error is Error =>
   error instanceof BadInput ||
-  (error instanceof Error && ('$metadata' in error || 'code' in error || error.name === 'TimeoutError'));
+  (error instanceof Error && ('$metadata' in error || 'code' in error || OUTSIDE_NAMES.has(error.name)));
 
 /** One line for people: what happened, to what. */
 export const errorText = (error: Error): string => {

@@ -10,7 +10,7 @@ import { OutboxBatch, packed } from '#hotpath/publish/outbox.ts';
 import type { PositionFile } from '#hotpath/publish/position-file.ts';
 import { positionFile } from '#hotpath/publish/position-file.ts';
 import type { PutRecords } from '#hotpath/publish/shipper.ts';
-import { Shipper } from '#hotpath/publish/shipper.ts';
+import { isOutside, Shipper } from '#hotpath/publish/shipper.ts';
 import { Backoff } from '#hotpath/runtime/backoff.ts';
 import { Bug } from '#shared/assert.ts';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
@@ -18,6 +18,14 @@ import { randomFrom } from '#shared/random.ts';
 import type { Random } from '#shared/random.ts';
 
 const records = (keys: readonly string[]): OutboxRecord[] => keys.map((key, at) => ({ seq: at + 1, key, json: '{}' }));
+
+it.each([
+  ['CredentialsProviderError', true],
+  ['TimeoutError', true],
+  ['TypeError', false],
+])('takes a %s without a code for the outside: %s', (name, expected) => {
+  expect(isOutside(Object.assign(new Error('said'), { name }))).toBe(expected);
+});
 
 describe('OutboxBatch', () => {
   it('asks for one record of each key at a time and holds back the later ones of what was refused', () => {
