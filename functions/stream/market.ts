@@ -59,7 +59,8 @@ export function createMarketProjector(options: MarketOptions): (event: KinesisSt
           latest.set(result.value.instrument, result.value);
         }
       }
-      options.onSamples?.(await storeAll(state, [...latest.values()]));
+      const fresh = await storeAll(state, [...latest.values()]);
+      options.onSamples?.(fresh);
       await series.write(quotesOf(samples), options.clock.unixMs(options.clock.now()));
       return ALL_DONE;
     } catch (error) {
