@@ -34,7 +34,8 @@ export async function reportDays(
 /** The report of a day, as JSON text: made on request, and kept once the day is settled. Undefined outside the engine's history. */
 export async function dailyReport(store: Store, date: string, nowMs: number): Promise<string | undefined> {
   const kept = await store.state.get(at.report(store.engine, date));
-  if (kept?.['report'] !== undefined) return String(kept['report']);
+  const text = kept?.['report'];
+  if (typeof text === 'string') return text;
   const first = await store.firstOperationAtMs();
   const fromMs = startOf(date);
   if (first === undefined || date < dateOf(first) || fromMs > nowMs) return undefined;
