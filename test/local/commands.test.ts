@@ -143,7 +143,7 @@ it('has breakers that are reset by command', async () => {
   expect([reset.status, reset.data['state']]).toEqual([200, 'closed']);
   expect(outcomeOf(await ask('POST', '/v1/risk/breakers/nonsense/reset'))).toEqual([404, 2003]);
   const { data } = await ask('GET', '/v1/risk/breakers');
-  expect(listIn(data['breakers']).map(({ state }) => state)).toEqual(Array.from({ length: 7 }, () => 'closed'));
+  expect(listIn(data['breakers']).map(({ state }) => state)).toEqual(Array.from({ length: 8 }, () => 'closed'));
   expect(listIn(data['history'])[0]).toMatchObject({ id: 'window-loss', state: 'closed', by: 'arb-local' });
 });
 

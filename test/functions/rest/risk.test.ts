@@ -232,6 +232,7 @@ describe('what a venue says otherwise', () => {
       liquidation_price: null,
       leverage: 2,
       liquidation_distance: 0.5,
+      adl_rank: null,
     });
     expect((await world.get('/v1/status', token)).data).toMatchObject({
       accounts: [{ exchange: 'okx', open_positions: 1 }],
