@@ -28,7 +28,8 @@ export type AppOptions = {
   readonly corsOrigins: readonly string[];
   /** The caller's network address: who is limited before a token says more. */
   readonly addressOf: (context: Context) => string;
-  readonly socketsOpen: () => number;
+  /** @throws ApplicationError as the store does, where it is counted there */
+  readonly socketsOpen: () => number | Promise<number>;
   /** With what the engine is started where no version is stored; absent where the API does not know it. */
   readonly startConfig?: Config;
 };

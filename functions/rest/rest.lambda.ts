@@ -12,6 +12,7 @@ import { Store } from '../common/store.ts';
 import { Table } from '../common/table.ts';
 import { Tally } from '../common/tally.ts';
 import { timeSeriesFrom } from '../common/time-series-choice.ts';
+import { Connections } from '../websocket/connections.ts';
 import { requestFrom, resultFrom } from './api-gateway.ts';
 import { createApp } from './app.ts';
 
@@ -22,8 +23,11 @@ const kinesis = kinesisClient();
 const engine = variable('ENGINE');
 const secret = signingSecret(process.env, clock);
 
+const state = new Table(client, names.state_table);
+const connections = new Connections(state, engine);
+
 const app = createApp({
-  store: new Store(client, names, engine, timeSeriesFrom(process.env, new Table(client, names.state_table), clock)),
+  store: new Store(client, names, engine, timeSeriesFrom(process.env, state, clock)),
   authority: authorityFrom(process.env, clock, secret),
   acknowledgements: createAcknowledgements(secret, clock),
   rateLimit: {
@@ -41,7 +45,7 @@ const app = createApp({
   venues: listVariable('VENUES'),
   corsOrigins: listVariable('CORS_ORIGINS'),
   addressOf: ({ env }) => (env as Bindings).event.requestContext.identity.sourceIp,
-  socketsOpen: () => 0,
+  socketsOpen: () => connections.count(),
 });
 
 type Bindings = { readonly event: APIGatewayProxyEvent };

@@ -40,6 +40,17 @@ export class Connections {
     return (await this.#table.queryAll(pk, { ConsistentRead: true })).map(listenerFrom);
   }
 
+  /** Without reading what they say: as many as one page holds, which is more than there may be. */
+  async count(): Promise<number> {
+    const { pk } = at.connection(this.#engine, '');
+    const { Count } = await this.#table.query({
+      KeyConditionExpression: 'pk = :pk',
+      ExpressionAttributeValues: { ':pk': pk },
+      Select: 'COUNT',
+    });
+    return Count ?? 0;
+  }
+
   async get(id: string): Promise<Listener | undefined> {
     const item = await this.#table.get(this.#key(id));
     return item === undefined ? undefined : listenerFrom(item);

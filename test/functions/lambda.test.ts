@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type { APIGatewayProxyEvent, Context, KinesisStreamEvent } from 'aws-lambda';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { dynamoClient } from '#functions/common/clients.ts';
+import { documentClient, dynamoClient } from '#functions/common/clients.ts';
+import { Table } from '#functions/common/table.ts';
 import { tableDefinitions } from '#functions/common/tables.ts';
+import { Connections } from '#functions/websocket/connections.ts';
 import { ensureTables, startDynamo, type Peer } from '#local/peers.ts';
 import { SECRET } from './support/cloud.ts';
 import { batchOf, eventOf, opportunityData, sampleOf } from './support/events.ts';
@@ -12,7 +15,9 @@ import { parse } from './support/json.ts';
 import { tempDir } from './support/world.ts';
 
 const dir = tempDir();
+const names = { state_table: 'state', events_table: 'events' };
 let peer: Peer;
+let client: DynamoDBDocumentClient;
 const letters: string[] = [];
 /** Takes every message, as SQS does. */
 const queue = createServer((request, response) => {
@@ -33,10 +38,9 @@ const listening = (server: Server): Promise<string> =>
 
 beforeAll(async () => {
   peer = await startDynamo({ dataDir: dir.path, port: 0 });
-  const names = { state_table: 'state', events_table: 'events' };
   const dynamo = dynamoClient({ endpoint: peer.url });
   await ensureTables(dynamo, tableDefinitions(names));
-  dynamo.destroy();
+  client = documentClient(dynamo);
   Object.assign(process.env, {
     AWS_ENDPOINT_URL_DYNAMODB: peer.url,
     AWS_REGION: 'us-east-1',
@@ -55,6 +59,7 @@ beforeAll(async () => {
 afterAll(async () => {
   queue.closeAllConnections();
   queue.close();
+  client.destroy();
   await peer.close();
   dir.remove();
 });
@@ -79,6 +84,10 @@ describe('lambda entries', () => {
     expect((await call('/health')).statusCode).toBe(200);
     const denied = await call('/v1/market/prices');
     expect([denied.statusCode, parse(denied.body)['error']]).toEqual([401, expect.objectContaining({ code: 1001 })]);
+    const connections = new Connections(new Table(client, names.state_table), 'engine-1');
+    const guest = { id: 'x', scopes: ['read'] as const, expiresAtMs: 4e12 };
+    for (const id of ['c-1', 'c-2']) await connections.open(id, guest, 1, undefined);
+    expect((await call('/metrics')).body).toContain('websocket_connections_active 2\n');
     const ready = await call('/ready');
     expect([ready.statusCode, parse(ready.body)['error']]).toEqual([503, expect.objectContaining({ code: 5002 })]);
   });

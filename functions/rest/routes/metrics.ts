@@ -19,6 +19,7 @@ export function mountMetrics(app: App, options: AppOptions): void {
     const page = painter(registry);
     paintApi(page, options);
     try {
+      page.gauge('websocket_connections_active', 'Open WebSocket connections', [[await options.socketsOpen()]]);
       const [status, positions] = await Promise.all([options.store.status(), options.store.positions()]);
       page.gauge('arbitrage_store_up', 'Whether the database answers', [[1]]);
       const isUp = status !== undefined && nowMs(options) - status.at_ms <= SILENT_AFTER_MS;
@@ -95,7 +96,6 @@ function paintApi(page: Painter, options: AppOptions): void {
   page.gauge('api_requests_per_second', 'Requests a second over the last minute', [
     [tally.requestsPerSecond(nowMs(options))],
   ]);
-  page.gauge('websocket_connections_active', 'Open WebSocket connections', [[options.socketsOpen()]]);
   const errors = [...tally.errors].map(([type, count]) => [count, { type }] as const);
   page.counter('errors_total', 'Failed API requests by code, and stream records that were poison', errors);
 }
