@@ -36,7 +36,7 @@ import { createLogger } from './runtime/logger.ts';
 import { FrameRecorder } from './feed/recorder.ts';
 import { networkTransport } from './runtime/network-transport.ts';
 import type { Transport } from './runtime/transport.ts';
-import type { StoredOptions } from './stored-config.ts';
+import type { Beginning as Stored, StoredOptions } from './stored-config.ts';
 import { keptVersion, withStoredConfig } from './stored-config.ts';
 import { venues } from './venues/index.ts';
 import type { Credentials } from './venues/venue-account.ts';
@@ -92,7 +92,8 @@ async function main(): Promise<void> {
   const started = optionsFrom(process.argv[2]);
   const clock = systemClock();
   const logger = createLogger({ name: 'engine', level: started.config.system.log_level, clock });
-  const options = { ...started, ...(await withStoredConfig(started, storedOptionsOf(started, { clock, logger }))) };
+  const stored = await withStoredConfig(started, storedOptionsOf(started, { clock, logger }));
+  const options = { ...started, ...stored };
   const recorder = options.record === undefined ? undefined : new FrameRecorder(options.record, { clock, logger });
   const network = networkTransport(clock, options.config.engine.feed_sockets);
   const transport = recorder?.around(network) ?? network;
@@ -146,14 +147,15 @@ type Put = {
 };
 
 /** The engine and its way out, put together once it may trade; neither runs yet. */
-async function put(options: Options, { clock, logger, transport }: Around): Promise<Put> {
-  const { config, written, seed, aws } = options;
+async function put(options: Options & Stored, { clock, logger, transport }: Around): Promise<Put> {
+  const { config, written, restriction, seed, aws } = options;
   const version = versionOf();
   const credentials = await credentialsFor(config, aws.region);
   if (config.engine.mode === 'live') logger.warn('orders-are-real', { venues: config.engine.venues });
   const engineOptions: EngineOptions = {
     config,
     ...(written === undefined ? {} : { written }),
+    ...(restriction === undefined ? {} : { restriction }),
     venues,
     ...(credentials === undefined ? {} : { credentials }),
     clock,

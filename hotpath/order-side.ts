@@ -188,7 +188,8 @@ export class OrderSide {
       const reason = this.#sources.lease?.fence();
       return reason === undefined ? undefined : { state: 'halted', reason };
     };
-    return [lease, () => this.accounts?.restriction(), () => this.risk.breakers.restriction()];
+    const start: Restriction = () => this.#sources.options.restriction;
+    return [lease, start, () => this.accounts?.restriction(), () => this.risk.breakers.restriction()];
   }
 
   /** Everything that may be sent asks it first. */

@@ -12,6 +12,7 @@ import type { Figurer } from './risk/figurer.ts';
 import { syntheticRoutes } from './synthetics/synthetic-routes.ts';
 import type { Synthetic } from './synthetics/synthetic.ts';
 import { assetRulesOf, syntheticsFrom } from './synthetics/synthetic.ts';
+import type { Trading } from './trading-control.ts';
 import type { Credentials } from './venues/venue-account.ts';
 import type { Venue } from './venues/venue.ts';
 
@@ -19,6 +20,8 @@ export type EngineOptions = Outside & {
   readonly config: Config;
   /** The configuration as it was written, where the wiring has changed some of it: a new version is compared with that. */
   readonly written?: Config;
+  /** What holds trading back for as long as this start lasts. */
+  readonly restriction?: Trading;
   readonly venues: readonly Venue[];
   readonly journalDir: string;
   /** Up to which record the journal has been shipped: older segments may go, once a checkpoint stands for them. */

@@ -11,6 +11,7 @@ import type { PositionFile } from './publish/position-file.ts';
 import { positionFile } from './publish/position-file.ts';
 import type { Logger } from './runtime/logger.ts';
 import type { StoredAnswer, StoredQuestion } from './stored-config-messages.ts';
+import type { Trading } from './trading-control.ts';
 
 export type StoredOptions = {
   readonly clock: Clock;
@@ -26,34 +27,58 @@ const versionSchema = z.object({ version: z.int().min(0), config: z.unknown() })
 export const keptVersion = (dataDir: string): PositionFile<StoredVersion> =>
   positionFile(join(dataDir, 'config-version.json'), (json) => versionSchema.parse(json));
 
+/** What an engine starts with. `restriction`: a version does not count, so nothing is opened until a start with one that does. */
+export type Beginning = Started & { readonly restriction?: Trading };
+
 /**
  * Lays the newest stored version over what an engine was started with. Without an answer in time the version that the data folder remembers stands for it,
- * without one the files; a version that is no configuration of this release is left out. Each of these is said in the log.
+ * without one the files. A version that is no configuration of this release is left out in the same way; what stands for it may be looser than what was
+ * wanted, so trading only reduces. Each of these is said in the log.
  */
-export async function withStoredConfig(started: Started, options: StoredOptions): Promise<Started> {
+export async function withStoredConfig(started: Started, options: StoredOptions): Promise<Beginning> {
   const { logger } = options;
   const kept = keptVersion(started.config.system.data_dir);
   const answer = await ask(options);
-  const version = answer.kind === 'failed' ? kept.load() : versionFrom(answer.text);
-  if (answer.kind === 'failed')
-    logger.warn('stored-config-unreachable', { error: answer.error, instead: version?.version ?? 'the files' });
-  if (version === undefined) return started;
-  try {
-    const layered = withStored(started, version);
-    const changes = changesBetween(started.config, layered.config).map(({ path }) => path);
-    logger.info('stored-config', { version: version.version, changes });
-    mkdirSync(started.config.system.data_dir, { recursive: true });
-    kept.save(version);
-    return layered;
-  } catch (error) {
-    if (!(error instanceof BadInput)) throw error;
-    logger.error('stored-config-refused', { version: version.version, reason: error.message });
-    return started;
+  if (answer.kind === 'failed') logger.warn('stored-config-unreachable', { error: answer.error });
+  const sources = answer.kind === 'failed' ? [kept.load] : [() => versionFrom(answer.text), kept.load];
+  let refusal: string | undefined;
+  for (const source of sources) {
+    try {
+      const version = source();
+      return restricted(version === undefined ? started : inForce(started, version, logger), refusal);
+    } catch (error) {
+      if (!(error instanceof BadInput)) throw error;
+      refusal ??= error.message;
+      logger.error('stored-config-refused', { reason: error.message });
+    }
   }
+  return restricted(started, refusal);
 }
 
+const restricted = (started: Started, refusal: string | undefined): Beginning =>
+  refusal === undefined
+    ? started
+    : { ...started, restriction: { state: 'reducing', reason: `CONFIG_REFUSED: ${refusal}` } };
+
+function inForce(started: Started, version: StoredVersion, logger: Logger): Started {
+  const { data_dir: dataDir } = started.config.system;
+  const layered = withStored(started, version);
+  const changes = changesBetween(started.config, layered.config).map(({ path }) => path);
+  logger.info('stored-config', { version: version.version, changes });
+  mkdirSync(dataDir, { recursive: true });
+  keptVersion(dataDir).save(version);
+  return layered;
+}
+
+/** @throws BadInput when the item in the table is no version */
 function versionFrom(text: string | undefined): StoredVersion | undefined {
-  return text === undefined ? undefined : versionSchema.parse(JSON.parse(text));
+  if (text === undefined) return undefined;
+  try {
+    return versionSchema.parse(JSON.parse(text));
+  } catch (error) {
+    if (!(error instanceof SyntaxError || error instanceof z.ZodError)) throw error;
+    throw new BadInput('the newest version of the configuration cannot be read', { cause: error });
+  }
 }
 
 async function ask({ clock, question, withinMs }: StoredOptions): Promise<StoredAnswer> {

@@ -3,6 +3,7 @@ import { randomFrom } from '#shared/random.ts';
 import type { Config } from '#shared/schema/config.ts';
 import type { Engine } from '#hotpath/engine.ts';
 import { openEngine } from '#hotpath/engine.ts';
+import type { Trading } from '#hotpath/trading-control.ts';
 import type { Tenure } from '#hotpath/lease/tenure.ts';
 import { createLogger } from '#hotpath/runtime/logger.ts';
 import { venues } from '#hotpath/venues/index.ts';
@@ -25,6 +26,7 @@ type Naming = {
   readonly journalDir: string;
   readonly version: string;
   readonly lease?: Tenure;
+  readonly restriction?: Trading;
 };
 
 /** Engine and simulated venues in this process on one virtual clock: same configuration and seed, same run. Nothing has started but the market. */
@@ -40,9 +42,9 @@ export async function virtualWorld(config: Config, naming: Naming): Promise<Virt
 export function engineIn(
   { clock, simulator }: Pick<VirtualWorld, 'clock' | 'simulator'>,
   config: Config,
-  { seed, journalDir, version, lease }: Naming,
+  { lease, ...naming }: Naming,
 ): Promise<Engine> {
-  const random = randomFrom(seed);
+  const random = randomFrom(naming.seed);
   return opened(
     clock,
     openEngine(
@@ -54,9 +56,7 @@ export function engineIn(
         random: random.fork('engine'),
         logger: createLogger({ name: 'engine', level: config.system.log_level, clock }),
         transport: inProcessTransport(simulator, clock, random.fork('wire'), WIRE_LATENCY_MS),
-        version,
-        seed,
-        journalDir,
+        ...naming,
         // Nothing is shipped before the end, so nothing may go.
         publishedSeq: () => 0,
         credentials: simulatorKeys(config.engine.venues),

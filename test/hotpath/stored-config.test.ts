@@ -9,6 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { at } from '#functions/common/layout.ts';
 import { dynamodbFrom } from '#hotpath/publish/aws.ts';
 import type { Logger } from '#hotpath/runtime/logger.ts';
+import type { Beginning } from '#hotpath/stored-config.ts';
 import { keptVersion, withStoredConfig } from '#hotpath/stored-config.ts';
 import { systemClock } from '#shared/clock/clock.ts';
 import { loadConfig } from '#shared/config/load.ts';
@@ -22,6 +23,9 @@ const changed = (change: Partial<Config['engine']>, risk: Partial<Config['risk']
   engine: { ...files.engine, ...change },
   risk: { ...files.risk, ...risk },
 });
+
+const without = (table: object, name: string): object =>
+  Object.fromEntries(Object.entries(table).filter(([key]) => key !== name));
 
 describe('a stored version over what an engine was started with', () => {
   it('has the last word on what the engine does, and none on what it is and where it finds things', () => {
@@ -66,6 +70,40 @@ describe('a stored version over what an engine was started with', () => {
       okx: { enabled: true, taker_fee: '0.1' },
       bybit: { enabled: true },
       kraken: { enabled: true, via: 'http://127.0.0.1:1' },
+    });
+  });
+
+  it('has what it does not know from the files, and nothing back that it left out by name', () => {
+    const started: Config = { ...files, venues: { okx: { enabled: true }, kraken: { enabled: true } } };
+    const stored = {
+      ...without(started, 'ageing'),
+      breakers: without(started.breakers, 'deleveraging'),
+      risk: without({ ...started.risk, max_daily_loss_usd: 11 }, 'max_adl_rank'),
+      venues: { okx: { enabled: true } },
+    };
+    const { config } = withStored({ config: started }, { version: 3, config: stored });
+    expect(config).toEqual({
+      ...started,
+      risk: { ...started.risk, max_daily_loss_usd: 11 },
+      venues: { okx: { enabled: true } },
+    });
+  });
+
+  it('lets in no key that may withdraw, and shuts out none', () => {
+    const account = {
+      gateway: 'native',
+      margin_mode: 'cross',
+      leverage: 1,
+      reserved_limit_share: 0.2,
+      allow_withdraw: false,
+    } as const;
+    const config: Config = { ...files, accounts: { okx: { ...account, allow_withdraw: true }, kraken: account } };
+    const may = { ...account, leverage: 2, allow_withdraw: true };
+    const stored = { ...files, accounts: { okx: account, kraken: may, bybit: may } };
+    expect(withStored({ config }, { version: 3, config: stored }).config.accounts).toEqual({
+      okx: { ...account, allow_withdraw: true },
+      kraken: { ...may, allow_withdraw: false },
+      bybit: { ...may, allow_withdraw: false },
     });
   });
 
@@ -117,8 +155,11 @@ describe('an engine that starts', () => {
 
   const dynamodb = () => dynamodbFrom({ region: 'eu-west-1', dynamodbEndpoint: endpoint });
   const store = async (engine: string, version: number, config: unknown): Promise<void> => {
+    await storeText(engine, version, JSON.stringify({ version, config, by: 'me' }));
+  };
+  const storeText = async (engine: string, version: number, text: string): Promise<void> => {
     const { pk, sk } = at.configVersion(engine, version);
-    const Item = { pk: { S: pk }, sk: { S: sk }, version_text: { S: JSON.stringify({ version, config, by: 'me' }) } };
+    const Item = { pk: { S: pk }, sk: { S: sk }, version_text: { S: text } };
     await dynamodb().send(new PutItemCommand({ TableName: 'state', Item }));
   };
   const logger: Logger = {
@@ -127,7 +168,7 @@ describe('an engine that starts', () => {
     warn: (event, fields) => void said.push([event, fields]),
     error: (event, fields) => void said.push([event, fields]),
   };
-  const start = (engine: string, dynamodbEndpoint = endpoint): Promise<Started> => {
+  const start = (engine: string, dynamodbEndpoint = endpoint): Promise<Beginning> => {
     const aws = { region: 'eu-west-1', dynamodbEndpoint };
     const config = { ...files, system: { ...files.system, data_dir: dataDir } };
     return withStoredConfig(
@@ -157,27 +198,40 @@ describe('an engine that starts', () => {
 
   it('has the version that it was last given while the store does not answer, and its files before the first', async () => {
     expect((await start('two', NOWHERE)).config.engine).toEqual(files.engine);
-    expect(said[0]).toEqual(['stored-config-unreachable', { error: expect.any(String), instead: 'the files' }]);
+    expect(said).toEqual([['stored-config-unreachable', { error: expect.any(String) }]]);
     await store('two', 4, changed({ min_edge_bps: 4 }));
     await start('two');
     const again = await start('two', NOWHERE);
     expect(again.config.engine.min_edge_bps).toBe(4);
-    expect(said.slice(2).map(([event, fields]) => [event, fields?.['instead']])).toEqual([
-      ['stored-config-unreachable', 4],
-      ['stored-config', undefined],
+    expect(again).not.toHaveProperty('restriction');
+    expect(said.slice(2).map(([event, fields]) => [event, fields?.['version']])).toEqual([
+      ['stored-config-unreachable', undefined],
+      ['stored-config', 4],
     ]);
   });
 
-  it('leaves out a version that is none, and keeps the one before it', async () => {
-    keptVersion(dataDir).save({ version: 1, config: changed({ min_edge_bps: 1 }) });
+  it('has the version before one that is none, its files before the first, and opens nothing in either case', async () => {
     await store('three', 2, { ...files, nonsense: true });
-    expect((await start('three')).config.engine).toEqual(files.engine);
-    expect(said).toEqual([['stored-config-refused', { version: 2, reason: expect.stringContaining('nonsense') }]]);
+    const refused = { state: 'reducing', reason: expect.stringMatching(/^CONFIG_REFUSED: .* 2: .*nonsense/) };
+    const first = await start('three');
+    expect([first.config.engine, first.restriction]).toEqual([files.engine, refused]);
+    expect(said).toEqual([['stored-config-refused', { reason: expect.stringContaining('nonsense') }]]);
+    keptVersion(dataDir).save({ version: 1, config: changed({ min_edge_bps: 1 }) });
+    const { config, restriction } = await start('three');
+    expect([config.engine.min_edge_bps, restriction]).toEqual([1, refused]);
     expect(keptVersion(dataDir).load()?.version).toBe(1);
   });
 
-  it('names a kept version that is none', async () => {
+  it.each(['{', 'null', '{"config":{}}'])('opens nothing where what is stored cannot be read: %s', async (text) => {
+    await storeText('four', 1, text);
+    const { config, restriction } = await start('four');
+    expect(config.engine).toEqual(files.engine);
+    expect(restriction).toEqual({ state: 'reducing', reason: expect.stringContaining('cannot be read') });
+  });
+
+  it('opens nothing where the kept version cannot be read', async () => {
     writeFileSync(join(dataDir, 'config-version.json'), '{');
-    await expect(start('four', NOWHERE)).rejects.toThrow(/config-version\.json/);
+    const { restriction } = await start('five', NOWHERE);
+    expect(restriction?.reason).toMatch(/^CONFIG_REFUSED: .*config-version\.json/);
   });
 });
