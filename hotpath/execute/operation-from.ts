@@ -92,7 +92,15 @@ export function operationFrom(
     // The process may have died between the record of the last fill and that of the order: its venue has no more to say.
     if (order.filledQty.gte(mostOf(order))) order.status = 'filled';
   }
+  linkSuccessors(operation, open.orders);
   return operation;
+}
+
+/** A late fill of an order takes back what was sent in its stead. */
+function linkSuccessors({ orders }: Operation, known: OpenOperation['orders']): void {
+  const byId = new Map(orders.map((order) => [order.request.clientOrderId, order]));
+  for (const { request, replacedBy } of known)
+    if (replacedBy !== undefined) byId.get(request.clientOrderId)!.successor = byId.get(replacedBy);
 }
 
 function bondText(bond: OperationBond | undefined): Pick<OperationFacts, 'bond'> {

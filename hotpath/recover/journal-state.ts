@@ -760,6 +760,7 @@ function openOrderFrom(order: EventData<'order'>, fills: readonly EventData<'fil
             qty: decimalFrom(order.replacing.qty) as Qty,
           },
         }),
+    ...(order.replaced_by === undefined ? {} : { replacedBy: order.replaced_by as ClientOrderId }),
     fills: fills
       .filter((fill) => fill.client_order_id === order.client_order_id)
       .map((fill) => ({

@@ -164,6 +164,8 @@ export type OpenOrder = {
   readonly fills: readonly OpenFill[];
   /** It was to stand so, and nobody knows whether it does. */
   readonly replacing?: Standing;
+  /** What was sent in its stead once it was over. */
+  readonly replacedBy?: ClientOrderId;
 };
 
 export type OpenFill = {

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { PATIENCE } from '#hotpath/execute/executor.ts';
 import type { ManualOrder } from '#hotpath/execute/manual.ts';
 import { MANUAL } from '#hotpath/execute/operation.ts';
+import { JournalState } from '#hotpath/recover/journal-state.ts';
 import type { OperationId, VenueId, VenueOrderId } from '#shared/domain/ids.ts';
 import type { OrderRequest, Standing } from '#shared/domain/order.ts';
 import type { Price, Qty } from '#shared/money/grid.ts';
@@ -182,6 +183,26 @@ describe('where the venue cannot', () => {
     world.say(first(), { kind: 'canceled' });
     world.say(first(), fill(first(), '0.04'));
     expect(world.canceled).toEqual([first().clientOrderId, world.sent[1]!.clientOrderId]);
+  });
+
+  it('takes the other one back after a restart too', () => {
+    replace(at(49_500, 0.1));
+    world.say(first(), { kind: 'canceled' });
+    const [one, other] = world.sent;
+    world.say(other!, { kind: 'accepted', venueOrderId });
+    const state = new JournalState();
+    for (const event of world.journal.events) state.apply(event);
+    const next = new ExecutorWorld({ epoch: 8 });
+    next.executor.resume({ open: state.openOperations(), ended: [], atMs: state.atMs });
+    expect(next.probed).toEqual([one!.clientOrderId, other!.clientOrderId]);
+    next.say(other!, { kind: 'accepted', venueOrderId });
+    expect(next.canceled).toEqual([]);
+    next.say(one!, fill(one!, '0.04'));
+    expect(next.canceled).toEqual([other!.clientOrderId]);
+    expect(next.journal.of('order').findLast(({ client_order_id: id }) => id === one!.clientOrderId)).toMatchObject({
+      filled_qty: '0.04',
+      replaced_by: other!.clientOrderId,
+    });
   });
 });
 
