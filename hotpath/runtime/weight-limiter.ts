@@ -72,9 +72,12 @@ export class WeightLimiter {
     if (this.#isTooHeavy(task.weight)) return 'too-heavy';
     if (this.#mayRunAtOnce(task)) {
       this.#draining = true;
-      this.#run(task);
-      this.#draining = false;
-      if (this.waiting > 0) this.#drain();
+      try {
+        this.#run(task);
+      } finally {
+        this.#draining = false;
+        if (this.waiting > 0) this.#drain();
+      }
       return 'ran';
     }
     const queue = this.#queues[task.priority];
@@ -152,14 +155,19 @@ export class WeightLimiter {
     this.#timer?.cancel();
     this.#timer = undefined;
     let next = this.#next();
-    while (next.kind === 'run') {
-      next.from.shift();
-      next.waiting.expiry?.cancel();
-      this.#run(next.waiting.task);
-      next = this.#next();
+    try {
+      while (next.kind === 'run') {
+        next.from.shift();
+        next.waiting.expiry?.cancel();
+        this.#run(next.waiting.task);
+        next = this.#next();
+      }
+    } finally {
+      this.#draining = false;
+      // Whoever stands behind a task that threw has its turn all the same.
+      const waitMs = next.kind === 'run' ? 0 : next.waitMs;
+      if (waitMs < Infinity) this.#timer = this.#clock.after(waitMs, () => this.#drain());
     }
-    this.#draining = false;
-    if (next.waitMs < Infinity) this.#timer = this.#clock.after(next.waitMs, () => this.#drain());
   }
 
   #next():

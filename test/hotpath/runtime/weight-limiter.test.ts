@@ -188,3 +188,17 @@ describe('WeightLimiter', () => {
     expect(submit('cancel', { ip: 1 })).toBe('waits');
   });
 });
+
+it('goes on after a task that threw, at once or in its turn', () => {
+  const { submit, ran, limiter, forward } = rig(0);
+  const fail = (): void => {
+    throw new Error('a bug of the task');
+  };
+  expect(() => submit('order', { orders: 4 }, { run: fail })).toThrow('a bug of the task');
+  expect(submit('order', { orders: 4 })).toBe('ran');
+  expect(submit('order', { orders: 1 }, { run: fail })).toBe('waits');
+  expect(submit('order', { orders: 1 })).toBe('waits');
+  expect(() => forward(301)).toThrow('a bug of the task');
+  forward(1);
+  expect([ran.map(({ task }) => task), limiter.waiting]).toEqual([[1, 3], 0]);
+});
