@@ -1,4 +1,6 @@
+import { Stack } from 'aws-cdk-lib';
 import type { Function as Lambda } from 'aws-cdk-lib/aws-lambda';
+import { acknowledge } from '../acknowledged.ts';
 import type { Settings } from '../settings.ts';
 import { allow } from './lambda.ts';
 
@@ -18,8 +20,13 @@ export function candlesEnvironment(settings: Settings): Readonly<Record<string, 
 export function allowCandles(to: Lambda, settings: Settings): void {
   if (settings.timeSeries === 'influxdb') allow(to, [settings.influxSecret], 'secretsmanager:GetSecretValue');
   if (settings.timeSeries !== 'timestream') return;
-  const tables = `arn:aws:timestream:*:*:database/${settings.timestreamDatabase}/table/*`;
-  allow(to, [tables], 'timestream:Select', 'timestream:WriteRecords');
+  const tables = `${settings.timestreamDatabase}/table/*`;
+  acknowledge(to.role!, {
+    [`AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:timestream:<AWS::Region>:<AWS::AccountId>:database/${tables}]`]:
+      'The tables of candles in their one database, one for each length',
+  });
+  const arn = Stack.of(to).formatArn({ service: 'timestream', resource: 'database', resourceName: tables });
+  allow(to, [arn], 'timestream:Select', 'timestream:WriteRecords');
   // Which has no resources.
   allow(to, ['*'], 'timestream:DescribeEndpoints');
 }

@@ -111,6 +111,31 @@ describe.each(both)('%s', (_name, { resources, validation }) => {
       expect(Properties['AlarmActions']).toHaveLength(1);
   });
 
+  it('gives no role an action on everything but those that know no resources', () => {
+    const actions = ofType(resources, 'IAM::Policy').flatMap(({ Properties }) =>
+      (Properties['PolicyDocument'] as Document).Statement.filter(
+        (each) => [each.Resource].flat().includes('*') && each.Condition === undefined,
+      ).flatMap(({ Action }) => Action),
+    );
+    expect([...new Set(actions)].sort()).toEqual([
+      ...[
+        'ecr:GetAuthorizationToken',
+        'ecs:DiscoverPollEndpoint',
+        'logs:CreateLogStream',
+        'logs:PutLogEvents',
+        ...TRACE,
+      ],
+    ]);
+    const managed = ofType(resources, 'IAM::Role').filter(
+      ({ Properties }) => Properties['ManagedPolicyArns'] !== undefined,
+    );
+    expect(managed.map(placeOf)).toEqual([
+      'functions/Api/CloudWatchRole',
+      ...(resources === production.resources ? ['hotpath/Backups/Journal/Role'] : []),
+    ]);
+    expect(ofType(resources, 'IAM::ManagedPolicy')).toEqual([]);
+  });
+
   it('gives each role the actions of this list, and no other', () => {
     expect(actionsByRole(resources)).toEqual({
       ...ROLES,
@@ -249,6 +274,32 @@ it('puts the engine on a host of its own or beside its like, never both', () => 
   expect(asText(group(production.resources))).toContain('Together');
 });
 
+describe('candles kept elsewhere', () => {
+  const candles = ['MarketRole', 'RestRole'].map((role) => `functions/${role}`);
+  const addedBy = (context: Readonly<Record<string, string>>): unknown => {
+    const { resources, validation } = synthesised({ ...context, stacks: 'data,functions' });
+    expect(validation).not.toContain('"conclusion": "failure"');
+    const before = ROLES as Readonly<Record<string, readonly string[]>>;
+    const added = Object.entries(actionsByRole(resources)).map(
+      ([role, actions]) => [role, actions.filter((action) => before[role]?.includes(action) !== true)] as const,
+    );
+    return Object.fromEntries(added.filter(([, actions]) => actions.length > 0));
+  };
+  const each = (roles: readonly string[], actions: readonly string[]): unknown =>
+    Object.fromEntries(roles.map((role) => [role, actions]));
+
+  it('in InfluxDB want its secret alone, and have no finding', () => {
+    const influxSecret = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:influx-AbCdEf';
+    const context = { timeSeries: 'influxdb', influxUrl: 'https://influx.test:8086', influxSecret };
+    expect(addedBy(context)).toEqual(each(['functions/MarketRole'], ['secretsmanager:GetSecretValue']));
+  });
+
+  it('in Timestream want the tables of one database alone, and have no finding', () => {
+    const actions = ['timestream:DescribeEndpoints', 'timestream:Select', 'timestream:WriteRecords'];
+    expect(addedBy({ timeSeries: 'timestream' })).toEqual(each(candles, actions));
+  });
+});
+
 describe('what is kept in production', () => {
   const { resources } = production;
   const KEPT = [
@@ -294,6 +345,28 @@ describe('what is kept in production', () => {
       if (property !== undefined) expect([placeOf(each), each.Properties[property]]).toEqual([placeOf(each), value]);
     }
     expect(ofType(resources, 'KMS::Key')[0]?.Properties).toMatchObject({ EnableKeyRotation: true });
+    for (const { Properties } of ofType(resources, 'SQS::Queue'))
+      expect(asText(Properties['KmsMasterKeyId'])).toMatch(/Key/);
+    const topics = ofType(resources, 'SNS::Topic');
+    expect(topics).toHaveLength(4);
+    for (const { Properties } of topics) expect(asText(Properties['KmsMasterKeyId'])).toMatch(/Key/);
+    for (const { id, Properties } of ofType(resources, 'S3::Bucket').filter(({ stack }) => stack === 'data'))
+      expect([id, asText(Properties['BucketEncryption'])]).toEqual([
+        id,
+        expect.stringContaining(id.startsWith('AccessLogs') ? '"AES256"' : '"aws:kms"'),
+      ]);
+    expect(asText(ofType(resources, 'EC2::LaunchTemplate')[0]?.Properties)).toContain('"Encrypted":true');
+  });
+
+  it('is nothing else: no resource of another kind holds what cannot be made anew', () => {
+    const holds =
+      /Table|Bucket|Database|DBInstance|DBCluster|FileSystem|Volume|Cache|Domain|Stream|Queue|Secret|Key|Vault$/;
+    const found = [...new Set(resources.map(({ Type }) => Type.slice(5)))].filter((type) =>
+      holds.test(type.split('::')[1] ?? ''),
+    );
+    const others = ['S3::BucketPolicy', 'SQS::QueuePolicy', 'EC2::RouteTable', 'EC2::SubnetRouteTableAssociation'];
+    const ways = ['KinesisFirehose::DeliveryStream', 'Logs::LogStream'];
+    expect(found.sort()).toEqual([...KEPT, 'S3::Bucket', ...others, ...ways].sort());
   });
 
   it('is backed up', () => {
@@ -305,6 +378,8 @@ describe('what is kept in production', () => {
     }
     const [selection] = ofType(resources, 'Backup::BackupSelection');
     expect(asText(selection?.Properties)).toContain('volume/');
+    const reports = ofType(resources, 'S3::Bucket').find(({ id }) => id.startsWith('Reports'));
+    expect(reports?.Properties).toMatchObject({ VersioningConfiguration: { Status: 'Enabled' } });
     const audit = ofType(resources, 'S3::Bucket').find(({ id }) => id.startsWith('Audit'));
     expect(audit?.Properties).toMatchObject({
       ObjectLockEnabled: true,
@@ -384,7 +459,11 @@ const ROLES = {
   ],
 };
 
-type Statement = { readonly Action: string | readonly string[]; readonly Resource: unknown };
+type Statement = {
+  readonly Action: string | readonly string[];
+  readonly Resource: unknown;
+  readonly Condition?: unknown;
+};
 type Document = { readonly Statement: readonly Statement[] };
 
 /** What each role may do, by its own policies; sorted, each action once. */
