@@ -31,7 +31,7 @@ export function createProjections(
     environment: { ...tables, ...candlesEnvironment(settings), MARKET_STREAM: data.streams.market.streamName },
   });
   allow(market, [state], 'dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem');
-  allowCandles(market, settings);
+  allowCandles(market, settings, 'write');
   readStream(scope, 'SamplesToMarket', { target: market, stream: data.streams.market, data });
 
   return { projector, market };

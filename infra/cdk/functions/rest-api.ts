@@ -62,7 +62,7 @@ function restFunction(scope: Construct, ground: Ground): Lambda {
   allow(rest, [state], 'dynamodb:GetItem', 'dynamodb:UpdateItem');
   allow(rest, [jwtSecret.secretArn], 'secretsmanager:GetSecretValue');
   allow(rest, [streams.commands.streamArn], 'kinesis:PutRecord');
-  allowCandles(rest, ground.settings);
+  allowCandles(rest, ground.settings, 'read');
   return rest;
 }
 

@@ -16,8 +16,8 @@ export function candlesEnvironment(settings: Settings): Readonly<Record<string, 
   }
 }
 
-/** What it may do there beside the state table. */
-export function allowCandles(to: Lambda, settings: Settings): void {
+/** What it may do there beside the state table: one makes candles, the other looks at them. */
+export function allowCandles(to: Lambda, settings: Settings, may: 'read' | 'write'): void {
   if (settings.timeSeries === 'influxdb') allow(to, [settings.influxSecret], 'secretsmanager:GetSecretValue');
   if (settings.timeSeries !== 'timestream') return;
   const tables = `${settings.timestreamDatabase}/table/*`;
@@ -26,7 +26,7 @@ export function allowCandles(to: Lambda, settings: Settings): void {
       'The tables of candles in their one database, one for each length',
   });
   const arn = Stack.of(to).formatArn({ service: 'timestream', resource: 'database', resourceName: tables });
-  allow(to, [arn], 'timestream:Select', 'timestream:WriteRecords');
+  allow(to, [arn], 'timestream:Select', ...(may === 'write' ? ['timestream:WriteRecords'] : []));
   // Which has no resources.
   allow(to, ['*'], 'timestream:DescribeEndpoints');
 }
