@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
@@ -8,15 +8,22 @@ const base = 'deploy/kubernetes/base';
 const read = (path: string): unknown => parse(readFileSync(path, 'utf8'));
 const dockerfile = readFileSync('Dockerfile', 'utf8');
 
-const manifest = z.looseObject({ kind: z.string(), spec: z.record(z.string(), z.unknown()).optional() });
+const manifest = z.looseObject({
+  apiVersion: z.string(),
+  kind: z.string(),
+  metadata: z.looseObject({ name: z.string() }),
+  spec: z.record(z.string(), z.unknown()).optional(),
+});
 const environment = z.object({ environment: z.record(z.string(), z.string()) });
 const kustomization = z.object({
+  namespace: z.string(),
   resources: z.array(z.string()),
+  images: z.array(z.object({ name: z.string() })),
   configMapGenerator: z.array(z.object({ name: z.string(), literals: z.array(z.string()) })),
 });
 
 describe('the Kubernetes manifests', () => {
-  const { resources, configMapGenerator } = kustomization.parse(read(`${base}/kustomization.yaml`));
+  const { namespace, resources, images, configMapGenerator } = kustomization.parse(read(`${base}/kustomization.yaml`));
   const manifests = resources.map((file) => manifest.parse(read(`${base}/${file}`)));
   const ofKind = (kind: string): readonly unknown[] => manifests.filter((each) => each.kind === kind);
 
@@ -74,6 +81,46 @@ describe('the Kubernetes manifests', () => {
     });
   });
 
+  it('name only what is there', () => {
+    const namesOf = (kind: string): readonly string[] =>
+      manifests.filter((each) => each.kind === kind).map(({ metadata }) => metadata.name);
+    expect(namesOf('Namespace')).toEqual([namespace]);
+    expect(namesOf('PersistentVolumeClaim')).toEqual(['journal']);
+    const [deployment] = ofKind('Deployment');
+    expect(deployment).toHaveProperty('spec.template.spec.serviceAccountName', namesOf('ServiceAccount')[0]);
+    expect(deployment).toHaveProperty('spec.template.spec.containers.0.image', images[0]?.name);
+    expect(deployment).toMatchObject({
+      spec: { selector: { matchLabels: { app: 'engine' } }, template: { metadata: { labels: { app: 'engine' } } } },
+    });
+  });
+
+  it('may run where the strictest pods alone may, and are asked nothing: there is no port to ask', () => {
+    expect(manifests.find(({ kind }) => kind === 'Namespace')?.metadata).toHaveProperty('labels', {
+      'pod-security.kubernetes.io/enforce': 'restricted',
+    });
+    expect(ofKind('Deployment')[0]).toHaveProperty('spec.template.spec.securityContext.seccompProfile', {
+      type: 'RuntimeDefault',
+    });
+    expect(ofKind('Deployment')[0]).toHaveProperty('spec.template.spec.containers.length', 1);
+    for (const probe of ['ports', 'livenessProbe', 'readinessProbe', 'startupProbe'])
+      expect(ofKind('Deployment')[0]).not.toHaveProperty(`spec.template.spec.containers.0.${probe}`);
+  });
+
+  it('let out to every port at which a venue answers', () => {
+    const addresses = readdirSync('hotpath/venues')
+      .filter((name) => name.endsWith('.ts'))
+      .flatMap((name) => [
+        ...readFileSync(`hotpath/venues/${name}`, 'utf8').matchAll(/\b(?:wss|https):[/][/][^'`"\s]+/g),
+      ]);
+    const ports = addresses.map(([address]) => Number(/^\w+:[/][/][\w.-]+:(\d+)/.exec(address)?.[1] ?? 443));
+    expect(ports.length).toBeGreaterThan(20);
+    const open = z
+      .object({ spec: z.object({ egress: z.array(z.object({ ports: z.array(z.object({ port: z.number() })) })) }) })
+      .parse(ofKind('NetworkPolicy')[0])
+      .spec.egress.flatMap((rule) => rule.ports.map(({ port }) => port));
+    expect([...new Set(ports)].filter((port) => !open.includes(port))).toEqual([]);
+  });
+
   it('give settings that the engine knows', () => {
     const env = Object.fromEntries((configMapGenerator[0]?.literals ?? []).map((line) => line.split('=', 2)));
     const { engine, lease } = loadConfig({ dir: 'config', env });
@@ -123,6 +170,23 @@ describe('the image', () => {
     expect([...last.matchAll(/^USER (.+)$/gm)].at(-1)?.[1]).toBe('10001:10001');
     expect(last).not.toMatch(/^EXPOSE/m);
     expect(last).toMatch(/^CMD \["node", .*"hotpath\/main[.]ts"\]$/m);
+  });
+
+  it('starts what it has, as npm start does', () => {
+    const commands = [...dockerfile.matchAll(/^CMD (.+)$/gm)].map(([, text]) =>
+      z.array(z.string()).parse(JSON.parse(text!)),
+    );
+    expect(commands).toHaveLength(2);
+    for (const command of commands) {
+      expect(command[0]).toBe('node');
+      const entry = command.at(-1)!;
+      expect(existsSync(entry), entry).toBe(true);
+      const stage = dockerfile.split(/^FROM /m).find((text) => text.includes(`"${entry}"]`));
+      expect(stage).toMatch(new RegExp(`^COPY ${entry.split('/')[0]} `, 'm'));
+    }
+    const versions = [...dockerfile.matchAll(/^FROM node:(\d+)-slim/gm)].map(([, version]) => version);
+    expect(new Set(versions)).toEqual(new Set([/"node": "\^(\d+)/.exec(readFileSync('package.json', 'utf8'))?.[1]]));
+    expect(dockerfile).toMatch(/^STOPSIGNAL SIGTERM$/m);
   });
 
   it('is made of nothing but what .dockerignore lets through', () => {
