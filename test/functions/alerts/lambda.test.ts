@@ -1,7 +1,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { SQSEvent } from 'aws-lambda';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { systemClock } from '#shared/clock/clock.ts';
 import { documentClient, dynamoClient } from '#functions/common/clients.ts';
 import { tableDefinitions } from '#functions/common/tables.ts';
@@ -18,6 +18,9 @@ const dir = tempDir();
 let peer: Peer;
 let slack: Receiver;
 let webhook: Receiver;
+/** Configured, and no address for the cloud. */
+let stranger: Receiver;
+let secretWebhook: string;
 const servers: Server[] = [];
 const published: URLSearchParams[] = [];
 const objects = new Map<string, string>();
@@ -40,6 +43,8 @@ beforeAll(async () => {
   peer = await startDynamo({ dataDir: dir.path, port: 0 });
   slack = await startReceiver();
   webhook = await startReceiver();
+  stranger = await startReceiver();
+  secretWebhook = webhook.url;
   const names = { state_table: 'state', events_table: 'events' };
   const dynamo = dynamoClient({ endpoint: peer.url });
   await ensureTables(dynamo, tableDefinitions(names));
@@ -54,7 +59,11 @@ beforeAll(async () => {
       });
     }),
     AWS_ENDPOINT_URL_SECRETS_MANAGER: await serve((_request, response) => {
-      const SecretString = JSON.stringify({ slack_webhook_url: slack.url, webhook_url: '', webhook_secret: 'shared' });
+      const SecretString = JSON.stringify({
+        slack_webhook_url: slack.url,
+        webhook_url: secretWebhook,
+        webhook_secret: 'shared',
+      });
       response.writeHead(200, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify({ SecretString }));
     }),
     AWS_ENDPOINT_URL_S3: await serve((request, response) => {
@@ -71,7 +80,7 @@ beforeAll(async () => {
     EVENTS_STREAM: 'events',
     ENGINE,
     ARB_JWT_SECRET: SECRET,
-    ALERTS: JSON.stringify({ ...testConfig().alerts, webhook_url: webhook.url }),
+    ALERTS: JSON.stringify({ ...testConfig().alerts, webhook_url: stranger.url }),
     TOPICS: JSON.stringify({ info: 'arn:info', warning: 'arn:warning', critical: 'arn:critical' }),
     API_URL: 'https://api.example/live/',
     CHANNELS_SECRET_ID: 'channels',
@@ -87,6 +96,7 @@ afterAll(async () => {
   }
   await slack.close();
   await webhook.close();
+  await stranger.close();
   await peer.close();
   dir.remove();
 });
@@ -127,6 +137,14 @@ it('an event goes through its topic to Slack, the webhook and by mail', async ()
   expect([slack.received.length, webhook.received.length]).toEqual([1, 1]);
   expect(notice.parse(JSON.parse(webhook.received[0]!.body))).toMatchObject({ alert: 'breaker-open:window-loss' });
   expect(webhook.received[0]!.headers['x-arbitrage-signature']).toMatch(/^v1=[0-9a-f]{64}$/);
+
+  secretWebhook = '';
+  vi.resetModules();
+  const { handler: sendAnew } = await import('#functions/alerts/send.lambda.ts');
+  const again = { ...notice.parse(JSON.parse(text)), id: 'another' };
+  const later = { messageId: '3', body: JSON.stringify({ Type: 'Notification', Message: JSON.stringify(again) }) };
+  expect(await sendAnew({ Records: [later] } as SQSEvent)).toEqual({ batchItemFailures: [] });
+  expect([slack, webhook, stranger].map(({ received }) => received.length)).toEqual([2, 1, 0]);
 });
 
 it('the report of a settled day is put into the bucket and mailed, once', async () => {
