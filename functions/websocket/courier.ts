@@ -12,12 +12,14 @@ import {
   type Resume,
 } from './conversation.ts';
 import type { Delivery, Gateway } from './gateway.ts';
+import { KEY_CLOSED, KeyWatch, type IsClosed } from './key-watch.ts';
 import { subjectOf, wants, wireText, type Channel, type Subscription, type Update } from './subscription.ts';
 
 export type CourierOptions = {
   readonly channels: ChannelLog;
   readonly connections: Connections;
   readonly gateway: Gateway;
+  readonly isClosed: IsClosed;
   readonly clock: Clock;
 };
 
@@ -39,9 +41,11 @@ const OPENING_MS = 10_000;
  */
 export class Courier {
   readonly #options: CourierOptions;
+  readonly #keys: KeyWatch;
 
   constructor(options: CourierOptions) {
     this.#options = options;
+    this.#keys = new KeyWatch(options.clock, options.isClosed);
   }
 
   /**
@@ -58,9 +62,13 @@ export class Courier {
   async care(): Promise<void> {
     const nowMs = this.#nowMs();
     const waiting = new Set<Channel>();
-    for (const listener of await this.#options.connections.all()) {
-      if (nowMs >= listener.principal.expiresAtMs) {
-        await this.end(listener.id, 'token expired');
+    const listeners = await this.#options.connections.all();
+    const closed = await this.#keys.closed(listeners.map(({ principal }) => principal));
+    for (const listener of listeners) {
+      const { id, expiresAtMs } = listener.principal;
+      const isExpired = nowMs >= expiresAtMs;
+      if (isExpired || closed.has(id)) {
+        await this.end(listener.id, isExpired ? 'token expired' : KEY_CLOSED);
         continue;
       }
       if (listener.greeting !== undefined) waiting.add(listener.greeting);

@@ -1,6 +1,7 @@
 import type { KinesisStreamEvent } from 'aws-lambda';
 import { systemClock } from '#shared/clock/clock.ts';
 import { engineStatus } from '#shared/schema/status.ts';
+import { isClosed } from '../common/api-keys.ts';
 import { documentClient, dynamoClient } from '../common/clients.ts';
 import { variable } from '../common/environment.ts';
 import { jsonLog } from '../common/log.ts';
@@ -24,6 +25,7 @@ const fanout = createFanout({
     channels,
     connections: new Connections(state, engine),
     gateway: managedConnections(variable('PUSH_ENDPOINT')),
+    isClosed: ({ id }) => isClosed(state, id, clock.unixMs(clock.now())),
     clock,
   }),
   engine,

@@ -20,11 +20,13 @@ import {
   type Resume,
   type Wish,
 } from './conversation.ts';
+import { KEY_CLOSED, KeyWatch, type IsClosed } from './key-watch.ts';
 import { Peer, type PeerSocket } from './peer.ts';
 import type { Channel, News, Update } from './subscription.ts';
 
 export type HubOptions = KnownNames & {
   readonly clock: Clock;
+  readonly isClosed: IsClosed;
   readonly connectionsMax?: number;
   /** Updates of a channel that are held for `resume`. */
   readonly replayMax?: number;
@@ -48,6 +50,7 @@ type History = { seq: number; readonly held: Update[] };
 export class Hub {
   readonly #options: HubOptions;
   readonly #peers = new Set<Peer>();
+  readonly #keys: KeyWatch;
   readonly #histories: Readonly<Record<Channel, History>> = {
     prices: { seq: 0, held: [] },
     opportunities: { seq: 0, held: [] },
@@ -60,6 +63,7 @@ export class Hub {
 
   constructor(options: HubOptions) {
     this.#options = options;
+    this.#keys = new KeyWatch(options.clock, options.isClosed);
     const care = (): void => {
       this.#care();
       this.#timer.current = options.clock.after(CARE_EVERY_MS, care);
@@ -158,6 +162,17 @@ export class Hub {
       peer.flush();
       if (this.#isOver(peer)) this.#drop(peer, 'token expired');
       else if (peer.hasDrowned) this.#drop(peer, 'too slow');
+    }
+    void this.#dropClosed();
+  }
+
+  async #dropClosed(): Promise<void> {
+    try {
+      const closed = await this.#keys.closed([...this.#peers].map(({ principal }) => principal));
+      for (const peer of this.#peers) if (closed.has(peer.principal.id)) this.#drop(peer, KEY_CLOSED);
+    } catch (error) {
+      // The database is away: keys are looked at again.
+      if (!(error instanceof ApplicationError)) throw error;
     }
   }
 

@@ -1,4 +1,5 @@
 import { systemClock } from '#shared/clock/clock.ts';
+import { isClosed } from '../common/api-keys.ts';
 import { documentClient, dynamoClient } from '../common/clients.ts';
 import { listVariable, storeNames, variable } from '../common/environment.ts';
 import { jsonLog } from '../common/log.ts';
@@ -23,6 +24,7 @@ export const handler = createPush({
     channels: new ChannelLog(store.state, engine, clock),
     connections,
     gateway: managedConnections(variable('PUSH_ENDPOINT')),
+    isClosed: ({ id }) => isClosed(store.state, id, clock.unixMs(clock.now())),
     clock,
   }),
   known: knownNames(store, { symbols: listVariable('SYMBOLS'), venues: listVariable('VENUES') }, clock),

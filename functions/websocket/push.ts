@@ -21,6 +21,7 @@ import {
   type Wish,
 } from './conversation.ts';
 import type { Courier } from './courier.ts';
+import { KEY_CLOSED } from './key-watch.ts';
 
 export type PushOptions = {
   readonly state: Table;
@@ -84,8 +85,7 @@ async function open({ state, connections, clock }: PushOptions, event: PushEvent
   const wanted = queryStringParameters?.['channel'];
   const opensWith = wanted === undefined ? undefined : wholeOf(channelFrom(wanted));
   const principal = { id: principalId, scopes, expiresAtMs };
-  if (await isClosed(state, principalId, now))
-    throw new ApplicationError(1001, 'the key of this token was revoked or is over');
+  if (await isClosed(state, principalId, now)) throw new ApplicationError(1001, KEY_CLOSED);
   if (opensWith !== undefined) demand(principal, 'read');
   if ((await connections.all()).length >= CONNECTIONS_MAX)
     throw new ApplicationError(5002, 'all connections are taken');

@@ -28,6 +28,7 @@ import { priceOf, riskMetricsOf } from '#functions/rest/views.ts';
 import { createMarketProjector } from '#functions/stream/market.ts';
 import { createProjector } from '#functions/stream/projector.ts';
 import { Hub } from '#functions/websocket/hub.ts';
+import type { IsClosed } from '#functions/websocket/key-watch.ts';
 import { newsOf } from '#functions/websocket/news.ts';
 import { startAlerting, type Alerting } from './alerting.ts';
 import { startEventSource, type EventSource, type EventSourceOptions } from './event-source.ts';
@@ -114,8 +115,9 @@ async function wire(options: CloudOptions, dynamo: Peer, kinesis: Peer, secret: 
 
   const tally = new Tally();
   const markets = new SeenMarkets(config);
-  const hub = new Hub({ clock, isKnownSymbol: markets.hasSymbol, isKnownVenue: markets.hasVenue });
-  const api = await serveApi(options, { store, streams, hub, tally, secret });
+  const areClosed: IsClosed = ({ id }) => isClosed(store.state, id, clock.unixMs(clock.now()));
+  const hub = new Hub({ clock, isClosed: areClosed, isKnownSymbol: markets.hasSymbol, isKnownVenue: markets.hasVenue });
+  const api = await serveApi(options, { store, streams, hub, tally, secret, isClosed: areClosed });
   const about = { config, store, tally, clock, log: options.logger, env, secret, apiUrl: api.url };
   const alerting = startAlerting(about);
   const reporting = startReporting({ ...about, dataDir: options.dataDir });
@@ -216,6 +218,7 @@ async function serveApi(
     readonly hub: Hub;
     readonly secret: string;
     readonly tally: Tally;
+    readonly isClosed: IsClosed;
   },
 ): Promise<{ readonly url: string; readonly close: () => Promise<void> }> {
   const { store, streams, hub, secret, tally } = parts;
@@ -242,11 +245,7 @@ async function serveApi(
   });
   const server = createAdaptorServer({ fetch: app.fetch }) as Server;
   await listen(server, config.api);
-  const sockets = serveSockets(server, hub, {
-    authority,
-    isClosed: ({ id }) => isClosed(store.state, id, clock.unixMs(clock.now())),
-    clock,
-  });
+  const sockets = serveSockets(server, hub, { authority, isClosed: parts.isClosed, clock });
   return {
     url: `http://${config.api.host}:${(server.address() as AddressInfo).port}`,
     close: async () => {

@@ -8,6 +8,7 @@ import { failure } from '#functions/common/envelope.ts';
 import { ApplicationError, applicationErrors } from '#functions/common/errors.ts';
 import { channelFrom } from '#functions/websocket/conversation.ts';
 import type { Hub } from '#functions/websocket/hub.ts';
+import { KEY_CLOSED, type IsClosed } from '#functions/websocket/key-watch.ts';
 import type { Channel } from '#functions/websocket/subscription.ts';
 
 /** API Gateway's limit of a frame, so that what works here works there. */
@@ -24,8 +25,7 @@ const paths: ReadonlyMap<string, Channel | undefined> = new Map([
 
 export type SocketServerOptions = {
   readonly authority: Authority;
-  /** Whether the key of a token was revoked or is over. */
-  readonly isClosed: (principal: Principal) => Promise<boolean>;
+  readonly isClosed: IsClosed;
   readonly clock: Clock;
 };
 
@@ -93,7 +93,7 @@ async function admitted(
   // The cloud's push API has one path only: what is an alias here is a parameter there, and so here as well.
   const named = url.searchParams.get('channel');
   const opensWith = named === null ? paths.get(url.pathname) : channelFrom(named);
-  if (await isClosed(principal)) throw new ApplicationError(1001, 'the key of this token was revoked or is over');
+  if (await isClosed(principal)) throw new ApplicationError(1001, KEY_CLOSED);
   if (hub.isFull) throw new ApplicationError(5002, 'all connections are taken');
   return { principal, opensWith };
 }

@@ -41,6 +41,8 @@ export type PushWorld = {
   readonly prices: (samples: readonly MarketSample[]) => Promise<void>;
   readonly events: (events: readonly EngineEvent[]) => Promise<void>;
   readonly risk: (risk: RiskStatus) => Promise<void>;
+  /** The key of everybody here, or their keys again. */
+  readonly revoke: (isRevoked: boolean) => void;
   readonly connections: () => Promise<number>;
   readonly close: () => Promise<void>;
 };
@@ -51,8 +53,10 @@ export async function startHubWorld(): Promise<PushWorld> {
   const authority = createAuthority(SECRET, clock);
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const hub = new Hub({ clock, ...names });
-  const sockets = serveSockets(server, hub, { authority, isClosed: async () => false, clock });
+  const keys = { areClosed: false };
+  const isClosed = async (): Promise<boolean> => keys.areClosed;
+  const hub = new Hub({ clock, isClosed, ...names });
+  const sockets = serveSockets(server, hub, { authority, isClosed, clock });
   const base = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/v1/ws`;
   return {
     clock,
@@ -65,6 +69,9 @@ export async function startHubWorld(): Promise<PushWorld> {
       for (const news of events.flatMap(newsOf)) hub.publish(news);
     },
     risk: async (risk) => hub.publish({ channel: 'risk', data: { event: 'metrics', ...riskMetricsOf(risk) } }),
+    revoke: (isRevoked) => {
+      keys.areClosed = isRevoked;
+    },
     connections: async () => hub.connections,
     close: async () => {
       hub.close();
@@ -107,10 +114,12 @@ export async function startCloudPushWorld(): Promise<CloudPushWorld> {
   });
   const management = managedConnections(`http://${gateway.host}`, { accessKeyId: 'local', secretAccessKey: 'local' });
   let risk: RiskStatus | undefined;
+  const keys = { areClosed: false };
+  const isClosed = async (): Promise<boolean> => keys.areClosed;
   const partsOf = (over: Table) => {
     const connections = new Connections(over, ENGINE);
     const channels = new ChannelLog(over, ENGINE, clock);
-    const courier = new Courier({ channels, connections, gateway: management, clock });
+    const courier = new Courier({ channels, connections, gateway: management, isClosed, clock });
     return { connections, channels, courier };
   };
   const another = (over: Table): ReturnType<typeof createFanout> =>
@@ -159,6 +168,9 @@ export async function startCloudPushWorld(): Promise<CloudPushWorld> {
     risk: async (figures) => {
       risk = figures;
       await feed(fanout.market, ['no sample']);
+    },
+    revoke: (isRevoked) => {
+      keys.areClosed = isRevoked;
     },
     connections: async () => (await connections.all()).length,
     close: async () => {

@@ -4,6 +4,7 @@ import type { OpportunityView, PriceView } from '#shared/schema/api.ts';
 import type { Scope } from '#shared/schema/scope.ts';
 import type { EngineEvent } from '#shared/schema/event.ts';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
+import { ApplicationError } from '#functions/common/errors.ts';
 import { Hub, type Connection } from '#functions/websocket/hub.ts';
 import { newsOf } from '#functions/websocket/news.ts';
 import { opportunityOf, priceOf, riskMetricsOf } from '#functions/rest/views.ts';
@@ -74,6 +75,7 @@ function world(over: Partial<ConstructorParameters<typeof Hub>[0]> = {}): { hub:
   const known = new Set(['A/B', 'C/D', 'BTC/USDT']);
   const hub = new Hub({
     clock,
+    isClosed: async () => false,
     isKnownSymbol: (symbol) => known.has(symbol),
     isKnownVenue: (venue) => venue === 'binance',
     ...over,
@@ -301,6 +303,34 @@ describe('hub', () => {
     expect(brief.closed).toBe('1008 token expired');
     hub.price(price('A/B'));
     expect(brief.updates()).toHaveLength(0);
+  });
+
+  it('looks at each key every ten seconds, and lets go of those whose key is closed', async () => {
+    const looks: number[] = [];
+    let answer = (): boolean => false;
+    const isClosed = async (): Promise<boolean> => {
+      looks.push(Math.round(clock.now() / 1e9));
+      return answer();
+    };
+    const { hub, clock } = world({ isClosed });
+    const clients = [new Client(hub), new Client(hub)];
+    const forward = async (seconds: number): Promise<void> => {
+      clock.runUntil(clock.now() + seconds * 1e9);
+      await new Promise(setImmediate);
+    };
+    await forward(25);
+    expect(looks).toEqual([0, 10, 20]);
+    answer = () => {
+      throw new ApplicationError(5001);
+    };
+    await forward(10);
+    expect(clients.map(({ closed }) => closed)).toEqual([undefined, undefined]);
+    answer = () => true;
+    await forward(10);
+    expect(new Set(clients.map(({ closed }) => closed))).toEqual(
+      new Set(['1008 the key of this token was revoked or is over']),
+    );
+    expect(hub.connections).toBe(0);
   });
 
   it('keeps a bounded number of subscriptions and connections', () => {

@@ -208,6 +208,22 @@ describe.each([
     await (await arrive()).leave();
   });
 
+  it('ends the conversation with the key', async () => {
+    const client = await arrive();
+    await client.ask({ type: 'subscribe', channel: 'prices' });
+    await tell('A/B', 30);
+    await eventually(() => client.updates().length === 1);
+    world.revoke(true);
+    world.clock.advance(11_000);
+    await eventually(async () => {
+      await tell('A/B', 31);
+      return client.closed !== undefined;
+    });
+    expect([client.closed, client.answers().at(-1)?.code]).toContain(1008);
+    world.revoke(false);
+    await eventually(async () => (await world.connections()) === 0);
+  });
+
   it('ends the conversation with the token', async () => {
     const client = await arrive();
     await client.ask({ type: 'subscribe', channel: 'prices' });
