@@ -5,6 +5,7 @@ import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type { APIGatewayProxyEvent, Context, KinesisStreamEvent } from 'aws-lambda';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { documentClient, dynamoClient } from '#functions/common/clients.ts';
+import { at } from '#functions/common/layout.ts';
 import { Table } from '#functions/common/table.ts';
 import { tableDefinitions } from '#functions/common/tables.ts';
 import { Connections } from '#functions/websocket/connections.ts';
@@ -75,6 +76,8 @@ describe('lambda entries', () => {
     expect(await market.handler(batchOf([JSON.stringify(sampleOf('binance:BTC/USDT', 1))]))).toEqual({
       batchItemFailures: [],
     });
+    const state = new Table(client, names.state_table);
+    expect(await state.get(at.market('binance:BTC/USDT'))).toMatchObject({ at_ms: 1 });
 
     expect(await projector.handler(batchOf(['nonsense']))).toEqual({ batchItemFailures: [] });
     expect(letters.map((letter) => parse(letter)['reason'])).toEqual(['not JSON']);
@@ -84,7 +87,7 @@ describe('lambda entries', () => {
     expect((await call('/health')).statusCode).toBe(200);
     const denied = await call('/v1/market/prices');
     expect([denied.statusCode, parse(denied.body)['error']]).toEqual([401, expect.objectContaining({ code: 1001 })]);
-    const connections = new Connections(new Table(client, names.state_table), 'engine-1');
+    const connections = new Connections(state, 'engine-1');
     const guest = { id: 'x', scopes: ['read'] as const, expiresAtMs: 4e12 };
     for (const id of ['c-1', 'c-2']) await connections.open(id, guest, 1, undefined);
     expect((await call('/metrics')).body).toContain('websocket_connections_active 2\n');

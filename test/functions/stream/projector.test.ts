@@ -129,6 +129,12 @@ describe('projector', () => {
 });
 
 describe('market projector', () => {
+  it('keeps samples where nobody listens', async () => {
+    const handle = createMarketProjector({ client, names, stream: 'market', clock, log: silentLog });
+    await handle(batchOf([JSON.stringify(sampleOf('z:A/B', 3))]));
+    expect((await new Store(client, names, 'any').market('z:A/B'))?.at_ms).toBe(3);
+  });
+
   it('keeps the latest sample of each instrument, and tells of news alone', async () => {
     const told: MarketSample[] = [];
     const handle = createMarketProjector({
