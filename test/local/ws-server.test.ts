@@ -162,10 +162,10 @@ describe('socket server', () => {
 
   it('holds little for a client that stopped reading, and brings it up to date when it reads again', async () => {
     const waiting: (() => number)[] = [];
-    const connect = hub.connect.bind(hub);
+    const join = hub.connect.bind(hub);
     hub.connect = (socket, ...rest) => {
       waiting.push(() => socket.bufferedBytes());
-      return connect(socket, ...rest);
+      return join(socket, ...rest);
     };
     const client = new Client(`${base}/v1/ws?token=${await token()}`);
     await once(client.socket, 'open');
