@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestCloud, type CloudUnderTest } from '../functions/support/cloud.ts';
 import {
@@ -74,7 +74,11 @@ describe.skipIf(absent !== '')(
     });
 
     async function run(args: readonly string[]): Promise<{ readonly code: number | null; readonly output: string }> {
-      const child = spawn('path' in tool ? tool.path : '', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+      // It keeps notes where it runs, and would begin with them the next time.
+      const child = spawn('path' in tool ? resolve(tool.path) : '', args, {
+        cwd: dir,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
       let output = '';
       for (const stream of [child.stdout, child.stderr])
         stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
