@@ -131,6 +131,18 @@ export class TakeoverWorld {
     }
   }
 
+  /**
+   * Waits until whatever is open now has ended. The engine goes on trading: something is open at almost any moment.
+   * @throws when it takes too long
+   */
+  async settled(): Promise<void> {
+    const open = new Set(this.state.openOperations().map(({ id }) => id));
+    await this.until(() => {
+      for (const id of open) if (!this.state.openOperations().some((left) => left.id === id)) open.delete(id);
+      return open.size === 0;
+    }, 'the end of what was open');
+  }
+
   /** How many orders the journal knows. */
   get orders(): number {
     return this.#known.size;
