@@ -1,24 +1,26 @@
-import { readdirSync, rmSync } from 'node:fs';
+import { cpSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { kill, percentile } from '#test/support/killing.ts';
 import { TakeoverWorld } from '#test/support/takeover.ts';
 
 const KILLS = Number(process.env['KILLS'] ?? 200);
+const KEPT = join(tmpdir(), 'arb-takeover-kept');
 const SEED = Number(process.env['SEED'] ?? 7);
 
 it(`takes over from ${String(KILLS)} kill -9 of an engine that trades: no orphan, no order twice, ledgers equal`, async () => {
   const world = await TakeoverWorld.start(SEED);
-  let isKept = false;
   try {
     const { kills, pauses, takeovers, restarts, wrong } = await kill(world, KILLS, SEED);
-    await world
-      .until(() => world.state.openOperations().length === 0, 'no operation open')
-      .catch((error: unknown) => {
-        // What it is that never ends stands in the journal, which stays.
-        isKept = true;
-        const open = world.state.openOperations().map(({ id, state }) => `${id} ${state}`);
-        throw new Error(`open: ${open.join(', ')}; the journal is in ${world.journalDir}`, { cause: error });
-      });
+    try {
+      await world.settled();
+    } catch (error) {
+      // What it is that never ends stands in the journal.
+      const open = world.state.openOperations().map(({ id, state }) => `${id} ${state}`);
+      cpSync(world.journalDir, KEPT, { recursive: true });
+      throw new Error(`open: ${open.join(', ')}; the journal is in ${KEPT}`, { cause: error });
+    }
     const finished = await world.rest();
     const figures = (gaps: readonly (number | undefined)[]): Readonly<Record<string, number>> => {
       const values = gaps.filter((gap) => gap !== undefined);
@@ -55,6 +57,6 @@ it(`takes over from ${String(KILLS)} kill -9 of an engine that trades: no orphan
     expect(await world.projected()).toBe(world.records);
   } finally {
     await world.close();
-    if (!isKept) rmSync(world.dataDir, { recursive: true });
+    rmSync(world.dataDir, { recursive: true });
   }
 }, 2_400_000);

@@ -9,7 +9,7 @@ it('takes over from engines that are killed, or stopped for longer than their le
   try {
     const { kills, pauses, wrong } = await kill(world, 2, 5);
     expect([kills, pauses, wrong]).toEqual([2, 1, []]);
-    await world.until(() => world.state.openOperations().length === 0, 'no operation open');
+    await world.settled();
     expect(await world.rest()).toBe(true);
     expect(world.wrongAtRest()).toEqual([]);
     expect(world.orders).toBeGreaterThan(2);
