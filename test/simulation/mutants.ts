@@ -14,8 +14,13 @@ export const MUTANTS: readonly Mutant[] = [
   m('never ask', `for (const { request } of working) gateway.probe(request.clientOrderId);`, ``),
   m(
     'send before the journal is flushed',
-    `recorder.flush();\n    // A flush takes its time: what was open before it may be closed now.`,
-    ``,
+    `recorder.flush();\n    // A flush takes its time: what was open before it may be closed now.\n    const closed = this.#fence();`,
+    `const closed = this.#fence();`,
+  ),
+  m(
+    'change an order before the journal is flushed',
+    `recorder.flush();\n    // A flush takes its time: what was open before it may be closed now.\n    const closed = this.#options.fence();`,
+    `const closed = this.#options.fence();`,
   ),
   m(
     'send what is not in the journal',
@@ -57,7 +62,7 @@ export const MUTANTS: readonly Mutant[] = [
     `if (ledger.knows(fill)) return false;`,
     `if (ledger.knows(fill) || isAtRest(order.status)) return false;`,
   ),
-  m('book a fill twice', `this.#remember(tradeKey(fill));`, ``),
+  m('book a fill twice', `this.#remember(trade);\n    const reservation`, `const reservation`),
   m('let an ended operation sleep on', `operations.wake(operation);`, `return;`),
   m(
     'ignore the side of a fill',
