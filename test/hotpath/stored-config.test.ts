@@ -3,7 +3,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CreateTableCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import dynalite from 'dynalite';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { at } from '#functions/common/layout.ts';
@@ -16,6 +16,7 @@ import { loadConfig } from '#shared/config/load.ts';
 import type { Started } from '#shared/config/stored.ts';
 import { withStored } from '#shared/config/stored.ts';
 import type { Config } from '#shared/schema/config.ts';
+import { createStateTable } from '#test/support/state-table.ts';
 
 const files = loadConfig({ dir: 'config', env: {}, overrides: { system: { data_dir: '/nowhere' } } });
 const changed = (change: Partial<Config['engine']>, risk: Partial<Config['risk']> = {}): Config => ({
@@ -125,20 +126,7 @@ describe('an engine that starts', () => {
     peer = dynalite({ createTableMs: 0 });
     await new Promise<void>((resolve) => peer.listen(0, '127.0.0.1', resolve));
     endpoint = `http://127.0.0.1:${(peer.address() as AddressInfo).port}`;
-    await dynamodb().send(
-      new CreateTableCommand({
-        TableName: 'state',
-        BillingMode: 'PAY_PER_REQUEST',
-        KeySchema: [
-          { AttributeName: 'pk', KeyType: 'HASH' },
-          { AttributeName: 'sk', KeyType: 'RANGE' },
-        ],
-        AttributeDefinitions: [
-          { AttributeName: 'pk', AttributeType: 'S' },
-          { AttributeName: 'sk', AttributeType: 'S' },
-        ],
-      }),
-    );
+    await createStateTable(dynamodb());
   });
   afterAll(
     () =>

@@ -1,6 +1,6 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { CreateTableCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import dynalite from 'dynalite';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { LeaseGate } from '#hotpath/lease/lease-gate.ts';
@@ -8,6 +8,7 @@ import { RemoteStore } from '#hotpath/lease/remote-store.ts';
 import { dynamodbFrom } from '#hotpath/publish/aws.ts';
 import { BadInput } from '#shared/assert.ts';
 import { systemClock } from '#shared/clock/clock.ts';
+import { createStateTable } from '#test/support/state-table.ts';
 
 const clock = systemClock();
 let peer: Server;
@@ -19,20 +20,7 @@ beforeAll(async () => {
   peer = dynalite({ createTableMs: 0 });
   await new Promise<void>((resolve) => peer.listen(0, '127.0.0.1', resolve));
   endpoint = `http://127.0.0.1:${(peer.address() as AddressInfo).port}`;
-  await dynamodb().send(
-    new CreateTableCommand({
-      TableName: 'state',
-      BillingMode: 'PAY_PER_REQUEST',
-      KeySchema: [
-        { AttributeName: 'pk', KeyType: 'HASH' },
-        { AttributeName: 'sk', KeyType: 'RANGE' },
-      ],
-      AttributeDefinitions: [
-        { AttributeName: 'pk', AttributeType: 'S' },
-        { AttributeName: 'sk', AttributeType: 'S' },
-      ],
-    }),
-  );
+  await createStateTable(dynamodb());
 });
 afterEach(async () => {
   for (const store of stores.splice(0)) await store.close();

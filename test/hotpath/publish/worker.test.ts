@@ -3,7 +3,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CreateTableCommand, GetItemCommand } from '@aws-sdk/client-dynamodb';
+import { GetItemCommand } from '@aws-sdk/client-dynamodb';
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import {
   CreateStreamCommand,
@@ -28,6 +28,7 @@ import type { Command } from '#shared/schema/command.ts';
 import { engineEvent } from '#shared/schema/event.ts';
 import type { EngineStatus, MarketSample } from '#shared/schema/status.ts';
 import { engineStatus, marketSample } from '#shared/schema/status.ts';
+import { createStateTable } from '#test/support/state-table.ts';
 
 const clock = systemClock();
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -211,20 +212,7 @@ describe('publish worker', () => {
   it('writes status and samples past the events', async () => {
     await createStreams();
     const dynamodb = dynamodbFrom({ region: 'eu-west-1', dynamodbEndpoint: `http://127.0.0.1:${dynamodbPort}` });
-    await dynamodb.send(
-      new CreateTableCommand({
-        TableName: 'state',
-        BillingMode: 'PAY_PER_REQUEST',
-        KeySchema: [
-          { AttributeName: 'pk', KeyType: 'HASH' },
-          { AttributeName: 'sk', KeyType: 'RANGE' },
-        ],
-        AttributeDefinitions: [
-          { AttributeName: 'pk', AttributeType: 'S' },
-          { AttributeName: 'sk', AttributeType: 'S' },
-        ],
-      }),
-    );
+    await createStateTable(dynamodb);
     const outbox = startOutbox();
     outbox.post([SAMPLE], STATUS);
     const Key = { pk: { S: 'ENGINE#engine-1' }, sk: { S: 'STATUS' } };
