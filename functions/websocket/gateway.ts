@@ -67,13 +67,15 @@ export function managedConnections(endpoint: string, credentials?: Credentials):
   };
 }
 
-/** @throws ApplicationError 5003 when we may not speak to connections at all */
+/** @throws ApplicationError 5003 when we may not speak to connections at all; whatever is our own bug as it is */
 function deliveryFrom(error: unknown): Delivery {
   if (error instanceof GoneException) return 'gone';
   if (error instanceof PayloadTooLargeException) return 'too-large';
   if (error instanceof LimitExceededException) return 'slow';
   const { name, $metadata } = error as { readonly name: string; readonly $metadata?: { httpStatusCode?: number } };
   const status = $metadata?.httpStatusCode;
+  // An answer that is no JSON is a SyntaxError, and theirs; these are ours.
+  if ([TypeError, RangeError, ReferenceError].some((bug) => error instanceof bug)) throw error;
   if (status === 403 || name === 'CredentialsProviderError')
     throw new ApplicationError(5003, `no messages to connections: ${name}`);
   // A fault of theirs, or of the way to them: as slow as any.
