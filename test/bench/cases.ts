@@ -23,22 +23,39 @@ export type Row = {
   readonly name: string;
   readonly unit: string;
   readonly value: number;
-  /** How many times as fast as the plain implementation. */
+  /** How many times as fast as what it is compared with. */
   readonly ratio?: number;
+  /** Of the result, alike on every machine and in every run of the same size; '' where the result is time itself. */
   readonly hash: string;
   /** What the plain implementation came to: another hash means another answer. */
   readonly plainHash: string;
+  readonly goal?: Goal;
+  /** In the unit of the row. */
+  readonly percentiles?: Readonly<Record<string, number>>;
+  /** Versions and settings, and what exactly is compared. */
+  readonly note?: string;
 };
+
+/** Shown beside the figure as reached or missed; a missed goal fails nothing. */
+export type Goal = {
+  readonly of: 'value' | 'ratio';
+} & ({ readonly least: number } | { readonly most: number });
 
 type Wanted = { readonly venue: string; readonly kind: BenchFrame['kind']; readonly levels: number };
 
-export const row = (name: string, { fastNs, plainNs, hash, plainHash }: Compared, unit = 'ns/message'): Row => ({
+export const row = (
+  name: string,
+  { fastNs, plainNs, hash, plainHash }: Compared,
+  unit = 'ns/message',
+  goal?: Goal,
+): Row => ({
   name,
   unit,
   value: fastNs,
   ratio: plainNs / fastNs,
   hash,
   plainHash,
+  ...(goal === undefined ? {} : { goal }),
 });
 
 /** Every frame of a sort, one after the other and over again, until there are `messages`. */

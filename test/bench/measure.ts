@@ -1,3 +1,6 @@
+import type { Histogram } from 'hdr-histogram-js';
+import { build } from 'hdr-histogram-js';
+
 /** One way of doing a case: a fresh state, then `run` over all messages; the hash of what came out. */
 export type Contender = {
   readonly prepare: () => { readonly run: () => void; readonly hash: () => string };
@@ -64,4 +67,21 @@ export function heapGrowth(messages: number, take: (at: number) => void): HeapGr
     chunks.push(Math.max(0, bytes - reading) / HEAP_CHUNK);
   }
   return { typical: median(chunks), mean: chunks.reduce((sum, bytes) => sum + bytes, 0) / chunks.length };
+}
+
+const HISTOGRAM_NS = 600e9;
+const PERCENTILES = [50, 90, 99, 99.9, 99.99] as const;
+
+/** Of nanoseconds up to ten minutes, to three digits. */
+export const nsHistogram = (): Histogram =>
+  build({ lowestDiscernibleValue: 1, highestTrackableValue: HISTOGRAM_NS, numberOfSignificantValueDigits: 3 });
+
+/** Whole nanoseconds; what is longer than the histogram reaches counts as its longest. */
+export const note = (histogram: Histogram, ns: number): void =>
+  histogram.recordValue(Math.min(HISTOGRAM_NS, Math.max(0, Math.round(ns))));
+
+/** Values divided by `unitNs`: 1e3 for microseconds. */
+export function percentilesOf(histogram: Histogram, unitNs = 1): Readonly<Record<string, number>> {
+  const entries = PERCENTILES.map((at) => [`p${at}`, histogram.getValueAtPercentile(at) / unitNs] as const);
+  return Object.fromEntries([...entries, ['max', histogram.maxValue / unitNs]]);
 }

@@ -135,8 +135,11 @@ const PEERS: readonly Peer[] = [
  * is in ours; what hands the book to an awaiting caller is not.
  * Ours verifies Kraken's checksums, theirs does not by default. Undefined without recordings.
  */
-export function peerCases(framesMax: number, rounds: number): readonly Row[] | undefined {
-  if (!hasRecorded) return undefined;
+export function peerCases(framesMax: number, rounds: number): readonly Row[] {
+  if (!hasRecorded) {
+    process.stderr.write('peer: skipped, there are no recordings (RECORDED_DIR)\n');
+    return [];
+  }
   const all = streams({ openingLevels: LEVELS_MAX, framesMax });
   return PEERS.flatMap((peer) => {
     const stream = all.find(({ name, venue }) => name === peer.stream && venue === peer.venue)!;

@@ -1,0 +1,112 @@
+import type { Instrument } from '#shared/domain/instrument.ts';
+import type { Row } from './cases.ts';
+
+/** Messages of the whole path, of a single step, and rounds; recorded frames; plans that go out on the wire. */
+export const SIZES = {
+  full: { frames: 60_000, steps: 40_000, rounds: 7, recorded: 60_000, plans: 2_000 },
+  small: { frames: 6_000, steps: 2_000, rounds: 2, recorded: 1_000, plans: 60 },
+};
+export type Size = (typeof SIZES)['full'];
+
+/** Cases that are measured in one process. What only one of them needs is loaded by it alone. */
+export type Group = {
+  readonly name: string;
+  readonly about: string;
+  readonly run: (size: Size) => Promise<readonly Row[]>;
+};
+
+/** In the order in which they run and are printed. */
+export const GROUPS: readonly Group[] = [
+  {
+    name: 'hotpath',
+    about: 'The steps of the path, one at a time: bytes → numbers → book → routes that pay.',
+    run: hotpath,
+  },
+  {
+    name: 'family',
+    about: 'A changed market → the routes of all families that pay; triangles beside a full walk of all of them.',
+    run: async ({ steps, rounds }) => {
+      const { familyCase } = await import('./family-case.ts');
+      const { triangleCase } = await import('./triangle-case.ts');
+      return [familyCase(steps / 4, rounds), triangleCase(steps / 4, rounds)];
+    },
+  },
+  {
+    name: 'size',
+    about: 'A route that pays → a plan in decimals, approved.',
+    run: async ({ steps, rounds }) => (await import('./size-case.ts')).sizeCases(steps / 40, rounds),
+  },
+  {
+    name: 'quant',
+    about: 'Option prices, Greeks, implied volatilities.',
+    run: async ({ steps, rounds }) => (await import('./quant-case.ts')).quantCases(steps / 4, rounds),
+  },
+  {
+    name: 'risk',
+    about: 'Portfolio risk, whole and after one change.',
+    run: async ({ steps }) => (await import('./risk-case.ts')).riskCases(steps / 20),
+  },
+  {
+    name: 'orders',
+    about: 'Orders through gate, journal and gateway to fills on paper.',
+    run: async ({ steps, rounds }) =>
+      (await import('./order-flow-case.ts')).orderFlowCases(Math.ceil(steps / 10), rounds),
+  },
+  {
+    name: 'gate',
+    about: 'A plan → approved, beside fifty positions and their thousand scenarios.',
+    run: async ({ steps }) => (await import('./gate-case.ts')).gateCases(Math.ceil(steps / 2_000)),
+  },
+  { name: 'path', about: 'Frame bytes → decision, in memory, 3 venues × 50 symbols.', run: path },
+  {
+    name: 'wire',
+    about: 'An approved plan → signed bytes on two sockets, journalled.',
+    run: async ({ plans }) => (await import('./wire-case.ts')).wireCases(plans),
+  },
+  {
+    name: 'socket',
+    about: 'The whole path through loopback WebSockets.',
+    run: async ({ frames, rounds }) => (await import('./socket-case.ts')).socketCases(frames, rounds),
+  },
+  {
+    name: 'store',
+    about: 'Events → rows of a table, in batches to a stub.',
+    run: async ({ steps, rounds }) => (await import('./store-case.ts')).storeCases(Math.ceil(steps / 8), rounds),
+  },
+  {
+    name: 'peer',
+    about: 'Recorded book frames → book, beside libraries of the field on the same frames.',
+    run: async ({ recorded, rounds }) => (await import('./peer-case.ts')).peerCases(recorded, rounds),
+  },
+];
+
+async function hotpath({ frames, steps, rounds }: Size): Promise<readonly Row[]> {
+  const { benchMarket } = await import('./bench-market.ts');
+  const { bookCase, detectCase, parseCase } = await import('./cases.ts');
+  const market = benchMarket(1, frames);
+  const each = [steps, rounds] as const;
+  const listed = market.instruments.filter(({ venue }) => venue === 'binance');
+  return [
+    parseCase('parse binance depth, 20+20', market, { venue: 'binance', kind: 'delta', levels: 20 }, each),
+    parseCase('parse binance bookTicker', market, { venue: 'binance', kind: 'quote', levels: 1 }, each),
+    parseCase('parse okx books, 8+8', market, { venue: 'okx', kind: 'delta', levels: 8 }, each),
+    parseCase('parse kraken v2 book, 8+8', market, { venue: 'kraken', kind: 'delta', levels: 8 }, each),
+    bookCase(market, rounds),
+    detectCase('detect spatial, 8 venues', eightVenues(listed[0]!), { families: ['spatial'] }, each),
+    detectCase('detect triangles, 50 symbols', listed, { families: ['cycle'], max_legs: 3 }, each),
+    detectCase('detect all routes, 3 × 50 symbols', market.instruments, {}, each),
+  ];
+}
+
+async function path({ frames, rounds }: Size): Promise<readonly Row[]> {
+  const { benchMarket } = await import('./bench-market.ts');
+  const { wholePathCases } = await import('./cases.ts');
+  return wholePathCases(benchMarket(1, frames), rounds);
+}
+
+const eightVenues = (listing: Instrument): readonly Instrument[] =>
+  Array.from({ length: 8 }, (_none, venue) => ({
+    ...listing,
+    id: `v${venue}:${listing.symbol}` as Instrument['id'],
+    venue: `v${venue}` as Instrument['venue'],
+  }));

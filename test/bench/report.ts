@@ -1,0 +1,80 @@
+import type { Goal, Row } from './cases.ts';
+
+/** What `--json` prints: the run, and a row a figure. */
+export type Report = {
+  readonly machine: string;
+  readonly node: string;
+  readonly commit: string;
+  readonly flags: readonly string[];
+  /** ISO 8601, of the beginning. */
+  readonly date: string;
+  readonly size: 'full' | 'small';
+  readonly rows: readonly ReportRow[];
+};
+
+/** `plainHash` only where it is another one. A figure that could not be taken is null. */
+export type ReportRow = Omit<Row, 'plainHash' | 'value'> & {
+  readonly group: string;
+  readonly value: number | null;
+  readonly plainHash?: string;
+};
+
+export function reportRow(group: string, { hash, plainHash, ...row }: Row): ReportRow {
+  const { name, unit, value, ratio, goal, percentiles, note } = row;
+  return {
+    group,
+    name,
+    unit,
+    value: Number.isFinite(value) ? rounded(value) : null,
+    ...(ratio === undefined ? {} : { ratio: rounded(ratio) }),
+    hash,
+    ...(hash === plainHash ? {} : { plainHash }),
+    ...(goal === undefined ? {} : { goal }),
+    ...(percentiles === undefined
+      ? {}
+      : { percentiles: Object.fromEntries(Object.entries(percentiles).map(([at, ns]) => [at, rounded(ns)])) }),
+    ...(note === undefined ? {} : { note }),
+  };
+}
+
+const rounded = (value: number): number => Number(value.toPrecision(4));
+
+/** Undefined where there is no goal, or no figure. */
+export function isReached({ goal, value, ratio }: Pick<ReportRow, 'goal' | 'value' | 'ratio'>): boolean | undefined {
+  const figure = goal?.of === 'ratio' ? ratio : value;
+  if (goal === undefined || figure === undefined || figure === null) return undefined;
+  return 'least' in goal ? figure >= goal.least : figure <= goal.most;
+}
+
+export function goalText(row: Pick<ReportRow, 'goal' | 'value' | 'ratio'>): string {
+  if (row.goal === undefined) return '';
+  const reached = isReached(row);
+  return `${boundText(row.goal)}: ${reached === undefined ? 'not measured' : reached ? 'reached' : 'missed'}`;
+}
+
+function boundText(goal: Goal): string {
+  const bound = 'least' in goal ? `≥ ${figureText(goal.least)}` : `≤ ${figureText(goal.most)}`;
+  return goal.of === 'ratio' ? `${bound} ×` : bound;
+}
+
+export const figureText = (value: number | null): string =>
+  value === null ? '–' : value.toLocaleString('en', { maximumSignificantDigits: 4 });
+
+export const percentilesText = (percentiles: NonNullable<Row['percentiles']>): string =>
+  Object.entries(percentiles)
+    .map(([at, value]) => `${at} ${figureText(value)}`)
+    .join(' · ');
+
+export function tableOf(rows: readonly ReportRow[]): string {
+  const width = Math.max(4, ...rows.map(({ name }) => name.length)) + 2;
+  const units = Math.max(14, ...rows.map(({ unit }) => unit.length));
+  const title = `${'case'.padEnd(width)}${'value'.padStart(12)} ${'unit'.padEnd(units)}${'ratio'.padStart(9)}   ${'result'.padEnd(8)}  goal`;
+  const lines = rows.flatMap((row) => {
+    const { name, unit, value, ratio, hash, percentiles } = row;
+    const times = ratio === undefined ? '' : `${figureText(ratio)} ×`;
+    const figures = `${figureText(value).padStart(12)} ${unit.padEnd(units)}${times.padStart(9)}`;
+    const line = `${name.padEnd(width)}${figures}   ${hash.padEnd(8)}  ${goalText(row)}`.trimEnd();
+    return percentiles === undefined ? [line] : [line, `${' '.repeat(width)}  ${percentilesText(percentiles)}`];
+  });
+  return `${[title, ...lines].join('\n')}\n`;
+}
