@@ -100,6 +100,9 @@ type Worth = {
 /** A way to make the legs agree: every order it needs, and what the operation would be worth at the end. */
 export type Candidate = Worth & { readonly placed: readonly PlacedOrder[] };
 
+/** Of what stays as dust: it must be traded one day, and moves with its market until then. More than a trade costs mostly: what one leg's book can take is no dust of another's. */
+export const DUST_COST = new Decimal('0.01');
+
 /** All of it before a part of it; then what leaves more. */
 export const isBetter = (a: Worth, b: Worth): boolean => (a.isWhole === b.isWhole ? a.value.gt(b.value) : a.isWhole);
 

@@ -112,7 +112,8 @@ export function coinsOf(
   return units.times(rateIn(rates, quote)).div(rateIn(rates, base)).toDecimalPlaces(COIN_DECIMALS);
 }
 
-function valueOfSize(
+/** What a size is worth in the numeraire, that of what underlies a future or a perpetual. */
+export function valueOfSize(
   { id, kind, base, quote, contractSize, inverse }: Instrument,
   size: Decimal,
   rates: Rates,

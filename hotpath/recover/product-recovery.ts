@@ -3,11 +3,12 @@ import type { Instrument } from '#shared/domain/instrument.ts';
 import type { LegView, OperationView, RecoveryOrder } from '#shared/domain/recovery.ts';
 import type { Side } from '#shared/domain/route.ts';
 import { opposite } from '#shared/domain/route.ts';
+import type { Qty } from '#shared/money/grid.ts';
 import { lotQty, tickAt, ZERO } from '#shared/money/grid.ts';
 import type { Walk } from './book-walk.ts';
 import { limitBeyond, walkBase, walkQuote } from './book-walk.ts';
 import type { Candidate, PlacedOrder, Situation } from './candidate.ts';
-import { isAffordable, isBetter, isLeg } from './candidate.ts';
+import { DUST_COST, isAffordable, isBetter, isLeg } from './candidate.ts';
 import { rateIn, sourceOf, targetOf } from './loose.ts';
 
 /** One correction of one leg: what it changes about the leg's spending and receiving, and what all that is asked for brings at that price, in the numeraire. */
@@ -22,8 +23,8 @@ type Correction = {
 /**
  * Ways to bring a product route into agreement: what leg k receives, leg k + 1 must spend. One leg is taken as it is, and the others are brought to agree
  * with it: those that did too little are completed at today's prices, those that did too much are unwound. Each leg is tried as the one that stays, once on
- * the legs' own books and once with other venues' beside them. What is smaller than the smallest order stays as dust. Ways that want a book which is not
- * live, or funds that are missing, are none.
+ * the legs' own books and once with other venues' beside them. What is smaller than the smallest order stays as dust, unless the smallest order leaves much
+ * less of it. Ways that want a book which is not live, or funds that are missing, are none.
  */
 export function productWays(situation: Situation): readonly Candidate[] {
   const ways: Candidate[] = [];
@@ -31,21 +32,31 @@ export function productWays(situation: Situation): readonly Candidate[] {
   const isElsewhere = view.legs.some(({ instrument }) => market.alternatives(instrument).length > 0);
   for (const anchor of view.legs.keys()) {
     for (const elsewhere of isElsewhere ? [false, true] : [false]) {
-      const way = wayAround(anchor, situation, elsewhere);
+      // An account that does not bear the smallest order keeps its dust.
+      const way =
+        wayAround(anchor, situation, { elsewhere, beyond: true }) ??
+        wayAround(anchor, situation, { elsewhere, beyond: false });
       if (way !== undefined) ways.push(way);
     }
   }
   return ways;
 }
 
+type Means = {
+  /** Whether other venues' books may do a leg's work. */
+  readonly elsewhere: boolean;
+  /** Whether the smallest order may be sent for what is less. */
+  readonly beyond: boolean;
+};
+
 /** Brings every leg into agreement with one. */
-function wayAround(anchor: number, situation: Situation, elsewhere: boolean): Candidate | undefined {
+function wayAround(anchor: number, situation: Situation, means: Means): Candidate | undefined {
   const { legs, realised } = situation.view;
   const corrections: Correction[] = [];
   let { received } = legs[anchor]!;
   for (let at = anchor + 1; at < legs.length; at += 1) {
     const leg = legs[at]!;
-    const correction = correct({ leg, at, end: 'source', amount: received.minus(leg.spent), elsewhere }, situation);
+    const correction = correct({ leg, at, end: 'source', amount: received.minus(leg.spent), ...means }, situation);
     if (correction === undefined) return undefined;
     corrections.push(correction);
     received = leg.received.plus(correction.received);
@@ -53,7 +64,7 @@ function wayAround(anchor: number, situation: Situation, elsewhere: boolean): Ca
   let { spent } = legs[anchor]!;
   for (let at = anchor - 1; at >= 0; at -= 1) {
     const leg = legs[at]!;
-    const correction = correct({ leg, at, end: 'target', amount: spent.minus(leg.received), elsewhere }, situation);
+    const correction = correct({ leg, at, end: 'target', amount: spent.minus(leg.received), ...means }, situation);
     if (correction === undefined) return undefined;
     corrections.unshift(correction);
     spent = leg.spent.plus(correction.spent);
@@ -66,17 +77,17 @@ function wayAround(anchor: number, situation: Situation, elsewhere: boolean): Ca
   return { placed, value: corrections.reduce((sum, { value }) => sum.plus(value), realised), isWhole };
 }
 
-type Wanted = {
+type Wanted = Means & {
   readonly leg: LegView;
   readonly at: number;
   /** Which end of the leg must change: what it spends, or what it receives. */
   readonly end: 'source' | 'target';
   /** By how much; negative takes back. */
   readonly amount: Decimal;
-  /** Whether other venues' books may do it. */
-  readonly elsewhere: boolean;
 };
 
+/** The smallest order is sent for what is less when that leaves no more than half of it, on the other side. */
+const BEYOND_MAX = new Decimal('1.5');
 const NOTHING: Correction = { placed: undefined, spent: ZERO, received: ZERO, value: ZERO, isWhole: true };
 
 /**
@@ -103,7 +114,8 @@ function correct(wanted: Wanted, situation: Situation): Correction | undefined {
 }
 
 /** The same on one instrument: the leg's own, or spot of another venue. */
-function correctOn(on: Instrument, { leg, at, end, amount }: Wanted, situation: Situation): Correction | undefined {
+function correctOn(on: Instrument, wanted: Wanted, situation: Situation): Correction | undefined {
+  const { leg, at, end, amount, beyond } = wanted;
   const { market, slack, view } = situation;
   const isForward = amount.gt(0);
   const side = isForward ? leg.side : opposite(leg.side);
@@ -116,10 +128,11 @@ function correctOn(on: Instrument, { leg, at, end, amount }: Wanted, situation: 
     ? walkBase(levels, baseToTrade(on, side, amount.abs()))
     : walkQuote(levels, quoteToTrade(on, side, amount.abs().times(exchange)));
 
-  const qty = lotQty(walk.qty, on.lot);
   const price = limitBeyond(walk.worst, slack, side, tickAt(on, walk.worst));
-  if (qty.isZero() || qty.lt(on.minQty) || qty.times(price).lt(on.minNotional))
-    return { ...NOTHING, isWhole: walk.isWhole };
+  const least = leastQty(on, price);
+  const isBeyond = beyond && walk.isWhole && walk.qty.lt(least) && least.lt(walk.qty.times(BEYOND_MAX));
+  const qty = isBeyond ? least : lotQty(walk.qty, on.lot);
+  if (qty.lt(least)) return { ...NOTHING, value: costOfDust(wanted, view.rates), isWhole: walk.isWhole };
   const isOwn = on.id === leg.instrument.id;
   const purpose: RecoveryOrder['purpose'] = !isOwn ? 'hedge' : isForward ? 'complete' : 'unwind';
   const { base, quote } = netFlows(on, side, walkBase(levels, qty));
@@ -135,6 +148,17 @@ function correctOn(on: Instrument, { leg, at, end, amount }: Wanted, situation: 
     value: brought.div(share),
     isWhole: walk.isWhole,
   };
+}
+
+/** The smallest order at a price. */
+function leastQty({ lot, minQty, minNotional }: Instrument, price: Decimal): Qty {
+  const least = Decimal.max(lot, minQty, minNotional.div(price));
+  return least.div(lot).toDecimalPlaces(0, Decimal.ROUND_CEIL).times(lot) as Qty;
+}
+
+function costOfDust({ leg, end, amount }: Wanted, rates: OperationView['rates']): Decimal {
+  const rate = rateIn(rates, end === 'source' ? sourceOf(leg) : targetOf(leg));
+  return amount.abs().times(rate).times(DUST_COST).neg();
 }
 
 /** What it costs to bring home what was traded elsewhere, in the numeraire. */

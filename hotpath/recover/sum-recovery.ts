@@ -8,8 +8,8 @@ import { fillFactsOf, pnlOfFill, quoteValueOf } from '#shared/money/pnl.ts';
 import type { Level } from './book-walk.ts';
 import { limitBeyond, walkBase } from './book-walk.ts';
 import type { Candidate, PlacedOrder, Situation } from './candidate.ts';
-import { isAffordable } from './candidate.ts';
-import { matchedUnits, unitsOf } from './loose.ts';
+import { DUST_COST, isAffordable } from './candidate.ts';
+import { matchedUnits, unitsOf, valueOfSize } from './loose.ts';
 
 type SumBond = NonNullable<OperationView['bond']>;
 
@@ -83,7 +83,7 @@ function correct({ leg, at, lacking }: Wanted, { market, slack, view }: Situatio
   const qty = lotQty(walk.qty, on.lot);
   const price = limitBeyond(walk.worst, slack, side, tickAt(on, walk.worst));
   if (qty.isZero() || qty.lt(on.minQty) || quoteValueOf(on, qty, price).lt(on.minNotional))
-    return { ...nothing, isWhole: walk.isWhole };
+    return { ...nothing, value: valueOfSize(on, wanted, view.rates).times(DUST_COST).neg(), isWhole: walk.isWhole };
   const purpose = isForward ? 'complete' : 'unwind';
   const placed = { on, order: { leg: at, purpose, instrument: on.id, side, qty, price } as const };
   // As if all of it were traded so: what a thin book leaves for later must not look like a gain.

@@ -161,6 +161,30 @@ describe('decideRecovery', () => {
     ).toEqual({ kind: 'complete', reason: 'dust' });
   });
 
+  it('sends the smallest order for what is a little less than it, where the account bears that', () => {
+    const legs = [leg(aBtc, 'buy', '0.0502', '0.0502'), leg(bBtc, 'sell', '0.05', '0.04996')];
+    // 0.0001898 are left: a lot of it is worth less than five dollars, two are worth a little more than all of it.
+    const below = (free?: number) =>
+      decide(
+        legs,
+        market((on) => flat(on, -100), free),
+      );
+    expect(ordersOf(below()).map(({ qty }) => qty.toFixed())).toEqual(['0.0002']);
+    expect(below(0.0001)).toEqual({ kind: 'complete', reason: 'dust' });
+  });
+
+  it('leaves nothing to one leg as dust that another one can trade', () => {
+    const coarse: Instrument = { ...bBtc, lot: new Decimal('0.001') };
+    const legs = [leg(aBtc, 'buy', '0.0506', '0.0506'), leg(coarse, 'sell', '0.051', '0.05')];
+    // 0.0005494 are left, for one book half a lot, and for the other 27 dollars.
+    const decision = decide(
+      legs,
+      market((on) => flat(on)),
+    );
+    expect(decision).toMatchObject({ kind: 'send', orders: [{ leg: 0, purpose: 'unwind' }] });
+    expect(ordersOf(decision)[0]!.qty.toFixed()).toBe('0.0005');
+  });
+
   it('waits while no book is live or no funds are free, and asks a person after enough rounds, saying what is left', () => {
     const legs = [leg(aBtc, 'buy', 1, 1), leg(bBtc, 'sell', '0.999', 0)];
     expect(
@@ -320,12 +344,12 @@ function checkBalance(legs: readonly LegView[]): void {
       .minus(next.spent)
       .times(rates[asset as 'BTC'])
       .abs();
-    // In USDT, of either leg, and a lot for the rounding down; 2 % above for the price at which the smallest order is measured.
-    const smallest = [previous.instrument, next.instrument].map((on) =>
-      Decimal.max(on.minNotional.times(rates[on.quote as 'BTC']), on.minQty.times(rates[on.base as 'BTC'])).plus(
-        on.lot.times(rates[on.base as 'BTC']),
-      ),
-    );
+    // In USDT, of either leg: what is more than two thirds of the smallest order, rounded up to a lot, is worth one. 2 % above for the price at which it is measured.
+    const smallest = [previous.instrument, next.instrument].map(({ lot, minQty, minNotional, base, quote }) => {
+      const lotUsd = lot.times(rates[base as 'BTC']);
+      const least = Decimal.max(minNotional.times(rates[quote as 'BTC']), minQty.times(rates[base as 'BTC']));
+      return Decimal.max(lotUsd, least.plus(lotUsd).div('1.5'));
+    });
     expect(residue.toNumber()).toBeLessThanOrEqual(
       Decimal.max(...smallest)
         .times('1.02')
