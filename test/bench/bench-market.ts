@@ -4,6 +4,8 @@ import type { Asset, InstrumentId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Random } from '#shared/random.ts';
 import { randomFrom } from '#shared/random.ts';
+import type { Dialect, Level, Said } from './dialects.ts';
+import { dialects } from './dialects.ts';
 
 /** One frame of a market's socket, or (for a venue that wants it) the answer to a snapshot request. */
 export type BenchFrame = {
@@ -61,6 +63,14 @@ const SYMBOLS: readonly string[] = [
   'ETH/USDC',
 ];
 
+/** Venues and what they take of a trade, and of what. */
+const FEES = {
+  binance: ['0.001', 'received'],
+  okx: ['0.001', 'received'],
+  kraken: ['0.0016', 'quote'],
+} as const;
+const VENUES = Object.keys(FEES) as readonly (keyof typeof FEES)[];
+
 const LEVELS = 200;
 /** Changes fall this near to the top; the top itself wanders this far from fair value, both in ticks. */
 const NEAR = 40;
@@ -74,9 +84,7 @@ const MISPRICED_EVERY = 10_000;
 /** Frames of three venues with fifty symbols each: 70 % best quotes, 20 % changes of 8 + 8 levels, 10 % of 20 + 20. The same for the same seed. */
 export function benchMarket(seed: number, count: number): BenchMarket {
   const random = randomFrom(seed);
-  const books = Object.keys(dialects).flatMap((id) =>
-    SYMBOLS.map((symbol) => new BookModel(id, symbol, random.fork(id + symbol))),
-  );
+  const books = VENUES.flatMap((id) => SYMBOLS.map((symbol) => new BookModel(id, symbol, random.fork(id + symbol))));
   const instruments = books.map(({ instrument }) => instrument);
   const snapshots = books.map((book, at) => frameOf(at, 'snapshot', LEVELS, book.snapshot()));
   const quoting = [...books.entries()].filter(([, book]) => book.quotes);
@@ -114,7 +122,7 @@ class BookModel {
   #sequence = 1_000_000;
   #deltaSequence = 1_000_000;
 
-  constructor(venue: string, symbol: string, random: Random) {
+  constructor(venue: keyof typeof FEES, symbol: string, random: Random) {
     const [base, quote] = symbol.split('/') as [string, string];
     const value = VALUES[base]! / VALUES[quote]!;
     const decimals = Math.max(0, Math.ceil(Math.log10(20_000 / value)));
@@ -210,85 +218,15 @@ class BookModel {
 const ranked = (side: ReadonlyMap<number, number>, direction: 1 | -1, count: number): Change[] =>
   [...side].sort(([a], [b]) => (a - b) * direction).slice(0, count);
 
-type Level = readonly [price: string, qty: string];
-type Said = {
-  readonly symbol: string;
-  readonly bids: readonly Level[];
-  readonly asks: readonly Level[];
-  readonly first: number;
-  readonly last: number;
-  readonly previous: number;
-  readonly timeMs: number;
-  readonly checksum: () => number;
-};
-type Dialect = {
-  readonly symbol: (base: string, quote: string) => string;
-  readonly fee: string;
-  readonly feeCurrency: 'received' | 'quote';
-  readonly snapshot: (said: Said) => string;
-  readonly delta: (said: Said) => string;
-  /** Undefined where best quotes come with the book alone. */
-  readonly quote?: (said: Said) => string;
-};
-
-/** Eight decimals at least, whatever the tick, as the venue writes them. */
-const padded = (levels: readonly Level[]): string => JSON.stringify(levels.map((level) => level.map(eightDecimals)));
-const eightDecimals = (text: string): string => {
-  const [whole, decimals = ''] = text.split('.') as [string, string?];
-  return `${whole}.${decimals.padEnd(8, '0')}`;
-};
-const withOrders = (levels: readonly Level[]): string =>
-  JSON.stringify(levels.map(([price, qty]) => [price, qty, '0', '3']));
-const asObjects = (levels: readonly Level[]): string =>
-  `[${levels.map(([price, qty]) => `{"price":${price},"qty":${qty}}`).join(',')}]`;
-
-const okxBook = (action: string, { symbol, bids, asks, last, timeMs }: Said, previous: number): string =>
-  `{"arg":{"channel":"books","instId":"${symbol}"},"action":"${action}","data":[{"asks":${withOrders(asks)},"bids":${withOrders(bids)},` +
-  `"ts":"${timeMs}","checksum":0,"seqId":${last},"prevSeqId":${previous}}]}`;
-const krakenBook = (type: string, { symbol, bids, asks, timeMs, checksum }: Said): string =>
-  `{"channel":"book","type":"${type}","data":[{"symbol":"${symbol}","bids":${asObjects(bids)},"asks":${asObjects(asks)},` +
-  `"checksum":${checksum()},"timestamp":"${new Date(timeMs).toISOString().replace('Z', '123Z')}"}]}`;
-
-/** How each venue writes the same thing. */
-const dialects: Readonly<Record<string, Dialect>> = {
-  binance: {
-    symbol: (base, quote) => base + quote,
-    fee: '0.001',
-    feeCurrency: 'received',
-    snapshot: ({ bids, asks, last }) => `{"lastUpdateId":${last},"bids":${padded(bids)},"asks":${padded(asks)}}`,
-    delta: ({ symbol, bids, asks, first, last, timeMs }) =>
-      `{"stream":"${symbol.toLowerCase()}@depth@100ms","data":{"e":"depthUpdate","E":${timeMs},"s":"${symbol}","U":${first},"u":${last},` +
-      `"b":${padded(bids)},"a":${padded(asks)}}}`,
-    quote: ({ symbol, bids, asks, last }) => {
-      const [bid, bidQty] = bids[0]!.map(eightDecimals);
-      const [ask, askQty] = asks[0]!.map(eightDecimals);
-      return `{"stream":"${symbol.toLowerCase()}@bookTicker","data":{"u":${last},"s":"${symbol}","b":"${bid}","B":"${bidQty}","a":"${ask}","A":"${askQty}"}}`;
-    },
-  },
-  okx: {
-    symbol: (base, quote) => `${base}-${quote}`,
-    fee: '0.001',
-    feeCurrency: 'received',
-    snapshot: (said) => okxBook('snapshot', said, -1),
-    delta: (said) => okxBook('update', said, said.previous),
-  },
-  kraken: {
-    symbol: (base, quote) => `${base}/${quote}`,
-    fee: '0.0016',
-    feeCurrency: 'quote',
-    snapshot: (said) => krakenBook('snapshot', said),
-    delta: (said) => krakenBook('update', said),
-  },
-};
-
-function instrumentOf(venue: string, symbol: string, decimals: number): Instrument {
+function instrumentOf(venue: keyof typeof FEES, symbol: string, decimals: number): Instrument {
   const [base, quote] = symbol.split('/') as [Asset, Asset];
-  const { fee, feeCurrency, symbol: spell } = dialects[venue]!;
+  const { market, symbol: spell } = dialects[venue]!;
+  const [fee, currency] = FEES[venue];
   const lot = new Decimal(10).pow(-QTY_DECIMALS);
   return {
     id: `${venue}:${symbol}` as InstrumentId,
     venue: venue as Instrument['venue'],
-    market: 'spot',
+    market,
     symbol,
     venueSymbol: spell(base, quote),
     kind: 'spot',
@@ -301,7 +239,7 @@ function instrumentOf(venue: string, symbol: string, decimals: number): Instrume
     lot,
     minQty: lot,
     minNotional: new Decimal(0),
-    fees: { maker: new Decimal(fee), taker: new Decimal(fee), currency: feeCurrency },
+    fees: { maker: new Decimal(fee), taker: new Decimal(fee), currency },
     status: 'trading',
   };
 }

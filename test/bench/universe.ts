@@ -68,7 +68,7 @@ function listings(symbols: number): readonly Shape[] {
 }
 
 function options(count: number, coins: readonly string[]): readonly Shape[] {
-  const chains = [
+  const chains: (readonly [base: string, quote: string, days: number])[] = [
     ...EXPIRIES_DAYS.slice(0, 2).map((days) => ['BTC', 'USDT', days] as const),
     ['BTC', 'BTC', EXPIRIES_DAYS[1]] as const,
     ['ETH', 'USDT', EXPIRIES_DAYS[1]] as const,
