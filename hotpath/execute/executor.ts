@@ -319,13 +319,15 @@ export class Executor {
     if (report.kind === 'not-found' && this.#isEarly(report, operation)) return;
     const isSettled = this.#replacements.hear(order, report);
     const isNews = operations.apply(order, report) || isSettled;
+    const { patience } = this.#options;
+    // One more denial settles it.
+    if (order.notFound === 1 && operation.isOpen) this.#watch(operation, patience.probeAfterMs);
     if (!isNews) return;
 
     if (!operation.isOpen) {
       if (report.kind !== 'fill') return;
       operations.wake(operation);
     }
-    const { patience } = this.#options;
     if (report.kind === 'fill') this.#replacements.hearLate(order);
     this.#replacements.succeed(order);
     if (operation.state === 'executing' && !operation.isManual) this.#follow(operation);
@@ -566,6 +568,13 @@ export class Executor {
     return (askedTimeNs ?? receivedTimeNs) - sentNs < this.#options.patience.notFoundAfterMs * 1e6;
   }
 
+  /** How long until a denial says something; Infinity when it does already. */
+  #certainInMs({ sentNs }: Operation): number {
+    const { clock, patience } = this.#options;
+    const leftMs = patience.notFoundAfterMs - (clock.now() - sentNs) / 1e6;
+    return leftMs > 0 ? leftMs + 1 : Infinity;
+  }
+
   #watch(operation: Operation, delayMs: number): void {
     operation.timer?.cancel();
     if (this.#stopped) return;
@@ -596,7 +605,7 @@ export class Executor {
     operation.probes = silent.length === 0 ? 0 : operation.probes + 1;
     const isSlow = silent.length === 0 || isHopeless;
     const doubledMs = Math.min(patience.probeMaxMs, patience.probeAfterMs * 2 ** (operation.probes - 1));
-    const nextMs = isSlow ? patience.probeSlowlyMs : doubledMs;
+    const nextMs = isSlow ? patience.probeSlowlyMs : Math.min(doubledMs, this.#certainInMs(operation));
     // Not a rounding error later: that would be now, for ever.
     this.#watch(operation, restsMs > 0 ? Math.max(1, Math.min(nextMs, restsMs)) : nextMs);
     for (const { request } of late) gateway.cancel(request.clientOrderId);

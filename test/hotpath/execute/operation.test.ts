@@ -100,6 +100,23 @@ describe('Executor', () => {
     expect(world.executor.counts.open).toBe(0);
   });
 
+  it('asks as soon as a denial says something, and once more soon after it', () => {
+    world.decision = { kind: 'complete', reason: 'unfilled' };
+    world.executor.submit(planOf('op-1', [BUY]));
+    const askedMs: number[] = [];
+    while (world.executor.counts.open > 0 && world.clock.step(10e9)) {
+      if (world.probed.length === askedMs.length) continue;
+      askedMs.push(world.clock.now() / 1e6);
+      world.say(world.sent[0]!, { kind: 'not-found', askedTimeNs: world.clock.now() });
+    }
+    const { notFoundAfterMs, probeAfterMs } = PATIENCE;
+    expect(askedMs.filter((ms) => ms < notFoundAfterMs).length).toBeGreaterThan(2);
+    expect(askedMs.filter((ms) => ms >= notFoundAfterMs)).toEqual([
+      notFoundAfterMs + 1,
+      notFoundAfterMs + 1 + probeAfterMs,
+    ]);
+  });
+
   it('counts a repeated fill once and believes one that comes after the end: the operation is open again', () => {
     world.executor.submit(planOf('op-1', [BUY, SELL]));
     world.say(world.sent[0]!, fill(world.sent[0]!, '0.1'));
