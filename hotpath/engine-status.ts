@@ -1,8 +1,7 @@
-import { Decimal } from 'decimal.js';
 import type { Clock } from '#shared/clock/clock.ts';
-import type { InstrumentIndex, TimeNs, VenueId } from '#shared/domain/ids.ts';
-import { textOf } from '#shared/money/grid.ts';
-import type { EngineStatus, MarketSample, SyntheticStatus } from '#shared/schema/status.ts';
+import type { TimeNs, VenueId } from '#shared/domain/ids.ts';
+import { plainText, textOf } from '#shared/money/grid.ts';
+import type { EngineStatus, SyntheticStatus } from '#shared/schema/status.ts';
 import type { Engine } from './engine.ts';
 import type { Tenure } from './lease/tenure.ts';
 import type { SyntheticLevel } from './synthetics/synthetic-view.ts';
@@ -26,13 +25,9 @@ export type StatusSources = {
   };
 };
 
-const SAMPLE_LEVELS = 10;
 /** A book that was never there is infinitely old, and JSON has no infinity. */
 const AGE_MAX_MS = 86_400_000;
-const NO_LEVEL = ['', ''] as const;
 const TOP_OPPORTUNITIES = 8;
-
-type Sampled = Pick<Engine, 'instruments'> & { readonly books: Pick<Engine['books'], 'depths' | 'levels'> };
 
 /** The engine in one record: made once a second, for the terminal, the state table and the metrics. */
 export function statusMaker(sources: StatusSources): () => EngineStatus {
@@ -104,41 +99,6 @@ const leaseStatus = ({ holder, epoch, leftMs }: Tenure): EngineStatus['lease'] =
   left_ms: Math.round(leftMs),
 });
 
-/**
- * Every instrument's best quote and first levels as they are now; a side without levels has empty text. The shortest text of a double read from
- * decimal text is that text.
- */
-export function marketSamples({ instruments, books }: Sampled, clock: Clock): MarketSample[] {
-  const prices = new Float64Array(SAMPLE_LEVELS);
-  const qtys = new Float64Array(SAMPLE_LEVELS);
-  const nowNs = clock.now();
-  const levels = (count: number): [string, string][] =>
-    Array.from({ length: count }, (_, at) => [decimalText(prices[at]!), decimalText(qtys[at]!)]);
-  return instruments.flatMap(({ id }, at) => {
-    const index = at as InstrumentIndex;
-    // A book that is gone is told, or its last sample would stay live for ever; of one that never was there is nothing to tell.
-    if (books.levels(index) === undefined) return [];
-    const bids = levels(books.depths.bids(index, prices, qtys));
-    const asks = levels(books.depths.asks(index, prices, qtys));
-    const [bid, bidQty] = bids[0] ?? NO_LEVEL;
-    const [ask, askQty] = asks[0] ?? NO_LEVEL;
-    return {
-      instrument: id,
-      at_ms: clock.unixMs(nowNs),
-      bid,
-      bid_qty: bidQty,
-      ask,
-      ask_qty: askQty,
-      // Nobody counts trades yet.
-      volume: '',
-      status: books.depths.status(index),
-      age_ms: Math.min(books.depths.ageMs(index, nowNs), AGE_MAX_MS),
-      bids,
-      asks,
-    };
-  });
-}
-
 type Priced = Pick<Engine, 'synthetics' | 'references'> & {
   readonly books: Pick<Engine['books'], 'tops' | 'depths'>;
 };
@@ -153,7 +113,7 @@ export function syntheticStatuses({ synthetics, references, books }: Priced, now
       name,
       description,
       quote,
-      legs: legs.map(({ instrument, ratio }) => ({ instrument: instrument.id, ratio: decimalText(ratio) })),
+      legs: legs.map(({ instrument, ratio }) => ({ instrument: instrument.id, ratio: plainText(ratio) })),
       bids: bids.map(levelText),
       asks: asks.map(levelText),
       fair_value: textOrNull(fairValue),
@@ -171,16 +131,10 @@ export function syntheticStatuses({ synthetics, references, books }: Priced, now
 }
 
 const levelText = ([price, units]: SyntheticLevel): [string, string] => [
-  decimalText(price),
-  decimalText(Number(units.toPrecision(UNIT_DIGITS))),
+  plainText(price),
+  plainText(Number(units.toPrecision(UNIT_DIGITS))),
 ];
 
 /** Contracts are divided by prices and ratios: nobody wants all digits of that. */
 const UNIT_DIGITS = 12;
-const textOrNull = (found: number): string | null => (Number.isNaN(found) ? null : decimalText(found));
-
-/** Decimals only where a double's text has an exponent: thousands of levels a second pass here, on the thread that trades. */
-function decimalText(found: number): string {
-  const text = String(found);
-  return text.includes('e') ? textOf(new Decimal(text)) : text;
-}
+const textOrNull = (found: number): string | null => (Number.isNaN(found) ? null : plainText(found));

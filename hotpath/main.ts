@@ -13,7 +13,7 @@ import { configSchema } from '#shared/schema/config.ts';
 import type { EngineStatus } from '#shared/schema/status.ts';
 import type { Engine } from './engine.ts';
 import { engineFrom } from './engine.ts';
-import { marketSamples, statusMaker, type StatusSources } from './engine-status.ts';
+import { statusMaker, type StatusSources } from './engine-status.ts';
 import { epochBefore } from './execute/client-order-id.ts';
 import {
   credentialsOf,
@@ -103,9 +103,12 @@ async function main(): Promise<void> {
   engine.start();
   if (lease !== undefined) tellOfTakeover(logger, [lease.freeNs, heldNs, builtNs, clock.now()]);
   outbox.start();
+  let refused = 0;
   const tick = setInterval(() => {
     const now = status();
-    outbox.post(marketSamples(engine, clock), now);
+    outbox.post(now);
+    if (outbox.refused > refused) logger.warn('market-samples-refused', { count: outbox.refused - refused });
+    ({ refused } = outbox);
     tell({ kind: 'status', status: now });
   }, TICK_MS);
 
@@ -264,6 +267,7 @@ function outboxOf(
   const { data_dir: dataDir } = config.system;
   return new OutboxClient({
     clock,
+    market: engine,
     worker: {
       journalDir: join(dataDir, 'journal'),
       positionFile: join(dataDir, 'published.json'),

@@ -1,12 +1,16 @@
 import { Worker } from 'node:worker_threads';
 import type { Clock, Timer } from '#shared/clock/clock.ts';
 import type { Command } from '#shared/schema/command.ts';
-import type { EngineStatus, MarketSample } from '#shared/schema/status.ts';
+import type { EngineStatus } from '#shared/schema/status.ts';
+import type { Market } from './told.ts';
+import { ToldWriter } from './told.ts';
 import type { FromWorker, ToWorker, WorkerOptions, WorkerReport } from './worker-messages.ts';
 
 export type OutboxClientOptions = {
   readonly clock: Clock;
-  readonly worker: WorkerOptions;
+  readonly worker: Omit<WorkerOptions, 'told'>;
+  /** What is sampled. */
+  readonly market: Market;
   /** Last sequence number of the journal. */
   readonly lastSeq: () => number;
   /** Returns once the command stands in the journal's file. */
@@ -24,6 +28,7 @@ const RESTART_MS = 1_000;
 /** The main thread's side of the publish worker: starts it, feeds it once a second, knows how far it is. */
 export class OutboxClient {
   readonly #options: OutboxClientOptions;
+  readonly #told: ToldWriter;
   #worker: Worker | undefined;
   #restart: Timer | undefined;
   #report: WorkerReport = { published: 0, lagMs: 0, lastError: '' };
@@ -31,11 +36,12 @@ export class OutboxClient {
 
   constructor(options: OutboxClientOptions) {
     this.#options = options;
+    this.#told = new ToldWriter(options.market, options.clock);
   }
 
   start(): void {
     const worker = new Worker(new URL('./worker.ts', import.meta.url), {
-      workerData: this.#options.worker,
+      workerData: { ...this.#options.worker, told: this.#told.told } satisfies WorkerOptions,
       resourceLimits: WORKER_LIMITS,
     });
     this.#worker = worker;
@@ -53,9 +59,14 @@ export class OutboxClient {
     return { ...this.#report, lagRecords: Math.max(0, this.#options.lastSeq() - this.#report.published) };
   }
 
-  /** Called once a second. What the worker had no time for is replaced. */
-  post(market: readonly MarketSample[], status: EngineStatus): void {
-    this.#send({ kind: 'post', market, status });
+  /** The market as it is now, and the status: called once a second. What the worker had no time for is replaced. */
+  post(status: EngineStatus): void {
+    this.#told.tell(status);
+  }
+
+  /** What could not be posted, in records, since the start. */
+  get refused(): number {
+    return this.#told.refused;
   }
 
   /** Ships everything that is in the journal's file and ends the worker; false when that took longer than it may. */

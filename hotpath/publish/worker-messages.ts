@@ -1,6 +1,6 @@
 import type { Command } from '#shared/schema/command.ts';
-import type { EngineStatus, MarketSample } from '#shared/schema/status.ts';
 import type { AwsOptions } from './aws.ts';
+import type { ToldMemory } from './told.ts';
 
 /** What the publish worker is started with. */
 export type WorkerOptions = {
@@ -14,12 +14,12 @@ export type WorkerOptions = {
   readonly aws: AwsOptions;
   /** Where a lease is asked for: its epoch, and the memory of its gate. */
   readonly lease?: { readonly epoch: number; readonly memory: SharedArrayBuffer };
+  readonly told: ToldMemory;
   /** Seed of the backoff's jitter. */
   readonly seed: number;
 };
 
 export type ToWorker =
-  | { readonly kind: 'post'; readonly market: readonly MarketSample[]; readonly status: EngineStatus }
   /** Ship everything up to this sequence number, answer, end. */
   | { readonly kind: 'drain'; readonly seq: number }
   /** The command was carried out and stands in the journal. */

@@ -15,12 +15,15 @@ import type { OutboxRecord } from './outbox.ts';
 import { BATCH_RECORDS_MAX } from './outbox.ts';
 import { positionFile } from './position-file.ts';
 import { errorText, isOutside, Shipper } from './shipper.ts';
+import { ToldReader } from './told.ts';
 import type { FromWorker, ToWorker, WorkerOptions } from './worker-messages.ts';
 
 /** Looks for new records this often when there were none. */
 const IDLE_MS = 20;
 const REPORT_MS = 250;
 const COMMANDS_MS = 250;
+/** It is woken where there is something. */
+const TOLD_MS = 1_000;
 const RETRY_MS = 1_000;
 
 assert(parentPort !== null, 'the publish worker is started as a worker thread');
@@ -52,8 +55,8 @@ const shipper = new Shipper(
   start,
 );
 
-/** The latest of what is posted once a second; an older one that found no time is dropped. */
-let posted: Extract<ToWorker, { kind: 'post' }> | undefined;
+/** What the engine says once a second; an older word that found no time is dropped. */
+const told = new ToldReader(options.told);
 let isPosting = false;
 let drainTo: number | undefined;
 /** The last failure of everything that may fail without loss: samples, status, commands. Cleared by the next success of the same thing. */
@@ -85,7 +88,7 @@ async function shipForEver(): Promise<void> {
     const isGood = await attempt('journal', async () => {
       shipped = await shipper.shipBatch();
     });
-    if (drainTo !== undefined && shipper.published >= drainTo && posted === undefined && !isPosting) return;
+    if (drainTo !== undefined && shipper.published >= drainTo && told.isEmpty && !isPosting) return;
     if (!isGood) await wait(RETRY_MS);
     else if (shipped === 0) await wait(IDLE_MS);
   }
@@ -93,10 +96,9 @@ async function shipForEver(): Promise<void> {
 
 async function postForEver(): Promise<void> {
   for (;;) {
-    const current = posted;
-    posted = undefined;
+    const current = told.take();
     if (current === undefined) {
-      await wait(IDLE_MS);
+      await told.wait(TOLD_MS);
       continue;
     }
     isPosting = true;
@@ -157,6 +159,8 @@ async function listenForEver(): Promise<void> {
 
 async function reportForEver(): Promise<void> {
   for (;;) {
+    // Also while a post is on its way for long: what is read makes room.
+    told.listen();
     report();
     await wait(REPORT_MS);
   }
@@ -171,9 +175,6 @@ function report(): void {
 
 port.on('message', (message: ToWorker) => {
   switch (message.kind) {
-    case 'post':
-      posted = message;
-      return;
     case 'drain':
       drainTo = message.seq;
       return;

@@ -4,7 +4,7 @@ import { systemClock } from '#shared/clock/clock.ts';
 import type { Config } from '#shared/schema/config.ts';
 import type { EngineStatus } from '#shared/schema/status.ts';
 import type { Engine } from '#hotpath/engine.ts';
-import { marketSamples, statusMaker } from '#hotpath/engine-status.ts';
+import { statusMaker } from '#hotpath/engine-status.ts';
 import { readJournal } from '#hotpath/publish/journal.ts';
 import { OutboxClient } from '#hotpath/publish/outbox-client.ts';
 import { createLogger } from '#hotpath/runtime/logger.ts';
@@ -123,6 +123,7 @@ async function ship(
   const cloud = await startCloud({ config, dataDir, clock, logger });
   const outbox = new OutboxClient({
     clock,
+    market: engine,
     worker: {
       journalDir: join(dataDir, 'journal'),
       positionFile: join(dataDir, 'published.json'),
@@ -140,7 +141,7 @@ async function ship(
     onCrash: (error) => logger.error('publish-worker-crashed', { message: error.message }),
   });
   outbox.start();
-  outbox.post(marketSamples(engine, clock), status);
+  outbox.post(status);
   await outbox.drain(SHIP_WITHIN_MS);
   const published = outbox.lag.published;
   const untilNs = clock.now() + SHIP_WITHIN_MS * 1e6;

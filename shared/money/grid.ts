@@ -49,3 +49,9 @@ export function lotQty(wanted: Decimal.Value, lot: Decimal): Qty {
 
 /** Canonical text: no exponent, no trailing zeros. */
 export const textOf = (value: Decimal): string => value.toFixed();
+
+/** The shortest text that reads back as this double, without an exponent. A decimal only where there would be one: thousands a second pass here. */
+export function plainText(found: number): string {
+  const text = String(found);
+  return text.includes('e') ? textOf(new Decimal(text)) : text;
+}

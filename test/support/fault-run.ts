@@ -14,6 +14,7 @@ import { fillData, operationData, opportunityData, orderData } from '#test/funct
 import { projectedIn, projectionOf, type Projected } from '#test/functions/support/projection.ts';
 import { silentLog, tempDir } from '#test/functions/support/world.ts';
 import type { FaultProxy } from './fault-proxy.ts';
+import { Books } from './market.ts';
 import { startFaultyPeers, type FaultyPeersOptions, type PeerName, type Urls } from './faulty-peers.ts';
 
 export type FaultRunOptions = FaultyPeersOptions & {
@@ -132,6 +133,7 @@ export const summaryOf = (run: FaultRun): string =>
 function outboxOf(journal: Journal, path: string, urls: Urls, clock: Clock): OutboxClient {
   return new OutboxClient({
     clock,
+    market: { instruments: [], books: { depths: new Books(0).depths, levels: () => undefined } },
     lastSeq: () => journal.lastSeq,
     onCommand: () => undefined,
     onTrouble: () => undefined,

@@ -21,13 +21,15 @@ import { dynamodbFrom, kinesisFrom } from '#hotpath/publish/aws.ts';
 import type { CommandPollerOptions, CommandPosition } from '#hotpath/publish/command-poller.ts';
 import { CommandPoller } from '#hotpath/publish/command-poller.ts';
 import { Journal } from '#hotpath/publish/journal.ts';
+import type { OutboxClientOptions } from '#hotpath/publish/outbox-client.ts';
 import { OutboxClient } from '#hotpath/publish/outbox-client.ts';
 import { positionFile } from '#hotpath/publish/position-file.ts';
 import { systemClock } from '#shared/clock/clock.ts';
 import type { Command } from '#shared/schema/command.ts';
 import { engineEvent } from '#shared/schema/event.ts';
-import type { EngineStatus, MarketSample } from '#shared/schema/status.ts';
+import type { EngineStatus } from '#shared/schema/status.ts';
 import { engineStatus, marketSample } from '#shared/schema/status.ts';
+import { Books, spot } from '#test/support/market.ts';
 import { createStateTable } from '#test/support/state-table.ts';
 
 const clock = systemClock();
@@ -74,9 +76,17 @@ afterEach(async () => {
   rmSync(directory, { recursive: true });
 });
 
+/** One live book. */
+function marketOf(): OutboxClientOptions['market'] {
+  const books = new Books(1);
+  books.set(0, { bids: [[1, 1]], asks: [[2, 0.5]], ageMs: 1 });
+  return { instruments: [spot('a:BTC/USDT')], books: { depths: books.depths, levels: () => [] } };
+}
+
 function startOutbox(gate?: LeaseGate, onCommand: (command: Command) => void = () => undefined): OutboxClient {
   const outbox = new OutboxClient({
     clock,
+    market: marketOf(),
     lastSeq: () => journal.lastSeq,
     onCommand: (command) => {
       commands.push(command);
@@ -214,7 +224,7 @@ describe('publish worker', () => {
     const dynamodb = dynamodbFrom({ region: 'eu-west-1', dynamodbEndpoint: `http://127.0.0.1:${dynamodbPort}` });
     await createStateTable(dynamodb);
     const outbox = startOutbox();
-    outbox.post([SAMPLE], STATUS);
+    outbox.post(STATUS);
     const Key = { pk: { S: 'ENGINE#engine-1' }, sk: { S: 'STATUS' } };
     const item = async (): Promise<Record<string, { S?: string; N?: string }> | undefined> =>
       (await dynamodb.send(new GetItemCommand({ TableName: 'state', Key }))).Item;
@@ -223,7 +233,12 @@ describe('publish worker', () => {
     expect(engineStatus.parse(JSON.parse(status!.S!))).toEqual(STATUS);
     expect([at_ms!.N, ttl!.N]).toEqual(['1700000000000', '1700086400']);
     await until(async () => (await recordsOf('market')).flat().length === 1);
-    expect(marketSample.parse(JSON.parse((await recordsOf('market')).flat()[0]!))).toEqual(SAMPLE);
+    expect(marketSample.parse(JSON.parse((await recordsOf('market')).flat()[0]!))).toMatchObject({
+      instrument: 'a:BTC/USDT',
+      bids: [['1', '1']],
+      asks: [['2', '0.5']],
+    });
+    expect(outbox.refused).toBe(0);
   });
 
   it('hands over each command once, also over a restart', async () => {
@@ -313,19 +328,6 @@ describe('publish worker', () => {
   });
 });
 
-const SAMPLE: MarketSample = {
-  instrument: 'a:BTC/USDT',
-  at_ms: 1_700_000_000_000,
-  bid: '1',
-  bid_qty: '1',
-  ask: '2',
-  ask_qty: '1',
-  volume: '0',
-  status: 'live',
-  age_ms: 1,
-  bids: [],
-  asks: [],
-};
 const STATUS: EngineStatus = {
   engine: 'engine-1',
   epoch: 1,
