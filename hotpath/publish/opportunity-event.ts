@@ -64,11 +64,31 @@ export const counterfactualTexts = (
 
 export const bpsText = (fraction: number): string => decimalText(fraction * 1e4);
 
-/** A found number as decimal text: twelve digits say all that a screen can know. */
+const DIGITS = 12;
+
+/** A found number as decimal text, rounded half up: twelve digits say all that a screen can know. */
 export function decimalText(found: number): string {
   assert(Number.isFinite(found), 'an opportunity holds a number that is none');
-  return textOf(new Decimal(found).toSignificantDigits(12));
+  const shortest = String(found);
+  // Neither too many digits nor an exponent.
+  if (shortest.length <= DIGITS && !shortest.includes('e')) return shortest === '-0' ? '0' : shortest;
+  const rounded = found.toPrecision(DIGITS);
+  // Of an exponent, and of a tie, which the double need not be where its text is one, decimals know more.
+  if (shortest.endsWith('5') || rounded.includes('e') || !rounded.includes('.'))
+    return textOf(new Decimal(found).toSignificantDigits(DIGITS));
+  return withoutZeros(rounded);
 }
+
+/** Trailing ones, behind the point, and the point itself if nothing is left behind it. */
+function withoutZeros(text: string): string {
+  let end = text.length;
+  while (text.charCodeAt(end - 1) === ZERO) end -= 1;
+  if (text.charCodeAt(end - 1) === POINT) end -= 1;
+  return end === text.length ? text : text.slice(0, end);
+}
+
+const ZERO = 0x30;
+const POINT = 0x2e;
 
 const fillTexts = ({ ageMs, roundTripMs, volatility, share, displayed, cushion }: FillFacts): LegFill => ({
   age_ms: decimalText(ageMs),
