@@ -1,0 +1,74 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import type { Row } from './cases.ts';
+import { pageFrom } from './page.ts';
+import { changes } from './pins.ts';
+import type { Report } from './report.ts';
+import { goalText, reportRow, tableOf } from './report.ts';
+
+const figure: Row = { name: 'a case', unit: 'ns/message', value: 1_234.56, hash: 'aa', plainHash: 'aa' };
+
+describe('a row of the report', () => {
+  it('says whether its goal is reached, of the value or of the ratio', () => {
+    const goals = [
+      reportRow('g', { ...figure, goal: { of: 'value', most: 1_300 } }),
+      reportRow('g', { ...figure, ratio: 40, goal: { of: 'ratio', least: 50 } }),
+      reportRow('g', { ...figure, value: NaN, goal: { of: 'value', most: 1 } }),
+      reportRow('g', figure),
+    ];
+    expect(goals.map(goalText)).toEqual(['≤ 1,300: reached', '≥ 50 ×: missed', '≤ 1: not measured', '']);
+  });
+
+  it('keeps the other result only where it is another', () => {
+    expect(reportRow('g', figure)).toEqual({
+      group: 'g',
+      name: 'a case',
+      unit: 'ns/message',
+      value: 1_235,
+      hash: 'aa',
+    });
+    expect(reportRow('g', { ...figure, plainHash: 'bb' })).toMatchObject({ hash: 'aa', plainHash: 'bb' });
+  });
+
+  it('is a line of the table, with its distribution below', () => {
+    const text = tableOf([reportRow('g', { ...figure, ratio: 12.3, percentiles: { p50: 1, 'p99.9': 2.5 } })]);
+    expect(text).toMatch(/^case .*\na case +1,235 ns\/message +12.3 × +aa\n +p50 1 · p99.9 2.5\n$/);
+  });
+});
+
+describe('pinned results', () => {
+  const rows = [reportRow('g', figure), reportRow('g', { ...figure, name: 'time itself', hash: '', plainHash: '' })];
+
+  it('are silent where nothing has changed, and about groups that did not run', () => {
+    expect(changes(rows, { g: { 'a case': 'aa' }, peer: { other: 'cc' } })).toEqual([]);
+  });
+
+  it('tell a changed, an unpinned and a missing result', () => {
+    expect(changes(rows, { g: { 'a case': 'bb', gone: 'cc' } })).toEqual([
+      'g, a case: the result has changed: aa, pinned bb',
+      'g, gone: pinned, and not among the results',
+    ]);
+    expect(changes(rows, {})).toEqual(['g, a case: not pinned (--small --pin does)']);
+  });
+});
+
+describe('docs/performance.md', () => {
+  it('is what docs/performance.json gives', async () => {
+    const report = JSON.parse(readFileSync('docs/performance.json', 'utf8')) as Report;
+    expect(await pageFrom(report)).toBe(readFileSync('docs/performance.md', 'utf8'));
+  });
+
+  it('has every figure of the report, its goal, its distribution and its notes', async () => {
+    const rows = [
+      reportRow('path', { ...figure, ratio: 45, goal: { of: 'value', most: 1_000 }, note: 'a note' }),
+      reportRow('path', { ...figure, name: 'slow', percentiles: { p50: 7 } }),
+    ];
+    const circumstances = { machine: 'a machine', node: 'v24', commit: 'abc', flags: ['--expose-gc'], date: 'today' };
+    const page = await pageFrom({ ...circumstances, size: 'full', rows });
+    expect(page).toMatch(/0 of 1 are reached/);
+    expect(page).toMatch(/[|] a case +[|] 1,235 ns\/message [|] 45 × +[|] ≤ 1,000: missed [|] `aa` +[|]/);
+    expect(page).toMatch(/[|] slow \(ns\/message\) +[|] 7 +[|]/);
+    expect(page).toMatch(/- a case: a note/);
+    expect(page).toMatch(/v24 --expose-gc/);
+  });
+});
