@@ -1,6 +1,7 @@
 import { Decimal } from 'decimal.js';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Side } from '#shared/domain/route.ts';
+import { compare, lesser, minus, negated, plus, times } from '#shared/money/exact.ts';
 import { textOf, ZERO } from '#shared/money/grid.ts';
 import type { Rates } from '#shared/money/pnl.ts';
 import { fillFactsOf, pnlOfFill } from '#shared/money/pnl.ts';
@@ -11,6 +12,7 @@ type Attribution = NonNullable<EventData<'operation'>['attribution']>;
 
 /** Parts are told to so many decimals; the last of them takes what rounding leaves. */
 const DECIMALS = 12;
+const ONE = new Decimal(1);
 
 /**
  * Where the profit of an operation came from: captured + slippage + legging + fees + inventory = realised, exactly; in the numeraire.
@@ -27,18 +29,18 @@ export function attributionOf(operation: Operation): Attribution {
   for (const order of operation.orders) {
     if (order.filledQty.isZero()) continue;
     const part = order.request.purpose === 'leg' ? 'slippage' : 'legging';
-    gained[part] = gained[part].plus(order.gross).minus(expectedOf(order, operation, edges));
+    gained[part] = minus(plus(gained[part], order.gross), expectedOf(order, operation, edges));
   }
   const { realised, fees } = operation;
   const captured = capturedBy(operation, edges).toDecimalPlaces(DECIMALS);
   const slippage = gained.slippage.toDecimalPlaces(DECIMALS);
   const legging = gained.legging.toDecimalPlaces(DECIMALS);
-  const inventory = realised.plus(fees).minus(captured).minus(slippage).minus(legging);
+  const inventory = minus(minus(minus(plus(realised, fees), captured), slippage), legging);
   return {
     captured: textOf(captured),
     slippage: textOf(slippage),
     legging: textOf(legging),
-    fees: textOf(fees.neg()),
+    fees: textOf(negated(fees)),
     inventory: textOf(inventory),
   };
 }
@@ -53,15 +55,15 @@ const edgesOf = ({ orders, legs, rates }: Operation): readonly Decimal[] =>
 
 /** The edge of the plan's legs at expected prices (`edges`: leg by leg), as far as the least done of them was done. */
 function capturedBy(operation: Operation, edges: readonly Decimal[]): Decimal {
-  const share = Decimal.min(1, ...operation.filledShares());
-  return share.isZero() ? ZERO : Decimal.sum(ZERO, ...edges).times(share);
+  const share = operation.filledShares().reduce(lesser, ONE);
+  return share.isZero() ? ZERO : times(edges.reduce<Decimal>(plus, ZERO), share);
 }
 
 /** What an order's fills would have brought at the price that the plan expected of its leg; nothing of what trades no leg's coins. */
 function expectedOf({ request, isOfLeg, filledQty }: Order, operation: Operation, edges: readonly Decimal[]): Decimal {
   const { instrument, side, qty, expectedPrice } = operation.legs[request.leg]!;
   if (!isOfLeg) return ZERO;
-  if (request.side === side && filledQty.eq(qty)) return edges[request.leg]!;
+  if (request.side === side && compare(filledQty, qty) === 0) return edges[request.leg]!;
   return grossOf({ instrument, side: request.side, qty: filledQty, price: expectedPrice }, operation.rates);
 }
 

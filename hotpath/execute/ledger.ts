@@ -8,6 +8,7 @@ import type { Fill, OrderRequest } from '#shared/domain/order.ts';
 import type { LedgerState } from '#shared/domain/recovery.ts';
 import type { Bond } from '#shared/domain/trade.ts';
 import { doubleOf } from '#shared/money/double.ts';
+import { compare, lesser, minus, plus, times } from '#shared/money/exact.ts';
 import { textOf, ZERO } from '#shared/money/grid.ts';
 import type { MarginRules, Need } from '#shared/money/margin.ts';
 import { marginAssetOf, marginOf, needOf, underlyingValue } from '#shared/money/margin.ts';
@@ -107,7 +108,7 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
   /** The same, exact. */
   freeOf(venue: VenueId, asset: string): Decimal {
     const account = this.#accounts.get(venue)?.get(asset);
-    return account === undefined ? ZERO : account.total.minus(account.reserved);
+    return account === undefined ? ZERO : minus(account.total, account.reserved);
   }
 
   totalOf(venue: VenueId, asset: string): Decimal {
@@ -158,7 +159,7 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
   /** Funds an account: at the first start only. */
   deposit(venue: VenueId, asset: string, amount: Decimal): void {
     const account = this.#accountOf(venue, asset);
-    account.total = account.total.plus(amount);
+    account.total = plus(account.total, amount);
     this.#touch(account);
   }
 
@@ -240,7 +241,7 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
     const amount = Decimal.max(...needs.map((need) => need.amount));
     const { account } = reservation;
     const more = amount.minus(reservation.left);
-    if (more.gt(0) && account.total.minus(account.reserved).lt(more)) return false;
+    if (more.gt(0) && compare(minus(account.total, account.reserved), more) < 0) return false;
     account.reserved = account.reserved.plus(more);
     reservation.left = amount;
     reservation.unitCost = Decimal.min(...needs.map(({ unitCost }) => unitCost));
@@ -277,7 +278,7 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
     this.#remember(trade);
     const reservation = this.#reservations.get(fill.clientOrderId);
     if (reservation !== undefined)
-      this.#free(reservation, Decimal.min(reservation.left, reservation.unitCost.times(fill.qty)));
+      this.#free(reservation, lesser(reservation.left, times(reservation.unitCost, fill.qty)));
     const pnl = this.#book(instrument, fillFactsOf(fill, instrument, feeRate), rates);
     this.#fills += 1;
     return pnl;
@@ -326,13 +327,13 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
 
   #count(pnl: Pnl): void {
     this.#turnDay(this.#clock.now());
-    this.#realised = this.#realised.plus(pnl.realised);
-    this.#dayRealised = this.#dayRealised.plus(pnl.realised);
-    this.#fees = this.#fees.plus(pnl.fees);
+    this.#realised = plus(this.#realised, pnl.realised);
+    this.#dayRealised = plus(this.#dayRealised, pnl.realised);
+    this.#fees = plus(this.#fees, pnl.fees);
   }
 
   addDust(asset: string, amount: Decimal): void {
-    if (!amount.isZero()) this.dust.set(asset, (this.dust.get(asset) ?? ZERO).plus(amount));
+    if (!amount.isZero()) this.dust.set(asset, plus(this.dust.get(asset) ?? ZERO, amount));
   }
 
   /** What has changed since the last call, as events. */
@@ -359,8 +360,9 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
     const { asset, unitCost, amount } = this.needOf(instrument, order);
     const account = this.#accountOf(instrument.venue, asset);
     // What needs nothing is never refused: an account in the red must still get out.
-    if (!isCalled && amount.gt(0) && account.total.minus(account.reserved).lt(amount)) return false;
-    account.reserved = account.reserved.plus(amount);
+    if (!isCalled && compare(amount, ZERO) > 0 && compare(minus(account.total, account.reserved), amount) < 0)
+      return false;
+    account.reserved = plus(account.reserved, amount);
     this.#reservations.set(order.clientOrderId, { account, unitCost, left: amount });
     this.#touch(account);
     return true;
@@ -370,7 +372,7 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
   #margin(id: InstrumentId, position: Position): void {
     const before = this.#margins.get(id);
     if (before !== undefined) {
-      before.account.reserved = before.account.reserved.minus(before.amount);
+      before.account.reserved = minus(before.account.reserved, before.amount);
       this.#touch(before.account);
       this.#margins.delete(id);
     }
@@ -378,25 +380,25 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
     const amount = instrument === undefined ? ZERO : marginOf(position, instrument, this.#options);
     if (instrument === undefined || amount.isZero()) return;
     const account = this.#accountOf(instrument.venue, marginAssetOf(instrument));
-    account.reserved = account.reserved.plus(amount);
+    account.reserved = plus(account.reserved, amount);
     this.#margins.set(id, { account, amount });
     this.#touch(account);
   }
 
   #free(reservation: Reservation, amount: Decimal): void {
-    reservation.left = reservation.left.minus(amount);
-    reservation.account.reserved = reservation.account.reserved.minus(amount);
+    reservation.left = minus(reservation.left, amount);
+    reservation.account.reserved = minus(reservation.account.reserved, amount);
     this.#touch(reservation.account);
   }
 
   #move(venue: VenueId, asset: string, amount: Decimal): void {
     const account = this.#accountOf(venue, asset);
-    account.total = account.total.plus(amount);
+    account.total = plus(account.total, amount);
     this.#touch(account);
   }
 
   #deviate(asset: string, amount: Decimal): void {
-    this.#deviations.set(asset, (this.#deviations.get(asset) ?? ZERO).plus(amount));
+    this.#deviations.set(asset, plus(this.#deviations.get(asset) ?? ZERO, amount));
   }
 
   #accountOf(venue: VenueId, asset: string): Account {
@@ -414,7 +416,7 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
   }
 
   #touch(account: Account): void {
-    account.available = doubleOf(account.total.minus(account.reserved));
+    account.available = doubleOf(minus(account.total, account.reserved));
     this.#dirtyAccounts.add(account);
   }
 
@@ -436,7 +438,7 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
 }
 
 function balanceOf({ venue, asset, total, reserved }: Account): EventData<'balance'> {
-  return { venue, asset, total: textOf(total), available: textOf(total.minus(reserved)), reserved: textOf(reserved) };
+  return { venue, asset, total: textOf(total), available: textOf(minus(total, reserved)), reserved: textOf(reserved) };
 }
 
 function positionEventOf(

@@ -10,6 +10,7 @@ import type { Side } from '#shared/domain/route.ts';
 import type { Bond, OperationState } from '#shared/domain/trade.ts';
 import type { Price, Qty } from '#shared/money/grid.ts';
 import { doubleOf } from '#shared/money/double.ts';
+import { compare, minus, negated, plus, times } from '#shared/money/exact.ts';
 import { lotQty, textOf, ZERO } from '#shared/money/grid.ts';
 import type { Contract, ContractInstrument, Pnl, Rates } from '#shared/money/pnl.ts';
 import { contractOf, fillFactsOf, flowsOf, hasPremium } from '#shared/money/pnl.ts';
@@ -232,14 +233,14 @@ export class Operation {
   /** Counts a fill on its order and its leg. Whether the trade is new, and its profit, is the ledger's business. */
   addFill(order: Order, fill: FillAmounts, pnl: Pnl): void {
     const isFirst = order.filledQty.isZero();
-    order.filledQty = order.filledQty.plus(fill.qty);
-    order.filledValue = order.filledValue.plus(fill.qty.times(fill.price));
+    order.filledQty = plus(order.filledQty, fill.qty);
+    order.filledValue = plus(order.filledValue, times(fill.qty, fill.price));
     order.averagePrice = textOf(isFirst ? fill.price : order.filledValue.div(order.filledQty).toSignificantDigits(18));
-    order.gross = order.gross.plus(pnl.realised).plus(pnl.fees);
+    order.gross = plus(plus(order.gross, pnl.realised), pnl.fees);
     if (order.isOfLeg) this.#addToLeg(order, fill);
     else this.#addToCover(order, fill);
-    this.realised = this.realised.plus(pnl.realised);
-    this.fees = this.fees.plus(pnl.fees);
+    this.realised = plus(this.realised, pnl.realised);
+    this.fees = plus(this.fees, pnl.fees);
   }
 
   /** Of a hedge with another quote, at the rates of the operation. */
@@ -248,16 +249,16 @@ export class Operation {
     const flows = this.#flows[leg]!;
     const facts = fillFactsOf(fill, instrument);
     const moved = flowsOf(facts);
-    const done = fill.side === side ? fill.qty : fill.qty.neg();
-    const quote = moved.quote.minus(fill.feeAsset === instrument.quote ? fill.fee : ZERO);
+    const done = fill.side === side ? fill.qty : negated(fill.qty);
+    const quote = minus(moved.quote, fill.feeAsset === instrument.quote ? fill.fee : ZERO);
     const isOther = instrument.quote !== own.quote;
     const inOwn = (amount: Decimal): Decimal =>
       isOther ? amount.times(this.#rateOf(instrument.quote)).div(this.#rateOf(own.quote)).toDecimalPlaces(18) : amount;
-    flows.filledQty = flows.filledQty.plus(done);
-    flows.filledValue = flows.filledValue.plus(inOwn(done.times(fill.price)));
-    flows.held = flows.held.plus(heldChange(facts, moved));
-    flows.base = flows.base.plus(moved.base).minus(fill.feeAsset === instrument.base ? fill.fee : ZERO);
-    flows.quote = flows.quote.plus(inOwn(quote));
+    flows.filledQty = plus(flows.filledQty, done);
+    flows.filledValue = plus(flows.filledValue, inOwn(times(done, fill.price)));
+    flows.held = plus(flows.held, heldChange(facts, moved));
+    flows.base = minus(plus(flows.base, moved.base), fill.feeAsset === instrument.base ? fill.fee : ZERO);
+    flows.quote = plus(flows.quote, inOwn(quote));
   }
 
   #addToCover({ instrument }: Order, { side, qty }: FillAmounts): void {
@@ -316,7 +317,7 @@ export class Operation {
     const told = this.#dustTold;
     this.#dustTold = residues;
     return [...new Set([...residues.keys(), ...told.keys()])].map(
-      (asset) => [asset, (residues.get(asset) ?? ZERO).minus(told.get(asset) ?? ZERO)] as const,
+      (asset) => [asset, minus(residues.get(asset) ?? ZERO, told.get(asset) ?? ZERO)] as const,
     );
   }
 
@@ -344,8 +345,8 @@ export class Operation {
     const residues = new Map<string, Decimal>();
     for (const [at, own] of this.legs.entries()) {
       const leg = legView(own, this.#flows[at]!);
-      residues.set(targetOf(leg), (residues.get(targetOf(leg)) ?? ZERO).plus(leg.received));
-      residues.set(sourceOf(leg), (residues.get(sourceOf(leg)) ?? ZERO).minus(leg.spent));
+      residues.set(targetOf(leg), plus(residues.get(targetOf(leg)) ?? ZERO, leg.received));
+      residues.set(sourceOf(leg), minus(residues.get(sourceOf(leg)) ?? ZERO, leg.spent));
     }
     residues.delete(sourceOf(this.legs[0]!));
     return residues;
@@ -367,7 +368,7 @@ export class Operation {
   filledShares(): readonly Decimal[] {
     return this.legs.map(({ qty }, at) => {
       const { filledQty } = this.#flows[at]!;
-      if (filledQty.eq(qty)) return ONE;
+      if (compare(filledQty, qty) === 0) return ONE;
       return filledQty.gt(0) ? filledQty.div(qty) : ZERO;
     });
   }
@@ -431,7 +432,7 @@ const sourceOf = ({ instrument, side }: LegAssets): string => (side === 'buy' ? 
 const targetOf = ({ instrument, side }: LegAssets): string => (side === 'buy' ? instrument.base : instrument.quote);
 
 function legView({ instrument, side, qty }: OperationLeg, { filledQty, base, quote }: LegFlows): LegView {
-  const [spent, received] = side === 'buy' ? [quote.neg(), base] : [base.neg(), quote];
+  const [spent, received] = side === 'buy' ? [negated(quote), base] : [negated(base), quote];
   return { instrument, side, qty, filledQty, spent, received };
 }
 
@@ -456,10 +457,10 @@ export function exposureOf(
     assert(rate !== undefined, `an operation has no rate for ${asset}`);
     return rate;
   };
-  if (kind === 'spot') return price.times(qty).times(rateOf(quote));
-  const units = qty.times(contractSize);
-  if (hasPremium(kind)) return units.times(rateOf(base));
-  return inverse ? units.times(rateOf(quote)) : units.times(price).times(rateOf(quote));
+  if (kind === 'spot') return times(times(price, qty), rateOf(quote));
+  const units = times(qty, contractSize);
+  if (hasPremium(kind)) return times(units, rateOf(base));
+  return inverse ? times(units, rateOf(quote)) : times(times(units, price), rateOf(quote));
 }
 
 /** The event that tells an order's state. */

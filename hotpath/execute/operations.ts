@@ -8,6 +8,7 @@ import type { Fill, OrderReport, OrderRequest, OrderStatus, Standing } from '#sh
 import type { OpenOperation } from '#shared/domain/recovery.ts';
 import type { OperationState } from '#shared/domain/trade.ts';
 import type { Qty } from '#shared/money/grid.ts';
+import { compare } from '#shared/money/exact.ts';
 import { textOf, ZERO } from '#shared/money/grid.ts';
 import type { Pnl } from '#shared/money/pnl.ts';
 import { fillFactsOf } from '#shared/money/pnl.ts';
@@ -305,8 +306,9 @@ export class Operations {
     if (holding !== undefined)
       this.#options.keeper?.closing(holding, instrument.id, closingOf(fillFactsOf(fill, instrument)), pnl);
     const most = mostOf(order);
-    const isFull = order.filledQty.gte(most);
-    if (order.filledQty.gt(most) || order.status === 'rejected') this.anomalies += 1;
+    const over = compare(order.filledQty, most);
+    const isFull = over >= 0;
+    if (over > 0 || order.status === 'rejected') this.anomalies += 1;
     // Money that has moved is believed whatever was said before; an order that had ended stays ended unless this completes it.
     if (isFull) order.status = 'filled';
     else if (!isAtRest(order.status)) order.status = 'partially-filled';

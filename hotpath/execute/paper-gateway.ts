@@ -14,6 +14,7 @@ import type { Instrument } from '#shared/domain/instrument.ts';
 import type { OrderGateway, OrderReport, OrderRequest, RejectReason, Standing } from '#shared/domain/order.ts';
 import type { SettledTerms } from '#shared/domain/held.ts';
 import { feeOfTrade } from '#shared/money/fee.ts';
+import { compare, lesser, minus } from '#shared/money/exact.ts';
 import { lotQty, tickAt, ZERO } from '#shared/money/grid.ts';
 import { underlyingValue } from '#shared/money/margin.ts';
 import { quoteValueOf } from '#shared/money/pnl.ts';
@@ -277,8 +278,8 @@ export class PaperGateway implements OrderGateway {
     const total = offers.reduce<Decimal>((sum, { qty }) => sum.plus(qty), ZERO);
     const isKilled = request.timeInForce === 'FOK' && total.lt(request.qty);
     for (const { price, qty: free, displayed } of isKilled ? [] : offers) {
-      const qty = Decimal.min(free, order.leaves);
-      if (qty.lte(0)) continue;
+      const qty = lesser(free, order.leaves);
+      if (compare(qty, ZERO) <= 0) continue;
       this.#consumption.take(request.instrument, side, { price, displayed, qty });
       witness?.took(price, qty);
       this.#fill(order, new Decimal(price), qty, 'taker');
@@ -293,7 +294,8 @@ export class PaperGateway implements OrderGateway {
     if (!qty.mod(instrument.lot).isZero() || !price.mod(tickAt(instrument, price)).isZero()) {
       return { reason: 'invalid-order', text: 'price or quantity is off the grid' };
     }
-    const tooSmall = qty.lt(instrument.minQty) || quoteValueOf(instrument, qty, price).lt(instrument.minNotional);
+    const tooSmall =
+      compare(qty, instrument.minQty) < 0 || compare(quoteValueOf(instrument, qty, price), instrument.minNotional) < 0;
     if (tooSmall) return { reason: 'below-minimum', text: 'below the smallest order' };
     // Whatever is displayed counts, and not only our share of it.
     const wouldTake = request.postOnly === true && this.#levels(request) > 0;
@@ -306,10 +308,10 @@ export class PaperGateway implements OrderGateway {
     const { index } = this.#options.instrumentOf(request.instrument);
     if (this.#options.depths.status(index) !== 'live') return;
     const count = this.#levels(request);
-    for (let at = 0; at < count && order.leaves.gt(0); at += 1) {
+    for (let at = 0; at < count && compare(order.leaves, ZERO) > 0; at += 1) {
       const free = this.#freeOf(request, at);
-      const qty = Decimal.min(free, order.leaves);
-      if (qty.lte(0)) continue;
+      const qty = lesser(free, order.leaves);
+      if (compare(qty, ZERO) <= 0) continue;
       const level = { price: this.#prices[at]!, displayed: this.#qtys[at]!, qty };
       this.#consumption.take(request.instrument, sideTaken(request), level);
       this.#fill(order, liquidity === 'taker' ? new Decimal(this.#prices[at]!) : request.price, qty, liquidity);
@@ -349,7 +351,7 @@ export class PaperGateway implements OrderGateway {
   #fill(order: PaperOrder, price: Decimal, qty: Decimal, liquidity: 'maker' | 'taker'): void {
     const { request } = order;
     const { instrument } = this.#options.instrumentOf(request.instrument);
-    order.leaves = order.leaves.minus(qty);
+    order.leaves = minus(order.leaves, qty);
     const underlying = this.#options.underlyingOf?.(instrument) ?? underlyingValue(instrument, NOBODY_SAYS);
     const rate = instrument.fees[liquidity];
     const charged = feeOfTrade(instrument, { side: request.side, price, qty, rate, underlying });

@@ -14,6 +14,7 @@ import type { Held } from '#shared/domain/held.ts';
 import { afterClosing, afterFunding } from '#shared/domain/held.ts';
 import type { OpenOperation, OpenOrder, LedgerState } from '#shared/domain/recovery.ts';
 import type { Price, Qty } from '#shared/money/grid.ts';
+import { compare, negated, plus } from '#shared/money/exact.ts';
 import { decimalFrom, textOf, ZERO } from '#shared/money/grid.ts';
 import type { FillFacts, Pnl, Rates } from '#shared/money/pnl.ts';
 import {
@@ -590,17 +591,17 @@ export class JournalState {
     const day = Number(BigInt(at) / DAY_NS);
     if (day !== this.#day) this.#dayRealised = ZERO;
     this.#day = day;
-    this.#dayRealised = this.#dayRealised.plus(pnl.realised);
-    this.#realised = this.#realised.plus(pnl.realised);
-    this.#peak = Decimal.max(this.#peak, this.#realised);
-    this.#fees = this.#fees.plus(pnl.fees);
+    this.#dayRealised = plus(this.#dayRealised, pnl.realised);
+    this.#realised = plus(this.#realised, pnl.realised);
+    if (compare(this.#realised, this.#peak) > 0) this.#peak = this.#realised;
+    this.#fees = plus(this.#fees, pnl.fees);
   }
 
   /** What an operation that is over has left, and has not left before. */
   #sweepDust(record: OperationRecord): void {
     const { dust, bond } = record.operation;
     const left = dust === undefined && bond === undefined ? productDust(record) : decimalsFrom(dust ?? {});
-    for (const [asset, told] of Object.entries(record.dust)) add(this.#dust, asset, decimalFrom(told).neg());
+    for (const [asset, told] of Object.entries(record.dust)) add(this.#dust, asset, negated(decimalFrom(told)));
     for (const [asset, amount] of Object.entries(left)) add(this.#dust, asset, amount);
     record.dust = textsOf(new Map(Object.entries(left)));
   }
@@ -656,11 +657,11 @@ function productDust({ operation, fills }: OperationRecord): Readonly<Record<str
 function legFlows(fill: FillFacts): Amounts {
   const { base, quote } = flowsOf(fill);
   const isOurs = fill.feeAsset === fill.base || fill.feeAsset === fill.quote;
-  return [[fill.base, base], [fill.quote, quote], ...(isOurs ? [[fill.feeAsset, fill.fee.neg()] as const] : [])];
+  return [[fill.base, base], [fill.quote, quote], ...(isOurs ? [[fill.feeAsset, negated(fill.fee)] as const] : [])];
 }
 
 function add(sums: Map<string, Decimal>, key: string, amount: Decimal): void {
-  sums.set(key, (sums.get(key) ?? ZERO).plus(amount));
+  sums.set(key, plus(sums.get(key) ?? ZERO, amount));
 }
 
 const textsOf = (sums: ReadonlyMap<string, Decimal>): Record<string, string> =>

@@ -2,6 +2,7 @@ import type { Decimal } from 'decimal.js';
 import type { Asset } from '../domain/ids.ts';
 import type { Instrument } from '../domain/instrument.ts';
 import type { Side } from '../domain/route.ts';
+import { times } from './exact.ts';
 import { marginAssetOf, optionFee } from './margin.ts';
 import { contractOf, contractValue } from './pnl.ts';
 
@@ -23,7 +24,7 @@ export function feeOfTrade(
   const contract = contractOf(instrument);
   if (contract === undefined) {
     const inBase = fees.currency === 'received' && side === 'buy';
-    return { fee: (inBase ? qty : qty.times(price)).times(rate), feeAsset: inBase ? base : quote };
+    return { fee: times(inBase ? qty : times(qty, price), rate), feeAsset: inBase ? base : quote };
   }
   const feeAsset = marginAssetOf(instrument);
   if (kind === 'option')

@@ -2,6 +2,7 @@ import { Decimal } from 'decimal.js';
 import type { Asset } from '../domain/ids.ts';
 import type { Instrument } from '../domain/instrument.ts';
 import type { OrderRequest } from '../domain/order.ts';
+import { plus, times } from './exact.ts';
 import { ZERO } from './grid.ts';
 import { contractOf, contractValue, hasPremium } from './pnl.ts';
 import type { Position } from './position.ts';
@@ -43,14 +44,14 @@ export function needOf(
   const { kind, base, quote, fees } = instrument;
   if (kind === 'spot') {
     const buys = side === 'buy';
-    const feeOnTop = buys && fees.currency === 'quote' ? fees.taker.plus(1) : ONE;
-    const unitCost = buys ? price.times(feeOnTop) : ONE;
-    return { asset: buys ? quote : base, unitCost, amount: unitCost.times(qty) };
+    const feeOnTop = buys && fees.currency === 'quote' ? plus(fees.taker, ONE) : ONE;
+    const unitCost = buys ? times(price, feeOnTop) : ONE;
+    return { asset: buys ? quote : base, unitCost, amount: times(unitCost, qty) };
   }
   const grows = held.isZero() || held.isNegative() === (side === 'sell');
   const added = grows ? qty : Decimal.max(ZERO, qty.minus(held.abs()));
   const unitCost = unitNeed(side, price, instrument, rules);
-  return { asset: marginAssetOf(instrument), unitCost, amount: unitCost.times(added) };
+  return { asset: marginAssetOf(instrument), unitCost, amount: times(unitCost, added) };
 }
 
 function unitNeed(side: OrderRequest['side'], price: Decimal, instrument: Instrument, rules: MarginRules): Decimal {

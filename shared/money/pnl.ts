@@ -4,6 +4,7 @@ import type { Instrument, InstrumentKind } from '../domain/instrument.ts';
 import type { Fill } from '../domain/order.ts';
 import type { Side } from '../domain/route.ts';
 import type { EngineEvent, EventData } from '../schema/event.ts';
+import { minus, negated, plus, times } from './exact.ts';
 import { decimalFrom } from './grid.ts';
 
 /** What must be known of anything but spot to tell the money of its fills. */
@@ -55,7 +56,7 @@ export function contractValue(
   price: Decimal,
 ): Decimal {
   if (inverse && !hasPremium(kind)) return qty.times(size).div(price).toDecimalPlaces(COIN_DECIMALS);
-  return qty.times(size).times(price);
+  return times(times(qty, size), price);
 }
 
 /**
@@ -64,16 +65,16 @@ export function contractValue(
  */
 export function flowsOf({ side, price, qty, contract }: Pick<FillFacts, 'side' | 'price' | 'qty' | 'contract'>): Flows {
   const { base, quote } = amountsOf(price, qty, contract);
-  return side === 'buy' ? { base, quote: quote.neg() } : { base: base.neg(), quote };
+  return side === 'buy' ? { base, quote: negated(quote) } : { base: negated(base), quote };
 }
 
 function amountsOf(price: Decimal, qty: Decimal, contract: Contract | undefined): Flows {
-  if (contract === undefined) return { base: qty, quote: price.times(qty) };
+  if (contract === undefined) return { base: qty, quote: times(price, qty) };
   const value = contractValue(contract, qty, price);
   if (hasPremium(contract.kind)) return { base: qty, quote: value };
   return contract.inverse
-    ? { base: value, quote: qty.times(contract.size) }
-    : { base: qty.times(contract.size), quote: value };
+    ? { base: value, quote: times(qty, contract.size) }
+    : { base: times(qty, contract.size), quote: value };
 }
 
 /** What a quantity at a price comes to in quote units: what smallest orders are measured in. */
@@ -92,12 +93,13 @@ export const flowAssetOf = ({ base, contract }: Pick<FillFacts, 'base' | 'contra
 export function pnlOfFill(fill: FillFacts, rates: Rates, flows = flowsOf(fill)): Pnl {
   const fees = fill.fee.isZero()
     ? fill.fee
-    : fill.fee.times(rates[fill.feeAsset] ?? fill.feeRate ?? noRate(fill.feeAsset));
+    : times(fill.fee, rates[fill.feeAsset] ?? fill.feeRate ?? noRate(fill.feeAsset));
   const asset = flowAssetOf(fill);
-  const gross = flows.base
-    .times(rates[asset] ?? noRate(asset))
-    .plus(flows.quote.times(rates[fill.quote] ?? noRate(fill.quote)));
-  return { realised: gross.minus(fees), fees };
+  const gross = plus(
+    times(flows.base, rates[asset] ?? noRate(asset)),
+    times(flows.quote, rates[fill.quote] ?? noRate(fill.quote)),
+  );
+  return { realised: minus(gross, fees), fees };
 }
 
 function noRate(asset: string): never {

@@ -1,5 +1,6 @@
 import { Decimal } from 'decimal.js';
 import type { Closing } from '../domain/held.ts';
+import { minus, negated, plus, times } from './exact.ts';
 import { ZERO } from './grid.ts';
 import type { Contract, FillFacts, Flows } from './pnl.ts';
 import { contractValue, flowAssetOf, flowsOf, hasPremium } from './pnl.ts';
@@ -34,7 +35,7 @@ export type Amounts = readonly (readonly [asset: string, amount: Decimal])[];
 export function bookingOf(before: Position, fill: FillFacts, flows = flowsOf(fill)): Booking {
   const position = positionBy(before, fill, flows);
   const { base, quote } = flows;
-  const fee = [fill.feeAsset, fill.fee.neg()] as const;
+  const fee = [fill.feeAsset, negated(fill.fee)] as const;
   const { contract } = fill;
   if (contract === undefined) {
     const cash: Amounts = [[fill.base, base], [fill.quote, quote], fee];
@@ -83,19 +84,19 @@ function positionBy(position: Position, fill: FillFacts, flows: Flows): Position
     const { size, entryPrice, cost, profit } = futureAfter(position, fill, contract);
     const ours = hasPremium(contract.kind) ? fill.quote : contract.settle;
     const fee = fill.feeAsset === ours ? fill.fee : ZERO;
-    return { size, entryPrice, realised: position.realised.plus(profit).minus(fee), cost };
+    return { size, entryPrice, realised: minus(plus(position.realised, profit), fee), cost };
   }
   const traded = moved(position, flows.base, fill.price);
   if (fill.feeAsset !== fill.base)
-    return fill.feeAsset === fill.quote ? { ...traded, realised: traded.realised.minus(fill.fee) } : traded;
-  const paid = moved(traded, fill.fee.neg(), fill.price);
-  return { ...paid, realised: paid.realised.minus(fill.fee.times(fill.price)) };
+    return fill.feeAsset === fill.quote ? { ...traded, realised: minus(traded.realised, fill.fee) } : traded;
+  const paid = moved(traded, negated(fill.fee), fill.price);
+  return { ...paid, realised: minus(paid.realised, times(fill.fee, fill.price)) };
 }
 
 /** Signed change of what is held: contracts in quantity, coins less a fee that was taken from them. */
 export function heldChange(fill: FillFacts, flows = flowsOf(fill)): Decimal {
-  if (fill.contract !== undefined) return fill.side === 'buy' ? fill.qty : fill.qty.neg();
-  return fill.feeAsset === flowAssetOf(fill) ? flows.base.minus(fill.fee) : flows.base;
+  if (fill.contract !== undefined) return fill.side === 'buy' ? fill.qty : negated(fill.qty);
+  return fill.feeAsset === flowAssetOf(fill) ? minus(flows.base, fill.fee) : flows.base;
 }
 
 /** What a fill takes away from what is held. */
@@ -106,10 +107,10 @@ export function closingOf(fill: FillFacts): Closing {
 
 /** Average entry while it grows, realised profit while it shrinks, a new entry when it turns over. */
 function moved({ size, entryPrice, realised }: Position, change: Decimal, price: Decimal): Position {
-  const after = size.plus(change);
+  const after = plus(size, change);
   if (size.isZero() || size.isNegative() === change.isNegative()) {
     if (size.isZero()) return { size: after, entryPrice: after.isZero() ? ZERO : price, realised };
-    const cost = size.times(entryPrice).plus(change.times(price));
+    const cost = plus(times(size, entryPrice), times(change, price));
     return { size: after, entryPrice: averageOf(cost, after), realised };
   }
   const closed = Decimal.min(size.abs(), change.abs()).times(size.isNegative() ? -1 : 1);
@@ -117,7 +118,7 @@ function moved({ size, entryPrice, realised }: Position, change: Decimal, price:
   return {
     size: after,
     entryPrice: after.isZero() ? ZERO : turned ? price : entryPrice,
-    realised: realised.plus(price.minus(entryPrice).times(closed)),
+    realised: plus(realised, times(minus(price, entryPrice), closed)),
   };
 }
 
@@ -134,18 +135,18 @@ type After = Pick<Position, 'size' | 'entryPrice'> & { readonly cost: Decimal; r
 function futureAfter(position: Position, { side, price, qty }: FillFacts, contract: Contract): After {
   const { size } = position;
   const cost = position.cost ?? ZERO;
-  const change = side === 'buy' ? qty : qty.neg();
+  const change = side === 'buy' ? qty : negated(qty);
   const value = contractValue(contract, change, price);
-  const after = size.plus(change);
+  const after = plus(size, change);
   if (size.isZero() || size.isNegative() === change.isNegative())
-    return entered(contract, after, cost.plus(value), ZERO);
+    return entered(contract, after, plus(cost, value), ZERO);
   const isReduced = change.abs().lt(size.abs());
   const closedValue = isReduced ? value : contractValue(contract, size.neg(), price);
   const closedCost = isReduced ? cost.times(change).div(size).neg().toDecimalPlaces(18) : cost;
-  const received = closedValue.plus(closedCost);
+  const received = plus(closedValue, closedCost);
   const isInverse = contract.inverse && !hasPremium(contract.kind);
-  const profit = isInverse ? received : received.neg();
-  return entered(contract, after, isReduced ? cost.minus(closedCost) : value.minus(closedValue), profit);
+  const profit = isInverse ? received : negated(received);
+  return entered(contract, after, isReduced ? minus(cost, closedCost) : minus(value, closedValue), profit);
 }
 
 function entered({ kind, size: unit, inverse }: Contract, size: Decimal, cost: Decimal, profit: Decimal): After {
