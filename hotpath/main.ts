@@ -30,6 +30,7 @@ import { JournalMemory } from './journal-memory.ts';
 import type { EngineOptions, Prepared } from './prepare.ts';
 import { prepareEngine } from './prepare.ts';
 import { OutboxClient } from './publish/outbox-client.ts';
+import { busyPoll } from './runtime/busy-poll.ts';
 import type { Logger } from './runtime/logger.ts';
 import { FigurerThread } from './risk/figurer.ts';
 import { createLogger } from './runtime/logger.ts';
@@ -101,6 +102,7 @@ async function main(): Promise<void> {
 
   tell({ kind: 'started', firstSeq: engine.journal.lastSeq + 1 });
   engine.start();
+  const endPolling = options.config.engine.busy_poll ? busyPoll() : undefined;
   if (lease !== undefined) tellOfTakeover(logger, [lease.freeNs, heldNs, builtNs, clock.now()]);
   outbox.start();
   let refused = 0;
@@ -114,6 +116,7 @@ async function main(): Promise<void> {
 
   process.once('SIGTERM', () => {
     void stop({ engine, outbox, clock, logger }).then(async (drained) => {
+      endPolling?.();
       clearInterval(tick);
       await lease?.release();
       await recorder?.close();

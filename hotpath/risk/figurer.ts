@@ -5,7 +5,7 @@ import { figuresOf } from './figures.ts';
 
 /** Who reckons the figures that take long. */
 export type Figurer = {
-  /** Asked once a second; what it has no time for is dropped. */
+  /** Asked once a second, with a portfolio that is given away; what it has no time for is dropped. */
   readonly ask: (portfolio: Portfolio) => void;
   /** The last answer. */
   readonly latest: () => Figures | undefined;
@@ -46,7 +46,8 @@ export class FigurerThread implements Figurer {
   readonly ask = (portfolio: Portfolio): void => {
     if (this.#worker === undefined || this.#isBusy) return;
     this.#isBusy = true;
-    this.#worker.postMessage(portfolio);
+    // Made for this question alone: the scenarios go over as they are, not as a copy.
+    this.#worker.postMessage(portfolio, [portfolio.returns.buffer]);
   };
 
   readonly latest = (): Figures | undefined => this.#latest;

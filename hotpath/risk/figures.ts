@@ -19,7 +19,7 @@ export type Portfolio = {
   readonly confidence: number;
   /** Factors that something is held of: exposure to each, and how each moves in every scenario, factor by factor. */
   readonly deltaUsd: Float64Array;
-  readonly returns: Float64Array;
+  readonly returns: Float64Array<ArrayBuffer>;
   /** Accounts and contracts: all there is, the inventory too. */
   readonly positions: Positions;
   readonly legs: OpenLegs;

@@ -99,6 +99,8 @@ const engine = z.strictObject({
   streams: z.array(z.enum(['trades', 'reference'])),
   /** How market data is read: where the socket put it, or through the `ws` library. Accounts always use `ws`. */
   feed_sockets: z.enum(['in-place', 'ws']),
+  /** Whether the engine's thread asks for what has come without ever sleeping. Costs a whole core: for hosts of its own. */
+  busy_poll: z.boolean(),
   /** Assets in which routes start and profit stays. */
   start_assets: z.array(z.string()).min(1),
   /** In which asset everything is valued and reported. */
