@@ -107,9 +107,10 @@ export class Replacements {
     if (successor !== undefined) this.#options.operations.succeed(order, successor);
   }
 
-  /** A fill of an order that was taken for over: what was sent in its stead would do too much. */
-  hearLate({ successor }: Order): void {
-    if (successor !== undefined && !isAtRest(successor.status)) this.#options.cancel(successor.request.clientOrderId);
+  /** A fill of an order that was taken for over: what stands in its stead now, replaced or not since, would do too much. */
+  hearLate(order: Order): void {
+    for (let next = order.successor; next !== undefined; next = next.successor)
+      if (!isAtRest(next.status)) this.#options.cancel(next.request.clientOrderId);
   }
 
   #refusalOf(order: Order, to: Standing): Replaced | undefined {

@@ -47,6 +47,7 @@ type EngineFault = 'kill' | 'takeover';
 
 const ORIGIN_NS = 1_700_000_000_000_000_000n;
 const OPERATIONS_MAX = 3;
+const MANUALS_MAX = 3;
 const KILLS_MAX = 3;
 /** Calls to the outside within which a kill strikes. */
 const KILL_WITHIN = 160;
@@ -157,7 +158,7 @@ class World {
     this.#boot();
     const count = 1 + random.integer(OPERATIONS_MAX);
     for (let at = 0; at < count; at += 1) later(2_000, () => this.#submit(`op-${at}`));
-    for (let manual = random.integer(3); manual > 0; manual -= 1)
+    for (let manual = random.integer(MANUALS_MAX + 1); manual > 0; manual -= 1)
       later(4_000, () => this.#order(`by-hand-${manual}`, random));
     for (let strikes = random.integer(6); strikes > 0; strikes -= 1) later(8_000, () => this.#venues.strike());
     later(6_000, () => this.#disturb(random));
@@ -195,7 +196,8 @@ class World {
       place: (order, from) => {
         this.#place(order, from);
       },
-      cancel: (id) => {
+      cancel: (id, from) => {
+        if (from === this.#life) this.#judge.onCancel(id);
         this.#venues.cancel(id);
       },
       replace: (id, to, from) => this.#replace(id, to, from),

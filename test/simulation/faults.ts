@@ -9,6 +9,7 @@ const LIKELY = {
   'words-reordered': 0.2,
   'fill-after-end': 0.35,
   'fill-during-cancel': 0.5,
+  'fill-after-cancel': 0.5,
   'fill-during-replace': 0.6,
   'replace-lost': 0.4,
   'replace-unanswered': 0.4,

@@ -57,6 +57,11 @@ export class Judge {
   #reserved = new Map<string, Reserved>();
   /** By order, in what is flushed: what it is to become. */
   #replacing = new Map<string, EventData<'order'>['replacing']>();
+  /** By order, as the journal has it now. */
+  #latest = new Map<string, EventData<'order'>>();
+  /** What stood in the stead of an order that has filled since, and what was taken back. */
+  #overtaken = new Set<string>();
+  #cancelled = new Set<string>();
   #seen = 0;
   #seenFlushed = 0;
   #isRestarted = false;
@@ -77,6 +82,7 @@ export class Judge {
     this.#toldQty = new Map();
     this.#journalled = new Map();
     this.#replacing = new Map();
+    this.#latest = new Map();
     this.#reserved = new Map();
     for (const watched of this.#options.watched.values()) watched.forget();
     this.#seen = 0;
@@ -90,6 +96,8 @@ export class Judge {
       if (order !== undefined && !AT_REST.has(status) && filled === '0' && !this.#toldQty.has(id))
         this.#reserve(order.request, true);
     }
+    this.#overtaken = new Set();
+    this.#cancelled = new Set();
   }
 
   /** What the journal has of an order's trades. */
@@ -143,6 +151,11 @@ export class Judge {
     this.#promise(!isBeyond, `${id} follows its market further than the plan bears`);
   }
 
+  /** An order is taken back. */
+  onCancel(id: string): void {
+    this.#cancelled.add(id);
+  }
+
   /** A trade at a venue. */
   onFill(fill: Fill, { request }: VenueOrder, nowMs: number): void {
     this.#options.watched.get(request.operation)?.traded(fill, request, nowMs);
@@ -168,6 +181,12 @@ export class Judge {
     this.#readNews(life);
     for (const account of this.#touched) this.#checkAccount(life, account);
     this.#touched.clear();
+    for (const id of this.#overtaken)
+      this.#promise(
+        this.#cancelled.has(id) || AT_REST.has(this.#latest.get(id)!.status),
+        `${id} stays, and the order in whose stead it stands has filled since`,
+      );
+    this.#overtaken.clear();
   }
 
   /** At the end of the story, when nothing happens any more. Returns what only a comparison of balances finds, and what only a list of open orders does. */
@@ -236,6 +255,7 @@ export class Judge {
 
   #readOrder(data: EventData<'order'>): void {
     const { client_order_id: id, status } = data;
+    this.#latest.set(id, data);
     const reserved = this.#reserved.get(id);
     if (reserved === undefined) return;
     this.#touched.add(reserved.account);
@@ -284,6 +304,8 @@ export class Judge {
     const reserved = this.#reserved.get(id);
     if (reserved !== undefined) reserved.filled = reserved.filled.plus(fill.qty);
     this.#options.watched.get(data.operation)?.told.apply(fill, order.request);
+    for (let next = this.#latest.get(id)?.replaced_by; next !== undefined; next = this.#latest.get(next)?.replaced_by)
+      this.#overtaken.add(next);
     const { venue, kind, base, quote, settle } = instrument;
     const assets = kind === 'spot' ? [base, quote, fill.feeAsset] : [settle, fill.feeAsset];
     for (const asset of assets) this.#touched.add(`${venue} ${asset}`);

@@ -33,7 +33,7 @@ export type LifeOptions = {
   readonly events: readonly EngineEvent[];
   readonly levels: (instrument: Instrument, side: Side) => readonly Level[];
   readonly place: (order: OrderRequest, life: Life) => void;
-  readonly cancel: OrderGateway['cancel'];
+  readonly cancel: (order: ClientOrderId, life: Life) => void;
   readonly replace: (order: ClientOrderId, to: Standing, life: Life) => boolean;
   readonly probe: (order: ClientOrderId, asker: Life) => void;
   readonly limits: RecoveryLimits;
@@ -221,7 +221,7 @@ export class Life {
       },
       cancel: (id) => {
         this.#call();
-        cancel(id);
+        cancel(id, this);
       },
       replace: (id, to) => {
         this.#call();

@@ -45,6 +45,7 @@ export const MUTANTS: readonly Mutant[] = [
     `const met: never[] = [];`,
   ),
   m('follow a maker with everything', `makerFilled.times(leg.qty).div(makerQty).minus(sent)`, `leg.qty.minus(sent)`),
+  m('keep a successor beside a late fill', `if (report.kind === 'fill') this.#replacements.hearLate(order);`, ``),
   // What is believed.
   m(
     'take unknown for rejected',

@@ -191,9 +191,11 @@ export class Venues {
     if (order === undefined || !this.answers(order.instrument.venue)) return;
     this.#later(this.#latencyOf(order), () => {
       if (isLive(order)) {
-        if (this.#options.weather.strikes('fill-during-cancel')) this.#fillSome(order);
+        const { weather } = this.#options;
+        const isToldLate = weather.strikes('fill-after-cancel');
+        if (isToldLate || weather.strikes('fill-during-cancel')) this.#fillSome(order);
         if (isLive(order)) this.#end(order, { kind: 'canceled' });
-        this.#publish(order, 0);
+        this.#publish(order, 0, 0, isToldLate);
       } else if (order.state === 'ended') this.#answer(order, undefined);
     });
   }
@@ -439,8 +441,8 @@ export class Venues {
     order.end = end;
   }
 
-  /** Tells of an order in the venue's way, with all the faults of the trade. `from`: fills before it were told of. */
-  #publish(order: VenueOrder, haste: number, from = 0): void {
+  /** Tells of an order in the venue's way, with all the faults of the trade. `from`: fills before it were told of. `isToldLate`: the last of them after the end. */
+  #publish(order: VenueOrder, haste: number, from = 0, isToldLate = false): void {
     const { weather, random } = this.#options;
     const { profile } = this.#state(order.instrument.venue);
     const ack: Word = { kind: 'accepted', venueOrderId: `v-${order.request.clientOrderId}` as VenueOrderId };
@@ -463,7 +465,7 @@ export class Venues {
     const spreadMs = weather.strikes('words-reordered') ? 400 : 0;
     let atMs = this.#latencyOf(order) * haste;
     const lastFill = fills.at(-1);
-    const isLate = order.end !== undefined && weather.strikes('fill-after-end');
+    const isLate = order.end !== undefined && (isToldLate || weather.strikes('fill-after-end'));
     for (const word of words) {
       atMs += profile.answers === 'with-fills' ? 0 : random.next() * 10;
       let delayMs = atMs + spreadMs * random.next();

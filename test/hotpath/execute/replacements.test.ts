@@ -185,6 +185,16 @@ describe('where the venue cannot', () => {
     expect(world.canceled).toEqual([first().clientOrderId, world.sent[1]!.clientOrderId]);
   });
 
+  it('takes back what stands now, when the other one has been replaced as well', () => {
+    replace(at(49_500, 0.1));
+    world.say(first(), { kind: 'canceled' });
+    world.say(world.sent[1]!, { kind: 'accepted', venueOrderId });
+    replace(at(49_600, 0.1), world.sent[1]);
+    world.say(world.sent[1]!, { kind: 'canceled' });
+    world.say(first(), fill(first(), '0.04'));
+    expect(world.canceled).toEqual(world.sent.map(({ clientOrderId }) => clientOrderId));
+  });
+
   it('takes the other one back after a restart too', () => {
     replace(at(49_500, 0.1));
     world.say(first(), { kind: 'canceled' });
