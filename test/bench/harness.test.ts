@@ -5,6 +5,8 @@ import { pageFrom } from './page.ts';
 import { changes } from './pins.ts';
 import type { Report } from './report.ts';
 import { goalText, reportRow, tableOf } from './report.ts';
+import type { Figure } from './verdict.ts';
+import { verdicts } from './verdict.ts';
 
 const figure: Row = { name: 'a case', unit: 'ns/message', value: 1_234.56, hash: 'aa', plainHash: 'aa' };
 
@@ -49,6 +51,41 @@ describe('pinned results', () => {
       'g, gone: pinned, and not among the results',
     ]);
     expect(changes(rows, {})).toEqual(['g, a case: not pinned (--small --pin does)']);
+  });
+});
+
+describe('a comparison of two commits', () => {
+  const run = (value: number, unit = 'ns/message', hash = 'aa'): readonly Figure[] => [
+    { name: 'a', unit, value, hash },
+  ];
+  const noisy = [100, 130, 95, 120, 105];
+  const judged = (factors: readonly number[], unit?: string) =>
+    verdicts(factors.map((factor, at) => [run(noisy[at]!, unit), run(noisy[at]! * factor, unit)]))[0];
+
+  it('sees a change beyond the noise of code against itself', () => {
+    expect(judged([1.5, 1.4, 1.6, 1.5, 1.5])).toMatchObject({ kind: 'slower', slowdown: 1.5, isOtherResult: false });
+    expect(judged([0.5, 0.6, 0.5, 0.4, 0.5])).toMatchObject({ kind: 'faster', slowdown: 0.5 });
+  });
+
+  it('takes what the machine does to both for no change', () => {
+    expect(judged([1, 1.01, 0.99, 1, 1])).toMatchObject({ kind: 'same' });
+    expect(judged([1.1, 1.1, 1.1, 1.1, 1.1])).toMatchObject({ kind: 'same' });
+    expect(judged([1.6, 1.6, 0.9, 1.6, 1.6])).toMatchObject({ kind: 'same' });
+    expect(judged([1.6, 1.6, 1.6, 1.6])).toMatchObject({ kind: 'same' });
+  });
+
+  it('knows that more a second is better', () => {
+    expect(judged([2, 2, 2, 2, 2], 'messages/s')).toMatchObject({ kind: 'faster', slowdown: 0.5 });
+  });
+
+  it('sees another result, and lets rows be that only one side has', () => {
+    const [old, fresh] = [run(1), [...run(1, 'ns/message', 'bb'), ...run(1).map((row) => ({ ...row, name: 'new' }))]];
+    expect(verdicts([[old, fresh]])).toMatchObject([{ name: 'a', kind: 'same', isOtherResult: true }]);
+    expect(verdicts([])).toEqual([]);
+  });
+
+  it('does not stumble over figures of zero', () => {
+    expect(verdicts([[run(0), run(0)]])).toMatchObject([{ kind: 'same', slowdown: 1, noise: 1 }]);
   });
 });
 
