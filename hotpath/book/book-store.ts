@@ -4,11 +4,27 @@ import type { Depths, Tops } from '#shared/domain/capital.ts';
 import type { InstrumentIndex, TimeNs } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { ApplyOutcome, BookStatus, LevelBuffer, MarketUpdate } from '#shared/domain/market-event.ts';
-import { APPLIED, BROKEN, DELTA, HELD, IGNORED, QUOTE, SNAPSHOT } from '#shared/domain/market-event.ts';
+import { APPLIED, BROKEN, HELD, IGNORED, QUOTE, SNAPSHOT } from '#shared/domain/market-event.ts';
 import type { BookRules } from '../venues/venue.ts';
 import type { BookSide, Levels } from './book.ts';
 import type { BookStatistics } from './instrument-book.ts';
-import { InstrumentBook } from './instrument-book.ts';
+import {
+  BookRows,
+  CROSSED,
+  CROSSED_SINCE_NS,
+  FOLLOWING,
+  InstrumentBook,
+  LAST_SEQUENCE,
+  LATENESS_MS,
+  POLLED,
+  QUOTE_RULES,
+  QUOTE_SEQUENCE,
+  RECEIVED_NS,
+  ROW,
+  SAID_NS,
+  SUSPECT,
+  VERIFIED,
+} from './instrument-book.ts';
 import { VenueClock } from './venue-clock.ts';
 
 /** A book that has collected more levels a side than this is given up for a new snapshot. */
@@ -17,6 +33,10 @@ const BOOK_LEVELS_MAX = 50_000;
 const CROSSED_MAX_NS = 2e9;
 /** So long a connection's other frames vouch for a book that says nothing itself. */
 const VOUCHED_MAX_NS = 300e9;
+
+/** The flags that say whether a book is believed, and what they are when it is. */
+const BELIEVED = FOLLOWING | VERIFIED | SUSPECT | POLLED | CROSSED;
+const LIVE = FOLLOWING | VERIFIED;
 
 type BookStoreOptions = {
   /** The run's registry: an instrument's position in it is its index. */
@@ -40,22 +60,25 @@ export class BookStore {
   readonly quotes: Tops;
   readonly depths: Depths;
   readonly #books: readonly InstrumentBook[];
+  readonly #rows: BookRows;
   /** One clock a venue market; the instrument's is at its index. */
   readonly #clocks: readonly VenueClock[];
   readonly #connections: Int32Array;
   #heardNs = new Float64Array(64).fill(-Infinity);
-  /** When the venue last said anything of the instrument, applied or not. */
-  readonly #saidNs: Float64Array;
   readonly #clock: Clock;
   readonly #staleAfterMs: number;
 
   constructor({ instruments, rulesOf, clock, staleAfterMs, onDelta }: BookStoreOptions) {
     this.tops = newTops(instruments.length);
     this.quotes = newTops(instruments.length);
-    this.#books = instruments.map((instrument) => new InstrumentBook(instrument, rulesOf(instrument), onDelta));
+    const rows = new BookRows(instruments.length);
+    this.#rows = rows;
+    this.#books = instruments.map(
+      (instrument, at) =>
+        new InstrumentBook(instrument, rulesOf(instrument), { rows, at: at as InstrumentIndex }, onDelta),
+    );
     this.#clocks = clocksOf(instruments, clock.unixMs(0 as TimeNs));
     this.#connections = new Int32Array(instruments.length).fill(-1);
-    this.#saidNs = new Float64Array(instruments.length).fill(-Infinity);
     this.#clock = clock;
     this.#staleAfterMs = staleAfterMs;
     this.depths = {
@@ -67,15 +90,16 @@ export class BookStore {
   }
 
   apply(update: MarketUpdate): ApplyOutcome {
-    const book = this.#books[update.instrument]!;
-    this.#saidNs[update.instrument] = update.receivedTimeNs;
-    const outcome = this.#take(book, update);
+    const at = update.instrument;
+    const { numbers } = this.#rows;
+    numbers[at * ROW + SAID_NS] = update.receivedTimeNs;
+    const outcome = update.kind === QUOTE ? this.#takeQuote(update, at) : this.#takeLevels(this.#books[at]!, update);
     if (update.kind !== SNAPSHOT && !Number.isNaN(update.venueTimeMs)) {
-      const clock = this.#clocks[update.instrument]!;
+      const clock = this.#clocks[at]!;
       clock.observe(update);
-      book.latenessMs = clock.latenessMs;
+      numbers[at * ROW + LATENESS_MS] = clock.latenessMs;
     }
-    book.statistics.count(outcome);
+    numbers[at * ROW + outcome]! += 1;
     return outcome;
   }
 
@@ -98,33 +122,33 @@ export class BookStore {
   distrust(instrument: InstrumentIndex): void {
     const book = this.#books[instrument]!;
     book.forget('syncing');
-    book.polled = false;
+    book.mark(POLLED, false);
     clearTop(this.tops, instrument);
     clearTop(this.quotes, instrument);
   }
 
   /** What comes from now on until `distrust` was asked for by REST: it can be looked at, and is never traded on. */
   markPolled(instrument: InstrumentIndex): void {
-    this.#books[instrument]!.polled = true;
+    this.#books[instrument]!.mark(POLLED, true);
   }
 
   /** The other venues say that the price is wrong, or that it is right again. */
   suspect(instrument: InstrumentIndex, isSuspect: boolean): void {
     const book = this.#books[instrument]!;
-    book.suspect = isSuspect;
-    if (book.status === 'live' || book.status === 'suspect') this.#showTop(book, instrument);
+    book.mark(SUSPECT, isSuspect);
+    if (book.status === 'live' || book.status === 'suspect') this.#showTop(instrument);
   }
 
   /** When the venue last said anything of the instrument; −Infinity before the first word. */
   saidNs(instrument: InstrumentIndex): number {
-    return this.#saidNs[instrument]!;
+    return this.#rows.numbers[instrument * ROW + SAID_NS]!;
   }
 
   /** Nothing is known against the book but that it has been silent too long for its connection to vouch for it. */
   isQuiet(instrument: InstrumentIndex): boolean {
     const connection = this.#connections[instrument]!;
     if (connection < 0 || this.depths.status(instrument) !== 'stale') return false;
-    return this.#heardNs[connection]! - this.#saidNs[instrument]! > VOUCHED_MAX_NS;
+    return this.#heardNs[connection]! - this.saidNs(instrument) > VOUCHED_MAX_NS;
   }
 
   /** Writes best bid and best ask, believed or not, with their quantities to places 0 and 1: NaN and 0 where the book has none. */
@@ -133,8 +157,8 @@ export class BookStore {
     const { quotes } = this;
     prices.fill(NaN, 0, 2);
     qtys.fill(0, 0, 2);
-    if (!book.following) return;
-    if (book.quoteRules) {
+    if (!book.is(FOLLOWING)) return;
+    if (book.is(QUOTE_RULES)) {
       prices[0] = quotes.bid[instrument]!;
       qtys[0] = quotes.bidQty[instrument]!;
       prices[1] = quotes.ask[instrument]!;
@@ -145,6 +169,7 @@ export class BookStore {
     }
   }
 
+  /** As it stands now. */
   statistics(instrument: InstrumentIndex): Readonly<BookStatistics> {
     return this.#books[instrument]!.statistics;
   }
@@ -169,22 +194,15 @@ export class BookStore {
     return this.#clocks[instrument]!.jitterMs;
   }
 
-  #take(book: InstrumentBook, update: MarketUpdate): ApplyOutcome {
-    switch (update.kind) {
-      case SNAPSHOT:
-        return this.#takeSnapshot(book, update);
-      case DELTA:
-        return this.#takeDelta(book, update);
-      case QUOTE:
-        return this.#takeQuote(book, update);
-    }
+  #takeLevels(book: InstrumentBook, update: MarketUpdate): ApplyOutcome {
+    return update.kind === SNAPSHOT ? this.#takeSnapshot(book, update) : this.#takeDelta(book, update);
   }
 
   #takeDelta(book: InstrumentBook, update: MarketUpdate): ApplyOutcome {
-    if (!book.following) return this.#await(book, update);
+    if (!book.is(FOLLOWING)) return this.#await(book, update);
     const continuity = book.rules.follows(book, update);
     if (continuity === 'drop') {
-      book.statistics.deltasDropped += 1;
+      book.deltasDropped += 1;
       return IGNORED;
     }
     if (continuity === 'gap') {
@@ -207,7 +225,7 @@ export class BookStore {
 
   #takeSnapshot(book: InstrumentBook, update: MarketUpdate): ApplyOutcome {
     if (holdsDeltas(book)) {
-      if (book.following && update.lastSequence <= book.lastSequence) return IGNORED;
+      if (book.is(FOLLOWING) && update.lastSequence <= book.lastSequence) return IGNORED;
       book.replace(update);
       const aligned = book.replayHeld();
       if (!aligned) {
@@ -218,17 +236,19 @@ export class BookStore {
     return this.#settle(book, update);
   }
 
-  #takeQuote(book: InstrumentBook, update: MarketUpdate): ApplyOutcome {
-    if (update.lastSequence < book.quoteSequence) return IGNORED;
+  #takeQuote(update: MarketUpdate, at: InstrumentIndex): ApplyOutcome {
+    const { numbers, flags } = this.#rows;
+    const row = at * ROW;
+    const sequence = update.lastSequence;
+    if (sequence < numbers[row + QUOTE_SEQUENCE]!) return IGNORED;
     const { quotes } = this;
-    const at = update.instrument;
-    book.quoteSequence = update.lastSequence;
+    numbers[row + QUOTE_SEQUENCE] = sequence;
     quotes.receivedTimeNs[at] = update.receivedTimeNs;
     copyTop(update.bids, quotes.bid, quotes.bidQty, at);
     copyTop(update.asks, quotes.ask, quotes.askQty, at);
-    if (!book.following || update.lastSequence <= book.lastSequence) return IGNORED;
-    book.quoteRules = true;
-    return this.#refreshTop(book, update);
+    if ((flags[at]! & FOLLOWING) === 0 || sequence <= numbers[row + LAST_SEQUENCE]!) return IGNORED;
+    flags[at]! |= QUOTE_RULES;
+    return this.#refreshTop(update, at);
   }
 
   /** After levels were written: depth, checksum, size, crossing, then the new top. */
@@ -242,47 +262,56 @@ export class BookStore {
       this.#break(book, update.instrument);
       return BROKEN;
     }
-    book.quoteRules &&= book.quoteSequence > book.lastSequence;
-    return this.#refreshTop(book, update);
+    if (book.is(QUOTE_RULES) && !this.#isQuoteNewer(update.instrument)) book.mark(QUOTE_RULES, false);
+    return this.#refreshTop(update, update.instrument);
   }
 
   #break(book: InstrumentBook, instrument: InstrumentIndex): void {
     book.forget('gap');
-    book.statistics.gaps += 1;
+    book.gaps += 1;
     clearTop(this.tops, instrument);
   }
 
+  #isQuoteNewer(at: InstrumentIndex): boolean {
+    const { numbers } = this.#rows;
+    return numbers[at * ROW + QUOTE_SEQUENCE]! > numbers[at * ROW + LAST_SEQUENCE]!;
+  }
+
   /** The top after new levels or a new quote. A book that stays locked or crossed is broken. */
-  #refreshTop(book: InstrumentBook, update: MarketUpdate): ApplyOutcome {
-    book.receivedTimeNs = update.receivedTimeNs;
-    this.tops.receivedTimeNs[update.instrument] = update.receivedTimeNs;
-    this.#showTop(book, update.instrument);
-    if (book.status !== 'crossed') book.crossedSinceNs = NaN;
-    else if (Number.isNaN(book.crossedSinceNs)) book.crossedSinceNs = update.receivedTimeNs;
-    else if (update.receivedTimeNs - book.crossedSinceNs > CROSSED_MAX_NS) {
-      this.#break(book, update.instrument);
+  #refreshTop({ receivedTimeNs: receivedNs }: MarketUpdate, at: InstrumentIndex): ApplyOutcome {
+    const { numbers } = this.#rows;
+    const row = at * ROW;
+    numbers[row + RECEIVED_NS] = receivedNs;
+    this.tops.receivedTimeNs[at] = receivedNs;
+    if (!this.#showTop(at)) numbers[row + CROSSED_SINCE_NS] = NaN;
+    else if (Number.isNaN(numbers[row + CROSSED_SINCE_NS])) numbers[row + CROSSED_SINCE_NS] = receivedNs;
+    else if (receivedNs - numbers[row + CROSSED_SINCE_NS]! > CROSSED_MAX_NS) {
+      this.#break(this.#books[at]!, at);
       return BROKEN;
     }
     return APPLIED;
   }
 
-  /** Sets status and top by what the book holds and what is known of it. */
-  #showTop(book: InstrumentBook, at: InstrumentIndex): void {
+  /** Sets the top by what the book holds and what is known of it. True when bid and ask are locked or crossed. */
+  #showTop(at: InstrumentIndex): boolean {
     const { tops, quotes } = this;
-    if (book.quoteRules) {
-      tops.bid[at] = quotes.bid[at]!;
-      tops.bidQty[at] = quotes.bidQty[at]!;
-      tops.ask[at] = quotes.ask[at]!;
-      tops.askQty[at] = quotes.askQty[at]!;
+    const { flags } = this.#rows;
+    const { bid, bidQty, ask, askQty } = tops;
+    if ((flags[at]! & QUOTE_RULES) !== 0) {
+      bid[at] = quotes.bid[at]!;
+      bidQty[at] = quotes.bidQty[at]!;
+      ask[at] = quotes.ask[at]!;
+      askQty[at] = quotes.askQty[at]!;
     } else {
-      book.bids.best(tops.bid, tops.bidQty, at);
-      book.asks.best(tops.ask, tops.askQty, at);
+      const book = this.#books[at]!;
+      book.bids.best(bid, bidQty, at);
+      book.asks.best(ask, askQty, at);
     }
-    if (tops.bid[at]! >= tops.ask[at]!) book.status = 'crossed';
-    else if (!book.verified) book.status = 'syncing';
-    else if (book.polled) book.status = 'polled';
-    else book.status = book.suspect ? 'suspect' : 'live';
-    if (book.status !== 'live') clearTop(tops, at);
+    const isCrossed = bid[at]! >= ask[at]!;
+    const now = isCrossed ? flags[at]! | CROSSED : flags[at]! & ~CROSSED;
+    flags[at] = now;
+    if ((now & BELIEVED) !== LIVE) clearTop(tops, at);
+    return isCrossed;
   }
 
   #status(instrument: InstrumentIndex): BookStatus {
@@ -292,19 +321,20 @@ export class BookStore {
 
   /** Since the last proof that the book is current, and how late its last update came. */
   #ageMs(instrument: InstrumentIndex, nowNs: TimeNs): number {
-    const book = this.#books[instrument]!;
+    const { numbers } = this.#rows;
+    const row = instrument * ROW;
     const connection = this.#connections[instrument]!;
     const heardNs =
-      connection < 0 ? -Infinity : Math.min(this.#heardNs[connection]!, this.#saidNs[instrument]! + VOUCHED_MAX_NS);
-    return (nowNs - Math.max(book.receivedTimeNs, heardNs)) / 1e6 + book.latenessMs;
+      connection < 0 ? -Infinity : Math.min(this.#heardNs[connection]!, numbers[row + SAID_NS]! + VOUCHED_MAX_NS);
+    return (nowNs - Math.max(numbers[row + RECEIVED_NS]!, heardNs)) / 1e6 + numbers[row + LATENESS_MS]!;
   }
 
   /** Levels as they stand after the newest word: under a newer quote, its top first and then what the book has strictly behind it. */
   #read(instrument: InstrumentIndex, isBid: boolean, prices: Float64Array, qtys: Float64Array): number {
     const book = this.#books[instrument]!;
-    if (!book.following) return 0;
+    if (!book.is(FOLLOWING)) return 0;
     const side: BookSide = isBid ? book.bids : book.asks;
-    if (!book.quoteRules) return side.read(prices, qtys, 0, NaN);
+    if (!book.is(QUOTE_RULES)) return side.read(prices, qtys, 0, NaN);
     const price = isBid ? this.quotes.bid[instrument]! : this.quotes.ask[instrument]!;
     if (Number.isNaN(price)) return 0;
     prices[0] = price;

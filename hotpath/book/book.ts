@@ -1,3 +1,5 @@
+import type { LevelBuffer } from '#shared/domain/market-event.ts';
+
 /** One side's levels, to read. */
 export type Levels = {
   readonly count: number;
@@ -13,13 +15,14 @@ export type Levels = {
 /** One side of a book. Layouts differ in speed, never in answers. */
 export type BookSide = Levels & {
   /**
-   * Sets the absolute quantity `qtys[at]` at the price `prices[at]`; 0 removes the level, and removing what is not there does nothing. (In arrays: a
-   * double that is passed to a function may be boxed.)
+   * Sets the absolute quantities at the prices in the order given: a frame may name a price twice, and the last word counts. Quantity 0 removes the
+   * level, and removing what is not there does nothing.
    */
-  readonly set: (prices: Float64Array, qtys: Float64Array, at: number) => void;
+  readonly write: (levels: LevelBuffer) => void;
+  /** Forgets what was there. Snapshots come best first; of a price named twice the first counts. */
+  readonly replace: (levels: LevelBuffer) => void;
   /** Keeps the best `depth` levels. */
   readonly truncate: (depth: number) => void;
-  readonly clear: () => void;
 };
 
 export type Book = { readonly bids: BookSide; readonly asks: BookSide };

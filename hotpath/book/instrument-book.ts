@@ -1,9 +1,11 @@
+import type { InstrumentIndex } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { ApplyOutcome, BookStatus, LevelBuffer, MarketUpdate } from '#shared/domain/market-event.ts';
-import { APPLIED, BROKEN, HELD, IGNORED, SNAPSHOT } from '#shared/domain/market-event.ts';
+import { APPLIED, HELD, IGNORED, SNAPSHOT } from '#shared/domain/market-event.ts';
 import type { BookRules, ChecksumView } from '../venues/venue.ts';
 import type { Book, BookSide } from './book.ts';
 import { bookFor } from './layout.ts';
+import { RingMemory } from './ring-memory.ts';
 import { sortedBook } from './sorted-book.ts';
 
 /** Deltas kept for a snapshot that is on its way. More means the snapshot does not come: it is asked for again. */
@@ -11,65 +13,91 @@ const HELD_FRAMES_MAX = 4_096;
 const HELD_LEVELS_MAX = 50_000;
 
 /** What happened to one instrument's updates since the start. */
-export class BookStatistics {
-  applied = 0;
-  ignored = 0;
-  held = 0;
+export type BookStatistics = {
+  applied: number;
+  ignored: number;
+  held: number;
   /** Breaks of continuity, of a checksum or of a bound. */
-  gaps = 0;
-  snapshots = 0;
+  gaps: number;
+  snapshots: number;
   /** Snapshots that did not reach up to the deltas held for them. */
-  snapshotsTooOld = 0;
+  snapshotsTooOld: number;
   /** Deltas applied, those held first included; dropped by the venue's rule. */
-  deltas = 0;
-  deltasDropped = 0;
-  checksums = 0;
-  checksumsWrong = 0;
+  deltas: number;
+  deltasDropped: number;
+  checksums: number;
+  checksumsWrong: number;
+};
 
-  count(outcome: ApplyOutcome): void {
-    switch (outcome) {
-      case APPLIED:
-        this.applied += 1;
-        return;
-      case IGNORED:
-        this.ignored += 1;
-        return;
-      case HELD:
-        this.held += 1;
-        return;
-      case BROKEN:
-        return;
+/** What is believed of a book: bits of its flags. There is a snapshot, and no rule was broken since. */
+export const FOLLOWING = 1;
+/** The last checksum said that the book is right; also where venues send none. */
+export const VERIFIED = 2;
+/** The other venues say something else: not believed, however unbroken its own sequence is. */
+export const SUSPECT = 4;
+/** Asked for now and then, not followed. */
+export const POLLED = 8;
+/** The last quote is newer than the book. */
+export const QUOTE_RULES = 16;
+/** Bid and ask are locked or crossed. */
+export const CROSSED = 32;
+/** A rule was broken, and no snapshot came since. */
+const GAP = 64;
+/** No delta came since the snapshot. */
+const OPENING = 128;
+
+/** Doubles of a book's row. The first ones count outcomes: their places are the outcomes themselves. */
+export const ROW = 16;
+export const LAST_SEQUENCE = 4;
+export const QUOTE_SEQUENCE = 5;
+/** Of the last update that was applied. */
+export const RECEIVED_NS = 6;
+export const LATENESS_MS = 7;
+/** When the venue last said anything, applied or not. */
+export const SAID_NS = 8;
+/** NaN while it is not crossed. */
+export const CROSSED_SINCE_NS = 9;
+
+/** What nearly every update touches of the books, side by side in memory: objects would be fetched from all over the heap. */
+export class BookRows {
+  /** `ROW` doubles a book. */
+  readonly numbers: Float64Array;
+  readonly flags: Uint8Array;
+  /** Where dense books have their levels. */
+  readonly memory = new RingMemory();
+
+  constructor(books: number) {
+    this.numbers = new Float64Array(books * ROW);
+    this.flags = new Uint8Array(books).fill(VERIFIED | OPENING);
+    for (let row = 0; row < this.numbers.length; row += ROW) {
+      this.numbers[row + LAST_SEQUENCE] = NaN;
+      this.numbers[row + QUOTE_SEQUENCE] = NaN;
+      this.numbers[row + RECEIVED_NS] = -Infinity;
+      this.numbers[row + SAID_NS] = -Infinity;
+      this.numbers[row + CROSSED_SINCE_NS] = NaN;
     }
   }
 }
 
+type Place = { readonly rows: BookRows; readonly at: InstrumentIndex };
+
 /** One instrument's book with its state of belief. The store decides; this remembers. */
 export class InstrumentBook {
   readonly rules: BookRules;
-  readonly statistics = new BookStatistics();
-  status: BookStatus = 'syncing';
-  /** There is a snapshot, and no rule was broken since. */
-  following = false;
-  /** The last checksum said that the book is right; also true where venues send none. */
-  verified = true;
-  /** The other venues say something else: not believed, however unbroken its own sequence is. */
-  suspect = false;
-  /** Asked for now and then, not followed. */
-  polled = false;
-  /** True until the first delta after a snapshot. */
-  opening = true;
-  lastSequence = NaN;
-  quoteSequence = NaN;
-  /** The last quote is newer than the book. */
-  quoteRules = false;
-  receivedTimeNs = -Infinity;
-  latenessMs = 0;
-  crossedSinceNs = NaN;
+  gaps = 0;
+  snapshots = 0;
+  snapshotsTooOld = 0;
+  deltas = 0;
+  deltasDropped = 0;
+  checksums = 0;
+  checksumsWrong = 0;
   /** Undefined before the first snapshot, which decides the layout. */
   book: Book | undefined;
   bids: BookSide = NO_BOOK.bids;
   asks: BookSide = NO_BOOK.asks;
   readonly #instrument: Instrument;
+  readonly #rows: BookRows;
+  readonly #at: number;
   /** Packed: hundreds of books may wait for a slow snapshot with thousands of frames. */
   #held: Float64Array[] = [];
   #heldLevels = 0;
@@ -82,19 +110,65 @@ export class InstrumentBook {
 
   readonly #onDelta: ((update: MarketUpdate) => void) | undefined;
 
-  constructor(instrument: Instrument, rules: BookRules, onDelta?: (update: MarketUpdate) => void) {
+  constructor(instrument: Instrument, rules: BookRules, place: Place, onDelta?: (update: MarketUpdate) => void) {
     this.#onDelta = onDelta;
     this.#instrument = instrument;
+    this.#rows = place.rows;
+    this.#at = place.at;
     this.rules = rules;
+  }
+
+  /** The last sequence applied; NaN without one. */
+  get lastSequence(): number {
+    return this.#rows.numbers[this.#at * ROW + LAST_SEQUENCE]!;
+  }
+
+  /** True until the first delta after a snapshot. */
+  get opening(): boolean {
+    return this.is(OPENING);
+  }
+
+  get status(): BookStatus {
+    if (!this.is(FOLLOWING)) return this.is(GAP) ? 'gap' : 'syncing';
+    if (this.is(CROSSED)) return 'crossed';
+    if (!this.is(VERIFIED)) return 'syncing';
+    if (this.is(POLLED)) return 'polled';
+    return this.is(SUSPECT) ? 'suspect' : 'live';
+  }
+
+  get statistics(): BookStatistics {
+    const { gaps, snapshots, snapshotsTooOld, deltas, deltasDropped, checksums, checksumsWrong } = this;
+    const counted = (outcome: ApplyOutcome): number => this.#rows.numbers[this.#at * ROW + outcome]!;
+    return {
+      applied: counted(APPLIED),
+      ignored: counted(IGNORED),
+      held: counted(HELD),
+      gaps,
+      snapshots,
+      snapshotsTooOld,
+      deltas,
+      deltasDropped,
+      checksums,
+      checksumsWrong,
+    };
+  }
+
+  is(flag: number): boolean {
+    return (this.#rows.flags[this.#at]! & flag) !== 0;
+  }
+
+  mark(flag: number, isSo: boolean): void {
+    const { flags } = this.#rows;
+    flags[this.#at] = isSo ? flags[this.#at]! | flag : flags[this.#at]! & ~flag;
   }
 
   /** Starts anew: nothing counts until a snapshot. Levels stay for whoever wants to look, deltas held are dropped. */
   forget(status: 'syncing' | 'gap'): void {
-    this.status = status;
-    this.following = false;
-    this.quoteRules = false;
-    this.quoteSequence = NaN;
-    this.crossedSinceNs = NaN;
+    const { numbers } = this.#rows;
+    this.mark(FOLLOWING | QUOTE_RULES, false);
+    this.mark(GAP, status === 'gap');
+    numbers[this.#at * ROW + QUOTE_SEQUENCE] = NaN;
+    numbers[this.#at * ROW + CROSSED_SINCE_NS] = NaN;
     this.#held = [];
     this.#heldLevels = 0;
   }
@@ -111,26 +185,22 @@ export class InstrumentBook {
   /** The snapshot replaces whatever was there. */
   replace(update: MarketUpdate): void {
     if (this.book === undefined) {
-      this.book = bookFor(this.#instrument, update);
+      this.book = bookFor(this.#instrument, update, this.#rows.memory);
       this.bids = this.book.bids;
       this.asks = this.book.asks;
     }
-    this.bids.clear();
-    this.asks.clear();
     this.#checksumView.priceDecimals = 0;
     this.#checksumView.qtyDecimals = 0;
     this.#set(update);
-    this.verified = true;
-    this.following = true;
-    this.opening = true;
-    this.statistics.snapshots += 1;
+    this.mark(VERIFIED | FOLLOWING | OPENING, true);
+    this.snapshots += 1;
   }
 
   /** One delta that follows. */
   write(update: MarketUpdate): void {
     this.#set(update);
-    this.opening = false;
-    this.statistics.deltas += 1;
+    this.mark(OPENING, false);
+    this.deltas += 1;
     this.#onDelta?.(update);
   }
 
@@ -146,13 +216,12 @@ export class InstrumentBook {
       if (continuity === 'gap') {
         this.#held = held.slice(at);
         this.#heldLevels = this.#held.reduce((sum, { length }) => sum + (length - HEAD) / 2, 0);
-        this.following = false;
-        this.status = 'syncing';
-        this.statistics.snapshotsTooOld += 1;
+        this.mark(FOLLOWING | GAP, false);
+        this.snapshotsTooOld += 1;
         return false;
       }
       if (continuity === 'apply') this.write(update);
-      else this.statistics.deltasDropped += 1;
+      else this.deltasDropped += 1;
     }
     this.#held = [];
     this.#heldLevels = 0;
@@ -167,37 +236,28 @@ export class InstrumentBook {
     const { checksum } = this.rules;
     if (checksum === undefined || Number.isNaN(update.checksum)) return true;
     const found = checksum(this.#checksumView);
-    this.statistics.checksums += 1;
-    this.verified = !Number.isNaN(found);
-    if (!this.verified || found === update.checksum) return true;
-    this.statistics.checksumsWrong += 1;
+    const isKnown = !Number.isNaN(found);
+    this.checksums += 1;
+    this.mark(VERIFIED, isKnown);
+    if (!isKnown || found === update.checksum) return true;
+    this.checksumsWrong += 1;
     return false;
   }
 
   #set(update: MarketUpdate): void {
     const { bids, asks } = update;
     if (update.kind === SNAPSHOT) {
-      setBackwards(this.bids, bids);
-      setBackwards(this.asks, asks);
+      this.bids.replace(bids);
+      this.asks.replace(asks);
     } else {
-      setForwards(this.bids, bids);
-      setForwards(this.asks, asks);
+      this.bids.write(bids);
+      this.asks.write(asks);
     }
-    this.lastSequence = update.lastSequence;
+    this.#rows.numbers[this.#at * ROW + LAST_SEQUENCE] = update.lastSequence;
     const view = this.#checksumView;
     view.priceDecimals = Math.max(view.priceDecimals, bids.priceDecimals, asks.priceDecimals);
     view.qtyDecimals = Math.max(view.qtyDecimals, bids.qtyDecimals, asks.qtyDecimals);
   }
-}
-
-/** In the order sent: a frame may name a price twice, and the last word counts. */
-function setForwards(side: BookSide, { prices, qtys, count }: LevelBuffer): void {
-  for (let at = 0; at < count; at += 1) side.set(prices, qtys, at);
-}
-
-/** Snapshots come best first; worst first, the sorted layout only ever appends. */
-function setBackwards(side: BookSide, { prices, qtys, count }: LevelBuffer): void {
-  for (let at = count - 1; at >= 0; at -= 1) side.set(prices, qtys, at);
 }
 
 /** Numbers before the levels: the update's own, then count and decimals of each side. */

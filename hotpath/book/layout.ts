@@ -3,6 +3,7 @@ import type { LevelBuffer, MarketUpdate } from '#shared/domain/market-event.ts';
 import type { Book } from './book.ts';
 import type { Tick } from './ring-book.ts';
 import { ringBook } from './ring-book.ts';
+import type { RingMemory } from './ring-memory.ts';
 import { sortedBook } from './sorted-book.ts';
 
 /** Fewer levels a side than this are found as fast in a sorted array, which is smaller. */
@@ -17,7 +18,7 @@ const SHARE_WANTED = 7 / 8;
 const SHARE_LEAST = 1 / 2;
 
 /** The layout that suits an instrument, judged by its first snapshot: the ring where the tick is known and a window reaches half the levels. */
-export function bookFor(instrument: Instrument, { bids, asks }: MarketUpdate): Book {
+export function bookFor(instrument: Instrument, { bids, asks }: MarketUpdate, memory?: RingMemory): Book {
   const tick = tickOf(instrument);
   const levels = Math.min(bids.count, asks.count);
   if (tick === undefined || levels < DENSE_LEVELS) return sortedBook();
@@ -26,7 +27,7 @@ export function bookFor(instrument: Instrument, { bids, asks }: MarketUpdate): B
   const largest = Math.min(WINDOW_MAX, TICKS_PER_LEVEL * levels);
   let window = WINDOW_MIN;
   while (2 * window <= largest && reached(window) < SHARE_WANTED) window *= 2;
-  return reached(window) < SHARE_LEAST ? sortedBook() : ringBook(tick, window);
+  return reached(window) < SHARE_LEAST ? sortedBook() : ringBook({ tick, ticks: window }, memory);
 }
 
 /** Undefined where the tick is not known (replay without metadata) or too fine for exact integers. */

@@ -1,3 +1,4 @@
+import type { LevelBuffer } from '#shared/domain/market-event.ts';
 import type { Book, BookSide, Direction } from './book.ts';
 
 /** For sparse or wide books and unknown ticks: sorted blocks of levels, best at the end, where nearly all changes happen. */
@@ -52,6 +53,17 @@ export class SortedSide implements BookSide {
     }
   }
 
+  write({ prices, qtys, count }: LevelBuffer): void {
+    for (let at = 0; at < count; at += 1) this.set(prices, qtys, at);
+  }
+
+  /** Worst first: so levels are only ever appended. */
+  replace({ prices, qtys, count }: LevelBuffer): void {
+    this.clear();
+    for (let at = count - 1; at >= 0; at -= 1) this.set(prices, qtys, at);
+  }
+
+  /** One level: `qtys[at]` at `prices[at]`. (In arrays: a double that is passed to a function may be boxed.) */
   set(prices: Float64Array, qtys: Float64Array, at: number): void {
     const key = prices[at]! * this.#direction;
     const rank = this.#rankOf(key);

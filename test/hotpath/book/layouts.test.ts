@@ -33,18 +33,20 @@ class MapSide implements BookSide {
     qtys[at] = qty;
   }
 
-  set(prices: Float64Array, qtys: Float64Array, at: number): void {
-    const [price, qty] = [prices[at]!, qtys[at]!];
-    if (qty === 0) this.#levels.delete(price);
-    else this.#levels.set(price, qty);
+  write({ prices, qtys, count }: LevelBuffer): void {
+    for (let at = 0; at < count; at += 1) {
+      if (qtys[at] === 0) this.#levels.delete(prices[at]!);
+      else this.#levels.set(prices[at]!, qtys[at]!);
+    }
+  }
+
+  replace({ prices, qtys, count }: LevelBuffer): void {
+    this.#levels.clear();
+    for (let at = count - 1; at >= 0; at -= 1) this.#levels.set(prices[at]!, qtys[at]!);
   }
 
   truncate(depth: number): void {
     for (const [price] of this.sorted().slice(depth)) this.#levels.delete(price);
-  }
-
-  clear(): void {
-    this.#levels.clear();
   }
 
   read(prices: Float64Array, qtys: Float64Array, at: number, beyond: number): number {
@@ -63,19 +65,19 @@ class MapSide implements BookSide {
 const TICK = { units: 5, scale: 100 } as const;
 const priceOf = (ticks: number): number => (ticks * TICK.units) / TICK.scale;
 
+type Level = { readonly price: number; readonly qty: number };
 type Operation =
-  | { readonly kind: 'set'; readonly price: number; readonly qty: number }
+  | { readonly kind: 'write' | 'replace'; readonly levels: readonly Level[] }
   | { readonly kind: 'walk'; readonly ticks: number }
   | { readonly kind: 'remove-best'; readonly times: number }
   | { readonly kind: 'truncate'; readonly depth: number }
-  | { readonly kind: 'read'; readonly room: number; readonly beyond: number }
-  | { readonly kind: 'clear' };
+  | { readonly kind: 'read'; readonly room: number; readonly beyond: number };
 
 const WINDOWS = [1_024, 8_192, 32_768] as const;
 const CENTRE = 60_000;
 const nearTicks = fc.integer({ min: CENTRE - 40, max: CENTRE + 40 });
 /** Inside and around the window, far outliers on both sides, and prices between two ticks. */
-const price = fc.oneof(
+const anyPrice = fc.oneof(
   { weight: 10, arbitrary: nearTicks.map(priceOf) },
   ...WINDOWS.map((window) => ({
     weight: 2,
@@ -85,9 +87,14 @@ const price = fc.oneof(
   { weight: 2, arbitrary: nearTicks.map((ticks) => priceOf(ticks) + 0.0125) },
   { weight: 1, arbitrary: fc.constantFrom(1e-9, 0.01, 123_456_789_012.34, 2 ** 52) },
 );
-const qty = fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 9 }));
+const anyQty = fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 9 }));
+/** One level, or up to so many, prices named twice among them. */
+function upTo(most: number): fc.Arbitrary<readonly Level[]> {
+  return fc.array(fc.record({ price: anyPrice, qty: anyQty }), { minLength: 1, maxLength: most });
+}
 const operation: fc.Arbitrary<Operation> = fc.oneof(
-  { weight: 40, arbitrary: fc.record({ kind: fc.constant('set' as const), price, qty }) },
+  { weight: 30, arbitrary: fc.record({ kind: fc.constant('write' as const), levels: upTo(1) }) },
+  { weight: 10, arbitrary: fc.record({ kind: fc.constant('write' as const), levels: upTo(12) }) },
   {
     weight: 4,
     arbitrary: fc.record({ kind: fc.constant('walk' as const), ticks: fc.integer({ min: -1_500, max: 1_500 }) }),
@@ -102,16 +109,24 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   },
   {
     weight: 3,
-    arbitrary: fc.record({ kind: fc.constant('read' as const), room: fc.integer({ min: 1, max: 8 }), beyond: price }),
+    arbitrary: fc.record({
+      kind: fc.constant('read' as const),
+      room: fc.integer({ min: 1, max: 8 }),
+      beyond: anyPrice,
+    }),
   },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('clear' as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('replace' as const), levels: upTo(12) }) },
 );
 
 /** Applies one operation; the market drifts by `walk`, which makes windows move. */
 function apply(side: BookSide, step: Operation, drift: number): void {
   switch (step.kind) {
-    case 'set':
-      setLevel(side, step.price + priceOf(drift), step.qty);
+    case 'write':
+      side.write(bufferOf(drifted(step.levels, drift)));
+      return;
+    case 'replace':
+      // A snapshot says what there is, not what there is not.
+      side.replace(bufferOf(drifted(step.levels, drift).filter(({ qty }) => qty > 0)));
       return;
     case 'remove-best':
       for (let times = 0; times < step.times && side.count > 0; times += 1) setLevel(side, bestOf(side)[0]!, 0);
@@ -119,17 +134,23 @@ function apply(side: BookSide, step: Operation, drift: number): void {
     case 'truncate':
       side.truncate(step.depth);
       return;
-    case 'clear':
-      side.clear();
-      return;
     case 'walk':
     case 'read':
       return;
   }
 }
 
-const setLevel = (side: BookSide, level: number, quantity: number): void =>
-  side.set(Float64Array.of(level), Float64Array.of(quantity), 0);
+const drifted = (levels: readonly Level[], drift: number): readonly Level[] =>
+  levels.map(({ price, qty }) => ({ price: price + priceOf(drift), qty }));
+
+const bufferOf = (levels: readonly Level[]): LevelBuffer => ({
+  ...newLevelBuffer(),
+  prices: Float64Array.from(levels, ({ price }) => price),
+  qtys: Float64Array.from(levels, ({ qty }) => qty),
+  count: levels.length,
+});
+
+const setLevel = (side: BookSide, price: number, qty: number): void => side.write(bufferOf([{ price, qty }]));
 
 function bestOf(side: BookSide): number[] {
   const best = new Float64Array(2);
@@ -163,7 +184,10 @@ function agree(side: BookSide, model: MapSide, steps: readonly Operation[]): voi
 describe.each([
   ...WINDOWS.map(
     (window) =>
-      [`ring of ${window} ticks`, (direction: Direction): BookSide => new RingSide(direction, TICK, window)] as const,
+      [
+        `ring of ${window} ticks`,
+        (direction: Direction): BookSide => new RingSide(direction, { tick: TICK, ticks: window }),
+      ] as const,
   ),
   ['sorted', (direction: Direction): BookSide => new SortedSide(direction)],
 ] as const)('the %s layout', (_name, make) => {
