@@ -1,7 +1,7 @@
 import type { Clock } from '#shared/clock/clock.ts';
 import { wallTimes } from '#shared/clock/clock.ts';
 import { loadConfig } from '#shared/config/load.ts';
-import type { Depths, Tops } from '#shared/domain/capital.ts';
+import type { Depths, References, Tops } from '#shared/domain/capital.ts';
 import type { OperationId, TimeNs } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Route } from '#shared/domain/route.ts';
@@ -25,6 +25,8 @@ export class FrameClock implements Clock {
   readonly after: Clock['after'] = () => ({ cancel: () => undefined });
 }
 
+type Market = { readonly tops: Tops; readonly depths: Depths; readonly references?: References };
+
 /**
  * What follows a route that passed the screen: sizing, the gate, and the decision into the hash. The same code behind both
  * implementations: it runs once in thousands of frames, and its cost is in both figures.
@@ -32,7 +34,7 @@ export class FrameClock implements Clock {
 export function decisionStages(
   instruments: readonly Instrument[],
   routes: readonly Route[],
-  { tops, depths }: { readonly tops: Tops; readonly depths: Depths },
+  { tops, depths, references = silentReferences(instruments.length) }: Market,
   hash: ResultHash,
 ): Pick<Stages, 'size' | 'risk' | 'execute' | 'publish'> {
   let operations = 0;
@@ -45,7 +47,7 @@ export function decisionStages(
       // How old a book is depends on clocks that only one side keeps.
       depths: { ...depths, ageMs: () => 0 },
       capital: { availableOf: () => 1e9, rateOf },
-      references: silentReferences(instruments.length),
+      references,
       pace: stillPace,
       engine,
       unixMs: () => 0,

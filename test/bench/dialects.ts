@@ -115,7 +115,7 @@ export const dialects: Readonly<Record<string, Dialect>> = {
   kucoin: {
     market: 'spot',
     symbol: dashed,
-    snapshot: (said) => kucoinBook('snapshot', said),
+    snapshot: (said) => kucoinBook('snapshot', { ...said, first: said.last }),
     delta: (said) => kucoinBook('delta', said),
   },
   deribit: {

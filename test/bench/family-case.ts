@@ -65,6 +65,7 @@ export function familyCase(messages: number, rounds: number): Row {
   });
   const plain = contender((tops, hash) => {
     const market = new PlainMarket(instruments, routes, { tops, references, minEdge: MIN_EDGE });
+    market.reckon();
     return (index) => {
       const found = market.found(index);
       hash.integer(found.length);

@@ -6,13 +6,17 @@ import { onMarketUpdate } from '#hotpath/pipeline.ts';
 import { Frame } from '#hotpath/runtime/frame.ts';
 import { venues } from '#hotpath/venues/index.ts';
 import type { Market } from '#hotpath/venues/venue.ts';
-import type { Tops } from '#shared/domain/capital.ts';
+import type { References, Tops } from '#shared/domain/capital.ts';
 import type { InstrumentIndex, TimeNs } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Route } from '#shared/domain/route.ts';
+import { carrySettingsOf } from '#shared/quant/carry.ts';
+import { silentReferences } from '#test/support/sizing.ts';
 import type { BenchFrame } from './bench-market.ts';
 import { decisionStages, engine, FrameClock } from './decision.ts';
 import { ResultHash } from './result-hash.ts';
+
+const SUMS_A_CALL = 16;
 
 type Feed = { readonly market: Market; readonly sink: FeedSink };
 
@@ -22,10 +26,15 @@ export class FastEngine {
   readonly #clock = new FrameClock();
   readonly #frame = new Frame();
   readonly #books: BookStore;
+  readonly #detect: Evaluator;
   readonly #feeds: readonly Feed[];
   readonly #byVenue = new Map<string, Feed>();
 
-  constructor(instruments: readonly Instrument[], routes: readonly Route[]) {
+  constructor(
+    instruments: readonly Instrument[],
+    routes: readonly Route[],
+    references: References = silentReferences(instruments.length),
+  ) {
     const marketOf = (instrument: Instrument): Market => marketNamed(instrument.venue, instrument.market);
     const books = new BookStore({
       instruments,
@@ -33,6 +42,9 @@ export class FastEngine {
       clock: this.#clock,
       staleAfterMs: Infinity,
     });
+    const carry = { references, settings: carrySettingsOf(engine.carry), unixMs: () => 0 };
+    const minEdge = engine.min_edge_bps / 1e4;
+    const detect = new Evaluator(instruments, routes, { tops: books.tops, minEdge, carry });
     const stages: Stages = {
       feed: {
         resync: (at) => {
@@ -40,9 +52,10 @@ export class FastEngine {
         },
       },
       book: books,
-      detect: new Evaluator(instruments, routes, { tops: books.tops, minEdge: engine.min_edge_bps / 1e4 }),
-      ...decisionStages(instruments, routes, books, this.hash),
+      detect,
+      ...decisionStages(instruments, routes, { tops: books.tops, depths: books.depths, references }, this.hash),
     };
+    this.#detect = detect;
     this.#books = books;
     this.#feeds = instruments.map((instrument) => {
       const { venue, market } = instrument;
@@ -72,6 +85,11 @@ export class FastEngine {
     else market.decode(this.#frame, sink);
     this.hash.double(this.#books.tops.bid[instrument]!);
     this.hash.double(this.#books.tops.ask[instrument]!);
+  }
+
+  /** Carry of every route that holds, as the engine reckons it a few at a time between frames. */
+  reckon(): void {
+    for (let call = 0; call < this.#detect.sums / SUMS_A_CALL; call += 1) this.#detect.refresh(this.#clock.now());
   }
 
   /** What a venue's socket brings, where the transport put it. */

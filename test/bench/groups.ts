@@ -1,10 +1,13 @@
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Row } from './cases.ts';
 
+const FULL_SCALE = { frames: 20_000, rounds: 7, growth: [20, 200, 2_000] };
+const SMALL_SCALE = { frames: 4_000, rounds: 1, growth: [20, 200] };
+
 /** Messages of the whole path, of a single step, and rounds; recorded frames; plans that go out on the wire. */
 export const SIZES = {
-  full: { frames: 60_000, steps: 40_000, rounds: 7, recorded: 60_000, plans: 2_000 },
-  small: { frames: 6_000, steps: 2_000, rounds: 2, recorded: 1_000, plans: 60 },
+  full: { frames: 60_000, steps: 40_000, rounds: 7, recorded: 60_000, plans: 2_000, scale: FULL_SCALE },
+  small: { frames: 6_000, steps: 2_000, rounds: 2, recorded: 1_000, plans: 60, scale: SMALL_SCALE },
 };
 export type Size = (typeof SIZES)['full'];
 
@@ -59,6 +62,12 @@ export const GROUPS: readonly Group[] = [
   },
   { name: 'path', about: 'Frame bytes → decision, in memory, 3 venues × 50 symbols.', run: path },
   {
+    name: 'scale',
+    about:
+      'Frame bytes → decision, in memory, 8 venues × 200 symbols with routes of every family, and with fewer and more symbols.',
+    run: async ({ scale }) => (await import('./scale-case.ts')).scaleCases(scale),
+  },
+  {
     name: 'wire',
     about: 'An approved plan → signed bytes on two sockets, journalled.',
     run: async ({ plans }) => (await import('./wire-case.ts')).wireCases(plans),
@@ -67,6 +76,11 @@ export const GROUPS: readonly Group[] = [
     name: 'socket',
     about: 'The whole path through loopback WebSockets.',
     run: async ({ frames, rounds }) => (await import('./socket-case.ts')).socketCases(frames, rounds),
+  },
+  {
+    name: 'ring',
+    about: 'What the engine tells its publish worker: through a ring in shared memory, beside a MessagePort.',
+    run: async ({ steps, rounds }) => (await import('./ring-case.ts')).ringCases(steps, rounds),
   },
   {
     name: 'store',

@@ -13,14 +13,21 @@ export class PlainMarket {
   readonly #products: PlainRoutes;
   readonly #sums = new Map<number, { readonly index: number; readonly route: SumRoute; readonly carry: number }[]>();
   readonly #instruments: readonly Instrument[];
+  readonly #routes: readonly Route[];
   readonly #world: World;
 
   constructor(instruments: readonly Instrument[], routes: readonly Route[], world: World) {
     this.#instruments = instruments;
+    this.#routes = routes;
     this.#world = world;
     this.#products = new PlainRoutes(instruments, routes, world.tops);
-    const market = { instruments, ...world, nowMs: 0 };
-    for (const [index, route] of routes.entries()) {
+  }
+
+  /** Carry at the prices of now: routes that hold are found from here on. */
+  reckon(): void {
+    const market = { instruments: this.#instruments, ...this.#world, nowMs: 0 };
+    this.#sums.clear();
+    for (const [index, route] of this.#routes.entries()) {
       if (route.evaluator !== 'sum') continue;
       const listed = { index, route, carry: carryOf(route, market, carrySettingsOf(engine.carry)).net };
       for (const { instrument } of route.legs) {

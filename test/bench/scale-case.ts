@@ -1,0 +1,140 @@
+import { compileRoutes } from '#hotpath/detect/compile.ts';
+import { families } from '#hotpath/detect/routes/index.ts';
+import type { Route } from '#shared/domain/route.ts';
+import type { Config } from '#shared/schema/config.ts';
+import type { BenchMarket } from './bench-market.ts';
+import type { Row } from './cases.ts';
+import { row } from './cases.ts';
+import { engine } from './decision.ts';
+import { FastEngine } from './fast-engine.ts';
+import type { Compared } from './measure.ts';
+import { heapGrowth, median, note, nsHistogram, percentilesOf } from './measure.ts';
+import { PlainEngine } from './plain-engine.ts';
+import { scaleMarket } from './scale-market.ts';
+import { referencesOf } from './universe.ts';
+
+const SEED = 1;
+const SYMBOLS = 200;
+const ROUTES_MAX = 100_000;
+const HEAP_PASSES = 3;
+
+export type ScaleSize = {
+  /** Messages of a round. */
+  readonly frames: number;
+  readonly rounds: number;
+  /** Symbols a venue, from the fewest to the most. */
+  readonly growth: readonly number[];
+};
+
+/** The whole path, frame → decision: eight venues' dialects, 200 symbols each, every family compiled. */
+export function scaleCases({ frames, rounds, growth }: ScaleSize): readonly Row[] {
+  const world = worldOf(frames * (rounds + 1), SYMBOLS);
+  const compared = inTurns(world, frames, rounds);
+  const { hash, plainHash } = compared;
+  const name = 'scale, 8 × 200 symbols';
+  const mean = row(`${name}, mean`, compared);
+  const alone = { hash, plainHash } as const;
+  return [
+    {
+      ...row(name, compared, 'messages/s', { of: 'value', least: 1_500_000 }),
+      value: 1e9 / mean.value,
+      note: `${world.routes.length} routes of ${new Set(world.routes.map(({ family }) => family)).size} families`,
+    },
+    { ...mean, goal: { of: 'ratio', least: 15 }, percentiles: eachTime(world) },
+    { name: `${name}, heap`, unit: 'bytes/message', value: heapOf(world), ...alone, goal: { of: 'value', most: 1 } },
+    ...growthCases(growth, frames, rounds),
+  ];
+}
+
+export type World = BenchMarket & { readonly routes: readonly Route[]; readonly symbols: number };
+
+/** A market with all routes that every family finds in it. Cycles last: of four legs across venues there are millions. */
+export function worldOf(frames: number, symbols: number): World {
+  const market = scaleMarket(SEED, { frames, symbols });
+  const names = families.map(({ id }) => id).sort((a, b) => Number(a === 'cycle') - Number(b === 'cycle'));
+  const settings = { ...engine, families: names as Config['engine']['families'], max_routes: ROUTES_MAX };
+  return { ...market, routes: compileRoutes(market.instruments, settings, 0).routes, symbols };
+}
+
+/** An engine that has every book, and the carry of every route. */
+export function opened<E extends FastEngine | PlainEngine>(
+  Engine: new (...world: ConstructorParameters<typeof FastEngine>) => E,
+  { instruments, routes, snapshots }: World,
+): E {
+  const started = new Engine(instruments, routes, referencesOf(instruments));
+  for (const frame of snapshots) started.take(frame);
+  started.reckon();
+  return started;
+}
+
+/** Both go through the same messages, a round the one and a round the other; the first round warms up. */
+function inTurns(world: World, messages: number, rounds: number): Compared {
+  const fast = opened(FastEngine, world);
+  const plain = opened(PlainEngine, world);
+  const times = { fast: [] as number[], plain: [] as number[] };
+  for (let round = 0; round <= rounds; round += 1) {
+    const from = round * messages;
+    const fastNs = timed(fast, world, from, from + messages);
+    const plainNs = timed(plain, world, from, from + messages);
+    if (round === 0) continue;
+    times.fast.push(fastNs);
+    times.plain.push(plainNs);
+  }
+  const [fastNs, plainNs] = [median(times.fast), median(times.plain)];
+  return { fastNs, plainNs, hash: fast.hash.hex, plainHash: plain.hash.hex };
+}
+
+/** Nanoseconds a message. */
+function timed(running: FastEngine | PlainEngine, { frames }: World, from: number, to: number): number {
+  const started = performance.now();
+  for (let at = from; at < to; at += 1) running.take(frames[at]!);
+  return ((performance.now() - started) * 1e6) / (to - from);
+}
+
+/** Of each message alone; a clock reading is in each. */
+function eachTime(world: World): Readonly<Record<string, number>> {
+  const running = opened(FastEngine, world);
+  const histogram = nsHistogram();
+  for (const frame of world.frames) {
+    const started = performance.now();
+    running.take(frame);
+    note(histogram, (performance.now() - started) * 1e6);
+  }
+  return percentilesOf(histogram);
+}
+
+/** Of a typical message. Compiled code allocates less than what is still being compiled: the passes before the last only warm up. */
+function heapOf(world: World): number {
+  const [last] = Array.from({ length: HEAP_PASSES }, () => {
+    const running = opened(FastEngine, world);
+    return heapGrowth(world.frames.length, (at) => running.take(world.frames[at]!));
+  }).reverse();
+  return last!.typical;
+}
+
+/** What a message costs when there are more symbols: each number of them has an engine of its own, and rounds in turn. */
+function growthCases(growth: readonly number[], messages: number, rounds: number): readonly Row[] {
+  const sizes = growth.map((symbols) => {
+    const world = worldOf(messages * (rounds + 1), symbols);
+    return { world, running: opened(FastEngine, world), times: [] as number[] };
+  });
+  for (let round = 0; round <= rounds; round += 1) {
+    for (const { world, running, times } of sizes) {
+      const ns = timed(running, world, round * messages, (round + 1) * messages);
+      if (round > 0) times.push(ns);
+    }
+  }
+  const fewest = median(sizes[0]!.times);
+  return sizes.map(({ world, running, times }, at): Row => {
+    const { hex: hash } = running.hash;
+    return {
+      name: `growth, 8 × ${world.symbols} symbols`,
+      unit: 'ns/message',
+      value: median(times),
+      hash,
+      plainHash: hash,
+      ...(at === 0 ? {} : { goal: { of: 'value', most: 1.5 * fewest } }),
+      note: `${world.routes.length} routes`,
+    };
+  });
+}
