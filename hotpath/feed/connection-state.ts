@@ -37,9 +37,10 @@ export class ConnectionState implements ConnectionMemory {
   }
 
   hold(channel: number, frame: Frame): boolean {
-    if (this.#held.length === HELD_FRAMES_MAX || this.#heldBytes + frame.end > HELD_BYTES_MAX) return false;
-    this.#held.push({ channel, bytes: frame.bytes.slice(0, frame.end) });
-    this.#heldBytes += frame.end;
+    const { start, end } = frame;
+    if (this.#held.length === HELD_FRAMES_MAX || this.#heldBytes + end - start > HELD_BYTES_MAX) return false;
+    this.#held.push({ channel, bytes: frame.bytes.slice(start, end) });
+    this.#heldBytes += end - start;
     return true;
   }
 

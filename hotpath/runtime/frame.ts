@@ -1,5 +1,21 @@
 import { BadInput } from '#shared/assert.ts';
 import type { LevelBuffer } from '#shared/domain/market-event.ts';
+import {
+  claimRoom,
+  CHUNK_LEVELS,
+  FOUND,
+  FOUND_COUNT,
+  FOUND_END,
+  FOUND_NUMBER,
+  FOUND_PRICE_DECIMALS,
+  FOUND_PRICES,
+  FOUND_QTY_DECIMALS,
+  FOUND_QTYS,
+  FRAME_MEMORY,
+  FRAME_VIEW,
+  kernel,
+  ROOM_BYTES,
+} from './frame-memory.ts';
 
 /** Answer of {@link Frame.firstKey} and {@link Frame.nextKey} at the end of an object. */
 export const END = -1;
@@ -20,8 +36,9 @@ export function keyCode(key: string): number {
  * {@link Frame.text} and numbers too long for the fast path. Anything structurally unexpected throws BadInput.
  */
 export class Frame {
-  /** The frame's text, [0, end), in a buffer of our own; the byte behind it is 0, where every loop stops. */
-  bytes = new Uint8Array(INITIAL_BYTES);
+  /** The frame's text is [start, end); the byte behind it is 0, where every loop stops. */
+  bytes: Uint8Array = FRAME_MEMORY;
+  start = 0;
   end = 0;
   /** The next byte to read. */
   at = 0;
@@ -33,22 +50,48 @@ export class Frame {
   /** Decimals of the number read last, as written: 2 for `1.50`. */
   decimals = 0;
   /** Of the same bytes. */
-  #view = new DataView(this.bytes.buffer);
+  #view = FRAME_VIEW;
+  /** Where copies go; undefined before the first one, -1 where there is no room for them. */
+  #room: number | undefined;
+  /** Where copies go that are too long for a room, or have none. */
+  #own = NO_BYTES;
   readonly #number = new Float64Array(1);
 
   /**
-   * Takes over the frame in [start, end) of `bytes`, which stay the caller's. The copy costs less than it saves: it lets four digits be read
-   * at once wherever they stand, and the end be found without looking for it.
+   * Takes over the frame in [start, end) of `bytes`, which stay the caller's. It is read where it lies if that is FRAME_MEMORY with a byte 0 behind the
+   * frame; anything else is copied there first, or into a buffer of its own that the kernel cannot read.
    */
   window(bytes: Uint8Array, start: number, end: number): this {
-    const length = end - start;
-    if (length >= this.bytes.length) this.#grow(length);
-    // Unlike `set`, it wants no view of the part.
-    buffers.copy.call(bytes, this.bytes, 0, start, end);
-    this.bytes[length] = 0;
-    this.end = length;
-    this.at = 0;
+    if (bytes === FRAME_MEMORY && bytes[end] === 0) {
+      this.bytes = bytes;
+      this.#view = FRAME_VIEW;
+      this.start = start;
+      this.end = end;
+    } else this.#copy(bytes, start, end);
+    this.at = this.start;
     return this;
+  }
+
+  #copy(bytes: Uint8Array, start: number, end: number): void {
+    const length = end - start;
+    this.#room ??= claimRoom(this) ?? -1;
+    if (this.#room < 0 || length >= ROOM_BYTES) this.#useOwn(length);
+    else {
+      this.bytes = FRAME_MEMORY;
+      this.#view = FRAME_VIEW;
+      this.start = this.#room;
+    }
+    // Unlike `set`, it wants no view of the part.
+    buffers.copy.call(bytes, this.bytes, this.start, start, end);
+    this.end = this.start + length;
+    this.bytes[this.end] = 0;
+  }
+
+  #useOwn(length: number): void {
+    if (length >= this.#own.length) this.#own = new Uint8Array(2 ** Math.ceil(Math.log2(length + 1)));
+    this.bytes = this.#own;
+    this.#view = new DataView(this.#own.buffer);
+    this.start = 0;
   }
 
   /** The first byte of the next value, 0 at the end of the frame. */
@@ -163,7 +206,7 @@ export class Frame {
   }
 
   /** The frame's text from `from` to `to`, for messages: allocates. */
-  text(from = 0, to = this.end): string {
+  text(from = this.start, to = this.end): string {
     return Buffer.from(this.bytes.buffer, from, Math.max(0, to - from)).toString();
   }
 
@@ -177,47 +220,35 @@ export class Frame {
 
   /** `[["price","qty"],…]`, quoted or bare, further elements of a level passed over; replaces what `into` held. */
   levels(into: LevelBuffer): void {
-    into.count = 0;
-    into.priceDecimals = 0;
-    into.qtyDecimals = 0;
+    clear(into);
     if (!this.firstElement()) return;
     do {
-      this.#compactLevels(into);
+      if (this.#plainLevels(into, false)) return;
       this.#level(into);
     } while (this.nextElement());
   }
 
   /** `[{"price":p,"qty":q},…]`; replaces what `into` held. */
   levelObjects(into: LevelBuffer): void {
-    into.count = 0;
-    into.priceDecimals = 0;
-    into.qtyDecimals = 0;
+    clear(into);
     if (!this.firstElement()) return;
-    do this.#levelObject(into);
-    while (this.nextElement());
+    do {
+      if (this.#plainLevels(into, true)) return;
+      this.#levelObject(into);
+    } while (this.nextElement());
   }
 
-  /** The common form, `["price","qty",…strings],` without white space: stops before the first level of another form, and before the last one. */
-  #compactLevels(into: LevelBuffer): void {
-    const bytes = this.bytes;
-    let at = this.at;
-    while (bytes[at] === OPEN_BRACKET && bytes[at + 1] === QUOTE) {
-      const index = roomFor(into);
-      at = this.#decimal(at + 2, into.prices, index);
-      const priceDecimals = this.decimals;
-      if (bytes[at] !== QUOTE || bytes[at + 1] !== COMMA || bytes[at + 2] !== QUOTE) return;
-      at = this.#decimal(at + 3, into.qtys, index);
-      const qtyDecimals = this.decimals;
-      if (bytes[at] !== QUOTE) return;
-      at += 1;
-      while (bytes[at] === COMMA && bytes[at + 1] === QUOTE) at = this.#closingQuote(at + 2) + 1;
-      if (bytes[at] !== CLOSE_BRACKET || bytes[at + 1] !== COMMA) return;
-      this.takeLevel(into, index);
-      if (priceDecimals > into.priceDecimals) into.priceDecimals = priceDecimals;
-      if (qtyDecimals > into.qtyDecimals) into.qtyDecimals = qtyDecimals;
-      at += 2;
-      this.at = at;
-    }
+  /** Levels as most venues write them, read by the kernel: whether that was the whole list. Stops before the first level of another form. */
+  #plainLevels(into: LevelBuffer, areObjects: boolean): boolean {
+    if (this.bytes !== FRAME_MEMORY) return false;
+    let count = 0;
+    do {
+      this.at = areObjects ? kernel.levelObjects(this.at) : kernel.levels(this.at);
+      count = FOUND[FOUND_COUNT]!;
+      if (count > 0) takeFound(into, count);
+      if (FOUND[FOUND_END] === 1) return true;
+    } while (count === CHUNK_LEVELS);
+    return false;
   }
 
   #level(into: LevelBuffer): void {
@@ -260,6 +291,14 @@ export class Frame {
    */
   #decimal(from: number, target: Float64Array, index: number): number {
     const bytes = this.bytes;
+    if (bytes === FRAME_MEMORY) {
+      const read = kernel.number(from);
+      if (read !== 0) {
+        this.decimals = read >> 8;
+        target[index] = FOUND_NUMBER[0]!;
+        return from + (read & 0xff);
+      }
+    }
     let at = from;
     let whole = 0;
     let digit = 0;
@@ -410,14 +449,11 @@ export class Frame {
     if (this.at === from) this.#refuse('expected a value');
   }
 
-  #grow(length: number): void {
-    this.bytes = new Uint8Array(2 ** Math.ceil(Math.log2(length + 1)));
-    this.#view = new DataView(this.bytes.buffer);
-  }
-
   /** Names the trouble once, with where it is; the frame's beginning identifies the message. */
   #refuse(trouble: string): never {
-    throw new BadInput(`${trouble} at byte ${this.at} of ${this.end}: ${this.text(0, Math.min(this.end, 120))}`);
+    const { start, end } = this;
+    const beginning = this.text(start, Math.min(end, start + 120));
+    throw new BadInput(`${trouble} at byte ${this.at - start} of ${end - start}: ${beginning}`);
   }
 }
 
@@ -432,9 +468,32 @@ export function roomFor(buffer: LevelBuffer): number {
   return buffer.count;
 }
 
+function clear(buffer: LevelBuffer): void {
+  buffer.count = 0;
+  buffer.priceDecimals = 0;
+  buffer.qtyDecimals = 0;
+}
+
+/** Adds the levels that the kernel found. */
+function takeFound(into: LevelBuffer, count: number): void {
+  const from = into.count;
+  while (into.prices.length < from + count) grow(into);
+  const { prices, qtys } = into;
+  for (let at = 0; at < count; at += 1) {
+    prices[from + at] = FOUND_PRICES[at]!;
+    qtys[from + at] = FOUND_QTYS[at]!;
+  }
+  into.count = from + count;
+  const priceDecimals = FOUND[FOUND_PRICE_DECIMALS]!;
+  const qtyDecimals = FOUND[FOUND_QTY_DECIMALS]!;
+  if (priceDecimals > into.priceDecimals) into.priceDecimals = priceDecimals;
+  if (qtyDecimals > into.qtyDecimals) into.qtyDecimals = qtyDecimals;
+}
+
 function grow(buffer: LevelBuffer): void {
-  if (buffer.count >= LEVELS_MAX) throw new BadInput(`more than ${LEVELS_MAX} levels on a side`);
-  const prices = new Float64Array(Math.min(LEVELS_MAX, 2 * buffer.count));
+  const { length } = buffer.prices;
+  if (length >= LEVELS_MAX) throw new BadInput(`more than ${LEVELS_MAX} levels on a side`);
+  const prices = new Float64Array(Math.min(LEVELS_MAX, 2 * length));
   const qtys = new Float64Array(prices.length);
   prices.set(buffer.prices);
   qtys.set(buffer.qtys);
@@ -459,8 +518,7 @@ const isNumeral = (byte: number): boolean =>
 /** What numbers and `true`, `false`, `null` are made of. */
 const isScalar = (byte: number): boolean => isNumeral(byte) || (byte >= 0x61 && byte <= 0x7a);
 
-/** Most frames are smaller; REST snapshots make it grow. */
-const INITIAL_BYTES = 65_536;
+const NO_BYTES = new Uint8Array(0);
 const JSON_NUMBER = /^-?\d+(?:\.(\d+))?(?:[eE]([+-]?\d{1,3}))?$/;
 const POWERS_OF_TEN = Float64Array.from({ length: 23 }, (_, power) => Number(`1e${power}`));
 const FNV_OFFSET = 0x811c9dc5 | 0;

@@ -317,7 +317,7 @@ function decode(frame: Frame, sink: MarketSink, segment: number): void {
       readList(frame, sink, segment);
       return;
     } else {
-      if (readEvent(frame, sink, 0, segment)) publish(frame, sink);
+      if (readEvent(frame, sink, frame.start, segment)) publish(frame, sink);
       return;
     }
   }

@@ -266,7 +266,7 @@ function decode(frame: Frame, sink: MarketSink, topics: Topics): void {
       if (topic <= FULL) readBook(frame, update, { isReply, isFull: topic === FULL });
       else frame.skip();
     } else if (key === KEY.operation) {
-      frame.at = 0;
+      frame.at = frame.start;
       decodeOperation(frame, sink);
       return;
     } else if (isControl(key)) {
@@ -444,7 +444,7 @@ function decodePolled(frame: Frame, sink: MarketSink, instrument: InstrumentInde
     } else frame.skip();
   }
   frame.finish();
-  if (!isRead) throw new BadInput(`htx: not a book: ${frame.text(0, 120)}`);
+  if (!isRead) throw new BadInput(`htx: not a book: ${frame.text().slice(0, 120)}`);
   sink.publish();
 }
 

@@ -763,7 +763,7 @@ function startsWith(frame: Frame, text: Uint8Array): boolean {
   return true;
 }
 
-const beginning = (frame: Frame): string => frame.text(0, 120);
+const beginning = (frame: Frame): string => frame.text().slice(0, 120);
 
 const spotListing = z.object({
   symbol: z.string().min(1),

@@ -256,7 +256,7 @@ const OPEN_BRACE = 0x7b;
 
 /** Books and trades come as protobuf, acks and pongs as JSON. */
 function decodeSpot(frame: Frame, sink: MarketSink): void {
-  if (frame.bytes[0] === OPEN_BRACE) {
+  if (frame.bytes[frame.start] === OPEN_BRACE) {
     decodeSpotControl(frame, sink);
     return;
   }
@@ -268,7 +268,7 @@ function decodeSpot(frame: Frame, sink: MarketSink): void {
   let bodyStart = -1;
   let bodyEnd = -1;
   clear(update, DELTA);
-  wrapper.open(frame, 0, frame.end);
+  wrapper.open(frame, frame.start, frame.end);
   while (wrapper.next()) {
     const { field, type, start, end } = wrapper;
     if (field === CHANNEL && type === TEXT) expected = bodyOfChannel(frame, start, end);
@@ -467,7 +467,7 @@ function decodeFuturesSnapshot(frame: Frame, sink: MarketSink, instrument: Instr
     } else frame.skip();
   }
   frame.finish();
-  if (!isRead) throw new BadInput(`mexc: not a snapshot: ${frame.text(0, 120)}`);
+  if (!isRead) throw new BadInput(`mexc: not a snapshot: ${frame.text().slice(0, 120)}`);
   sink.publish();
 }
 
@@ -521,7 +521,7 @@ function decodeFutures(frame: Frame, sink: MarketSink): void {
   if (push === OTHER) return;
   frame.finish();
   if ((!isRead && dataStart < 0) || instrument === undefined)
-    throw new BadInput(`mexc: fields are missing: ${frame.text(0, 120)}`);
+    throw new BadInput(`mexc: fields are missing: ${frame.text().slice(0, 120)}`);
   frame.at = dataStart;
   if (push === DEPTH && !isRead) readBook(frame, update);
   if (instrument === -1) return;
@@ -559,7 +559,7 @@ function readFuturesDeal(frame: Frame, sink: MarketSink): void {
     } else frame.skip();
   }
   if (!(deal[0]! > 0) || !(deal[1]! >= 0) || (tradeType !== BOUGHT && tradeType !== SOLD))
-    throw new BadInput(`mexc: not a trade: ${frame.text(0, 120)}`);
+    throw new BadInput(`mexc: not a trade: ${frame.text().slice(0, 120)}`);
   print.price = deal[0]!;
   print.qty = deal[1]!;
   print.taker = tradeType === BOUGHT ? 1 : -1;
@@ -634,7 +634,7 @@ function readBook(frame: Frame, update: MarketUpdate): void {
     update.lastSequence = end;
     seen |= SEQUENCE;
   }
-  if (seen !== (SIDES | SEQUENCE)) throw new BadInput(`mexc: fields are missing: ${frame.text(0, 120)}`);
+  if (seen !== (SIDES | SEQUENCE)) throw new BadInput(`mexc: fields are missing: ${frame.text().slice(0, 120)}`);
 }
 
 /** Nothing read yet. */

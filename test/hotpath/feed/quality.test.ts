@@ -218,10 +218,10 @@ describe('channels beside the books', () => {
       subscribe: (kinds, symbols) => [`${kinds.join('+')} ${symbols.join(' ')}`],
     },
     decode: (frame, sink) => {
-      const text = Buffer.from(frame.bytes.subarray(0, frame.end)).toString();
+      const text = Buffer.from(frame.bytes.subarray(frame.start, frame.end)).toString();
       const [name, mark] = text.split(' ');
       sink.clearReference();
-      sink.reference.instrument = sink.find(frame, 0, name!.length) as InstrumentIndex;
+      sink.reference.instrument = sink.find(frame, frame.start, frame.start + name!.length) as InstrumentIndex;
       sink.reference.markPrice = Number(mark);
       sink.publishReference();
     },

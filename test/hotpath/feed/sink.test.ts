@@ -11,7 +11,8 @@ const sinkOf = (instruments: readonly Instrument[], market = 'spot'): FeedSink =
 
 function find(sink: FeedSink, symbol: string): number {
   const bytes = Buffer.from(`"${symbol}"`);
-  return sink.find(new Frame().window(bytes, 0, bytes.length), 1, bytes.length - 1);
+  const frame = new Frame().window(bytes, 0, bytes.length);
+  return sink.find(frame, frame.start + 1, frame.end - 1);
 }
 
 describe('FeedSink', () => {

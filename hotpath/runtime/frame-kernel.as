@@ -1,0 +1,232 @@
+/**
+ * Lists of levels and single numbers out of the JSON text of a frame, sixteen bytes at a time. Reads the plain forms alone (no white space, no sign, no
+ * exponent, at most fifteen characters a number) and stops in front of anything else, which frame.ts then reads or refuses. A number is a mantissa below
+ * 1e15 divided by a power of ten: the exactly nearest double.
+ * The text may be read up to 31 bytes beyond its end, so that a byte 0 must stand behind it. AssemblyScript; built by test/shared/quant/build-kernel.ts.
+ */
+
+/** What a call read, where frame-memory.ts finds it. */
+const COUNT: usize = 16;
+const DONE: usize = 20;
+const PRICE_DECIMALS: usize = 24;
+const QTY_DECIMALS: usize = 28;
+const NUMBER: usize = 32;
+/** The length of the last price, by which the next quantity is looked for. */
+const GUESS: usize = 40;
+const PRICES: usize = 64;
+const LEVELS: usize = 256;
+const COLUMN: usize = LEVELS << 3;
+const QTYS: usize = PRICES + COLUMN;
+/**
+ * By the length of a number and the place of its point (15: it has none): where its digits stand, moved to the right end, and the power of ten to divide
+ * by; NaN where there is no such number.
+ */
+const ORDERS: usize = QTYS + COLUMN;
+const SCALES: usize = ORDERS + 4096;
+
+const QUOTE: i32 = 0x22;
+const COMMA: i32 = 0x2c;
+const COLON: i32 = 0x3a;
+const OPEN_BRACKET: i32 = 0x5b;
+/** `","`, `],`, `]]`, `},`, `}]`, and of the objects `{"price"` and `,"qty":`. */
+const BETWEEN: i32 = 0x222c22;
+const NEXT_LIST: i32 = 0x2c5d;
+const LAST_LIST: i32 = 0x5d5d;
+const NEXT_OBJECT: i32 = 0x2c7d;
+const LAST_OBJECT: i32 = 0x5d7d;
+const PRICE_KEY: i64 = 0x226563697270227b;
+const QTY_KEY: i64 = 0x3a22797471222c;
+
+/** Read from memory: a constant in the code is put together anew at each use. */
+const POINTS = memory.data<u8>([46, 46, 46, 46, 46, 46, 46, 46, 46, 46, 46, 46, 46, 46, 46, 46], 16);
+const ELEVENS = memory.data<u8>([11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11], 16);
+const ZEROS = memory.data<u8>([48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48], 16);
+const NINES = memory.data<u8>([9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9], 16);
+const TENS = memory.data<u8>([10, 1, 10, 1, 10, 1, 10, 1, 10, 1, 10, 1, 10, 1, 10, 1], 16);
+const HUNDREDS = memory.data<i16>([100, 1, 100, 1, 100, 1, 100, 1], 16);
+const MYRIADS = memory.data<i16>([10000, 1, 10000, 1, 10000, 1, 10000, 1], 16);
+
+/** Fills the tables: once, before anything else. */
+export function prepare(): void {
+  for (let length = 0; length < 16; length += 1) {
+    for (let point = 0; point < 16; point += 1) {
+      const entry = <usize>((length << 4) | point);
+      const isWhole = point == 15;
+      let scale: f64 = length > 0 && (isWhole || (point > 0 && point < length - 1)) ? 1 : NaN;
+      if (!isWhole) for (let at = point + 1; at < length; at += 1) scale *= 10;
+      store<f64>(SCALES + (entry << 3), scale);
+      for (let lane = 0; lane < 16; lane += 1) {
+        const place = lane + length - 16;
+        store<u8>(ORDERS + (entry << 4) + <usize>lane, <u8>(!isWhole && place <= point ? place - 1 : place));
+      }
+    }
+  }
+}
+
+/** `["p","q",…],…]` from its first level on: where it stopped, behind the list (DONE is 1) or in front of a level that it does not read. */
+export function levels(from: usize): usize {
+  let at = from;
+  let column: usize = 0;
+  let scales = f64x2.splat(1);
+  let guess: usize = load<i32>(GUESS);
+  store<i32>(DONE, 0);
+  while (column < COLUMN && <i32>load<u8>(at) == OPEN_BRACKET) {
+    const isQuoted = <i32>load<u8>(at, 1) == QUOTE;
+    const start = at + 1 + <usize>isQuoted;
+    const price = v128.load(start);
+    const priceEntry = entryOf(price);
+    // A branch and no calculation, so that the processor need not wait for the length of one number to look for the next.
+    if (priceEntry >> 4 != guess) {
+      guess = priceEntry >> 4;
+      store<i32>(GUESS, <i32>guess);
+    }
+    let next = start + guess;
+    const between = load<i32>(next);
+    if (isQuoted ? (between & 0xffffff) != BETWEEN : (between & 0xff) != COMMA) break;
+    next += isQuoted ? 3 : 1;
+    const qty = v128.load(next);
+    const qtyEntry = entryOf(qty);
+    next += qtyEntry >> 4;
+    if (isQuoted) {
+      if (<i32>load<u8>(next) != QUOTE) break;
+      next += 1;
+    }
+    const scale = put(column, price, priceEntry, qty, qtyEntry);
+    if (!isLevel(column)) break;
+    if (<i32>load<u8>(next) == COMMA) next = passed(next);
+    const behind = <i32>load<u16>(next);
+    if (behind != NEXT_LIST && behind != LAST_LIST) break;
+    at = next + 2;
+    column += 8;
+    scales = f64x2.pmax(scales, scale);
+    if (behind == LAST_LIST) {
+      store<i32>(DONE, 1);
+      break;
+    }
+  }
+  tell(column, scales);
+  return at;
+}
+
+/** `{"price":p,"qty":q},…]`, likewise. */
+export function levelObjects(from: usize): usize {
+  let at = from;
+  let column: usize = 0;
+  let scales = f64x2.splat(1);
+  store<i32>(DONE, 0);
+  while (column < COLUMN && load<i64>(at) == PRICE_KEY && <i32>load<u8>(at, 8) == COLON) {
+    const price = v128.load(at + 9);
+    const priceEntry = entryOf(price);
+    let next = at + 9 + (priceEntry >> 4);
+    if ((load<i64>(next) & 0xffffffffffffff) != QTY_KEY) break;
+    next += 7;
+    const qty = v128.load(next);
+    const qtyEntry = entryOf(qty);
+    next += qtyEntry >> 4;
+    const scale = put(column, price, priceEntry, qty, qtyEntry);
+    if (!isLevel(column)) break;
+    const behind = <i32>load<u16>(next);
+    if (behind != NEXT_OBJECT && behind != LAST_OBJECT) break;
+    at = next + 2;
+    column += 8;
+    scales = f64x2.pmax(scales, scale);
+    if (behind == LAST_OBJECT) {
+      store<i32>(DONE, 1);
+      break;
+    }
+  }
+  tell(column, scales);
+  return at;
+}
+
+/** The number at `at` into NUMBER; its length, with its decimals above eight bits. 0 where it is none of the plain form. */
+export function number(at: usize): i32 {
+  const text = v128.load(at);
+  const entry = entryOf(text);
+  const length = entry >> 4;
+  const behind = <i32>load<u8>(at + length);
+  // It goes on: an exponent, a second point, a sixteenth character.
+  if ((behind | 0x20) == 0x65 || (behind >= 0x2e && behind <= 0x39)) return 0;
+  const digits = digitsOf(text, entry);
+  const scale = load<f64>(SCALES + (entry << 3));
+  if (v128.any_true(wrong(digits)) || scale != scale) return 0;
+  const quads = quadsOf(digits);
+  const halves = i32x4.dot_i16x8_s(i16x8.narrow_i32x4_s(quads, quads), v128.load(MYRIADS));
+  const mantissa = <i64>i32x4.extract_lane(halves, 0) * 100000000 + <i64>i32x4.extract_lane(halves, 1);
+  store<f64>(NUMBER, <f64>mantissa / scale);
+  return <i32>length | (<i32>ctz(<i64>scale) << 8);
+}
+
+function tell(column: usize, scales: v128): void {
+  store<i32>(COUNT, <i32>(column >> 3));
+  // 10^d is 2^d times something odd.
+  store<i32>(PRICE_DECIMALS, <i32>ctz(<i64>f64x2.extract_lane(scales, 0)));
+  store<i32>(QTY_DECIMALS, <i32>ctz(<i64>f64x2.extract_lane(scales, 1)));
+}
+
+/** Behind the plain strings and numbers that follow, each after a comma; in front of anything else. */
+function passed(from: usize): usize {
+  let at = from;
+  while (<i32>load<u8>(at) == COMMA) {
+    const text = v128.load(at + 1);
+    let quotes = i8x16.bitmask(i8x16.eq(text, i8x16.splat(<i8>QUOTE)));
+    if ((quotes & 1) == 0) {
+      const entry = entryOf(text);
+      if (entry < 16 || v128.any_true(wrong(digitsOf(text, entry)))) return at;
+      at += 1 + (entry >> 4);
+      continue;
+    }
+    quotes &= quotes - 1;
+    const odd = i8x16.bitmask(i8x16.lt_u(text, i8x16.splat(0x20))) | i8x16.bitmask(i8x16.eq(text, i8x16.splat(0x5c)));
+    // Longer than any count or id: not plain.
+    if (quotes == 0 || (odd & (quotes ^ (quotes - 1))) != 0) return at;
+    at += 2 + <usize>ctz(quotes);
+  }
+  return at;
+}
+
+/** The entry of the tables for the number that the text begins with: its length, above four bits for the place of its point. */
+@inline
+function entryOf(text: v128): usize {
+  // Digits, the point and the slash, which is found out later.
+  const raised = i8x16.sub(text, v128.load(POINTS));
+  const rest = ~i8x16.bitmask(i8x16.eq(i8x16.min_u(raised, v128.load(ELEVENS)), raised)) | 0x8000;
+  const points = i8x16.bitmask(i8x16.eq(text, v128.load(POINTS))) & (rest ^ (rest - 1));
+  return <usize>((ctz(rest) << 4) | ctz(points | 0x8000));
+}
+
+/** Price and quantity into their columns, NaN where one of them is no number; the powers of ten of both. */
+@inline
+function put(column: usize, price: v128, priceEntry: usize, qty: v128, qtyEntry: usize): v128 {
+  const p = digitsOf(price, priceEntry);
+  const q = digitsOf(qty, qtyEntry);
+  const scale = v128.load64_lane(SCALES + (qtyEntry << 3), v128.load64_zero(SCALES + (priceEntry << 3)), 1);
+  const halves = i32x4.dot_i16x8_s(i16x8.narrow_i32x4_s(quadsOf(p), quadsOf(q)), v128.load(MYRIADS));
+  const high = f64x2.convert_low_i32x4_s(i32x4.shuffle(halves, halves, 0, 2, 0, 2));
+  const low = f64x2.convert_low_i32x4_s(i32x4.shuffle(halves, halves, 1, 3, 1, 3));
+  const values = f64x2.div(f64x2.add(f64x2.mul(high, f64x2.splat(1e8)), low), scale);
+  v128.store64_lane(PRICES + column, v128.any_true(v128.or(wrong(p), wrong(q))) ? f64x2.splat(NaN) : values, 0);
+  v128.store64_lane(QTYS + column, values, 1);
+  return scale;
+}
+
+@inline
+function isLevel(column: usize): bool {
+  return load<f64>(PRICES + column) > 0 && load<f64>(QTYS + column) >= 0;
+}
+
+@inline
+function digitsOf(text: v128, entry: usize): v128 {
+  return i8x16.swizzle(i8x16.sub(text, v128.load(ZEROS)), v128.load(ORDERS + (entry << 4)));
+}
+
+@inline
+function wrong(digits: v128): v128 {
+  return i8x16.gt_u(digits, v128.load(NINES));
+}
+
+/** Four digits in each lane; the weights are within seven bits, so that the relaxed product is the exact one everywhere. */
+@inline
+function quadsOf(digits: v128): v128 {
+  return i32x4.dot_i16x8_s(i16x8.relaxed_dot_i8x16_i7x16_s(digits, v128.load(TENS)), v128.load(HUNDREDS));
+}
