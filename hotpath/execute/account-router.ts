@@ -1,4 +1,5 @@
 import { assert } from '#shared/assert.ts';
+import { Fifo } from '#shared/fifo.ts';
 import type { ClientOrderId, InstrumentId } from '#shared/domain/ids.ts';
 import type { OrderGateway, OrderRequest } from '#shared/domain/order.ts';
 
@@ -10,6 +11,7 @@ export class AccountRouter implements OrderGateway {
   readonly #gatewayOf: (instrument: InstrumentId) => OrderGateway | undefined;
   readonly #instrumentOf: (order: ClientOrderId) => InstrumentId | undefined;
   readonly #orders = new Map<ClientOrderId, OrderGateway>();
+  readonly #sent = new Fifo<ClientOrderId>(ORDERS_MAX);
 
   /** `instrumentOf`: of an order that this one did not send, of an earlier start. */
   constructor(
@@ -35,7 +37,8 @@ export class AccountRouter implements OrderGateway {
     const gateway = this.#gatewayOf(instrument);
     assert(gateway !== undefined, 'an order is sent where an account trades its instrument');
     this.#orders.set(clientOrderId, gateway);
-    if (this.#orders.size > ORDERS_MAX) this.#orders.delete(this.#orders.keys().next().value!);
+    const oldest = this.#sent.push(clientOrderId);
+    if (oldest !== undefined) this.#orders.delete(oldest);
     return gateway;
   }
 

@@ -7,6 +7,7 @@ import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Fill, OrderRequest } from '#shared/domain/order.ts';
 import type { LedgerState } from '#shared/domain/recovery.ts';
 import type { Bond } from '#shared/domain/trade.ts';
+import { Fifo } from '#shared/fifo.ts';
 import { doubleOf } from '#shared/money/double.ts';
 import { compare, lesser, minus, plus, times } from '#shared/money/exact.ts';
 import { textOf, ZERO } from '#shared/money/grid.ts';
@@ -77,6 +78,7 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
   readonly #reservations = new Map<ClientOrderId, Reservation>();
   readonly #exposures = new Exposures();
   readonly #trades = new Set<string>();
+  readonly #tradeOrder = new Fifo<string>(TRADES_MAX);
   readonly #dirtyAccounts = new Set<Account>();
   readonly #dirtyPositions = new Set<InstrumentId>();
   /** Expired: once flat and told, nothing is ever held of them again. */
@@ -197,7 +199,7 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
     }
     for (const [asset, amount] of Object.entries(state.deviations)) this.#deviations.set(asset, amount);
     for (const [asset, amount] of Object.entries(state.dust)) this.dust.set(asset, amount);
-    for (const trade of state.trades) this.#trades.add(trade);
+    for (const trade of state.trades) this.#remember(trade);
     this.#realised = state.realised;
     this.#fees = state.fees;
     this.#fills = state.fills;
@@ -422,11 +424,8 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
 
   #remember(trade: string): void {
     this.#trades.add(trade);
-    if (this.#trades.size <= TRADES_MAX) return;
-    for (const oldest of this.#trades) {
-      this.#trades.delete(oldest);
-      break;
-    }
+    const oldest = this.#tradeOrder.push(trade);
+    if (oldest !== undefined) this.#trades.delete(oldest);
   }
 
   #turnDay(nowNs: TimeNs): void {

@@ -13,6 +13,7 @@ import type {
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { OrderGateway, OrderReport, OrderRequest, RejectReason, Standing } from '#shared/domain/order.ts';
 import type { SettledTerms } from '#shared/domain/held.ts';
+import { Fifo } from '#shared/fifo.ts';
 import { feeOfTrade } from '#shared/money/fee.ts';
 import { compare, lesser, minus } from '#shared/money/exact.ts';
 import { lotQty, tickAt, ZERO } from '#shared/money/grid.ts';
@@ -84,7 +85,8 @@ type PaperOrder = {
 const NOT_OPEN = { reason: 'not-allowed', text: 'the order is over' } as const;
 const NOBODY_SAYS = { underlyingOf: () => undefined };
 const LEVELS_MAX = 256;
-const ORDERS_MAX = 10_000;
+/** Orders remembered once they are over. */
+const ENDED_MAX = 10_000;
 
 /**
  * A venue on paper: orders arrive after a latency and trade against the live book as it is then, at most a share of each displayed
@@ -103,6 +105,7 @@ export class PaperGateway implements OrderGateway {
   readonly #lots = new Map<InstrumentIndex, number>();
   readonly #orders = new Map<ClientOrderId, PaperOrder>();
   readonly #resting = new Map<InstrumentId, Set<PaperOrder>>();
+  readonly #ended = new Fifo<ClientOrderId>(ENDED_MAX);
 
   constructor(options: PaperGatewayOptions) {
     this.#options = options;
@@ -220,7 +223,7 @@ export class PaperGateway implements OrderGateway {
       answered: 0,
       heardNs: 0,
     };
-    this.#remember(order);
+    this.#orders.set(request.clientOrderId, order);
     order.answers.push({ kind: 'accepted', venueOrderId });
     const { evidence } = this.#options;
     if (evidence === undefined) {
@@ -380,10 +383,12 @@ export class PaperGateway implements OrderGateway {
 
   #unrest(order: PaperOrder): void {
     order.state = 'ended';
-    const { instrument } = order.request;
+    const { instrument, clientOrderId } = order.request;
     const resting = this.#resting.get(instrument);
     resting?.delete(order);
     if (resting?.size === 0) this.#resting.delete(instrument);
+    const oldest = this.#ended.push(clientOrderId);
+    if (oldest !== undefined) this.#orders.delete(oldest);
   }
 
   #end(order: PaperOrder, answer: Answer): void {
@@ -408,16 +413,6 @@ export class PaperGateway implements OrderGateway {
   #report(clientOrderId: ClientOrderId, answers: readonly Answer[]): void {
     const receivedTimeNs = this.#options.clock.now();
     for (const answer of answers) this.#options.onReport({ clientOrderId, receivedTimeNs, ...answer });
-  }
-
-  #remember(order: PaperOrder): void {
-    this.#orders.set(order.request.clientOrderId, order);
-    if (this.#orders.size <= ORDERS_MAX) return;
-    for (const [id, { state }] of this.#orders) {
-      if (state === 'resting') continue;
-      this.#orders.delete(id);
-      break;
-    }
   }
 }
 

@@ -3,6 +3,7 @@ import type { Clock } from '#shared/clock/clock.ts';
 import type { Asset, ClientOrderId, TimeNs, TradeId, VenueOrderId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Fill, OrderReport, OrderRequest, RejectReason, Standing } from '#shared/domain/order.ts';
+import { Fifo } from '#shared/fifo.ts';
 import type { Price, Qty } from '#shared/money/grid.ts';
 import { ZERO } from '#shared/money/grid.ts';
 import type { AccountEvent, Meaning, OrderRef, OrderState, VenueFill } from '../../venues/venue-account.ts';
@@ -70,9 +71,11 @@ export class OrderTracker {
   /** Of every instrument of the account, so that ids that are only unique by symbol are not mistaken. */
   readonly #symbols: ReadonlySet<string>;
   readonly #orders = new Map<ClientOrderId, TrackedOrder>();
+  readonly #sent = new Fifo<ClientOrderId>(ORDERS_MAX);
   readonly #byVenueClientId = new Map<string, TrackedOrder>();
   readonly #byVenueOrderId = new Map<string, TrackedOrder[]>();
   readonly #trades = new Set<string>();
+  readonly #tradeOrder = new Fifo<string>(TRADES_MAX);
   readonly #strangers = new Map<string, VenueFill>();
 
   /** `onRisen`: an order that was given up works after all. Whoever sent it counts on its end. */
@@ -120,7 +123,7 @@ export class OrderTracker {
     };
     this.#orders.set(order.request.clientOrderId, tracked);
     this.#byVenueClientId.set(order.venueClientId, tracked);
-    this.#forgetOldest();
+    this.#forgetOldest(order.request.clientOrderId);
     this.#welcomeStrangers();
     return tracked;
   }
@@ -163,7 +166,8 @@ export class OrderTracker {
       return tracked;
     }
     this.#trades.add(key);
-    if (this.#trades.size > TRADES_MAX) this.#trades.delete(this.#trades.values().next().value!);
+    const oldest = this.#tradeOrder.push(key);
+    if (oldest !== undefined) this.#trades.delete(oldest);
     tracked.filled = tracked.filled.plus(fill.qty);
     const isFull = tracked.filled.gte(tracked.most);
     if (isFull) tracked.isOver = true;
@@ -316,15 +320,25 @@ export class OrderTracker {
     }
   }
 
-  #forgetOldest(): void {
-    if (this.#orders.size <= ORDERS_MAX) return;
-    for (const [id, { isOver, venueClientId, venueOrderId }] of this.#orders) {
-      if (!isOver) continue;
-      this.#orders.delete(id);
-      this.#byVenueClientId.delete(venueClientId);
-      if (venueOrderId !== undefined) this.#byVenueOrderId.delete(venueOrderId);
-      return;
+  /** What may still work is not forgotten: its turn comes again. */
+  #forgetOldest(sent: ClientOrderId): void {
+    let oldest = this.#sent.push(sent);
+    for (let turn = 0; turn < ORDERS_MAX && oldest !== undefined; turn += 1) {
+      const tracked = this.#orders.get(oldest);
+      if (tracked?.isOver !== false) {
+        this.#forget(tracked);
+        return;
+      }
+      oldest = this.#sent.push(oldest);
     }
+  }
+
+  /** Nothing where it was forgotten before: an order of an earlier start may be tracked more than once. */
+  #forget(tracked: TrackedOrder | undefined): void {
+    if (tracked === undefined) return;
+    this.#orders.delete(tracked.request.clientOrderId);
+    this.#byVenueClientId.delete(tracked.venueClientId);
+    if (tracked.venueOrderId !== undefined) this.#byVenueOrderId.delete(tracked.venueOrderId);
   }
 }
 
