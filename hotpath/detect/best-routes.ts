@@ -22,8 +22,8 @@ export class BestRoutes {
     let at = this.count;
     if (at === FOUND_MAX) {
       this.dropped += 1;
-      if (edge <= edges[FOUND_MAX - 1]!) return;
       at -= 1;
+      if (edge < edges[at]! || (edge === edges[at]! && route > routes[at]!)) return;
     } else this.count += 1;
     while (at > 0 && (edges[at - 1]! < edge || (edges[at - 1]! === edge && routes[at - 1]! > route))) {
       edges[at] = edges[at - 1]!;

@@ -1,21 +1,33 @@
 /** Rows of different length in one array: row r is `items[starts[r]] … items[starts[r + 1] − 1]`. */
 export type Rows = { readonly starts: Int32Array; readonly items: Int32Array };
 
-export type Entry = readonly [row: number, items: readonly number[]];
-
 export function rowsFrom(rows: readonly (readonly number[])[]): Rows {
   const starts = new Int32Array(rows.length + 1);
   for (const [at, row] of rows.entries()) starts[at + 1] = starts[at]! + row.length;
-  return { starts, items: Int32Array.from(rows.flat()) };
+  const items = new Int32Array(starts[rows.length]!);
+  for (const [at, row] of rows.entries()) items.set(row, starts[at]);
+  return { starts, items };
 }
 
-/** Rows of what each source says belongs to them, in the order of the sources. */
-export function invert<Source>(
-  count: number,
-  sources: readonly Source[],
-  entriesOf: (source: Source) => readonly Entry[],
-): Rows {
-  const rows: number[][] = Array.from({ length: count }, () => []);
-  for (const [row, items] of sources.flatMap((source) => entriesOf(source))) rows[row]!.push(...items);
-  return rowsFrom(rows);
+/** For each of so many items the rows that have it, in their order. */
+export function rowsWith(count: number, { starts, items }: Rows): Rows {
+  const ends = new Int32Array(count + 1);
+  for (const item of items) ends[item + 1]! += 1;
+  for (let item = 0; item < count; item += 1) ends[item + 1]! += ends[item]!;
+  const inverted = new Int32Array(items.length);
+  const next = ends.slice();
+  for (let row = 0; row < starts.length - 1; row += 1) {
+    for (let at = starts[row]!; at < starts[row + 1]!; at += 1) {
+      const item = items[at]!;
+      inverted[next[item]!] = row;
+      next[item]! += 1;
+    }
+  }
+  return { starts: ends, items: inverted };
 }
+
+/** Rows of one item each. */
+export const rowsOfOne = (items: Int32Array): Rows => ({
+  starts: Int32Array.from({ length: items.length + 1 }, (_none, row) => row),
+  items,
+});

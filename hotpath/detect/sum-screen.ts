@@ -6,7 +6,7 @@ import type { CarryMarket, CarrySettings } from '#shared/quant/carry.ts';
 import { carryOf, notionalPerUnit, underlyingOf } from '#shared/quant/carry.ts';
 import { cashPerUnit, unitValue } from '#shared/quant/leg-value.ts';
 import type { BestRoutes } from './best-routes.ts';
-import type { SumTables, Value } from './sum-tables.ts';
+import type { SumTables } from './sum-tables.ts';
 import { sumTables } from './sum-tables.ts';
 
 /** What sum routes are reckoned with beside the books. */
@@ -34,13 +34,22 @@ const CARRY_SLACK = 2e-6;
 const ROUNDING = 1e-9;
 /** Routes reckoned anew a call at most, less than 0.1 ms; half of them those whose instruments are news, the others in turn. */
 const REFRESHED_MAX = 64;
+/** Of the distance of a place from paying, to each leg beside what falls to it by its value: fractions of the whole value. */
+const EVEN_SHARE = 1 / 16;
 /** An option's underlying that has moved less is no news: its fee and margin are a small share of it. */
 const UNDERLYING_MOVE = 1e-4;
 
 /**
- * Screens sum routes: net per unit = Σ ratio × cash of a leg at best prices + carry, beside its least edge × notional; docs/net-edge.md. A changed hub scans
- * contiguous arrays; the change of another leg sums up the few routes that it is in. Carry changes slowly and is reckoned in
- * bounded slices. What is NaN anywhere never passes. Allocates nothing after construction but in `refresh`.
+ * Screens sum routes: net per unit = Σ ratio × cash of a leg at best prices + carry, beside its least edge × notional; docs/net-edge.md.
+ *
+ * Prices move little and most routes are far from paying, so each side of an instrument has a *limit*, a price: while it is not passed, no route through that
+ * side pays, whatever the others do within theirs. With the *ceiling* of a value (its worth at the limit of its side, or at the price of now where that is beyond),
+ * every place whose sides have limits keeps to: fixed + Σ ratio × ceiling ≤ 0. A price beyond its limit is screened, and its limit set anew: as far as the ceilings
+ * of the others leave it; where they leave too little, the distance of the place from paying is shared out anew among its legs, from the prices of now.
+ * Only what passes its own limit moves it away, and a ceiling rises in no other way, so that the rule holds after every change.
+ *
+ * Carry changes slowly and is reckoned in bounded slices; a place that breaks the rule then is shared out anew. What is NaN anywhere never passes.
+ * Allocates nothing after construction but in `refresh`.
  */
 export class SumScreen {
   readonly #options: SumScreenOptions;
@@ -48,12 +57,21 @@ export class SumScreen {
   readonly #said: Pick<CarryMarket, 'instruments' | 'references'> | undefined;
   readonly #tables: SumTables;
   readonly #threshold: number;
-  /** By value; NaN while there is no price. */
-  readonly #values: Float64Array;
-  /** By place: carry less the hurdle of a fixed notional, and that with the worth of all legs but the hub. */
+  /** By slot, a price: the lowest ask, the highest bid. NaN: every change is screened. */
+  readonly #limits: Float64Array;
+  /** By value. */
+  readonly #ceilings: Float64Array;
+  /** By value: its worth when last asked. */
+  readonly #worths: Float64Array;
+  /** By instrument: what an option's fee is a fraction of, as little as it may become until it is news; 0 elsewhere. */
+  readonly #underlyings: Float64Array;
+  /** By instrument: whether all of its values were known when last asked. */
+  readonly #isKnown: Uint8Array;
+  /** By place: carry less the hurdle of a fixed notional. */
   readonly #fixed: Float64Array;
-  readonly #rests: Float64Array;
   readonly #carries: Float64Array;
+  /** What `#share` leaves: fixed + Σ ratio × ceiling of the other legs. */
+  readonly #others = new Float64Array(1);
   /** By place: the call of `refresh` that last reckoned it. */
   readonly #refreshed: Uint32Array;
   /** Instruments that are news, oldest first, from `#newsHead`. */
@@ -68,6 +86,8 @@ export class SumScreen {
   #tellingEnd = 0;
   #next = 0;
   #refreshes = 0;
+  /** Changes of one side that were screened in full, since the start. */
+  screened = 0;
 
   constructor(instruments: readonly Instrument[], routes: readonly Route[], options: SumScreenOptions) {
     this.#options = options;
@@ -76,15 +96,20 @@ export class SumScreen {
     this.#threshold = options.minEdge - CARRY_SLACK;
     this.#tables = sumTables(instruments, routes, this.#threshold - ROUNDING);
     const places = this.#tables.routes.length;
-    this.#values = new Float64Array(this.#tables.values.length).fill(NaN);
+    const values = this.#tables.values.count;
+    this.#limits = new Float64Array(instruments.length * 2).fill(NaN);
+    this.#ceilings = new Float64Array(values).fill(Infinity);
+    this.#worths = new Float64Array(values).fill(NaN);
+    this.#underlyings = new Float64Array(instruments.length);
+    this.#isKnown = new Uint8Array(instruments.length);
     this.#carries = new Float64Array(places).fill(NaN);
     this.#fixed = new Float64Array(places).fill(NaN);
-    this.#rests = new Float64Array(places).fill(NaN);
     this.#refreshed = new Uint32Array(places);
     this.#news = new Int32Array(instruments.length);
     this.#isNews = new Uint8Array(instruments.length);
     this.#heard = new Float64Array(4 * instruments.length).fill(NaN);
-    for (let at = 0; at < instruments.length; at += 1) this.#reprice(at);
+    for (let at = 0; at < instruments.length; at += 1) this.#lookAnew(at);
+    this.screened = 0;
   }
 
   get count(): number {
@@ -93,12 +118,15 @@ export class SumScreen {
 
   /** Adds the routes of a changed instrument that pay. */
   screen(instrument: InstrumentIndex): void {
-    const { starts, items } = this.#tables.valuesOfInstrument;
-    const end = starts[instrument + 1]!;
-    if (starts[instrument] === end) return;
-    this.#reprice(instrument);
-    this.#screenOthers(instrument);
-    for (let at = starts[instrument]!; at < end; at += 1) this.#screenHub(items[at]!);
+    const { ask, bid } = this.#options.tops;
+    const buy = 2 * instrument;
+    const sell = buy + 1;
+    const isBuyWithin = ask[instrument]! >= this.#limits[buy]!;
+    const isSellWithin = bid[instrument]! <= this.#limits[sell]!;
+    if (isBuyWithin && isSellWithin) return;
+    this.#look(instrument);
+    if (!isBuyWithin) this.#bound(buy, true);
+    if (!isSellWithin) this.#bound(sell, true);
   }
 
   /** Adds those routes of a slice that pay now: also those that began to because their carry became known or changed. */
@@ -136,7 +164,7 @@ export class SumScreen {
     const isInterval = this.#hears(at + 2, fundingIntervalMs[instrument]!, 0);
     const isOption = this.#instruments[instrument]!.kind === 'option';
     const isUnderlying = isOption && this.#hears(at + 3, this.#underlyingOf(instrument), UNDERLYING_MOVE);
-    if (isUnderlying) this.#reprice(instrument);
+    if (isUnderlying) this.#lookAnew(instrument);
     if (isRate || isTime || isInterval || isUnderlying) this.#tellNews(instrument);
   }
 
@@ -169,60 +197,167 @@ export class SumScreen {
     return net / notionalPerUnit(sum, tops);
   }
 
-  /** An instrument whose first price comes makes carry known. */
-  #reprice(instrument: number): void {
-    const { values, valuesOfInstrument } = this.#tables;
-    const end = valuesOfInstrument.starts[instrument + 1]!;
-    let before = 0;
-    let after = 0;
-    for (let at = valuesOfInstrument.starts[instrument]!; at < end; at += 1) {
-      const number = valuesOfInstrument.items[at]!;
-      before += this.#values[number]!;
-      this.#values[number] = this.#valueOf(values[number]!);
-      after += this.#values[number];
-    }
-    if (Number.isNaN(before) && !Number.isNaN(after)) this.#tellNews(instrument);
+  #lookAnew(instrument: number): void {
+    this.#look(instrument);
+    this.#bound(2 * instrument, false);
+    this.#bound(2 * instrument + 1, false);
   }
 
-  #valueOf({ instrument, leg, fee, hurdle }: Value): number {
+  /** An instrument whose first price comes makes carry known. */
+  #look(instrument: number): void {
     const { tops } = this.#options;
-    const price = (leg.side === 'buy' ? tops.ask : tops.bid)[instrument]!;
-    const underlying = fee.kind === 'option' ? this.#underlyingOf(instrument) : 0;
-    const cash = cashPerUnit(leg, fee, price, underlying);
-    return hurdle === 0 ? cash : cash - hurdle * unitValue(leg.unit, price);
+    const isBuyUsed = this.#isUsed(2 * instrument);
+    const isSellUsed = this.#isUsed(2 * instrument + 1);
+    if (!isBuyUsed && !isSellUsed) return;
+    let known = (isBuyUsed ? tops.ask[instrument]! : 0) + (isSellUsed ? tops.bid[instrument]! : 0);
+    if (this.#instruments[instrument]!.kind === 'option') {
+      const underlying = this.#underlyingOf(instrument as InstrumentIndex) * (1 - 3 * UNDERLYING_MOVE);
+      this.#underlyings[instrument] = underlying;
+      known += underlying;
+    }
+    const isKnown = Number.isNaN(known) ? 0 : 1;
+    if (isKnown > this.#isKnown[instrument]!) this.#tellNews(instrument);
+    this.#isKnown[instrument] = isKnown;
+  }
+
+  #isUsed(slot: number): boolean {
+    const { starts } = this.#tables.valuesOfSlot;
+    return starts[slot] !== starts[slot + 1];
   }
 
   #underlyingOf(instrument: InstrumentIndex): number {
     return this.#said === undefined ? NaN : underlyingOf(instrument, this.#said);
   }
 
-  #screenHub(value: number): void {
-    const worth = this.#values[value]!;
-    const rests = this.#rests;
-    const { placesOfHub, hubRatios } = this.#tables;
-    const end = placesOfHub[value + 1]!;
-    for (let place = placesOfHub[value]!; place < end; place += 1) {
-      if (rests[place]! + hubRatios[place]! * worth > 0) this.#collect(place);
+  /** Looks at every place that has the slot, and finds the slot its limit. */
+  #bound(slot: number, isSaid: boolean): void {
+    const { starts, items } = this.#tables.valuesOfSlot;
+    const end = starts[slot + 1]!;
+    const price = this.#priceOf(slot);
+    this.screened += 1;
+    let limit = unlimited(slot);
+    for (let at = starts[slot]!; at < end; at += 1) {
+      const value = items[at]!;
+      const worth = this.#worthAt(value, price);
+      this.#worths[value] = worth;
+      const most = Number.isNaN(worth) ? NaN : this.#mostOf(value, isSaid);
+      // NaN stays.
+      const reached = worth <= most ? this.#priceAt(value, most) : NaN;
+      limit = (slot & 1) === 0 ? Math.max(limit, reached) : Math.min(limit, reached);
     }
+    this.#limits[slot] = limit;
+    for (let at = starts[slot]!; at < end; at += 1) this.#setCeiling(items[at]!, limit);
   }
 
-  #screenOthers(instrument: number): void {
-    const { starts, items } = this.#tables.placesOfOther;
-    const end = starts[instrument + 1]!;
-    for (let at = starts[instrument]!; at < end; at += 1) this.#sumUp(items[at]!);
+  /** What a value may become with nothing paying, the others being at their ceilings. Less than it is where something pays. */
+  #mostOf(value: number, isSaid: boolean): number {
+    const { placesOfValue, legs, ratios } = this.#tables;
+    const worth = this.#worths[value]!;
+    const ceilings = this.#ceilings;
+    const last = placesOfValue.starts[value + 1]!;
+    let most = Infinity;
+    for (let row = placesOfValue.starts[value]!; row < last; row += 1) {
+      const place = placesOfValue.items[row]!;
+      const end = legs.starts[place + 1]!;
+      let others = this.#fixed[place]!;
+      // Until its carry is known it does not pay, and then it is shared out.
+      if (Number.isNaN(others)) continue;
+      let ratio = 0;
+      for (let at = legs.starts[place]!; at < end; at += 1) {
+        const leg = legs.items[at]!;
+        if (leg === value) ratio = ratios[at]!;
+        else others += ratios[at]! * ceilings[leg]!;
+      }
+      if (!(others + ratio * worth <= 0)) {
+        this.#share(place, value, isSaid);
+        others = this.#others[0]!;
+      }
+      if (others + ratio * most > 0) most = -others / ratio;
+    }
+    return most;
   }
 
-  /** The worth of all legs but the hub, anew: added up each time, so that nothing drifts and what was unknown can become known. */
-  #sumUp(place: number): void {
-    const { others, otherRatios, hubs, hubRatios } = this.#tables;
-    const end = others.starts[place + 1]!;
-    let rest = this.#fixed[place]!;
-    for (let at = others.starts[place]!; at < end; at += 1) rest += otherRatios[at]! * this.#values[others.items[at]!]!;
-    this.#rests[place] = rest;
-    if (rest + hubRatios[place]! * this.#values[hubs[place]!]! > 0) this.#collect(place);
+  /**
+   * A place from the prices of now. Where it may pay, its edge is asked, and every change of its legs is screened from then on;
+   * else each leg but one may rise by its part of the distance, in proportion to its share of the value, and takes no more.
+   */
+  #share(place: number, but: number, isSaid: boolean): void {
+    const { legs, ratios } = this.#tables;
+    const first = legs.starts[place]!;
+    const end = legs.starts[place + 1]!;
+    const worths = this.#worths;
+    const fixed = this.#fixed[place]!;
+    let net = fixed;
+    let gross = 0;
+    for (let at = first; at < end; at += 1) {
+      const leg = legs.items[at]!;
+      const worth = this.#worthAt(leg, this.#priceOf(this.#tables.values.slots[leg]!));
+      worths[leg] = worth;
+      net += ratios[at]! * worth;
+      gross += ratios[at]! * Math.abs(worth);
+    }
+    if (net > 0 && isSaid) this.#collect(place);
+    const rise = net > 0 ? NaN : -net / (gross * (1 + EVEN_SHARE * (end - first)));
+    let others = fixed;
+    for (let at = first; at < end; at += 1) {
+      const leg = legs.items[at]!;
+      const ratio = ratios[at]!;
+      if (leg === but) continue;
+      this.#lower(leg, worths[leg]! + (rise * (ratio * Math.abs(worths[leg]!) + EVEN_SHARE * gross)) / ratio);
+      others += ratio * this.#ceilings[leg]!;
+    }
+    this.#others[0] = Number.isNaN(net) ? -Infinity : others;
   }
 
-  /** Pays at the prices of now: a book that died since its last change has none. */
+  /** Lets a value become no more than this, unless it may not even now. NaN: every change is screened. */
+  #lower(value: number, most: number): void {
+    if (this.#ceilings[value]! <= most) return;
+    const slot = this.#tables.values.slots[value]!;
+    const price = this.#priceAt(value, most);
+    const limit = this.#limits[slot]!;
+    this.#limits[slot] = (slot & 1) === 0 ? Math.max(limit, price) : Math.min(limit, price);
+    this.#setCeiling(value, this.#limits[slot]);
+  }
+
+  #setCeiling(value: number, limit: number): void {
+    const worth = this.#worths[value]!;
+    const highest = this.#worthAt(value, limit);
+    // What is unknown makes nothing pay, and is screened when it becomes known.
+    this.#ceilings[value] = Number.isNaN(worth) ? -Infinity : highest > worth ? highest : worth;
+  }
+
+  #priceOf(slot: number): number {
+    const { ask, bid } = this.#options.tops;
+    return (slot & 1) === 0 ? ask[slot >> 1]! : bid[slot >> 1]!;
+  }
+
+  /** At least what a leg is worth: an option's underlying is taken as low as it may be. */
+  #worthAt(value: number, price: number): number {
+    const { isPerPrice, slopes, cappedSlopes, feeRates, slots } = this.#tables.values;
+    const slope = slopes[value]!;
+    if (isPerPrice[value] === 1) return slope / price;
+    const fee = feeRates[value]! * this.#underlyings[slots[value]! >> 1]!;
+    return Math.max(slope * price - fee, cappedSlopes[value]! * price);
+  }
+
+  /** The price at which a leg is worth so much. */
+  #priceAt(value: number, worth: number): number {
+    const { isPerPrice, slopes, cappedSlopes, feeRates, slots } = this.#tables.values;
+    const slope = slopes[value]!;
+    const capped = cappedSlopes[value]!;
+    const slot = slots[value]!;
+    const isBuy = (slot & 1) === 0;
+    if (isPerPrice[value] === 1) {
+      // Sold, it is worth less than nothing, and bought, more.
+      if (isBuy) return slope / worth;
+      return worth >= 0 ? Infinity : slope / worth;
+    }
+    const price = (worth + feeRates[value]! * this.#underlyings[slot >> 1]!) / slope;
+    if (isBuy) return Math.max(price, worth / capped);
+    return capped > 0 ? Math.min(price, worth / capped) : price;
+  }
+
+  /** Pays at the prices of now. */
   #collect(place: number): void {
     const route = this.#tables.indices[place]!;
     const edge = this.netEdge(route);
@@ -231,12 +366,12 @@ export class SumScreen {
 
   #cash(place: number, { legs }: SumRoute): number {
     const { tops } = this.#options;
-    const { values, hubs, others } = this.#tables;
-    let other = others.starts[place]!;
+    const { values, legs: rows } = this.#tables;
+    const first = rows.starts[place]!;
     let cash = 0;
-    for (const leg of legs) {
-      const hub = values[hubs[place]!]!;
-      const { fee } = hub.instrument === leg.instrument ? hub : values[others.items[other++]!]!;
+    for (let at = 0; at < legs.length; at += 1) {
+      const leg = legs[at]!;
+      const fee = values.fees[rows.items[first + at]!]!;
       const price = (leg.side === 'buy' ? tops.ask : tops.bid)[leg.instrument]!;
       const underlying = fee.kind === 'option' ? this.#underlyingOf(leg.instrument) : 0;
       cash += leg.ratio * cashPerUnit(leg, fee, price, underlying);
@@ -251,7 +386,17 @@ export class SumScreen {
     const carry = carryOf(this.#tables.routes[place]!, market, settings).net;
     this.#carries[place] = carry;
     this.#fixed[place] = carry - this.#tables.hurdles[place]!;
-    this.#sumUp(place);
+    if (this.#isBroken(place)) this.#share(place, -1, true);
+  }
+
+  /** Whether a place might pay with all of its legs at their ceilings. */
+  #isBroken(place: number): boolean {
+    const { legs, ratios } = this.#tables;
+    const end = legs.starts[place + 1]!;
+    let most = this.#fixed[place]!;
+    if (Number.isNaN(most)) return false;
+    for (let at = legs.starts[place]!; at < end; at += 1) most += ratios[at]! * this.#ceilings[legs.items[at]!]!;
+    return !(most <= 0);
   }
 
   #tellNews(instrument: number): void {
@@ -277,3 +422,5 @@ export class SumScreen {
     return items[this.#telling - 1]!;
   }
 }
+
+const unlimited = (slot: number): number => ((slot & 1) === 0 ? 0 : Infinity);

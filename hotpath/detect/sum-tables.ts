@@ -1,54 +1,46 @@
 import { assert } from '#shared/assert.ts';
-import type { InstrumentIndex } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Route, RouteLeg, SumRoute } from '#shared/domain/route.ts';
 import type { LegFee } from '#shared/quant/leg-value.ts';
-import { legFeeOf } from '#shared/quant/leg-value.ts';
+import { cashPerUnit, legFeeOf } from '#shared/quant/leg-value.ts';
 import type { Rows } from './rows.ts';
-import { invert, rowsFrom } from './rows.ts';
-
-/** The cash of one unit of a leg after fees, less what it must earn where the route's notional is this leg. Routes share them. */
-export type Value = {
-  readonly instrument: InstrumentIndex;
-  readonly leg: Pick<RouteLeg, 'side' | 'unit'>;
-  readonly fee: LegFee;
-  /** The least edge where the leg is the notional, else 0. */
-  readonly hurdle: number;
-};
+import { rowsFrom, rowsOfOne, rowsWith } from './rows.ts';
 
 /**
- * Sum routes as typed arrays. The *hub* of a route is the leg whose instrument is in the most routes: when it changes, every route costs one product and
- * one sum, since what the other legs are worth stands beside it. *Places* are the routes ordered by the value of their hub, so that all
- * routes of one value lie side by side.
+ * Sum routes as typed arrays. A *slot* is one side of an instrument (2 × instrument, + 1 for a sell). A *value* is the cash of one unit of a leg after fees, less what
+ * it must earn where the route's notional is this leg: routes share them. *Places* are the routes ordered by the value of the leg whose instrument is
+ * in the most routes, so that routes which are looked at together lie together.
  */
 export type SumTables = {
-  readonly values: readonly Value[];
-  readonly valuesOfInstrument: Rows;
+  readonly values: Values;
+  readonly valuesOfSlot: Rows;
   /** By place. */
   readonly routes: readonly SumRoute[];
   readonly indices: Int32Array;
   /** By route; −1 for product routes. */
   readonly placeOfRoute: Int32Array;
-  readonly hubs: Int32Array;
-  readonly hubRatios: Float64Array;
-  /** Values of the other legs, and their ratios beside `others.items`. */
-  readonly others: Rows;
-  readonly otherRatios: Float64Array;
+  /** By place: the values of its legs in their order, and their ratios beside `legs.items`. */
+  readonly legs: Rows;
+  readonly ratios: Float64Array;
   /** What a route must earn where its notional is a fixed amount. */
   readonly hurdles: Float64Array;
-  /** By value: places from `placesOfHub[value]` to before `placesOfHub[value + 1]`. */
-  readonly placesOfHub: Int32Array;
-  /** By instrument: places that have it as a leg other than the hub. */
-  readonly placesOfOther: Rows;
+  readonly placesOfValue: Rows;
   /** By instrument: places whose carry is reckoned with it. */
   readonly placesOfCarry: Rows;
 };
 
-type Placed = {
-  readonly index: number;
-  readonly route: SumRoute;
-  readonly hub: { readonly value: number; readonly ratio: number };
-  readonly others: readonly { readonly value: number; readonly leg: RouteLeg }[];
+/**
+ * By value, at a price p. Counted in base: max(slope × p − fee rate × underlying, capped slope × p), the same slope twice but for options, whose fee has a
+ * cap. Counted in quote: slope / p. All rise with the bid that is sold at, or with the fall of the ask that is bought at.
+ */
+export type Values = {
+  readonly count: number;
+  readonly slots: Int32Array;
+  readonly fees: readonly LegFee[];
+  readonly isPerPrice: Uint8Array;
+  readonly slopes: Float64Array;
+  readonly cappedSlopes: Float64Array;
+  readonly feeRates: Float64Array;
 };
 
 /** `hurdle` is the least edge, as a fraction. */
@@ -56,81 +48,116 @@ export function sumTables(instruments: readonly Instrument[], routes: readonly R
   const sums = [...routes.entries()].flatMap(([index, route]) => (route.evaluator === 'sum' ? [{ index, route }] : []));
   const crowds = new Int32Array(instruments.length);
   for (const { route } of sums) for (const { instrument } of route.legs) crowds[instrument]! += 1;
-  const values = new Values(instruments, hurdle);
+  const numbers = new ValueNumbers(instruments.length);
   const placed = sums
-    .map(({ index, route }) => placedFrom(index, route, values, crowds))
-    .sort((one, other) => one.hub.value - other.hub.value || one.index - other.index);
+    .map(({ index, route }) => {
+      const legs = legsOf(route, numbers);
+      return { index, route, legs, hub: legs[hubOf(route, crowds)]! };
+    })
+    .sort((one, other) => one.hub - other.hub || one.index - other.index);
   const placeOfRoute = new Int32Array(routes.length).fill(-1);
   for (const [place, { index }] of placed.entries()) placeOfRoute[index] = place;
-  const instrumentsOf = values.list.map(({ instrument }) => instrument);
+  const values = valuesOf(instruments, numbers.list, hurdle);
+  const legs = rowsFrom(placed.map((one) => one.legs));
   return {
-    values: values.list,
-    valuesOfInstrument: invert(instruments.length, [...instrumentsOf.entries()], ([at, row]) => [[row, [at]]]),
+    values,
+    valuesOfSlot: rowsWith(instruments.length * 2, rowsOfOne(values.slots)),
     routes: placed.map(({ route }) => route),
     indices: Int32Array.from(placed, ({ index }) => index),
     placeOfRoute,
-    hubs: Int32Array.from(placed, ({ hub }) => hub.value),
-    hubRatios: Float64Array.from(placed, ({ hub }) => hub.ratio),
-    others: rowsFrom(placed.map(({ others }) => others.map(({ value }) => value))),
-    otherRatios: Float64Array.from(placed.flatMap(({ others }) => others.map(({ leg }) => leg.ratio))),
+    legs,
+    ratios: ratiosOf(placed, legs.items.length),
     hurdles: Float64Array.from(placed, ({ route }) => hurdle * fixedNotional(route)),
-    placesOfHub: placesOfHub(placed, values.list.length),
-    placesOfOther: invert(instruments.length, [...placed.entries()], ([place, { others }]) =>
-      others.map(({ leg }) => [leg.instrument, [place]]),
-    ),
-    placesOfCarry: invert(instruments.length, [...placed.entries()], ([place, { route }]) =>
-      [...instrumentsOfCarry(route)].map((row) => [row, [place]]),
-    ),
+    placesOfValue: rowsWith(values.count, legs),
+    placesOfCarry: rowsWith(instruments.length, rowsFrom(placed.map(({ route }) => instrumentsOfCarry(route)))),
   };
 }
 
-/** Values by what tells them apart. */
-class Values {
-  readonly list: Value[] = [];
-  readonly #instruments: readonly Instrument[];
-  readonly #hurdle: number;
-  readonly #numbers = new Map<string, number>();
+type ValueKey = { readonly leg: RouteLeg; readonly isNotional: boolean };
 
-  constructor(instruments: readonly Instrument[], hurdle: number) {
-    this.#instruments = instruments;
-    this.#hurdle = hurdle;
+/** Values by what tells them apart. */
+class ValueNumbers {
+  readonly list: ValueKey[] = [];
+  readonly #numbers: Int32Array;
+
+  constructor(instruments: number) {
+    this.#numbers = new Int32Array(instruments * 8).fill(-1);
   }
 
-  numberOf({ instrument, side, unit = 'base' }: RouteLeg, isNotional: boolean): number {
-    const key = `${instrument} ${side} ${unit} ${isNotional}`;
-    const known = this.#numbers.get(key);
-    if (known !== undefined) return known;
-    const fee = legFeeOf(this.#instruments[instrument]!);
-    const number = this.list.push({ instrument, leg: { side, unit }, fee, hurdle: isNotional ? this.#hurdle : 0 }) - 1;
-    this.#numbers.set(key, number);
-    return number;
+  of(leg: RouteLeg, isNotional: boolean): number {
+    const key =
+      8 * leg.instrument + (leg.side === 'buy' ? 0 : 4) + (leg.unit === 'quote' ? 2 : 0) + (isNotional ? 1 : 0);
+    const known = this.#numbers[key]!;
+    if (known >= 0) return known;
+    this.#numbers[key] = this.list.push({ leg, isNotional }) - 1;
+    return this.#numbers[key];
   }
 }
 
-function placedFrom(index: number, route: SumRoute, values: Values, crowds: Int32Array): Placed {
-  const { legs, terms } = route;
-  assert(new Set(legs.map(({ instrument }) => instrument)).size === legs.length, `an instrument twice: ${route.id}`);
-  const valued = legs.map((leg, at) => {
-    const isNotional = 'leg' in terms.notional && terms.notional.leg === at;
-    return { leg, value: values.numberOf(leg, isNotional) };
-  });
-  const hub = valued.reduce((best, next) =>
-    crowds[next.leg.instrument]! > crowds[best.leg.instrument]! ? next : best,
+function legsOf({ id, legs, terms }: SumRoute, numbers: ValueNumbers): readonly number[] {
+  for (const [at, { instrument, ratio }] of legs.entries()) {
+    assert(ratio > 0, `a leg of nothing: ${id}`);
+    for (let before = 0; before < at; before += 1)
+      assert(legs[before]!.instrument !== instrument, `an instrument twice: ${id}`);
+  }
+  return legs.map((leg, at) => numbers.of(leg, 'leg' in terms.notional && terms.notional.leg === at));
+}
+
+/** The leg whose instrument is in the most routes, of equal ones the first. */
+function hubOf({ legs }: SumRoute, crowds: Int32Array): number {
+  let hub = 0;
+  for (let at = 1; at < legs.length; at += 1) {
+    if (crowds[legs[at]!.instrument]! > crowds[legs[hub]!.instrument]!) hub = at;
+  }
+  return hub;
+}
+
+/** More than any premium's share: stands for no cap. */
+const UNCAPPED = 1e9;
+
+function valuesOf(instruments: readonly Instrument[], list: readonly ValueKey[], leastEdge: number): Values {
+  assert(leastEdge > -1, 'a least edge of minus everything');
+  const fees = list.map(({ leg }) => legFeeOf(instruments[leg.instrument]!));
+  const isOption = (at: number): boolean => fees[at]!.kind === 'option';
+  const slopes = Float64Array.from(list, ({ leg, isNotional }, at) =>
+    monotone(leg, cashPerUnit(leg, fees[at]!, 1, 0) - (isNotional ? leastEdge : 0)),
   );
-  const others = valued.filter((one) => one !== hub);
-  return { index, route, hub: { value: hub.value, ratio: hub.leg.ratio }, others };
+  return {
+    count: list.length,
+    slots: Int32Array.from(list, ({ leg }) => 2 * leg.instrument + (leg.side === 'sell' ? 1 : 0)),
+    fees,
+    isPerPrice: Uint8Array.from(list, ({ leg }, at) => {
+      assert(leg.unit !== 'quote' || !isOption(at), 'an option counted in quote');
+      return leg.unit === 'quote' ? 1 : 0;
+    }),
+    slopes,
+    cappedSlopes: Float64Array.from(list, ({ leg }, at) =>
+      isOption(at) ? monotone(leg, slopes[at]! - Math.min(UNCAPPED, fees[at]!.premiumShareMax)) : slopes[at]!,
+    ),
+    feeRates: Float64Array.from(list, (_one, at) => (isOption(at) ? fees[at]!.taker : 0)),
+  };
+}
+
+/** A hurdle or a cap of more than the whole price would turn it over: what is sold is then worth more than it is, and next to nothing. */
+const monotone = ({ side, unit }: RouteLeg, slope: number): number =>
+  (side === 'sell') === (unit === 'quote') ? slope : Math.max(1e-9, slope);
+
+function ratiosOf(placed: readonly { readonly route: SumRoute }[], count: number): Float64Array {
+  const ratios = new Float64Array(count);
+  let at = 0;
+  for (const { route } of placed) {
+    for (const { ratio } of route.legs) {
+      ratios[at] = ratio;
+      at += 1;
+    }
+  }
+  return ratios;
 }
 
 const fixedNotional = ({ terms: { notional } }: SumRoute): number => ('amount' in notional ? notional.amount : 0);
 
-const instrumentsOfCarry = ({ legs, terms }: SumRoute): ReadonlySet<number> =>
-  new Set(
+const instrumentsOfCarry = ({ legs, terms }: SumRoute): readonly number[] => [
+  ...new Set(
     [...legs, ...terms.closings, ...terms.deliveries, ...(terms.bridges ?? [])].map(({ instrument }) => instrument),
-  );
-
-function placesOfHub(placed: readonly Placed[], values: number): Int32Array {
-  const starts = new Int32Array(values + 1);
-  for (const { hub } of placed) starts[hub.value + 1]! += 1;
-  for (let value = 0; value < values; value += 1) starts[value + 1]! += starts[value]!;
-  return starts;
-}
+  ),
+];

@@ -1,0 +1,210 @@
+import type { Tops } from '#shared/domain/capital.ts';
+import type { InstrumentIndex } from '#shared/domain/ids.ts';
+import type { Instrument } from '#shared/domain/instrument.ts';
+import type { Route } from '#shared/domain/route.ts';
+import type { BestRoutes } from './best-routes.ts';
+import type { ProductTables } from './product-tables.ts';
+import { productTables } from './product-tables.ts';
+
+/** The screen lets through what lies this close below its threshold: sizing settles it in decimals. */
+const THRESHOLD_SLACK = 1e-9;
+/** Limits keep this far from the threshold, as a fraction: far more than rounding makes of a product. */
+const ROUNDING = 1e-12;
+
+export type ProductScreenOptions = {
+  readonly tops: Tops;
+  /** As a fraction. */
+  readonly minEdge: number;
+  readonly best: BestRoutes;
+};
+
+/**
+ * Screens product routes: Π rate of the legs at best prices after taker fees, above 1 + the least edge.
+ *
+ * Prices move little and most routes are far from paying, so every edge has a *limit*: while no rate of an edge is above it, no route
+ * through that edge pays, whatever the other edges do within theirs. With the *ceiling* of an edge (its limit, or its best rate where that is higher), every group
+ * keeps to: limit of one of its edges × ceilings of the others ≤ threshold. A rate above its limit is screened, and its limit set anew:
+ * as high as the ceilings of the others leave it; where they leave too little, the group's distance from the threshold is shared out anew among its edges, from
+ * the best rates of now. Only what exceeds its own limit raises it, and a ceiling rises in no other way, so that the rule holds after every change.
+ * Allocates nothing after construction.
+ */
+export class ProductScreen {
+  readonly #tops: Tops;
+  readonly #found: BestRoutes;
+  readonly #tables: ProductTables;
+  readonly #threshold: number;
+  /** What limits are kept to. */
+  readonly #target: number;
+  /** By edge. 0: every change is screened. */
+  readonly #limits: Float64Array;
+  readonly #ceilings: Float64Array;
+  /** By edge: the best rate when last asked; 0 without a price. */
+  readonly #bests: Float64Array;
+  /** What `#share` leaves: the product of the ceilings of a group's other edges. */
+  readonly #others = new Float64Array(1);
+  /** Changes of one side that were screened in full, since the start. */
+  screened = 0;
+
+  constructor(
+    instruments: readonly Instrument[],
+    routes: readonly Route[],
+    { tops, minEdge, best }: ProductScreenOptions,
+  ) {
+    this.#tops = tops;
+    this.#found = best;
+    this.#tables = productTables(instruments, routes);
+    this.#threshold = 1 + minEdge - THRESHOLD_SLACK;
+    this.#target = this.#threshold * (1 - ROUNDING);
+    const edges = this.#tables.slotsOfEdge.starts.length - 1;
+    this.#limits = new Float64Array(edges);
+    this.#ceilings = new Float64Array(edges).fill(Infinity);
+    this.#bests = new Float64Array(edges);
+    // Slots that no route uses.
+    this.#limits[edges - 1] = Infinity;
+  }
+
+  /** Adds the routes of a changed instrument that pay. */
+  screen(instrument: InstrumentIndex): void {
+    const { factors, edgeOfSlot } = this.#tables;
+    const limits = this.#limits;
+    const buy = 2 * instrument;
+    const sell = buy + 1;
+    // 1 / (ask × factor) > limit, without dividing. What has no price is NaN and above nothing.
+    if (this.#tops.ask[instrument]! * factors[buy]! * limits[edgeOfSlot[buy]!]! < 1) this.#screenSlot(buy);
+    if (this.#tops.bid[instrument]! * factors[sell]! > limits[edgeOfSlot[sell]!]!) this.#screenSlot(sell);
+  }
+
+  /** At best prices after taker fees: what comes out for one that goes in; NaN while a leg has no price. */
+  product(route: number): number {
+    const { starts, items } = this.#tables.legs;
+    const end = starts[route + 1]!;
+    let product = 1;
+    for (let at = starts[route]!; at < end; at += 1) product *= this.#rate(items[at]!);
+    return product;
+  }
+
+  /** The same before fees. */
+  grossProduct(route: number): number {
+    const { starts, items } = this.#tables.legs;
+    const end = starts[route + 1]!;
+    let product = 1;
+    for (let at = starts[route]!; at < end; at += 1) {
+      const slot = items[at]!;
+      product *= (slot & 1) === 0 ? 1 / this.#tops.ask[slot >> 1]! : this.#tops.bid[slot >> 1]!;
+    }
+    return product;
+  }
+
+  /** Units received for one given. */
+  #rate(slot: number): number {
+    const factor = this.#tables.factors[slot]!;
+    return (slot & 1) === 0 ? 1 / (this.#tops.ask[slot >> 1]! * factor) : this.#tops.bid[slot >> 1]! * factor;
+  }
+
+  /** Looks at every group that passes the slot's edge, and finds the edge its limit. */
+  #screenSlot(slot: number): void {
+    const edge = this.#tables.edgeOfSlot[slot]!;
+    const { starts, items } = this.#tables.groupsOfEdge;
+    const end = starts[edge + 1]!;
+    const target = this.#target;
+    this.screened += 1;
+    this.#askBest(edge);
+    const best = this.#bests[edge]!;
+    let limit = Infinity;
+    for (let at = starts[edge]!; at < end; at += 1) {
+      const group = items[at]!;
+      let others = this.#othersOf(group, edge);
+      if (!(best * others <= target)) {
+        this.#share(group, edge, slot);
+        others = this.#others[0]!;
+      }
+      if (others * limit > target) limit = target / others;
+    }
+    this.#limits[edge] = limit;
+    this.#ceilings[edge] = limit > best ? limit : best;
+  }
+
+  #othersOf(group: number, edge: number): number {
+    const { starts, items } = this.#tables.edgesOfGroup;
+    const end = starts[group + 1]!;
+    let others = 1;
+    for (let at = starts[group]!; at < end; at += 1) {
+      const other = items[at]!;
+      if (other !== edge) others *= this.#ceilings[other]!;
+    }
+    return others;
+  }
+
+  /**
+   * The group from the best rates of now. Where it may pay, its routes through the slot are asked, and no edge is left a limit that reaches its best rate;
+   * else each may rise by an equal part of the distance, and takes no more.
+   */
+  #share(group: number, edge: number, slot: number): void {
+    const { starts, items } = this.#tables.edgesOfGroup;
+    const first = starts[group]!;
+    const end = starts[group + 1]!;
+    const bests = this.#bests;
+    let product = bests[edge]!;
+    for (let at = first; at < end; at += 1) {
+      if (items[at] === edge) continue;
+      this.#askBest(items[at]!);
+      product *= bests[items[at]!]!;
+    }
+    const slack = this.#target / product;
+    const rise = slack > 1 ? rootOf(slack, end - first) : slack;
+    let others = 1;
+    for (let at = first; at < end; at += 1) {
+      const other = items[at]!;
+      if (other !== edge) others *= this.#lower(other, rise);
+    }
+    this.#others[0] = others;
+    if (this.#rate(slot) * (product / bests[edge]!) > this.#target) this.#collect(group, slot);
+  }
+
+  /** An edge's ceiling, after its limit was made to stand no higher than so many times its best rate. */
+  #lower(edge: number, rise: number): number {
+    const best = this.#bests[edge]!;
+    // Without a price it makes no route, and the first one is screened.
+    const most = best === 0 ? 0 : best * rise;
+    if (this.#limits[edge]! > most) this.#limits[edge] = most;
+    const limit = this.#limits[edge]!;
+    const ceiling = limit > best ? limit : best;
+    this.#ceilings[edge] = ceiling;
+    return ceiling;
+  }
+
+  #askBest(edge: number): void {
+    const { starts, items } = this.#tables.slotsOfEdge;
+    const end = starts[edge + 1]!;
+    let best = 0;
+    for (let at = starts[edge]!; at < end; at += 1) {
+      const rate = this.#rate(items[at]!);
+      if (rate > best) best = rate;
+    }
+    this.#bests[edge] = best;
+  }
+
+  /** The routes of a group that pass the slot and pay. */
+  #collect(group: number, slot: number): void {
+    const { starts, items } = this.#tables.routesOfGroup;
+    const end = starts[group + 1]!;
+    for (let at = starts[group]!; at < end; at += 1) {
+      const route = items[at]!;
+      if (!this.#passes(route, slot)) continue;
+      const product = this.product(route);
+      if (product > this.#threshold) this.#found.add(route, product - 1);
+    }
+  }
+
+  #passes(route: number, slot: number): boolean {
+    const { starts, items } = this.#tables.legs;
+    const end = starts[route + 1]!;
+    for (let at = starts[route]!; at < end; at += 1) if (items[at] === slot) return true;
+    return false;
+  }
+}
+
+function rootOf(slack: number, legs: number): number {
+  if (legs === 2) return Math.sqrt(slack);
+  return legs === 4 ? Math.sqrt(Math.sqrt(slack)) : slack ** (1 / legs);
+}
