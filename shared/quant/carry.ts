@@ -2,7 +2,7 @@ import type { References, Tops } from '../domain/capital.ts';
 import { FUNDING_FLOWS } from '../domain/capital.ts';
 import type { InstrumentIndex } from '../domain/ids.ts';
 import type { Instrument } from '../domain/instrument.ts';
-import type { RouteLeg, SumRoute, Unit } from '../domain/route.ts';
+import type { Bridge, RouteLeg, SumRoute, Unit } from '../domain/route.ts';
 import type { Config } from '../schema/config.ts';
 import { unitValue } from './leg-value.ts';
 
@@ -66,8 +66,9 @@ export function carrySettingsOf(carry: Config['engine']['carry']): CarrySettings
 const YEAR_MS = 365 * 86_400_000;
 /** Fundings counted at most: what comes later is worth nothing at any persistence below 1. */
 const FUNDINGS_MAX = 1_000;
+const NO_BRIDGES: readonly Bridge[] = [];
 
-/** @see docs/net-edge.md for each term. */
+/** @see docs/net-edge.md for each term. Reckoned twelve thousand times a second: loops without iterators, fees that are doubles already. */
 export function carryOf(route: SumRoute, market: CarryMarket, settings: CarrySettings): Carry {
   const { legs, terms } = route;
   const holdMs = terms.endsMs === undefined ? settings.horizonMs : Math.max(0, terms.endsMs - market.nowMs);
@@ -78,17 +79,20 @@ export function carryOf(route: SumRoute, market: CarryMarket, settings: CarrySet
   let borrow = 0;
   let capital = 0;
   let bridging = 0;
-  for (const end of terms.closings) {
+  for (let at = 0; at < terms.closings.length; at += 1) {
+    const end = terms.closings[at]!;
     const value = valueAtMid(end, market);
     closing += end.ratio * (takerFeeAt(value, end.instrument, market) + value * settings.closingSlippage);
   }
-  for (const end of terms.deliveries) {
-    const { fees, kind } = market.instruments[end.instrument]!;
-    const settled = kind === 'option' ? underlyingOf(end.instrument, market) : valueAtMid(end, market);
-    const rate = fees.delivery?.toNumber() ?? 0;
+  for (let at = 0; at < terms.deliveries.length; at += 1) {
+    const end = terms.deliveries[at]!;
+    const instrument = market.instruments[end.instrument]!;
+    const settled = instrument.kind === 'option' ? underlyingOf(end.instrument, market) : valueAtMid(end, market);
+    const rate = ratesOf(instrument).delivery;
     if (rate > 0) delivery += end.ratio * settled * rate;
   }
-  for (const leg of legs) {
+  for (let at = 0; at < legs.length; at += 1) {
+    const leg = legs[at]!;
     const { kind, base } = market.instruments[leg.instrument]!;
     capital += leg.ratio * tiedUp(leg, market, settings);
     if (kind === 'perpetual') {
@@ -99,7 +103,9 @@ export function carryOf(route: SumRoute, market: CarryMarket, settings: CarrySet
       borrow += leg.ratio * valueAtMid(leg, market) * settings.borrowRateOf(base) * years;
     }
   }
-  for (const bridge of terms.bridges ?? []) {
+  const bridges = terms.bridges ?? NO_BRIDGES;
+  for (let at = 0; at < bridges.length; at += 1) {
+    const bridge = bridges[at]!;
     const value = bridge.ratio * valueAtMid(bridge, market);
     const heldYears = Math.max(0, bridge.toMs - Math.max(bridge.fromMs, market.nowMs)) / YEAR_MS;
     bridging += value * settings.capitalRate * heldYears;
@@ -107,7 +113,8 @@ export function carryOf(route: SumRoute, market: CarryMarket, settings: CarrySet
       borrow += value * settings.borrowRateOf(market.instruments[bridge.instrument]!.base) * heldYears;
     }
   }
-  const payoff = terms.payoffs.reduce((sum, { amount }) => sum + amount, 0);
+  let payoff = 0;
+  for (let at = 0; at < terms.payoffs.length; at += 1) payoff += terms.payoffs[at]!.amount;
   const capitalCost = capital * settings.capitalRate * years + bridging;
   const net = canEnter(route, market, settings) ? payoff + funding - closing - delivery - borrow - capitalCost : NaN;
   return { net, payoff, closing, delivery, funding, borrow, capitalCost, capital, holdMs };
@@ -119,8 +126,8 @@ export function canEnter(
   { instruments, nowMs }: Pick<CarryMarket, 'instruments' | 'nowMs'>,
   { minTenorMs }: Pick<CarrySettings, 'minTenorMs'>,
 ): boolean {
-  for (const { instrument } of legs) {
-    const { expiryMs } = instruments[instrument]!;
+  for (let at = 0; at < legs.length; at += 1) {
+    const { expiryMs } = instruments[legs[at]!.instrument]!;
     if (expiryMs !== undefined && expiryMs <= nowMs + minTenorMs) return false;
   }
   return true;
@@ -196,10 +203,28 @@ function tiedUp({ instrument, side, unit }: RouteLeg, market: CarryMarket, { mar
 
 /** What a taker pays on one unit of this value: an option's fee is a fraction of its underlying, up to its cap. */
 function takerFeeAt(value: number, instrument: InstrumentIndex, market: CarryMarket): number {
-  const { fees, kind } = market.instruments[instrument]!;
-  const taker = fees.taker.toNumber();
-  if (kind !== 'option') return taker * value;
-  return Math.min(taker * underlyingOf(instrument, market), (fees.premiumShareMax?.toNumber() ?? Infinity) * value);
+  const listing = market.instruments[instrument]!;
+  const { taker, premiumShareMax } = ratesOf(listing);
+  if (listing.kind !== 'option') return taker * value;
+  return Math.min(taker * underlyingOf(instrument, market), premiumShareMax * value);
+}
+
+/** Fee rates as doubles: 0 and no cap where there is none. */
+type FeeRates = { readonly taker: number; readonly delivery: number; readonly premiumShareMax: number };
+
+const knownRates = new WeakMap<Instrument, FeeRates>();
+
+function ratesOf(instrument: Instrument): FeeRates {
+  const known = knownRates.get(instrument);
+  if (known !== undefined) return known;
+  const { taker, delivery, premiumShareMax } = instrument.fees;
+  const rates = {
+    taker: taker.toNumber(),
+    delivery: delivery?.toNumber() ?? 0,
+    premiumShareMax: premiumShareMax?.toNumber() ?? Infinity,
+  };
+  knownRates.set(instrument, rates);
+  return rates;
 }
 
 function valueAtMid(
