@@ -41,12 +41,17 @@ export function networkTransport(
   };
 }
 
-const openFeed = (url: string, handlers: SocketHandlers, clock: Clock): Socket =>
-  new WebSocketClient(
+function openFeed(url: string, handlers: SocketHandlers, clock: Clock): Socket {
+  // Frames that the kernel gave out together came together: those behind the first have waited for it.
+  let readNs = clock.now();
+  return new WebSocketClient(
     url,
     {
       onOpen: handlers.onOpen,
-      onMessage: (bytes, start, end) => handlers.onFrame(bytes, start, end, clock.now()),
+      onRead: () => {
+        readNs = clock.now();
+      },
+      onMessage: (bytes, start, end) => handlers.onFrame(bytes, start, end, readNs),
       onPing: () => handlers.onPing?.(clock.now()),
       onClose: handlers.onClose,
     },
@@ -56,6 +61,7 @@ const openFeed = (url: string, handlers: SocketHandlers, clock: Clock): Socket =
       unsentBytesMax: UNSENT_BYTES_MAX,
     },
   );
+}
 
 function openSocket(url: string, handlers: SocketHandlers, clock: Clock): Socket {
   const socket = new WebSocket(url, {

@@ -6,6 +6,8 @@ import { FrameReader } from './websocket-frames.ts';
 
 export type WebSocketHandlers = {
   readonly onOpen: () => void;
+  /** Bytes have come: the messages that they end follow at once. */
+  readonly onRead?: () => void;
   /** One whole message in [start, end) of `bytes`, which are overwritten after the call. */
   readonly onMessage: (bytes: Uint8Array, start: number, end: number) => void;
   /** A ping or a pong came. Pings are answered. */
@@ -109,7 +111,7 @@ export class WebSocketClient {
       onread: {
         buffer: () => this.#nextWindow(),
         callback: (count: number) => {
-          if (this.#head === undefined) this.#frames.read(count);
+          if (this.#head === undefined) this.#read(count);
           else this.#readHead(this.#given.subarray(0, count));
           return true;
         },
@@ -154,8 +156,13 @@ export class WebSocketClient {
       const part = bytes.subarray(at, at + window.length);
       window.set(part);
       at += part.length;
-      this.#frames.read(part.length);
+      this.#read(part.length);
     }
+  }
+
+  #read(count: number): void {
+    this.#handlers.onRead?.();
+    this.#frames.read(count);
   }
 
   /** Both of it in one write; masked, as a client must (§5.3). */

@@ -62,12 +62,16 @@ const request = (path: string, more: { timeoutMs?: number; body?: string } = {})
 function openAs(use: SocketUse, url = `ws://${host}/`) {
   const events: string[] = [];
   const frames: Buffer[] = [];
+  const receivedNs: number[] = [];
   let socket: Socket | undefined;
   const closed = new Promise<{ code: number; reason: string }>((resolve) => {
     const handlers: SocketHandlers = {
       onOpen: () => events.push('open'),
       onPing: () => events.push('ping'),
-      onFrame: (bytes, start, end) => frames.push(Buffer.from(bytes.subarray(start, end))),
+      onFrame: (bytes, start, end, atNs) => {
+        frames.push(Buffer.from(bytes.subarray(start, end)));
+        receivedNs.push(atNs);
+      },
       onClose: (code, reason) => {
         events.push('close');
         resolve({ code, reason });
@@ -75,13 +79,33 @@ function openAs(use: SocketUse, url = `ws://${host}/`) {
     };
     socket = transport.open(url, handlers, use);
   });
-  return { events, frames, closed, socket: socket! };
+  return { events, frames, receivedNs, closed, socket: socket! };
 }
 
 const until = async (holds: () => boolean) => {
   for (let wait = 0; wait < 500 && !holds(); wait += 1) await new Promise((resolve) => setTimeout(resolve, 5));
   expect(holds()).toBe(true);
 };
+
+it('says of frames that came in one read that they came at one time', async () => {
+  let more: () => void = () => undefined;
+  sockets.on('connection', (client, { socket: tcp }) => {
+    const sendTwo = (): void => {
+      tcp.cork();
+      client.send('one');
+      client.send('two');
+      tcp.uncork();
+    };
+    sendTwo();
+    more = sendTwo;
+  });
+  const { frames, receivedNs } = openAs('feed');
+  await until(() => frames.length === 2);
+  more();
+  await until(() => frames.length === 4);
+  expect([receivedNs[1], receivedNs[3]]).toEqual([receivedNs[0], receivedNs[2]]);
+  expect(receivedNs[2]).toBeGreaterThan(receivedNs[0]!);
+});
 
 describe.each(['feed', 'account'] as const)('sockets of a %s', (use) => {
   const open = (url?: string) => openAs(use, url);
