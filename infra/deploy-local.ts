@@ -4,6 +4,7 @@ import { createWriteStream, mkdirSync, readFileSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { z } from 'zod';
 import { BadInput } from '#shared/assert.ts';
+import { ENGINE_NODE_OPTIONS } from '#local/run-processes.ts';
 
 /**
  * Tables, streams, functions and the API on a LocalStack-compatible endpoint (`AWS_ENDPOINT_URL`, else http://127.0.0.1:4566), with the first
@@ -61,7 +62,7 @@ async function main(): Promise<void> {
   print(`
 API      ${api}/v1
 key      ${paths.key}${isNew ? '' : ' (of an earlier time)'}
-engine   node --env-file=${paths.engine} hotpath/main.ts
+engine   node ${ENGINE_NODE_OPTIONS.join(' ')} --env-file=${paths.engine} hotpath/main.ts
 alerts   the secret ${outputs['Arbitrage-dev-data'].AlertChannelsId} has the addresses of Slack and webhook
 `);
 }

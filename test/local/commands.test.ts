@@ -1,11 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
+import { ENGINE_NODE_OPTIONS } from '#local/run-processes.ts';
+import { enginesBelow } from '#test/support/processes.ts';
 import { listIn, parse, textIn, type Json } from '../functions/support/json.ts';
 import { eventually } from '../functions/support/world.ts';
 
@@ -70,6 +72,14 @@ async function restingOrder(over: object = {}): Promise<object> {
   const price = Math.floor((await bidOf())! / 2);
   return { symbol: 'BTC/USDT', exchange: 'binance', side: 'buy', type: 'limit', quantity: 0.01, price, ...over };
 }
+
+it.skipIf(!existsSync('/proc/self/cmdline'))('has Node collect garbage as the engine wants it', () => {
+  const [engine] = enginesBelow(run.pid!);
+  const flags = readFileSync(`/proc/${engine}/cmdline`, 'utf8')
+    .split('\0')
+    .slice(1, 1 + ENGINE_NODE_OPTIONS.length);
+  expect(flags).toEqual(ENGINE_NODE_OPTIONS);
+});
 
 it('takes an order once, shows it, and takes it back', async () => {
   const order = await restingOrder();

@@ -1,7 +1,9 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { ENGINE_ENV, ENGINE_NODE_OPTIONS } from '#local/run-processes.ts';
 import { loadConfig } from '#shared/config/load.ts';
 
 const base = 'deploy/kubernetes/base';
@@ -20,6 +22,15 @@ const kustomization = z.object({
   resources: z.array(z.string()),
   images: z.array(z.object({ name: z.string() })),
   configMapGenerator: z.array(z.object({ name: z.string(), literals: z.array(z.string()) })),
+});
+
+it('collect garbage in the image as npm start does, in a young space that Node makes as large', () => {
+  const command = /^CMD (\[.*"hotpath\/main\.ts"\])$/m.exec(dockerfile)?.[1] ?? '';
+  expect(JSON.parse(command)).toEqual(['node', ...ENGINE_NODE_OPTIONS, 'hotpath/main.ts']);
+  for (const [name, value] of Object.entries(ENGINE_ENV)) expect(dockerfile).toContain(`ENV ${name}=${value}\n`);
+  const asked = `v8.getHeapSpaceStatistics().find((space) => space.space_name === 'new_space').space_size`;
+  const { stdout } = spawnSync(process.execPath, [...ENGINE_NODE_OPTIONS, '-p', asked], { encoding: 'utf8' });
+  expect(Number(stdout)).toBe(16 * 1024 * 1024);
 });
 
 describe('the Kubernetes manifests', () => {
