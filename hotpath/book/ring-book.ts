@@ -34,7 +34,7 @@ const SCALE = 1;
 const TICKS_PER_PRICE = 2;
 /** −Infinity while nothing is aside. */
 const ASIDE_KEY = 3;
-/** The window is [low, low + ticks). */
+/** The window is [low, low + ticks). A multiple of 32, so that the slots of a word are positions in a row. */
 const LOW = 8;
 /** Best position inside; OFF_GRID while the ring is empty. */
 const BEST = 9;
@@ -120,7 +120,8 @@ export class RingSide implements BookSide {
       if (((position - low) & ~mask) !== 0 || (ticks * units) / scale !== price || ticks >= TICKS_MAX) {
         this.#keep(best, inside, bestLeft);
         bestLeft = false;
-        this.#setElsewhere(prices, qtys, at);
+        // That may have moved the window.
+        this.#set(prices, qtys, at);
         low = integers[head + LOW]!;
         best = integers[head + BEST]!;
         inside = integers[head + INSIDE]!;
@@ -163,24 +164,45 @@ export class RingSide implements BookSide {
   }
 
   read(prices: Float64Array, qtys: Float64Array, at: number, beyond: number): number {
-    const limit = Number.isNaN(beyond) ? Infinity : beyond * this.#direction;
+    const doubles = this.#doubles;
+    const direction = this.#direction;
+    const integers = this.#integers;
+    const mask = this.#mask;
+    const aside = this.#aside;
+    const limit = Number.isNaN(beyond) ? Infinity : beyond * direction;
+    const room = prices.length;
     let left = this.#inside;
     let position = this.#best;
-    let place = this.#aside.bestPlace();
+    // Of the word that `position` is in, what is not better than it: words do not straddle the window's end.
+    let bits = left > 0 ? integers[this.#wordOf(position)]! & (-1 >>> (31 - (position & 31))) : 0;
+    let place = -1;
+    let asideKey = doubles[this.#head + ASIDE_KEY]!;
+    if (asideKey !== -Infinity) place = aside.bestPlace();
     let to = at;
-    while (to < prices.length && (left > 0 || place >= 0)) {
+    while (to < room && (left > 0 || place >= 0)) {
       const inside = left > 0 ? this.#keyOf(position) : -Infinity;
-      const aside = this.#aside.keyAt(place);
-      const key = Math.max(inside, aside);
-      if (key < limit) {
-        prices[to] = key * this.#direction + 0;
-        qtys[to] = inside > aside ? this.#doubles[this.#slotOf(position)]! : this.#aside.qtyAt(place);
-        to += 1;
-      }
-      if (inside > aside) {
+      if (inside > asideKey) {
+        if (inside < limit) {
+          prices[to] = inside * direction + 0;
+          qtys[to] = doubles[this.#qtys + (position & mask)]!;
+          to += 1;
+        }
         left -= 1;
-        if (left > 0) position = this.#highestBelow(position);
-      } else place = this.#aside.placeBelow(place);
+        bits &= ~(1 << position);
+        if (bits !== 0) position = (position | 31) - Math.clz32(bits);
+        else if (left > 0) {
+          position = this.#highestBelow(position);
+          bits = integers[this.#wordOf(position)]!;
+        }
+      } else {
+        if (asideKey < limit) {
+          prices[to] = asideKey * direction + 0;
+          qtys[to] = aside.qtyAt(place);
+          to += 1;
+        }
+        place = aside.placeBelow(place);
+        asideKey = aside.keyAt(place);
+      }
     }
     return to;
   }
@@ -200,6 +222,11 @@ export class RingSide implements BookSide {
   /** Where a position's quantity stands. */
   #slotOf(position: number): number {
     return this.#qtys + (position & this.#mask);
+  }
+
+  /** Where a position's bit stands. */
+  #wordOf(position: number): number {
+    return this.#words + ((position & this.#mask) >>> 5);
   }
 
   #clear(): void {
@@ -293,7 +320,7 @@ export class RingSide implements BookSide {
 
   /** Puts the window around `position`: what falls out of it goes aside, what now belongs inside comes in. */
   #moveTo(position: number): void {
-    const low = position - (1 - HEADROOM) * (this.#mask + 1);
+    const low = (position - (1 - HEADROOM) * (this.#mask + 1)) & ~31;
     const price = new Float64Array(1);
     const quantity = new Float64Array(1);
     while (this.#inside > 0) {

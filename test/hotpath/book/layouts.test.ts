@@ -70,6 +70,7 @@ type Operation =
   | { readonly kind: 'write' | 'replace'; readonly levels: readonly Level[] }
   | { readonly kind: 'walk'; readonly ticks: number }
   | { readonly kind: 'remove-best'; readonly times: number }
+  | { readonly kind: 'sweep'; readonly times: number; readonly ticks: number }
   | { readonly kind: 'truncate'; readonly depth: number }
   | { readonly kind: 'read'; readonly room: number; readonly beyond: number };
 
@@ -104,6 +105,14 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant('remove-best' as const), times: fc.integer({ min: 1, max: 4 }) }),
   },
   {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('sweep' as const),
+      times: fc.integer({ min: 1, max: 40 }),
+      ticks: fc.integer({ min: 1, max: 4_000 }),
+    }),
+  },
+  {
     weight: 1,
     arbitrary: fc.record({ kind: fc.constant('truncate' as const), depth: fc.integer({ min: 0, max: 30 }) }),
   },
@@ -118,6 +127,19 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('replace' as const), levels: upTo(12) }) },
 );
 
+/** One frame: the best levels go, and as many come behind the worst of them, in reach of the window or not. */
+function swept(side: BookSide, { times, ticks }: { readonly times: number; readonly ticks: number }): readonly Level[] {
+  const gone = levelsOf(side, times).map(([level]) => level!);
+  const down = (gone[0] ?? 0) >= (gone[1] ?? 0) ? -1 : 1;
+  const last = Math.round((gone.at(-1) ?? priceOf(CENTRE)) / priceOf(1));
+  const come = gone.map((_none, at) => Math.max(1, last + down * (ticks + at)));
+  return [
+    ...gone.map((level) => ({ price: level, qty: 0 })),
+    ...come.map((at) => ({ price: priceOf(at), qty: 1 })),
+    ...come.filter((at) => at % 3 === 0).map((at) => ({ price: priceOf(at), qty: 0 })),
+  ];
+}
+
 /** Applies one operation; the market drifts by `walk`, which makes windows move. */
 function apply(side: BookSide, step: Operation, drift: number): void {
   switch (step.kind) {
@@ -130,6 +152,9 @@ function apply(side: BookSide, step: Operation, drift: number): void {
       return;
     case 'remove-best':
       for (let times = 0; times < step.times && side.count > 0; times += 1) setLevel(side, bestOf(side)[0]!, 0);
+      return;
+    case 'sweep':
+      side.write(bufferOf(swept(side, step)));
       return;
     case 'truncate':
       side.truncate(step.depth);
