@@ -1,33 +1,35 @@
 /**
- * Lists of levels and single numbers out of the JSON text of a frame, sixteen bytes at a time. Reads the plain forms alone (no white space, no sign, no
+ * Lists of levels, single numbers and whole frames of a known shape out of JSON text, sixteen bytes at a time. Reads the plain forms alone (no white space, no sign, no
  * exponent, at most fifteen characters a number) and stops in front of anything else, which frame.ts then reads or refuses. A number is a mantissa below
  * 1e15 divided by a power of ten: the exactly nearest double.
  * The text may be read up to 31 bytes beyond its end, so that a byte 0 must stand behind it. AssemblyScript; built by test/shared/quant/build-kernel.ts.
  */
 
-/** What a call read, where frame-memory.ts finds it. */
-const COUNT: usize = 16;
-const DONE: usize = 20;
-const PRICE_DECIMALS: usize = 24;
-const QTY_DECIMALS: usize = 28;
-const NUMBER: usize = 32;
+/** What a call read, where frame-memory.ts finds it: of each of two lists its count, whether it is at its end, decimals of prices and of quantities. */
+const LISTS: usize = 16;
+const NUMBER: usize = 48;
 /** The length of the last price, by which the next quantity is looked for. */
-const GUESS: usize = 40;
-const PRICES: usize = 64;
+const GUESS: usize = 56;
 const LEVELS: usize = 256;
 const COLUMN: usize = LEVELS << 3;
-const QTYS: usize = PRICES + COLUMN;
+/** Prices and quantities of the first list, then of the second. */
+const COLUMNS: usize = 64;
+/** Bounds of texts, and numbers, in the order in which a shape has them. */
+const TEXTS: usize = COLUMNS + COLUMN * 4;
+const NUMBERS: usize = TEXTS + 64;
 /**
  * By the length of a number and the place of its point (15: it has none): where its digits stand, moved to the right end, and the power of ten to divide
  * by; NaN where there is no such number.
  */
-const ORDERS: usize = QTYS + COLUMN;
+const ORDERS: usize = NUMBERS + 128;
 const SCALES: usize = ORDERS + 4096;
 
 const QUOTE: i32 = 0x22;
 const COMMA: i32 = 0x2c;
+const MINUS: i32 = 0x2d;
 const COLON: i32 = 0x3a;
 const OPEN_BRACKET: i32 = 0x5b;
+const CLOSE_BRACKET: i32 = 0x5d;
 /** `","`, `],`, `]]`, `},`, `}]`, and of the objects `{"price"` and `,"qty":`. */
 const BETWEEN: i32 = 0x222c22;
 const NEXT_LIST: i32 = 0x2c5d;
@@ -63,13 +65,116 @@ export function prepare(): void {
   }
 }
 
-/** `["p","q",…],…]` from its first level on: where it stopped, behind the list (DONE is 1) or in front of a level that it does not read. */
+/** What follows the text of a step of a shape. */
+const END: i32 = 0;
+const ANY_NUMBER: i32 = 1;
+const WHOLE_NUMBER: i32 = 2;
+const TEXT: i32 = 3;
+const LIST: i32 = 4;
+const OBJECTS: i32 = 5;
+const MORE_TEXT: i32 = 6;
+
+/**
+ * Whether the frame in [from, end) has the shape that `steps` tell, and what stands in its places. A step is 32 bytes: which of sixteen bytes count, how
+ * many they are, what follows them, nothing, the bytes. MORE_TEXT: nothing but the next step.
+ */
+export function shape(steps: usize, from: usize, end: usize): i32 {
+  let at = from;
+  let step = steps;
+  let texts = TEXTS;
+  let numbers = NUMBERS;
+  let list: usize = 0;
+  while (true) {
+    const counted = load<i32>(step);
+    if ((i8x16.bitmask(i8x16.eq(v128.load(at), v128.load(step, 16))) & counted) != counted) return 0;
+    at += load<i32>(step, 4);
+    const kind = load<i32>(step, 8);
+    if (kind == ANY_NUMBER || kind == WHOLE_NUMBER) {
+      const length = wanted(at, kind, numbers);
+      if (length == 0) return 0;
+      at += length;
+      numbers += 8;
+    } else if (kind == TEXT) {
+      const behind = closing(at);
+      if (behind == 0) return 0;
+      store<i32>(texts, <i32>at);
+      store<i32>(texts, <i32>behind, 4);
+      texts += 8;
+      at = behind;
+    } else if (kind == LIST || kind == OBJECTS) {
+      if (<i32>load<u8>(at) == CLOSE_BRACKET) {
+        tell(list, 0, f64x2.splat(1), 1);
+        at += 1;
+      } else {
+        at = kind == LIST ? levelsInto(list, at) : objectsInto(list, at);
+        if (load<i32>(LISTS + (list << 4), 4) == 0) return 0;
+      }
+      list += 1;
+    } else if (kind == END) return at == end ? 1 : 0;
+    step += 32;
+  }
+}
+
+/** The number at `at`, perhaps negative, into `target`; its length, 0 where there is none of the kind. */
+function wanted(at: usize, kind: i32, target: usize): usize {
+  const isNegative = <usize>(<i32>load<u8>(at) == MINUS);
+  const start = at + isNegative;
+  let length: usize;
+  if (kind == WHOLE_NUMBER) {
+    length = entryOf(v128.load(start)) >> 4;
+    if (!wholeInto(target, start, length)) return 0;
+    // Times in microseconds have sixteen digits.
+    const last = <i32>load<u8>(start, 15) - 0x30;
+    if (length == 15 && <u32>last < 10) {
+      const value = load<f64>(target) * 10 + <f64>last;
+      if (value > 9007199254740991) return 0;
+      store<f64>(target, value);
+      length = 16;
+    }
+  } else {
+    length = <usize>(numberInto(target, start) & 0xff);
+    if (length == 0) return 0;
+  }
+  if (isNegative != 0) store<f64>(target, -load<f64>(target));
+  return length + isNegative;
+}
+
+/** Where the quote stands that ends the text; 0 where anything in it is not plain. */
+function closing(from: usize): usize {
+  let at = from;
+  while (true) {
+    const text = v128.load(at);
+    const quotes = i8x16.bitmask(i8x16.eq(text, i8x16.splat(<i8>QUOTE)));
+    const odd = oddIn(text);
+    if (quotes != 0) return (odd & (quotes ^ (quotes - 1))) != 0 ? 0 : at + <usize>ctz(quotes);
+    if (odd != 0) return 0;
+    at += 16;
+  }
+}
+
+/** Backslashes and what may not stand in a string. */
+@inline
+function oddIn(text: v128): i32 {
+  return i8x16.bitmask(v128.or(i8x16.lt_u(text, i8x16.splat(0x20)), i8x16.eq(text, i8x16.splat(0x5c))));
+}
+
+/** `["p","q",…],…]` from its first level on: where it stopped, behind the list (it is at its end) or in front of a level that it does not read. */
 export function levels(from: usize): usize {
+  return levelsInto(0, from);
+}
+
+/** `{"price":p,"qty":q},…]`, likewise. */
+export function levelObjects(from: usize): usize {
+  return objectsInto(0, from);
+}
+
+function levelsInto(list: usize, from: usize): usize {
+  const prices = COLUMNS + list * (COLUMN << 1);
   let at = from;
   let column: usize = 0;
   let scales = f64x2.splat(1);
   let guess: usize = load<i32>(GUESS);
-  store<i32>(DONE, 0);
+  let isEnd: i32 = 0;
   while (column < COLUMN && <i32>load<u8>(at) == OPEN_BRACKET) {
     const isQuoted = <i32>load<u8>(at, 1) == QUOTE;
     const start = at + 1 + <usize>isQuoted;
@@ -91,8 +196,8 @@ export function levels(from: usize): usize {
       if (<i32>load<u8>(next) != QUOTE) break;
       next += 1;
     }
-    const scale = put(column, price, priceEntry, qty, qtyEntry);
-    if (!isLevel(column)) break;
+    const scale = put(prices + column, price, priceEntry, qty, qtyEntry);
+    if (!isLevel(prices + column)) break;
     if (<i32>load<u8>(next) == COMMA) next = passed(next);
     const behind = <i32>load<u16>(next);
     if (behind != NEXT_LIST && behind != LAST_LIST) break;
@@ -100,20 +205,20 @@ export function levels(from: usize): usize {
     column += 8;
     scales = f64x2.pmax(scales, scale);
     if (behind == LAST_LIST) {
-      store<i32>(DONE, 1);
+      isEnd = 1;
       break;
     }
   }
-  tell(column, scales);
+  tell(list, column, scales, isEnd);
   return at;
 }
 
-/** `{"price":p,"qty":q},…]`, likewise. */
-export function levelObjects(from: usize): usize {
+function objectsInto(list: usize, from: usize): usize {
+  const prices = COLUMNS + list * (COLUMN << 1);
   let at = from;
   let column: usize = 0;
   let scales = f64x2.splat(1);
-  store<i32>(DONE, 0);
+  let isEnd: i32 = 0;
   while (column < COLUMN && load<i64>(at) == PRICE_KEY && <i32>load<u8>(at, 8) == COLON) {
     const price = v128.load(at + 9);
     const priceEntry = entryOf(price);
@@ -123,45 +228,64 @@ export function levelObjects(from: usize): usize {
     const qty = v128.load(next);
     const qtyEntry = entryOf(qty);
     next += qtyEntry >> 4;
-    const scale = put(column, price, priceEntry, qty, qtyEntry);
-    if (!isLevel(column)) break;
+    const scale = put(prices + column, price, priceEntry, qty, qtyEntry);
+    if (!isLevel(prices + column)) break;
     const behind = <i32>load<u16>(next);
     if (behind != NEXT_OBJECT && behind != LAST_OBJECT) break;
     at = next + 2;
     column += 8;
     scales = f64x2.pmax(scales, scale);
     if (behind == LAST_OBJECT) {
-      store<i32>(DONE, 1);
+      isEnd = 1;
       break;
     }
   }
-  tell(column, scales);
+  tell(list, column, scales, isEnd);
   return at;
 }
 
 /** The number at `at` into NUMBER; its length, with its decimals above eight bits. 0 where it is none of the plain form. */
 export function number(at: usize): i32 {
+  return numberInto(NUMBER, at);
+}
+
+@inline
+function numberInto(target: usize, at: usize): i32 {
   const text = v128.load(at);
   const entry = entryOf(text);
   const length = entry >> 4;
   const behind = <i32>load<u8>(at + length);
   // It goes on: an exponent, a second point, a sixteenth character.
   if ((behind | 0x20) == 0x65 || (behind >= 0x2e && behind <= 0x39)) return 0;
-  const digits = digitsOf(text, entry);
   const scale = load<f64>(SCALES + (entry << 3));
+  const digits = digitsOf(text, entry);
   if (v128.any_true(wrong(digits)) || scale != scale) return 0;
-  const quads = quadsOf(digits);
-  const halves = i32x4.dot_i16x8_s(i16x8.narrow_i32x4_s(quads, quads), v128.load(MYRIADS));
-  const mantissa = <i64>i32x4.extract_lane(halves, 0) * 100000000 + <i64>i32x4.extract_lane(halves, 1);
-  store<f64>(NUMBER, <f64>mantissa / scale);
+  store<f64>(target, mantissaOf(digits) / scale);
   return <i32>length | (<i32>ctz(<i64>scale) << 8);
 }
 
-function tell(column: usize, scales: v128): void {
-  store<i32>(COUNT, <i32>(column >> 3));
+/** The number of `length` digits at `at`; false where one of them is none. */
+@inline
+function wholeInto(target: usize, at: usize, length: usize): bool {
+  const digits = digitsOf(v128.load(at), (length << 4) | 15);
+  store<f64>(target, mantissaOf(digits));
+  return length > 0 && !v128.any_true(wrong(digits));
+}
+
+@inline
+function mantissaOf(digits: v128): f64 {
+  const quads = quadsOf(digits);
+  const halves = i32x4.dot_i16x8_s(i16x8.narrow_i32x4_s(quads, quads), v128.load(MYRIADS));
+  return <f64>(<i64>i32x4.extract_lane(halves, 0) * 100000000 + <i64>i32x4.extract_lane(halves, 1));
+}
+
+function tell(list: usize, column: usize, scales: v128, isEnd: i32): void {
+  const cells = LISTS + (list << 4);
+  store<i32>(cells, <i32>(column >> 3));
+  store<i32>(cells, isEnd, 4);
   // 10^d is 2^d times something odd.
-  store<i32>(PRICE_DECIMALS, <i32>ctz(<i64>f64x2.extract_lane(scales, 0)));
-  store<i32>(QTY_DECIMALS, <i32>ctz(<i64>f64x2.extract_lane(scales, 1)));
+  store<i32>(cells, <i32>ctz(<i64>f64x2.extract_lane(scales, 0)), 8);
+  store<i32>(cells, <i32>ctz(<i64>f64x2.extract_lane(scales, 1)), 12);
 }
 
 /** Behind the plain strings and numbers that follow, each after a comma; in front of anything else. */
@@ -177,9 +301,8 @@ function passed(from: usize): usize {
       continue;
     }
     quotes &= quotes - 1;
-    const odd = i8x16.bitmask(i8x16.lt_u(text, i8x16.splat(0x20))) | i8x16.bitmask(i8x16.eq(text, i8x16.splat(0x5c)));
     // Longer than any count or id: not plain.
-    if (quotes == 0 || (odd & (quotes ^ (quotes - 1))) != 0) return at;
+    if (quotes == 0 || (oddIn(text) & (quotes ^ (quotes - 1))) != 0) return at;
     at += 2 + <usize>ctz(quotes);
   }
   return at;
@@ -197,7 +320,7 @@ function entryOf(text: v128): usize {
 
 /** Price and quantity into their columns, NaN where one of them is no number; the powers of ten of both. */
 @inline
-function put(column: usize, price: v128, priceEntry: usize, qty: v128, qtyEntry: usize): v128 {
+function put(target: usize, price: v128, priceEntry: usize, qty: v128, qtyEntry: usize): v128 {
   const p = digitsOf(price, priceEntry);
   const q = digitsOf(qty, qtyEntry);
   const scale = v128.load64_lane(SCALES + (qtyEntry << 3), v128.load64_zero(SCALES + (priceEntry << 3)), 1);
@@ -205,14 +328,14 @@ function put(column: usize, price: v128, priceEntry: usize, qty: v128, qtyEntry:
   const high = f64x2.convert_low_i32x4_s(i32x4.shuffle(halves, halves, 0, 2, 0, 2));
   const low = f64x2.convert_low_i32x4_s(i32x4.shuffle(halves, halves, 1, 3, 1, 3));
   const values = f64x2.div(f64x2.add(f64x2.mul(high, f64x2.splat(1e8)), low), scale);
-  v128.store64_lane(PRICES + column, v128.any_true(v128.or(wrong(p), wrong(q))) ? f64x2.splat(NaN) : values, 0);
-  v128.store64_lane(QTYS + column, values, 1);
+  v128.store64_lane(target, v128.any_true(v128.or(wrong(p), wrong(q))) ? f64x2.splat(NaN) : values, 0);
+  v128.store64_lane(target + COLUMN, values, 1);
   return scale;
 }
 
 @inline
-function isLevel(column: usize): bool {
-  return load<f64>(PRICES + column) > 0 && load<f64>(QTYS + column) >= 0;
+function isLevel(target: usize): bool {
+  return load<f64>(target) > 0 && load<f64>(target + COLUMN) >= 0;
 }
 
 @inline

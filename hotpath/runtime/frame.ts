@@ -7,15 +7,16 @@ import {
   FOUND_COUNT,
   FOUND_END,
   FOUND_NUMBER,
+  FOUND_LEVELS,
   FOUND_PRICE_DECIMALS,
-  FOUND_PRICES,
   FOUND_QTY_DECIMALS,
-  FOUND_QTYS,
+  FOUND_TEXTS,
   FRAME_MEMORY,
   FRAME_VIEW,
   kernel,
   ROOM_BYTES,
 } from './frame-memory.ts';
+import type { Shape } from './frame-shape.ts';
 
 /** Answer of {@link Frame.firstKey} and {@link Frame.nextKey} at the end of an object. */
 export const END = -1;
@@ -92,6 +93,26 @@ export class Frame {
     this.bytes = this.#own;
     this.#view = new DataView(this.#own.buffer);
     this.start = 0;
+  }
+
+  /**
+   * Whether the whole frame has this shape: its numbers are then FOUND_NUMBERS, its texts and lists are asked for below, all in the shape's order, and
+   * until the next question. False says nothing: what is not plainly so is to be read key by key.
+   */
+  has(shape: Shape): boolean {
+    return this.bytes === FRAME_MEMORY && kernel.shape(shape, this.start, this.end) === 1;
+  }
+
+  /** The text in a place of the shape becomes the string that was read last. */
+  shapedText(place: number): void {
+    this.textStart = FOUND_TEXTS[2 * place]!;
+    this.textEnd = FOUND_TEXTS[2 * place + 1]!;
+  }
+
+  /** Replaces what `into` held by a list of the shape. */
+  shapedLevels(list: 0 | 1, into: LevelBuffer): void {
+    clear(into);
+    takeFound(into, list);
   }
 
   /** The first byte of the next value, 0 at the end of the frame. */
@@ -245,7 +266,7 @@ export class Frame {
     do {
       this.at = areObjects ? kernel.levelObjects(this.at) : kernel.levels(this.at);
       count = FOUND[FOUND_COUNT]!;
-      if (count > 0) takeFound(into, count);
+      if (count > 0) takeFound(into, 0);
       if (FOUND[FOUND_END] === 1) return true;
     } while (count === CHUNK_LEVELS);
     return false;
@@ -474,18 +495,21 @@ function clear(buffer: LevelBuffer): void {
   buffer.qtyDecimals = 0;
 }
 
-/** Adds the levels that the kernel found. */
-function takeFound(into: LevelBuffer, count: number): void {
+/** Adds the levels of a list that the kernel found. */
+function takeFound(into: LevelBuffer, list: 0 | 1): void {
+  const cells = 4 * list;
+  const count = FOUND[cells + FOUND_COUNT]!;
   const from = into.count;
   while (into.prices.length < from + count) grow(into);
   const { prices, qtys } = into;
+  const column = 2 * CHUNK_LEVELS * list;
   for (let at = 0; at < count; at += 1) {
-    prices[from + at] = FOUND_PRICES[at]!;
-    qtys[from + at] = FOUND_QTYS[at]!;
+    prices[from + at] = FOUND_LEVELS[column + at]!;
+    qtys[from + at] = FOUND_LEVELS[column + CHUNK_LEVELS + at]!;
   }
   into.count = from + count;
-  const priceDecimals = FOUND[FOUND_PRICE_DECIMALS]!;
-  const qtyDecimals = FOUND[FOUND_QTY_DECIMALS]!;
+  const priceDecimals = FOUND[cells + FOUND_PRICE_DECIMALS]!;
+  const qtyDecimals = FOUND[cells + FOUND_QTY_DECIMALS]!;
   if (priceDecimals > into.priceDecimals) into.priceDecimals = priceDecimals;
   if (qtyDecimals > into.qtyDecimals) into.qtyDecimals = qtyDecimals;
 }

@@ -1,3 +1,5 @@
+import { claimRoom, FRAME_MEMORY, ROOM_BYTES } from './frame-memory.ts';
+
 /** What a peer said, and what it did wrong. Data is in [start, end) of `bytes`, which are overwritten after the call. */
 export type FrameHandlers = {
   /** One whole message, text or binary. */
@@ -13,7 +15,7 @@ export type FrameHandlers = {
 /** One read of a socket; what TCP holds of a venue's burst is rarely more. */
 const READ_BYTES = 64 * 1024;
 /** The beginning of a frame that the next read ends is carried below the read window, so that every frame lies in one piece. */
-const CARRY_BYTES = 64 * 1024;
+const CARRY_BYTES = ROOM_BYTES - READ_BYTES;
 const CONTROL_BYTES_MAX = 125;
 const CONTINUATION = 0;
 const TEXT = 1;
@@ -36,13 +38,16 @@ const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
 export class FrameReader {
   readonly #handlers: FrameHandlers;
   readonly #messageBytesMax: number;
-  // A plain Uint8Array: what reads frames elsewhere sees one kind of array.
-  readonly #bytes = new Uint8Array(CARRY_BYTES + READ_BYTES);
-  readonly #readWindow = this.#bytes.subarray(CARRY_BYTES);
+  readonly #room = claimRoom(this);
+  // A plain Uint8Array where there is no room: what reads frames elsewhere sees one kind of array.
+  readonly #bytes = this.#room === undefined ? new Uint8Array(ROOM_BYTES + 1) : FRAME_MEMORY;
+  /** Where the read window begins. */
+  readonly #base = (this.#room ?? 0) + CARRY_BYTES;
+  readonly #readWindow = this.#bytes.subarray(this.#base, this.#base + READ_BYTES);
   /** Bytes of an unfinished frame, right below the read window. */
   #carried = 0;
   /** An unfinished frame that is longer than the carry: read to its end and no further. */
-  #long: { readonly bytes: Uint8Array; filled: number } | undefined;
+  #long: { readonly bytes: Uint8Array; readonly length: number; filled: number } | undefined;
   /** What has come of a message in fragments, and how much of it. */
   #message: Uint8Array | undefined;
   #gathered = 0;
@@ -56,7 +61,7 @@ export class FrameReader {
   /** Where the next bytes of the socket go. */
   get window(): Uint8Array {
     const long = this.#long;
-    return long === undefined ? this.#readWindow : long.bytes.subarray(long.filled);
+    return long === undefined ? this.#readWindow : long.bytes.subarray(long.filled, long.length);
   }
 
   /** Nothing that was or will be read matters any more: also in the middle of a read. */
@@ -71,23 +76,23 @@ export class FrameReader {
     const long = this.#long;
     if (long !== undefined) {
       long.filled += count;
-      if (long.filled < long.bytes.length) return;
+      if (long.filled < long.length) return;
       this.#long = undefined;
-      this.#walk(long.bytes, 0, long.bytes.length);
+      this.#walk(long.bytes, 0, long.length);
       return;
     }
-    const end = CARRY_BYTES + count;
-    const at = this.#walk(this.#bytes, CARRY_BYTES - this.#carried, end);
+    const end = this.#base + count;
+    const at = this.#walk(this.#bytes, this.#base - this.#carried, end);
     if (this.#ended) return;
     const rest = end - at;
     this.#carried = 0;
     const length = this.#frameLength(at, end);
     if (length > CARRY_BYTES) {
-      const bytes = new Uint8Array(length);
+      const bytes = new Uint8Array(length + 1);
       bytes.set(this.#bytes.subarray(at, end));
-      this.#long = { bytes, filled: rest };
+      this.#long = { bytes, length, filled: rest };
     } else if (rest > 0) {
-      this.#bytes.copyWithin(CARRY_BYTES - rest, at, end);
+      this.#bytes.copyWithin(this.#base - rest, at, end);
       this.#carried = rest;
     }
   }
@@ -116,9 +121,13 @@ export class FrameReader {
       if (start + length > end) return at;
       at = start + length;
       // The rule, first: a whole message.
-      if ((first === 0x80 + TEXT || first === 0x80 + BINARY) && this.#message === undefined)
+      if ((first === 0x80 + TEXT || first === 0x80 + BINARY) && this.#message === undefined) {
+        // A byte 0 ends it for as long as it is read.
+        const behind = bytes[at]!;
+        bytes[at] = 0;
         this.#handlers.onMessage(bytes, start, at);
-      else this.#take(first, bytes, start, at);
+        bytes[at] = behind;
+      } else this.#take(first, bytes, start, at);
     }
     return at;
   }

@@ -7,7 +7,19 @@ import type { MarketUpdate } from '#shared/domain/market-event.ts';
 import { DELTA, QUOTE, SNAPSHOT } from '#shared/domain/market-event.ts';
 import { amountOf, decimalFrom, textOf } from '#shared/money/grid.ts';
 import type { BookRules, Continuity, Frame, Market, MarketSink, StreamKind, Venue } from './venue.ts';
-import { asset, batchesOf, bodyFrom, bytesOf, END, expiryOf, idOf, keyCode, venueId } from './venue.ts';
+import {
+  asset,
+  batchesOf,
+  bodyFrom,
+  bytesOf,
+  END,
+  expiryOf,
+  FOUND_NUMBERS,
+  idOf,
+  keyCode,
+  shapeOf,
+  venueId,
+} from './venue.ts';
 import type {
   Account,
   AccountContext,
@@ -100,7 +112,11 @@ const spot: Market = {
     symbolsPerSocket: 2 * SYMBOLS_PER_SOCKET,
     subscribe: streamsOf({ trades: (symbol) => `${symbol}@trade` }),
   },
-  decode: (frame, sink) => decode(frame, sink, ANY_SEGMENT),
+  decode: (frame, sink) => {
+    if (frame.has(QUOTE_SHAPE)) takeQuote(frame, sink);
+    else if (frame.has(DEPTH_SHAPE)) takeDepth(frame, sink);
+    else decode(frame, sink, ANY_SEGMENT);
+  },
 };
 
 const FUTURES_STREAMS: Readonly<Record<StreamKind, (symbol: string) => string>> = {
@@ -299,6 +315,50 @@ const BID_QTY = 128;
 const ASK_QTY = 256;
 const DEPTH_FIELDS = SYMBOL | FIRST | LAST | BIDS | ASKS;
 const QUOTE_FIELDS = SYMBOL | LAST | BID_PRICE | ASK_PRICE | BID_QTY | ASK_QTY;
+
+/** Spot, as it usually comes. */
+const QUOTE_SHAPE = shapeOf(
+  '{"stream":"<text>","data":{"u":<integer>,"s":"<text>","b":"<number>","B":"<number>","a":"<number>","A":"<number>"}}',
+);
+const DEPTH_SHAPE = shapeOf(
+  '{"stream":"<text>","data":{"e":"depthUpdate","E":<integer>,"s":"<text>","U":<integer>,"u":<integer>,"b":<levels>,"a":<levels>}}',
+);
+
+function takeQuote(frame: Frame, sink: MarketSink): void {
+  const { update } = sink;
+  const { bids, asks } = update;
+  frame.shapedText(1);
+  const instrument = sink.find(frame, frame.textStart, frame.textEnd);
+  if (instrument === -1) return;
+  forget(update);
+  update.kind = QUOTE;
+  update.instrument = instrument;
+  update.lastSequence = FOUND_NUMBERS[0]!;
+  bids.prices[0] = FOUND_NUMBERS[1]!;
+  bids.qtys[0] = FOUND_NUMBERS[2]!;
+  bids.count = bids.prices[0]! > 0 ? 1 : 0;
+  asks.prices[0] = FOUND_NUMBERS[3]!;
+  asks.qtys[0] = FOUND_NUMBERS[4]!;
+  asks.count = asks.prices[0]! > 0 ? 1 : 0;
+  sink.publish();
+}
+
+function takeDepth(frame: Frame, sink: MarketSink): void {
+  const { update } = sink;
+  frame.shapedText(1);
+  const instrument = sink.find(frame, frame.textStart, frame.textEnd);
+  if (instrument === -1) return;
+  forget(update);
+  update.kind = DELTA;
+  update.instrument = instrument;
+  const time = FOUND_NUMBERS[0]!;
+  update.venueTimeMs = time > MS_MAX ? time / 1_000 : time;
+  update.firstSequence = FOUND_NUMBERS[1]!;
+  update.lastSequence = FOUND_NUMBERS[2]!;
+  frame.shapedLevels(0, update.bids);
+  frame.shapedLevels(1, update.asks);
+  sink.publish();
+}
 
 /** Events come bare (`/ws`) or as `{"stream":…,"data":event}` (`/stream`); some streams send lists of them. */
 function decode(frame: Frame, sink: MarketSink, segment: number): void {

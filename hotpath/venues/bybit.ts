@@ -44,7 +44,20 @@ import {
   signedNumber,
   timeText,
 } from './venue-tools.ts';
-import { asset, batchesOf, bodyFrom, bytesOf, END, expiryOf, fundingFrom, idOf, keyCode, venueId } from './venue.ts';
+import {
+  asset,
+  batchesOf,
+  bodyFrom,
+  bytesOf,
+  END,
+  expiryOf,
+  FOUND_NUMBERS,
+  fundingFrom,
+  idOf,
+  keyCode,
+  shapeOf,
+  venueId,
+} from './venue.ts';
 
 const BYBIT = venueId('bybit');
 const REST_URL = 'https://api.bybit.com';
@@ -248,8 +261,35 @@ const TRADES = 2;
 const TICKER = 3;
 const OTHER = 4;
 
-/** `{"topic":"orderbook.50.X","type":…,"ts":…,"data":{…},"cts":…}`; cts is the matching engine's time, ts the gateway's. */
+/** A change as it usually comes; `cts` is the matching engine's time. */
+const DELTA_SHAPE = shapeOf(
+  '{"topic":"orderbook.<text>","type":"delta","ts":<integer>,"data":{"s":"<text>","b":<levels>,"a":<levels>,"u":<integer>,"seq":<integer>},"cts":<integer>}',
+);
+
 function decode(frame: Frame, sink: MarketSink): void {
+  if (frame.has(DELTA_SHAPE)) takeDelta(frame, sink);
+  else decodeAny(frame, sink);
+}
+
+function takeDelta(frame: Frame, sink: MarketSink): void {
+  const { update } = sink;
+  frame.shapedText(1);
+  const instrument = sink.find(frame, frame.textStart, frame.textEnd);
+  if (instrument === -1) return;
+  update.instrument = instrument;
+  update.firstSequence = NaN;
+  update.previousSequence = NaN;
+  update.checksum = NaN;
+  update.lastSequence = FOUND_NUMBERS[1]!;
+  update.kind = update.lastSequence === RESTARTED ? SNAPSHOT : DELTA;
+  update.venueTimeMs = FOUND_NUMBERS[3]!;
+  frame.shapedLevels(0, update.bids);
+  frame.shapedLevels(1, update.asks);
+  sink.publish();
+}
+
+/** `{"topic":"orderbook.50.X","type":…,"ts":…,"data":{…},"cts":…}`; cts is the matching engine's time, ts the gateway's. */
+function decodeAny(frame: Frame, sink: MarketSink): void {
   const { update } = sink;
   let topic = NO_TOPIC;
   let isRead = false;

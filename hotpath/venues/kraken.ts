@@ -6,6 +6,7 @@ import type { Fees, Instrument } from '#shared/domain/instrument.ts';
 import type { MarketUpdate } from '#shared/domain/market-event.ts';
 import { DELTA, SNAPSHOT } from '#shared/domain/market-event.ts';
 import { amountOf, decimalFrom } from '#shared/money/grid.ts';
+import { krakenChecksum } from './kraken-checksum.ts';
 import type {
   Account,
   AccountContext,
@@ -39,8 +40,8 @@ import {
   queryOf,
   refused,
 } from './venue-tools.ts';
-import type { ChecksumView, Frame, Market, MarketSink, Venue } from './venue.ts';
-import { asset, batchesOf, bodyFrom, bytesOf, END, idOf, keyCode, venueId } from './venue.ts';
+import type { Frame, Market, MarketSink, Venue } from './venue.ts';
+import { asset, batchesOf, bodyFrom, bytesOf, END, FOUND_NUMBERS, idOf, keyCode, shapeOf, venueId } from './venue.ts';
 
 const KRAKEN = venueId('kraken');
 /** Subscribed depth, and so the levels kept: after each frame the rest is unknown. */
@@ -66,7 +67,7 @@ const spot: Market = {
     // There is no sequence: every frame follows, and its checksum says whether one was lost.
     follows: () => 'apply',
     depth: DEPTH,
-    checksum,
+    checksum: krakenChecksum,
   },
   streams: {
     kinds: ['trades'],
@@ -130,67 +131,6 @@ const inV1 = (instrument: Instrument): Instrument => ({
   venueSymbol: [instrument.base, instrument.quote].map((code) => OLD_CODES[code] ?? code).join('/'),
 });
 
-const HASHED_LEVELS = 10;
-/** Whole numbers up to here come back exactly from the double that a decimal text became. */
-const EXACT_MAX = 2 ** 51;
-const prices = new Float64Array(HASHED_LEVELS);
-const qtys = new Float64Array(HASHED_LEVELS);
-
-/**
- * CRC32, unsigned, over the top 10 asks from low to high, then the top 10 bids from high to low: of each level the price's and the quantity's digits
- * as the venue writes them, without the point and without leading zeros. The venue writes a fixed number of decimals for each instrument, so the
- * digits are those of value × 10^decimals. NaN when a value has more digits than a double keeps.
- * @see https://docs.kraken.com/api/docs/guides/spot-ws-book-v2
- */
-function checksum(book: ChecksumView): number {
-  const priceScale = 10 ** book.priceDecimals;
-  const qtyScale = 10 ** book.qtyDecimals;
-  let crc = -1;
-  for (let side = 0; side < 2; side += 1) {
-    const count = side === 0 ? book.asks(prices, qtys) : book.bids(prices, qtys);
-    for (let at = 0; at < count; at += 1) {
-      const price = Math.round(prices[at]! * priceScale);
-      const qty = Math.round(qtys[at]! * qtyScale);
-      if (price > EXACT_MAX || qty > EXACT_MAX) return NaN;
-      crc = hashDigits(hashDigits(crc, price), qty);
-    }
-  }
-  return ~crc >>> 0;
-}
-
-const NINE_DIGITS = 1e9;
-const digits = new Uint8Array(10);
-
-/** Continues the CRC over the decimal digits of a whole number. */
-function hashDigits(crc: number, value: number): number {
-  // Nothing is left of a zero.
-  if (value === 0) return crc;
-  const high = Math.floor(value / NINE_DIGITS);
-  if (high === 0) return hashInt(crc, value, 1);
-  return hashInt(hashInt(crc, high, 1), value - high * NINE_DIGITS, 9);
-}
-
-/** The digits of an integer below 2^31, padded with zeros to `width`. */
-function hashInt(crc: number, value: number, width: number): number {
-  let left = value | 0;
-  let count = 0;
-  while (left > 0 || count < width) {
-    const tenth = (left / 10) | 0;
-    digits[count] = 0x30 + left - tenth * 10;
-    left = tenth;
-    count += 1;
-  }
-  let next = crc;
-  for (let at = count - 1; at >= 0; at -= 1) next = CRC_TABLE[(next ^ digits[at]!) & 0xff]! ^ (next >>> 8);
-  return next;
-}
-
-const CRC_TABLE = Int32Array.from({ length: 256 }, (_, byte) => {
-  let entry = byte;
-  for (let bit = 0; bit < 8; bit += 1) entry = (entry & 1) === 0 ? entry >>> 1 : (entry >>> 1) ^ 0xedb88320;
-  return entry;
-});
-
 const KEY = {
   channel: keyCode('channel'),
   type: keyCode('type'),
@@ -223,8 +163,36 @@ const ASKS = 4;
 const CHECKSUM = 8;
 const WHOLE = SYMBOL | BIDS | ASKS | CHECKSUM;
 
-/** `{"channel":"book"|"trade","type":…,"data":[…]}`; control frames begin with another key. Tickers tell no more than the book. */
+/** A change as it usually comes. */
+const UPDATE_SHAPE = shapeOf(
+  '{"channel":"book","type":"update","data":[{"symbol":"<text>","bids":<objects>,"asks":<objects>,"checksum":<integer>,"timestamp":"<text>"}]}',
+);
+
 function decode(frame: Frame, sink: MarketSink): void {
+  if (frame.has(UPDATE_SHAPE)) takeUpdate(frame, sink);
+  else decodeAny(frame, sink);
+}
+
+function takeUpdate(frame: Frame, sink: MarketSink): void {
+  const { update } = sink;
+  frame.shapedText(1);
+  update.venueTimeMs = timestampOf(frame);
+  frame.shapedText(0);
+  const instrument = sink.find(frame, frame.textStart, frame.textEnd);
+  if (instrument === -1) return;
+  update.kind = DELTA;
+  update.instrument = instrument;
+  update.firstSequence = NaN;
+  update.lastSequence = NaN;
+  update.previousSequence = NaN;
+  update.checksum = FOUND_NUMBERS[0]!;
+  frame.shapedLevels(0, update.bids);
+  frame.shapedLevels(1, update.asks);
+  sink.publish();
+}
+
+/** `{"channel":"book"|"trade","type":…,"data":[…]}`; control frames begin with another key. Tickers tell no more than the book. */
+function decodeAny(frame: Frame, sink: MarketSink): void {
   let channel: Uint8Array | undefined;
   let kind: MarketUpdate['kind'] | undefined;
   let dataAt = -1;
@@ -490,9 +458,13 @@ function decodeDepth(frame: Frame, sink: MarketSink, instrument: InstrumentIndex
 const LETTER_T = 0x54;
 const LETTER_Z = 0x5a;
 
-/** `2025-05-06T09:17:26.208075Z` in Unix milliseconds, without making a Date for each frame. */
 function readTimestamp(frame: Frame): number {
   frame.string();
+  return timestampOf(frame);
+}
+
+/** The string read last, `2025-05-06T09:17:26.208075Z`, in Unix milliseconds, without making a Date for each frame. */
+function timestampOf(frame: Frame): number {
   const { bytes, textStart: at, textEnd } = frame;
   const decimals = Math.max(0, textEnd - at - 21);
   const days = daysFrom(wholeAt(bytes, at, 4), wholeAt(bytes, at + 5, 2), wholeAt(bytes, at + 8, 2));

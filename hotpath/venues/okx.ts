@@ -45,7 +45,19 @@ import {
   timeText,
 } from './venue-tools.ts';
 import type { BookRules, ChecksumView, Continuity, Frame, Market, MarketSink, StreamKind, Venue } from './venue.ts';
-import { asset, batchesOf, bodyFrom, bytesOf, END, expiryOf, idOf, keyCode, venueId } from './venue.ts';
+import {
+  asset,
+  batchesOf,
+  bodyFrom,
+  bytesOf,
+  END,
+  expiryOf,
+  FOUND_NUMBERS,
+  idOf,
+  keyCode,
+  shapeOf,
+  venueId,
+} from './venue.ts';
 
 const OKX = venueId('okx');
 const REST_URL = 'https://www.okx.com';
@@ -237,7 +249,47 @@ const CHECKSUM = 4;
 const SEQUENCE = 8;
 const PREVIOUS = 16;
 
+/** A change as it usually comes, its two sequences in either order. */
+const UPDATE_SHAPE = shapeOf(
+  '{"arg":{"channel":"books","instId":"<text>"},"action":"update","data":[{"asks":<levels>,"bids":<levels>,' +
+    '"ts":"<integer>","checksum":<integer>,"<text>":<integer>,"<text>":<integer>}]}',
+);
+const PREVIOUS_NAME = bytesOf('prevSeqId');
+const SEQUENCE_NAME = bytesOf('seqId');
+
 function decode(frame: Frame, sink: MarketSink): void {
+  if (!frame.has(UPDATE_SHAPE)) decodeAny(frame, sink);
+  else if (isNamed(frame, PREVIOUS_NAME, SEQUENCE_NAME)) takeUpdate(frame, sink, 2);
+  else if (isNamed(frame, SEQUENCE_NAME, PREVIOUS_NAME)) takeUpdate(frame, sink, 3);
+  else decodeAny(frame, sink);
+}
+
+function isNamed(frame: Frame, first: Uint8Array, second: Uint8Array): boolean {
+  frame.shapedText(1);
+  if (!frame.textIs(first)) return false;
+  frame.shapedText(2);
+  return frame.textIs(second);
+}
+
+/** `previousAt`: which of the shape's numbers is the previous sequence. */
+function takeUpdate(frame: Frame, sink: MarketSink, previousAt: 2 | 3): void {
+  const { update } = sink;
+  frame.shapedText(0);
+  const instrument = sink.find(frame, frame.textStart, frame.textEnd);
+  if (instrument === -1) return;
+  update.kind = DELTA;
+  update.instrument = instrument;
+  update.firstSequence = NaN;
+  update.venueTimeMs = FOUND_NUMBERS[0]!;
+  update.checksum = FOUND_NUMBERS[1] === 0 ? NaN : FOUND_NUMBERS[1]!;
+  update.previousSequence = FOUND_NUMBERS[previousAt]!;
+  update.lastSequence = FOUND_NUMBERS[5 - previousAt]!;
+  frame.shapedLevels(0, update.asks);
+  frame.shapedLevels(1, update.bids);
+  sink.publish();
+}
+
+function decodeAny(frame: Frame, sink: MarketSink): void {
   if (frame.peek() === LETTER_P && frame.text() === PONG) {
     sink.control('pong', PONG);
     return;

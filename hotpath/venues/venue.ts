@@ -9,6 +9,8 @@ import type { Account } from './venue-account.ts';
 
 export type { Frame };
 export { END, keyCode, roomFor } from '../runtime/frame.ts';
+export { FOUND_NUMBERS } from '../runtime/frame-memory.ts';
+export { shapeOf } from '../runtime/frame-shape.ts';
 export { unpackerOf } from '../runtime/inflate.ts';
 
 /**

@@ -34,7 +34,7 @@ export const KERNELS = {
       '--maximumMemory',
       '1024',
       '--memoryBase',
-      '12288',
+      '16384',
     ],
   },
 } as const;
