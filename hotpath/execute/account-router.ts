@@ -23,8 +23,9 @@ export class AccountRouter implements OrderGateway {
   }
 
   readonly submit: OrderGateway['submit'] = (orders) => {
-    const byGateway = Map.groupBy(orders, (order) => this.#routed(order));
-    for (const [gateway, group] of byGateway) gateway.submit(group);
+    const routes = orders.map((order) => this.#routed(order));
+    for (const [at, gateway] of routes.entries())
+      if (routes.indexOf(gateway) === at) gateway.submit(orders.filter((_order, nth) => routes[nth] === gateway));
   };
 
   readonly cancel: OrderGateway['cancel'] = (order) => this.#find(order)?.cancel(order);

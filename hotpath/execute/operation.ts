@@ -51,8 +51,9 @@ export type Order = {
   readonly instrument: Instrument;
   /** Its fills are the leg's; those of a hedge with a derivative are not. */
   readonly isOfLeg: boolean;
-  /** What every event of this order repeats. */
+  /** What every event of this order repeats, and its JSON. */
   facts: OrderFacts;
+  factsText: string;
   status: OrderStatus;
   reason: string | undefined;
   venueOrderId: VenueOrderId | undefined;
@@ -103,7 +104,11 @@ export class Operation {
   readonly id: OperationId;
   readonly ordinal: number;
   readonly facts: OperationFacts;
+  /** Their JSON: all of its events begin with it. */
+  readonly factsText: string;
   readonly legs: readonly OperationLeg[];
+  /** What it trades, as planned. */
+  readonly touched: readonly InstrumentId[];
   readonly rates: Rates;
   /** Of sum routes. */
   readonly bond: OperationBond | undefined;
@@ -141,7 +146,9 @@ export class Operation {
     this.id = facts.id as OperationId;
     this.ordinal = ordinal;
     this.facts = facts;
+    this.factsText = JSON.stringify(facts);
     this.legs = legs;
+    this.touched = touchedBy(legs);
     this.rates = start.rates;
     this.bond = start.bond;
     this.startedNs = start.startedNs;
@@ -150,11 +157,6 @@ export class Operation {
     this.#flows = legs.map(() => ({ filledQty: ZERO, filledValue: ZERO, base: ZERO, quote: ZERO, held: ZERO }));
     this.#attempts = legs.map(() => 0);
     this.#dustTold = start.dustTold;
-  }
-
-  /** What it trades, as planned. */
-  get touched(): readonly InstrumentId[] {
-    return this.legs.flatMap(({ instrument, beside = [] }) => [instrument.id, ...beside]);
   }
 
   get state(): OperationState {
@@ -206,12 +208,14 @@ export class Operation {
 
   addOrder(request: OrderRequest, instrument: Instrument, status: OrderStatus): Order {
     assert(this.rates[instrument.quote] !== undefined, `an operation has no rate for ${instrument.quote}`);
+    const facts = orderFactsOf(request);
     const order: Order = {
       request,
       operation: this,
       instrument,
       isOfLeg: isOfLeg(instrument, this.legs[request.leg]!.instrument),
-      facts: orderFactsOf(request),
+      facts,
+      factsText: JSON.stringify(facts),
       status,
       reason: undefined,
       venueOrderId: undefined,
@@ -426,6 +430,15 @@ export type StartOfOperation = {
 
 export type FillAmounts = Pick<Fill, 'side' | 'price' | 'qty' | 'fee'> & { readonly feeAsset: string };
 
+function touchedBy(legs: readonly OperationLeg[]): readonly InstrumentId[] {
+  const touched: InstrumentId[] = [];
+  for (const { instrument, beside } of legs) {
+    touched.push(instrument.id);
+    if (beside !== undefined) touched.push(...beside);
+  }
+  return touched;
+}
+
 const isOfLeg = (traded: Instrument, own: Instrument): boolean => traded.id === own.id || standsIn(own, traded);
 
 const sourceOf = ({ instrument, side }: LegAssets): string => (side === 'buy' ? instrument.quote : instrument.base);
@@ -463,9 +476,8 @@ export function exposureOf(
   return inverse ? times(units, rateOf(quote)) : times(times(units, price), rateOf(quote));
 }
 
-/** The event that tells an order's state. */
-export function orderEventOf({
-  facts,
+/** What the event that tells an order's state says beside its facts. */
+export function orderNewsOf({
   status,
   reason,
   venueOrderId,
@@ -473,9 +485,8 @@ export function orderEventOf({
   averagePrice,
   replacing,
   successor,
-}: Order): EventData<'order'> {
+}: Order): Omit<EventData<'order'>, keyof OrderFacts> {
   return {
-    ...facts,
     ...(replacing === undefined ? {} : { replacing: { price: textOf(replacing.price), qty: textOf(replacing.qty) } }),
     ...(successor === undefined ? {} : { replaced_by: successor.request.clientOrderId }),
     ...(venueOrderId === undefined ? {} : { venue_order_id: venueOrderId }),
@@ -490,6 +501,7 @@ export function orderEventOf({
 export function restate(order: Order, { price, qty }: Standing): void {
   order.request = { ...order.request, price, qty };
   order.facts = orderFactsOf(order.request);
+  order.factsText = JSON.stringify(order.facts);
 }
 
 /** What may fill of an order at most: the more of what it is and what it may become. */

@@ -18,7 +18,7 @@ import { attributionOf } from './attribution.ts';
 import type { Ledger } from './ledger.ts';
 import { holdOf } from './maker.ts';
 import type { Operation, Order, Replacing } from './operation.ts';
-import { DUST_ROUTE, fillEventOf, MANUAL, mostOf, orderEventOf, restate } from './operation.ts';
+import { DUST_ROUTE, fillEventOf, MANUAL, mostOf, orderNewsOf, restate } from './operation.ts';
 import { openFacts, ratesText } from './operation-from.ts';
 import { isAtRest, statusAfter } from './order-status.ts';
 import { WorkingOrders } from './working-orders.ts';
@@ -390,20 +390,26 @@ export class Operations {
   #recordOperation(operation: Operation, reason?: string): void {
     const { realised, fees, facts, state, dust, isManual } = operation;
     const isOver = !operation.isOpen;
-    this.#options.recorder.record('operation', operation.id, {
-      ...facts,
+    const news = {
       state,
       ...(reason === undefined ? {} : { reason }),
       ...(isOver ? { pnl: { realised: textOf(realised), fees: textOf(fees) } } : {}),
       ...(isOver && !isManual ? { attribution: attributionOf(operation) } : {}),
       ...(isOver ? { dust: ratesText(Object.fromEntries(dust)) } : {}),
-    });
+    };
+    const text = joined(operation.factsText, news);
+    this.#options.recorder.record('operation', operation.id, { ...facts, ...news }, text);
   }
 
   #recordOrder(order: Order): void {
-    this.#options.recorder.record('order', order.operation.id, orderEventOf(order));
+    const news = orderNewsOf(order);
+    const text = joined(order.factsText, news);
+    this.#options.recorder.record('order', order.operation.id, { ...order.facts, ...news }, text);
   }
 }
+
+/** The JSON of an object and of what is said beside it. */
+const joined = (facts: string, news: object): string => `${facts.slice(0, -1)},${JSON.stringify(news).slice(1)}`;
 
 /** Whether it counts on the books of its legs. Not while a person is asked, who may take long; a person's own order counts on none. */
 const isWorking = ({ state, isManual }: Operation): boolean =>

@@ -103,14 +103,17 @@ export class Journal {
     return this.#seq;
   }
 
-  /** Puts one record into the buffer and returns its sequence number. A full buffer is written first: it never grows. */
-  append<K extends EventKind>(kind: K, key: string, data: EventData<K>): number {
+  /**
+   * Puts one record into the buffer and returns its sequence number. A full buffer is written first: it never grows. `text`: the JSON of the data, where
+   * that is known.
+   */
+  append<K extends EventKind>(kind: K, key: string, data: EventData<K>, text = JSON.stringify(data)): number {
     const { clock, engine, observe } = this.#options;
     const seq = this.#seq + 1;
     const at = clock.unixNs(clock.now());
     // What JSON.stringify makes of the whole event, without asking it what is known of the envelope.
     const envelope = `{"v":1,"engine":${this.#engineText},"seq":${seq},"at":"${at}","key":${JSON.stringify(key)},"kind":"${kind}"`;
-    this.#put(`${seq} ${envelope},"data":${JSON.stringify(data)}}`);
+    this.#put(`${seq} ${envelope},"data":${text}}`);
     this.#seq = seq;
     // The pair (kind, data) agrees by K; TypeScript cannot follow that into the union.
     observe?.({ v: 1, engine, seq, at, key, kind, data } as unknown as EngineEvent);

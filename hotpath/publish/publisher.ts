@@ -17,9 +17,9 @@ export class Publisher implements Recorder {
     this.#clock = clock;
   }
 
-  readonly record = <K extends EventKind>(kind: K, key: string, data: EventData<K>): number => {
+  readonly record = <K extends EventKind>(kind: K, key: string, data: EventData<K>, text?: string): number => {
     this.#pending ??= this.#clock.after(0, this.flush);
-    return this.#journal.append(kind, key, data);
+    return this.#journal.append(kind, key, data, text);
   };
 
   readonly flush = (): void => {

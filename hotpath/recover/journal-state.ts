@@ -106,8 +106,7 @@ const ENDED_MAX = 500;
 const COMMANDS_MAX = 1_000;
 const FORCED_MAX = 1_000;
 const AGEING_MAX = 1_000;
-const NS_A_MS = 1_000_000n;
-const DAY_NS = 86_400_000_000_000n;
+const DAY_MS = 86_400_000;
 
 /**
  * What the journal says, folded event by event: balances, positions, what is open. At start-up it is the memory of the engine; while the
@@ -206,7 +205,7 @@ export class JournalState {
 
   /** When the last event was, Unix ms; 0 before the first. */
   get atMs(): number {
-    return Number(BigInt(this.#at) / NS_A_MS);
+    return msOf(this.#at);
   }
 
   /** Trades of operations that are open or were lately, and those that venues forced, as {@link tradeKey} names them. */
@@ -554,7 +553,7 @@ export class JournalState {
   #place(instrument: string, position: Position, at: string): void {
     this.#positions.set(instrument, position);
     if (position.size.isZero()) this.#openedMs.delete(instrument);
-    else if (!this.#openedMs.has(instrument)) this.#openedMs.set(instrument, Number(BigInt(at) / NS_A_MS));
+    else if (!this.#openedMs.has(instrument)) this.#openedMs.set(instrument, msOf(at));
   }
 
   #applyFunding(data: EventData<'funding'>, at: string): void {
@@ -588,7 +587,7 @@ export class JournalState {
   }
 
   #count(pnl: Pnl, at: string): void {
-    const day = Number(BigInt(at) / DAY_NS);
+    const day = Math.floor(msOf(at) / DAY_MS);
     if (day !== this.#day) this.#dayRealised = ZERO;
     this.#day = day;
     this.#dayRealised = plus(this.#dayRealised, pnl.realised);
@@ -612,6 +611,9 @@ export class JournalState {
     return record;
   }
 }
+
+/** Whole milliseconds of nanoseconds in text: without the last six digits. */
+const msOf = (ns: string): number => Number(ns.slice(0, -6));
 
 const mismatchKey = ({ venue, what, id }: EventData<'mismatch'>): string => `${venue} ${what} ${id}`;
 

@@ -44,11 +44,22 @@ export function systemClock(): Clock {
 /** Nanoseconds of the monotonic clock that all threads of a process read alike, whenever they began: for deadlines that one sets and another heeds. */
 export const threadsNs = (): bigint => process.hrtime.bigint();
 
+const NS_A_SECOND = 1_000_000_000n;
+
 /** Conversions that every clock with an origin shares. */
 export function wallTimes(originUnixNs: bigint): Pick<Clock, 'unixNs' | 'unixMs'> {
+  const originS = Number(originUnixNs / NS_A_SECOND);
+  const beyondNs = Number(originUnixNs % NS_A_SECOND);
   const originMs = Number(originUnixNs / 1_000_000n) + Number(originUnixNs % 1_000_000n) / 1e6;
   return {
-    unixNs: (at) => String(originUnixNs + BigInt(Math.round(at))) as UnixNsText,
+    // Every record of the journal asks: seconds and the rest of them are numbers, which a sum of BigInts takes several times as long as.
+    unixNs: (at) => {
+      const ns = beyondNs + Math.round(at);
+      const estimate = Math.floor(ns / 1e9);
+      const seconds = ns < estimate * 1e9 ? estimate - 1 : estimate;
+      if (originS + seconds <= 0) return String(originUnixNs + BigInt(Math.round(at))) as UnixNsText;
+      return `${originS + seconds}${String(ns - seconds * 1e9).padStart(9, '0')}` as UnixNsText;
+    },
     unixMs: (at) => originMs + at / 1e6,
   };
 }

@@ -81,7 +81,10 @@ function flowOf(count: number, gatewayOf: Gateway): Flow {
     clock,
     gateway,
     ledger,
-    recorder: { record: (kind, key, data) => journal.append(kind, key, data), flush: () => journal.flush() },
+    recorder: {
+      record: (kind, key, data, text) => journal.append(kind, key, data, text),
+      flush: () => journal.flush(),
+    },
     instrumentOf: (id) => instruments.find((listed) => listed.id === id),
     decide: () => ({ kind: 'complete' }),
     opportunityOf: (seen) => seen,

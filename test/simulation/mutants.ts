@@ -67,12 +67,12 @@ export const MUTANTS: readonly Mutant[] = [
   m('let an ended operation sleep on', `operations.wake(operation);`, `return;`),
   m(
     'ignore the side of a fill',
-    `const done = fill.side === side ? fill.qty : fill.qty.neg();`,
+    `const done = fill.side === side ? fill.qty : negated(fill.qty);`,
     `const done = fill.qty;`,
   ),
   m(
     'count no fee as spent',
-    `flows.base = flows.base.plus(moved.base).minus(fill.feeAsset === instrument.base ? fill.fee : ZERO);`,
+    `flows.base = minus(plus(flows.base, moved.base), fill.feeAsset === instrument.base ? fill.fee : ZERO);`,
     `flows.base = flows.base.plus(moved.base);`,
   ),
   m('never call an order full', `if (isFull) order.status = 'filled';\n    else if`, `if`),
@@ -90,7 +90,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   m(
     'release all at the first fill',
-    `Decimal.min(reservation.left, reservation.unitCost.times(fill.qty))`,
+    `lesser(reservation.left, times(reservation.unitCost, fill.qty))`,
     `reservation.left`,
   ),
   m('never release', `this.#options.ledger.release(order.request.clientOrderId);`, ``),
@@ -107,7 +107,7 @@ export const MUTANTS: readonly Mutant[] = [
     ``,
   ),
   m('lose dust', `if (!amount.isZero()) this.dust.set(asset`, `if (amount.gt(0)) this.dust.set(asset`),
-  m('lose profit', `this.realised = this.realised.plus(pnl.realised);`, `this.realised = pnl.realised;`),
+  m('lose profit', `this.realised = plus(this.realised, pnl.realised);`, `this.realised = pnl.realised;`),
   m('leave an operation ended that a fill has woken', `this.#reopen(record);\n`, ``),
   m(
     'take a full order for open after a restart',

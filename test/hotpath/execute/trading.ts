@@ -1,4 +1,5 @@
 import { Decimal } from 'decimal.js';
+import { assert } from '#shared/assert.ts';
 import type { VirtualClock } from '#shared/clock/virtual-clock.ts';
 import type { Asset, InstrumentId, OperationId, OpportunityId, RouteId, TimeNs, VenueId } from '#shared/domain/ids.ts';
 import type { FeeCurrency, Instrument } from '#shared/domain/instrument.ts';
@@ -99,7 +100,8 @@ export class MemoryJournal implements Recorder {
     this.#clock = clock;
   }
 
-  readonly record = <K extends EventKind>(kind: K, key: string, data: EventData<K>): number => {
+  readonly record = <K extends EventKind>(kind: K, key: string, data: EventData<K>, text?: string): number => {
+    assert(text === undefined || text === JSON.stringify(data), 'what stands in the file is not what was told');
     const seq = this.events.length + 1;
     const at = this.#clock.unixNs(this.#clock.now());
     this.events.push({ v: 1, engine: 'e', seq, at, key, kind, data } as unknown as EngineEvent);

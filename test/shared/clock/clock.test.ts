@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { systemClock } from '#shared/clock/clock.ts';
+import { systemClock, wallTimes } from '#shared/clock/clock.ts';
+import type { TimeNs } from '#shared/domain/ids.ts';
 
 const START_MS = 1_700_000_000_000;
 beforeEach(() => {
@@ -27,4 +29,15 @@ it('tells the right date after the machine has slept, and after its date was set
     expect(clock.unixNs(clock.now())).toBe(`${wallMs}000000`);
     expect(clock.now()).toBe(0);
   }
+});
+
+it('tells nanoseconds as the sum of both has them, to the last digit', () => {
+  const origins = fc.oneof(fc.bigInt({ min: 0n, max: 3n * 10n ** 9n }), fc.bigInt({ min: 0n, max: 2n * 10n ** 18n }));
+  fc.assert(
+    fc.property(origins, fc.integer({ min: 0, max: 2 ** 52 }), fc.constantFrom(0, 0.4, 0.6), (origin, whole, part) => {
+      const at = (whole + part) as TimeNs;
+      expect(wallTimes(origin).unixNs(at)).toBe(String(origin + BigInt(Math.round(at))));
+    }),
+    { numRuns: 2_000 },
+  );
 });
