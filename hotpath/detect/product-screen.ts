@@ -5,6 +5,7 @@ import type { Route } from '#shared/domain/route.ts';
 import type { BestRoutes } from './best-routes.ts';
 import type { ProductTables } from './product-tables.ts';
 import { productTables } from './product-tables.ts';
+import type { Rows } from './rows.ts';
 
 /** The screen lets through what lies this close below its threshold: sizing settles it in decimals. */
 const THRESHOLD_SLACK = 1e-9;
@@ -29,7 +30,8 @@ export type ProductScreenOptions = {
  * Allocates nothing after construction.
  */
 export class ProductScreen {
-  readonly #tops: Tops;
+  readonly #bid: Float64Array;
+  readonly #ask: Float64Array;
   readonly #found: BestRoutes;
   readonly #tables: ProductTables;
   readonly #threshold: number;
@@ -50,7 +52,8 @@ export class ProductScreen {
     routes: readonly Route[],
     { tops, minEdge, best }: ProductScreenOptions,
   ) {
-    this.#tops = tops;
+    this.#bid = tops.bid;
+    this.#ask = tops.ask;
     this.#found = best;
     this.#tables = productTables(instruments, routes);
     this.#threshold = 1 + minEdge - THRESHOLD_SLACK;
@@ -70,8 +73,8 @@ export class ProductScreen {
     const buy = 2 * instrument;
     const sell = buy + 1;
     // 1 / (ask × factor) > limit, without dividing. What has no price is NaN and above nothing.
-    if (this.#tops.ask[instrument]! * factors[buy]! * limits[edgeOfSlot[buy]!]! < 1) this.#screenSlot(buy);
-    if (this.#tops.bid[instrument]! * factors[sell]! > limits[edgeOfSlot[sell]!]!) this.#screenSlot(sell);
+    if (this.#ask[instrument]! * factors[buy]! * limits[edgeOfSlot[buy]!]! < 1) this.#screenSlot(buy);
+    if (this.#bid[instrument]! * factors[sell]! > limits[edgeOfSlot[sell]!]!) this.#screenSlot(sell);
   }
 
   /** At best prices after taker fees: what comes out for one that goes in; NaN while a leg has no price. */
@@ -90,7 +93,7 @@ export class ProductScreen {
     let product = 1;
     for (let at = starts[route]!; at < end; at += 1) {
       const slot = items[at]!;
-      product *= (slot & 1) === 0 ? 1 / this.#tops.ask[slot >> 1]! : this.#tops.bid[slot >> 1]!;
+      product *= (slot & 1) === 0 ? 1 / this.#ask[slot >> 1]! : this.#bid[slot >> 1]!;
     }
     return product;
   }
@@ -98,7 +101,7 @@ export class ProductScreen {
   /** Units received for one given. */
   #rate(slot: number): number {
     const factor = this.#tables.factors[slot]!;
-    return (slot & 1) === 0 ? 1 / (this.#tops.ask[slot >> 1]! * factor) : this.#tops.bid[slot >> 1]! * factor;
+    return (slot & 1) === 0 ? 1 / (this.#ask[slot >> 1]! * factor) : this.#bid[slot >> 1]! * factor;
   }
 
   /** Looks at every group that passes the slot's edge, and finds the edge its limit. */
@@ -186,22 +189,29 @@ export class ProductScreen {
 
   /** The routes of a group that pass the slot and pay. */
   #collect(group: number, slot: number): void {
-    const { starts, items } = this.#tables.routesOfGroup;
-    const end = starts[group + 1]!;
-    for (let at = starts[group]!; at < end; at += 1) {
-      const route = items[at]!;
-      if (!this.#passes(route, slot)) continue;
+    const { routesOfGroup, placesOfSlot } = this.#tables;
+    const end = routesOfGroup.starts[group + 1]!;
+    const last = placesOfSlot.starts[slot + 1]!;
+    for (let at = firstFrom(routesOfGroup.starts[group]!, placesOfSlot, slot); at < last; at += 1) {
+      const place = placesOfSlot.items[at]!;
+      if (place >= end) return;
+      const route = routesOfGroup.items[place]!;
       const product = this.product(route);
       if (product > this.#threshold) this.#found.add(route, product - 1);
     }
   }
+}
 
-  #passes(route: number, slot: number): boolean {
-    const { starts, items } = this.#tables.legs;
-    const end = starts[route + 1]!;
-    for (let at = starts[route]!; at < end; at += 1) if (items[at] === slot) return true;
-    return false;
+/** Where the first item of a row stands that is not below the least; the row ascends. */
+function firstFrom(least: number, { starts, items }: Rows, row: number): number {
+  let low = starts[row]!;
+  let high = starts[row + 1]!;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (items[middle]! < least) low = middle + 1;
+    else high = middle;
   }
+  return low;
 }
 
 function rootOf(slack: number, legs: number): number {

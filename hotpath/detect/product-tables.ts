@@ -21,16 +21,20 @@ export type ProductTables = {
   readonly edgesOfGroup: Rows;
   readonly groupsOfEdge: Rows;
   readonly routesOfGroup: Rows;
+  /** Where the routes of a slot stand in `routesOfGroup.items`: those of one group side by side. */
+  readonly placesOfSlot: Rows;
 };
 
 export function productTables(instruments: readonly Instrument[], routes: readonly Route[]): ProductTables {
   const legs = rowsFrom(routes.map((route) => (route.evaluator === 'product' ? route.legs.map(slotOf) : [])));
   const edges = new Edges(instruments, legs);
   const groups = new Groups(edges.count);
-  for (const [index, route] of routes.entries()) {
+  for (let index = 0; index < routes.length; index += 1) {
+    const route = routes[index]!;
     if (route.evaluator === 'product') groups.add(index, route, edges.edgeOfSlot);
   }
   const edgesOfGroup = rowsFrom(groups.edges);
+  const routesOfGroup = rowsFrom(groups.routes);
   return {
     legs,
     factors: factorsOf(instruments),
@@ -39,7 +43,11 @@ export function productTables(instruments: readonly Instrument[], routes: readon
     slotsOfEdge: rowsWith(edges.count + 1, rowsOfOne(edges.edgeOfSlot)),
     edgesOfGroup,
     groupsOfEdge: rowsWith(edges.count + 1, edgesOfGroup),
-    routesOfGroup: rowsFrom(groups.routes),
+    routesOfGroup,
+    placesOfSlot: rowsWith(
+      instruments.length * 2,
+      rowsFrom(Array.from(routesOfGroup.items, (route) => routes[route]!.legs.map(slotOf))),
+    ),
   };
 }
 

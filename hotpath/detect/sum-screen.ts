@@ -53,6 +53,8 @@ const UNDERLYING_MOVE = 1e-4;
  */
 export class SumScreen {
   readonly #options: SumScreenOptions;
+  readonly #bid: Float64Array;
+  readonly #ask: Float64Array;
   readonly #instruments: readonly Instrument[];
   readonly #said: Pick<CarryMarket, 'instruments' | 'references'> | undefined;
   readonly #tables: SumTables;
@@ -91,6 +93,8 @@ export class SumScreen {
 
   constructor(instruments: readonly Instrument[], routes: readonly Route[], options: SumScreenOptions) {
     this.#options = options;
+    this.#bid = options.tops.bid;
+    this.#ask = options.tops.ask;
     this.#instruments = instruments;
     this.#said = options.carry && { instruments, references: options.carry.references };
     this.#threshold = options.minEdge - CARRY_SLACK;
@@ -118,11 +122,10 @@ export class SumScreen {
 
   /** Adds the routes of a changed instrument that pay. */
   screen(instrument: InstrumentIndex): void {
-    const { ask, bid } = this.#options.tops;
     const buy = 2 * instrument;
     const sell = buy + 1;
-    const isBuyWithin = ask[instrument]! >= this.#limits[buy]!;
-    const isSellWithin = bid[instrument]! <= this.#limits[sell]!;
+    const isBuyWithin = this.#ask[instrument]! >= this.#limits[buy]!;
+    const isSellWithin = this.#bid[instrument]! <= this.#limits[sell]!;
     if (isBuyWithin && isSellWithin) return;
     this.#look(instrument);
     if (!isBuyWithin) this.#bound(buy, true);
@@ -327,8 +330,7 @@ export class SumScreen {
   }
 
   #priceOf(slot: number): number {
-    const { ask, bid } = this.#options.tops;
-    return (slot & 1) === 0 ? ask[slot >> 1]! : bid[slot >> 1]!;
+    return (slot & 1) === 0 ? this.#ask[slot >> 1]! : this.#bid[slot >> 1]!;
   }
 
   /** At least what a leg is worth: an option's underlying is taken as low as it may be. */

@@ -45,31 +45,26 @@ export type Values = {
 
 /** `hurdle` is the least edge, as a fraction. */
 export function sumTables(instruments: readonly Instrument[], routes: readonly Route[], hurdle: number): SumTables {
-  const sums = [...routes.entries()].flatMap(([index, route]) => (route.evaluator === 'sum' ? [{ index, route }] : []));
-  const crowds = new Int32Array(instruments.length);
-  for (const { route } of sums) for (const { instrument } of route.legs) crowds[instrument]! += 1;
+  const listed = routes.flatMap(({ evaluator }, index) => (evaluator === 'sum' ? [index] : []));
+  const sums = listed.map((index) => routes[index] as SumRoute);
   const numbers = new ValueNumbers(instruments.length);
-  const placed = sums
-    .map(({ index, route }) => {
-      const legs = legsOf(route, numbers);
-      return { index, route, legs, hub: legs[hubOf(route, crowds)]! };
-    })
-    .sort((one, other) => one.hub - other.hub || one.index - other.index);
-  const placeOfRoute = new Int32Array(routes.length).fill(-1);
-  for (const [place, { index }] of placed.entries()) placeOfRoute[index] = place;
+  const hubs = hubsOf(sums, numbers, instruments.length);
   const values = valuesOf(instruments, numbers.list, hurdle);
-  const legs = rowsFrom(placed.map((one) => one.legs));
+  const order = rowsWith(values.count, rowsOfOne(hubs)).items;
+  const placed = Array.from(order, (at) => sums[at]!);
+  const indices = order.map((at) => listed[at]!);
+  const legs = rowsFrom(placed.map((route) => legsOf(route, numbers)));
   return {
     values,
     valuesOfSlot: rowsWith(instruments.length * 2, rowsOfOne(values.slots)),
-    routes: placed.map(({ route }) => route),
-    indices: Int32Array.from(placed, ({ index }) => index),
-    placeOfRoute,
+    routes: placed,
+    indices,
+    placeOfRoute: placesOf(indices, routes.length),
     legs,
     ratios: ratiosOf(placed, legs.items.length),
-    hurdles: Float64Array.from(placed, ({ route }) => hurdle * fixedNotional(route)),
+    hurdles: Float64Array.from(placed, (route) => hurdle * fixedNotional(route)),
     placesOfValue: rowsWith(values.count, legs),
-    placesOfCarry: rowsWith(instruments.length, rowsFrom(placed.map(({ route }) => instrumentsOfCarry(route)))),
+    placesOfCarry: rowsWith(instruments.length, rowsFrom(placed.map(instrumentsOfCarry))),
   };
 }
 
@@ -94,22 +89,43 @@ class ValueNumbers {
   }
 }
 
-function legsOf({ id, legs, terms }: SumRoute, numbers: ValueNumbers): readonly number[] {
-  for (const [at, { instrument, ratio }] of legs.entries()) {
-    assert(ratio > 0, `a leg of nothing: ${id}`);
-    for (let before = 0; before < at; before += 1)
-      assert(legs[before]!.instrument !== instrument, `an instrument twice: ${id}`);
+/** The value of each route's hub: the leg whose instrument is in the most routes, of equal ones the first. */
+function hubsOf(sums: readonly SumRoute[], numbers: ValueNumbers, instruments: number): Int32Array {
+  const crowds = new Int32Array(instruments);
+  for (const { legs } of sums) for (const { instrument } of legs) crowds[instrument]! += 1;
+  const hubs = new Int32Array(sums.length);
+  for (let at = 0; at < sums.length; at += 1) {
+    const { legs } = sums[at]!;
+    let hub = 0;
+    for (let leg = 1; leg < legs.length; leg += 1) {
+      if (crowds[legs[leg]!.instrument]! > crowds[legs[hub]!.instrument]!) hub = leg;
+    }
+    hubs[at] = legsOf(sums[at]!, numbers)[hub]!;
   }
-  return legs.map((leg, at) => numbers.of(leg, 'leg' in terms.notional && terms.notional.leg === at));
+  return hubs;
 }
 
-/** The leg whose instrument is in the most routes, of equal ones the first. */
-function hubOf({ legs }: SumRoute, crowds: Int32Array): number {
-  let hub = 0;
+function legsOf({ id, legs, terms: { notional } }: SumRoute, numbers: ValueNumbers): readonly number[] {
+  const leader = 'leg' in notional ? notional.leg : -1;
+  assert(areApart(legs), `an instrument twice: ${id}`);
+  assert(
+    legs.every(({ ratio }) => ratio > 0),
+    `a leg of nothing: ${id}`,
+  );
+  return legs.map((leg, at) => numbers.of(leg, at === leader));
+}
+
+function areApart(legs: readonly RouteLeg[]): boolean {
   for (let at = 1; at < legs.length; at += 1) {
-    if (crowds[legs[at]!.instrument]! > crowds[legs[hub]!.instrument]!) hub = at;
+    for (let before = 0; before < at; before += 1) if (legs[before]!.instrument === legs[at]!.instrument) return false;
   }
-  return hub;
+  return true;
+}
+
+function placesOf(indices: Int32Array, routes: number): Int32Array {
+  const places = new Int32Array(routes).fill(-1);
+  for (let place = 0; place < indices.length; place += 1) places[indices[place]!] = place;
+  return places;
 }
 
 /** More than any premium's share: stands for no cap. */
@@ -142,11 +158,11 @@ function valuesOf(instruments: readonly Instrument[], list: readonly ValueKey[],
 const monotone = ({ side, unit }: RouteLeg, slope: number): number =>
   (side === 'sell') === (unit === 'quote') ? slope : Math.max(1e-9, slope);
 
-function ratiosOf(placed: readonly { readonly route: SumRoute }[], count: number): Float64Array {
+function ratiosOf(placed: readonly SumRoute[], count: number): Float64Array {
   const ratios = new Float64Array(count);
   let at = 0;
-  for (const { route } of placed) {
-    for (const { ratio } of route.legs) {
+  for (const { legs } of placed) {
+    for (const { ratio } of legs) {
       ratios[at] = ratio;
       at += 1;
     }
@@ -156,8 +172,10 @@ function ratiosOf(placed: readonly { readonly route: SumRoute }[], count: number
 
 const fixedNotional = ({ terms: { notional } }: SumRoute): number => ('amount' in notional ? notional.amount : 0);
 
-const instrumentsOfCarry = ({ legs, terms }: SumRoute): readonly number[] => [
-  ...new Set(
-    [...legs, ...terms.closings, ...terms.deliveries, ...(terms.bridges ?? [])].map(({ instrument }) => instrument),
-  ),
-];
+function instrumentsOfCarry({ legs, terms }: SumRoute): readonly number[] {
+  const instruments: number[] = [];
+  for (const parts of [legs, terms.closings, terms.deliveries, terms.bridges ?? []]) {
+    for (const { instrument } of parts) if (!instruments.includes(instrument)) instruments.push(instrument);
+  }
+  return instruments;
+}
