@@ -1,5 +1,6 @@
 import { Decimal } from 'decimal.js';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
+import type { ForcedFill } from '#shared/domain/held.ts';
 import type { ClientOrderId, OperationId } from '#shared/domain/ids.ts';
 import type { OrderReport, OrderRequest, Standing } from '#shared/domain/order.ts';
 import type { Random } from '#shared/random.ts';
@@ -11,7 +12,7 @@ import { RECOVERY_LIMITS } from '#hotpath/recover/recovery.ts';
 import { Weather } from './faults.ts';
 import { Judge, Violation } from './judge.ts';
 import { Life } from './life.ts';
-import { FUNDS } from './listings.ts';
+import { FUNDS, instrumentOf } from './listings.ts';
 import { Market } from './market.ts';
 import { drawManual, drawPlan, drawStanding } from './plans.ts';
 import type { Profile } from './profiles.ts';
@@ -48,6 +49,11 @@ type EngineFault = 'kill' | 'takeover';
 const ORIGIN_NS = 1_700_000_000_000_000_000n;
 const OPERATIONS_MAX = 3;
 const MANUALS_MAX = 3;
+/** The list of what a venue has done by itself is read within so long; at a start at once. */
+const LIST_WITHIN_MS = 60_000;
+const LIST_FIRST_MS = 500;
+const HELD_LOOKS_MAX = 400;
+const HELD_LOOKS_OFTEN = 30;
 const KILLS_MAX = 3;
 /** Calls to the outside within which a kill strikes. */
 const KILL_WITHIN = 160;
@@ -97,6 +103,9 @@ class World {
   /** How often the person has seen at the venue that nothing works. */
   readonly #looks = new Map<string, number>();
 
+  #isLooking = false;
+  #heldLooksLeft = 0;
+
   constructor(options: EpisodeOptions) {
     this.#options = options;
     this.#random = randomFrom(options.seed);
@@ -115,6 +124,9 @@ class World {
       hear: (report, asker) => this.#hear(report, asker),
       onFill: (fill, order) => {
         this.#judge.onFill(fill, order, this.#clock.now() / 1e6);
+      },
+      onForced: (fill, isTold) => {
+        this.#onForced(fill, isTold);
       },
       onPoor: (order) => {
         this.#judge.onPoor(order);
@@ -161,6 +173,7 @@ class World {
     for (let manual = random.integer(MANUALS_MAX + 1); manual > 0; manual -= 1)
       later(4_000, () => this.#order(`by-hand-${manual}`, random));
     for (let strikes = random.integer(6); strikes > 0; strikes -= 1) later(8_000, () => this.#venues.strike());
+    for (let strikes = random.integer(6); strikes > 0; strikes -= 1) later(60_000, () => this.#venues.force());
     later(6_000, () => this.#disturb(random));
     const isTakenOver = random.next() < 0.15;
     this.#killsLeft = crashes ? 1 + random.integer(KILLS_MAX) : random.next() < 0.3 ? 1 + random.integer(2) : 0;
@@ -204,6 +217,9 @@ class World {
       probe: (id, asker) => {
         this.#venues.probe(id, asker);
       },
+      onExit: (plan, from) => {
+        if (from === this.#life) this.#watched.set(plan.operation, new Watched(plan));
+      },
       onKilled: (killed) => {
         this.#onKilled(killed);
       },
@@ -222,6 +238,48 @@ class World {
       else life.killAfter(this.#random.integer(KILL_WITHIN));
     }
     life.start();
+    // Every start reads the venues' lists of what they have done by themselves.
+    for (const fill of this.#venues.forced) this.#listForced(fill, LIST_FIRST_MS);
+    if (this.#venues.forced.length > 0) this.#lookAfter();
+  }
+
+  /** Told by the private stream, once or twice; by the list in any case. */
+  #onForced(fill: ForcedFill, isTold: boolean): void {
+    for (let times = isTold ? 1 + this.#random.integer(2) : 0; times > 0; times -= 1)
+      this.#clock.after(this.#random.next() * 2_000, () => {
+        for (const life of [...this.#displaced, this.#life!]) life.hearForced(fill);
+      });
+    this.#listForced(fill, LIST_WITHIN_MS);
+    this.#lookAfter();
+  }
+
+  /** A venue's list names what it has done by itself: asked again until it answers. */
+  #listForced(fill: ForcedFill, withinMs: number): void {
+    const asker = this.#life;
+    this.#clock.after(this.#random.next() * withinMs, () => {
+      if (asker !== this.#life) return;
+      if (this.#venues.answers(instrumentOf(fill.instrument)!.venue)) asker?.hearForced(fill);
+      else this.#listForced(fill, LIST_WITHIN_MS);
+    });
+  }
+
+  /** The timer of what is held: as long as something of it is one-sided, or may be once what is under way has ended. */
+  #lookAfter(): void {
+    this.#heldLooksLeft = HELD_LOOKS_MAX;
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    const again = (): void => {
+      const isEarly = this.#heldLooksLeft > HELD_LOOKS_MAX - HELD_LOOKS_OFTEN;
+      this.#clock.after(isEarly ? 1_000 : 20_000, () => {
+        this.#heldLooksLeft -= 1;
+        const life = this.#life!;
+        life.look();
+        const isOver = life.isAlive && life.executor.counts.open === 0 && this.#judge.isWhole(life);
+        this.#isLooking = this.#heldLooksLeft > 0 && !isOver;
+        if (this.#isLooking) again();
+      });
+    };
+    again();
   }
 
   #submit(operation: string): void {
@@ -297,6 +355,7 @@ class World {
   /** Every engine that lives hears the account's stream; the answer to a question only who has asked. */
   #hear(report: OrderReport, asker: Asker | undefined): boolean {
     this.#reportsLeft -= 1;
+    if (this.#venues.forced.length > 0) this.#lookAfter();
     if (this.#killsLeft > 0 && (this.#reportsLeft === 0 || this.#isLate(report)))
       this.#life?.killAfter(this.#random.integer(AIMED_WITHIN));
     if (asker !== undefined) {

@@ -1,12 +1,14 @@
 import { Decimal } from 'decimal.js';
 import { JournalState } from '#hotpath/recover/journal-state.ts';
+import type { Held } from '#shared/domain/held.ts';
 import type { InstrumentId } from '#shared/domain/ids.ts';
 import type { Fill, OrderRequest, Standing } from '#shared/domain/order.ts';
 import type { Price, Qty } from '#shared/money/grid.ts';
+import { exposureOf } from '#hotpath/execute/operation.ts';
 import { needOf } from '#shared/money/margin.ts';
 import { recomputePnl } from '#shared/money/pnl.ts';
 import type { EngineEvent, EventData } from '#shared/schema/event.ts';
-import { FUNDS, instrumentOf } from './listings.ts';
+import { FUNDS, instrumentOf, unitWorth } from './listings.ts';
 import type { Life } from './life.ts';
 import { MARGIN, marginsOf } from './life.ts';
 import { Tally } from './tally.ts';
@@ -53,6 +55,8 @@ export class Judge {
   #told = new Tally();
   #trades = new Set<string>();
   #toldQty = new Map<string, Decimal>();
+  /** By trade that a venue has made by itself: how much of it is booked. */
+  #forcedQty = new Map<string, Decimal>();
   #journalled = new Map<string, EventData<'order'>>();
   #reserved = new Map<string, Reserved>();
   /** By order, in what is flushed: what it is to become. */
@@ -80,6 +84,7 @@ export class Judge {
       for (const [asset, amount] of Object.entries(FUNDS)) this.#told.add(venue, asset, new Decimal(amount));
     this.#trades = new Set();
     this.#toldQty = new Map();
+    this.#forcedQty = new Map();
     this.#journalled = new Map();
     this.#replacing = new Map();
     this.#latest = new Map();
@@ -195,7 +200,9 @@ export class Judge {
     const { executor, ledger, journal } = life;
     this.#promise(executor.counts.open === 0, `${executor.counts.open} operations have no end`);
     this.#promise(executor.counts.recovering === 0, 'recoveries are counted that there are not');
-    this.#promise(Math.abs(ledger.exposures.total) < 1e-6, `exposure is left: ${ledger.exposures.total}`);
+    const beyond = ledger.exposures.total - heldUsd(life.holdings.open);
+    this.#promise(Math.abs(beyond) < 1e-6, `exposure is left: ${beyond}`);
+    this.#checkHeld(life);
     const unseen = this.#checkOver();
     for (const watched of this.#options.watched.values())
       for (const { instrument } of watched.plan.legs)
@@ -220,6 +227,33 @@ export class Judge {
     return live.length;
   }
 
+  /** Whether what venues have taken is booked, and every holding is whole again or left. */
+  isWhole(life: Life): boolean {
+    return this.#forcedMissing() === undefined && life.holdings.open.every((held) => oneSidedUsd(held) === 0);
+  }
+
+  /** A trade that a venue has made by itself and that is not booked, or not all of it. */
+  #forcedMissing(): string | undefined {
+    const { venues } = this.#options;
+    return venues.forced.find(({ tradeId, qty }) => !(this.#forcedQty.get(tradeId) ?? ZERO).eq(qty))?.tradeId;
+  }
+
+  /** What a venue has taken is booked, and the holding's other legs have left. The folded journal holds the same. */
+  #checkHeld({ holdings, journal }: Life): void {
+    const missing = this.#forcedMissing();
+    this.#promise(missing === undefined, `${missing ?? ''} was never booked`);
+    const state = new JournalState();
+    for (const event of journal.events) state.apply(event);
+    const folded = new Map(state.openHoldings().map((held) => [held.id, held]));
+    for (const held of holdings.open) {
+      const usd = oneSidedUsd(held);
+      this.#promise(usd === 0, `${held.id} is held one-sided, ${usd.toFixed(2)} USD of it`);
+      const isSame = held.legs.every(({ size }, at) => folded.get(held.id)?.legs[at]?.size.eq(size) === true);
+      this.#promise(isSame, `${held.id}: the folded journal holds another size`);
+    }
+    this.#promise(folded.size === holdings.open.length, 'the folded journal has other holdings');
+  }
+
   #readFlushed({ journal }: Life): void {
     for (; this.#seenFlushed < journal.flushed; this.#seenFlushed += 1) {
       const event = journal.events[this.#seenFlushed]!;
@@ -237,6 +271,7 @@ export class Judge {
 
   #read({ kind, data }: EngineEvent): void {
     if (kind === 'fill') this.#readFill(data);
+    else if (kind === 'settlement') this.#readForced(data);
     else if (kind === 'order') this.#readOrder(data);
     else if (kind === 'operation') this.#readOperation(data);
     else if (kind === 'escalation') this.#readEscalation(data);
@@ -309,6 +344,20 @@ export class Judge {
     const { venue, kind, base, quote, settle } = instrument;
     const assets = kind === 'spot' ? [base, quote, fill.feeAsset] : [settle, fill.feeAsset];
     for (const asset of assets) this.#touched.add(`${venue} ${asset}`);
+  }
+
+  /** A part of what a venue has traded by itself: each holding has its own. */
+  #readForced(data: EventData<'settlement'>): void {
+    const { trade_id: id = '' } = data;
+    const fill = this.#options.venues.forced.find(({ tradeId }) => tradeId === id);
+    this.#promise(fill !== undefined, `a position is settled that no venue has touched: ${data.instrument}`);
+    const booked = (this.#forcedQty.get(id) ?? ZERO).plus(data.qty);
+    this.#forcedQty.set(id, booked);
+    const isSame = data.side === fill.side && data.price === fill.price.toFixed() && booked.lte(fill.qty);
+    this.#promise(isSame, `${id} is booked as another, or twice: ${booked.toFixed()} of ${fill.qty.toFixed()}`);
+    const instrument = instrumentOf(fill.instrument)!;
+    this.#told.apply({ ...fill, qty: new Decimal(data.qty), fee: new Decimal(data.fee) }, instrument);
+    for (const asset of [instrument.settle, fill.feeAsset]) this.#touched.add(`${instrument.venue} ${asset}`);
   }
 
   #readOperation({ id, state, reason, pnl, attribution, dust = {} }: EventData<'operation'>): void {
@@ -533,4 +582,25 @@ export class Judge {
   #promise(holds: boolean, promise: string): asserts holds {
     if (!holds) throw new Violation(promise);
   }
+}
+
+/** What is held stands to move as much as when it was entered. */
+const heldUsd = (open: readonly Held[]): number =>
+  open
+    .flatMap(({ legs, rates }) =>
+      legs.map(({ terms, entered, entryPrice }) =>
+        exposureOf({ instrument: terms, price: entryPrice, qty: entered.abs() }, rates).toNumber(),
+      ),
+    )
+    .reduce((sum, usd) => sum + usd, 0);
+
+/** Of a holding: what its legs hold beyond the share that all of them still have of their entry, in dollars; 0 while that is no more than two lots. */
+function oneSidedUsd({ legs }: Held): number {
+  const shares = legs.map(({ size, entered }) => size.abs().div(entered.abs()).toNumber());
+  const lots = legs.map(({ instrument, entered }) => instrumentOf(instrument)!.lot.div(entered.abs()).toNumber());
+  const [least, grain] = [Math.min(...shares), 2.001 * Math.max(...lots)];
+  return legs.reduce((usd, { instrument, entered }, at) => {
+    const beyond = shares[at]! - least;
+    return beyond <= grain ? usd : usd + beyond * entered.abs().toNumber() * unitWorth(instrumentOf(instrument)!);
+  }, 0);
 }

@@ -1,5 +1,6 @@
 import { Decimal } from 'decimal.js';
 import { Executor, PATIENCE } from '#hotpath/execute/executor.ts';
+import { Holdings } from '#hotpath/execute/holdings.ts';
 import { Ledger } from '#hotpath/execute/ledger.ts';
 import type { RecoveryLimits, RecoveryMarket } from '#hotpath/recover/candidate.ts';
 import type { Checkpoint } from '#hotpath/recover/journal-state.ts';
@@ -8,7 +9,8 @@ import { decideRecovery } from '#hotpath/recover/recovery.ts';
 import { revive } from '#hotpath/recover/startup.ts';
 import type { Clock } from '#shared/clock/clock.ts';
 import type { VirtualClock } from '#shared/clock/virtual-clock.ts';
-import type { ClientOrderId, VenueId } from '#shared/domain/ids.ts';
+import type { ForcedFill } from '#shared/domain/held.ts';
+import type { ClientOrderId, OperationId, VenueId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { OrderGateway, OrderReport, OrderRequest, Standing } from '#shared/domain/order.ts';
 import type { Side } from '#shared/domain/route.ts';
@@ -37,6 +39,8 @@ export type LifeOptions = {
   readonly replace: (order: ClientOrderId, to: Standing, life: Life) => boolean;
   readonly probe: (order: ClientOrderId, asker: Life) => void;
   readonly limits: RecoveryLimits;
+  /** A way out of what is held is about to be sent. */
+  readonly onExit: (plan: Plan, life: Life) => void;
   readonly onKilled: (life: Life) => void;
   readonly onLeaseLost: (life: Life) => void;
   /** Whether its memory is read back from a checkpoint. */
@@ -46,6 +50,8 @@ export type LifeOptions = {
 export const MARGIN = { fraction: new Decimal('0.25'), underlyingOf: () => undefined } as const;
 const TRANSFER_COST = new Decimal('0.0005');
 const PERP_CARRY = new Decimal('0.0001');
+/** Nothing that is held ends by itself within a story. */
+const HORIZON_MS = 30 * 86_400_000;
 
 /**
  * One process of the engine: executor, ledger, recovery and journal as in production, every call between them and the outside a place where it may be killed.
@@ -56,6 +62,7 @@ export class Life {
   readonly journal: Journal;
   readonly ledger: Ledger;
   readonly executor: Executor;
+  readonly holdings: Holdings;
   isAlive = true;
   /** Why nothing may be sent. */
   fence: string | undefined;
@@ -65,6 +72,7 @@ export class Life {
   readonly #state: JournalState;
   #callsLeft = Infinity;
   #leaseCallsLeft = Infinity;
+  #exits = 0;
 
   constructor(options: LifeOptions) {
     this.#options = options;
@@ -95,7 +103,19 @@ export class Life {
         const instrument = instrumentOf(id);
         return instrument === undefined ? undefined : options.levels(instrument, opposite(side))[0]?.price;
       },
+      keeper: {
+        entered: (operation) => {
+          this.holdings.entered(operation);
+        },
+        closing: (...closing) => {
+          this.holdings.closing(...closing);
+        },
+        exited: (holding) => {
+          this.holdings.exited(holding);
+        },
+      },
     });
+    this.holdings = this.#holdings(own, market);
   }
 
   start(): void {
@@ -111,7 +131,7 @@ export class Life {
           ledger: this.ledger,
           executor: this.executor,
           recorder,
-          holdings: { restore: () => undefined },
+          holdings: this.holdings,
         },
       );
     });
@@ -131,6 +151,20 @@ export class Life {
   hear(report: OrderReport): void {
     this.run(() => {
       this.executor.onReport(report);
+    });
+  }
+
+  /** A venue tells what it has traded of a position by itself; as often as it likes. */
+  hearForced(fill: ForcedFill): void {
+    this.run(() => {
+      this.holdings.onForced(fill);
+    });
+  }
+
+  /** Looks after what is held, as a timer would. */
+  look(): void {
+    this.run(() => {
+      this.holdings.look();
     });
   }
 
@@ -207,6 +241,31 @@ export class Life {
         };
       },
     };
+  }
+
+  #holdings(clock: Clock, market: RecoveryMarket): Holdings {
+    const { levels, underlyingOf } = market;
+    return new Holdings({
+      clock,
+      ledger: this.ledger,
+      recorder: this.#recorder(),
+      market: { instrumentOf, levels, underlyingOf, expectedFunding: () => 0 },
+      settle: () => undefined,
+      fundingOf: () => undefined,
+      rateOf: (asset) => PRICES[asset],
+      nextOperation: () => `exit-${this.epoch}-${(this.#exits += 1)}` as OperationId,
+      exit: (plan) => {
+        if (sentLegs(plan.legs).some((leg) => this.isInTheWay(leg))) return;
+        this.#options.onExit(plan, this);
+        this.executor.submit(plan as Approved<Plan>);
+      },
+      busy: this.executor.busy,
+      isExiting: this.executor.isExiting,
+      horizonMs: HORIZON_MS,
+      stopLoss: () => 1,
+      maxAgeMs: () => Infinity,
+      isNextToGo: () => false,
+    });
   }
 
   #gateway(): OrderGateway {

@@ -124,6 +124,17 @@ export const MUTANTS: readonly Mutant[] = [
     `for (const { request } of [...open.flatMap(({ orders }) => orders), ...late.slice(-LATE_ORDERS_MAX)])\n      this.#options.gateway.probe(request.clientOrderId);`,
     ``,
   ),
+  // What venues do by themselves.
+  m(
+    'book what a venue has taken twice',
+    `if (terms === undefined || ledger.knows(fill)) return;`,
+    `if (terms === undefined) return;`,
+  ),
+  m(
+    'hold on to what a venue has made one-sided',
+    `if (!isBalanced(held, market.instrumentOf)) return 'unbalanced';`,
+    ``,
+  ),
   // What recovery decides.
   m(
     'complete with a leg alone',

@@ -17,7 +17,7 @@ describe('the engine among venues where everything goes wrong', () => {
     // The stories are bad enough to be worth telling.
     expect(totals.recovered).toBeGreaterThan(500);
     for (const fault of [...FAULTS, 'kill', 'takeover']) expect(totals.faults[fault], fault).toBeGreaterThan(0);
-    expect(Object.keys(totals.legs)).toEqual(['2', '3', '4', '5']);
+    expect(Object.keys(totals.legs)).toEqual(['1', '2', '3', '4', '5']);
     expect(totals.sums).toBeGreaterThan(300);
     expect(totals.operations - totals.sums).toBeGreaterThan(300);
     expect(automaticShare(totals)).toBeGreaterThan(0.99);

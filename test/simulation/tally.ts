@@ -9,6 +9,8 @@ type Position = { instrument: Instrument; size: Decimal; value: Decimal };
 const ZERO = new Decimal(0);
 /** Coins for an inverse contract are counted to so many decimals, as the engine does. */
 const COIN_DECIMALS = 18;
+/** Parts of one trade are rounded to them one by one. */
+const ROUNDED = new Decimal('1e-16');
 
 /**
  * Money added up on its own: what trades moved, by account and by contract. Profit of contracts is left as what was paid and received for them, so that it
@@ -58,7 +60,7 @@ export class Tally {
   differs(other: Tally): string | undefined {
     for (const account of new Set([...this.cash.keys(), ...other.cash.keys()])) {
       const [one, two] = [this.cash.get(account) ?? ZERO, other.cash.get(account) ?? ZERO];
-      if (!one.eq(two)) return `${account}: ${one.toFixed()} against ${two.toFixed()}`;
+      if (one.minus(two).abs().gt(ROUNDED)) return `${account}: ${one.toFixed()} against ${two.toFixed()}`;
     }
     for (const id of new Set([...this.positions.keys(), ...other.positions.keys()])) {
       const [one, two] = [this.positions.get(id)?.size ?? ZERO, other.positions.get(id)?.size ?? ZERO];

@@ -1,6 +1,7 @@
 import { Decimal } from 'decimal.js';
 import { assert } from '#shared/assert.ts';
 import type { VirtualClock } from '#shared/clock/virtual-clock.ts';
+import type { ForcedFill } from '#shared/domain/held.ts';
 import type { Asset, ClientOrderId, TimeNs, TradeId, VenueOrderId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Fill, OrderReport, OrderRequest, RejectReason, Standing } from '#shared/domain/order.ts';
@@ -71,6 +72,8 @@ export type VenuesOptions = {
   /** Whoever is there to hear, or who has asked; false when nobody is. */
   readonly hear: (report: OrderReport, asker: Asker | undefined) => boolean;
   readonly onFill: (fill: Fill, order: VenueOrder) => void;
+  /** A venue has traded of a position by itself; `isTold`: it will say so without being asked. */
+  readonly onForced: (fill: ForcedFill, isTold: boolean) => void;
   /** An order for which the account has no money. */
   readonly onPoor: (order: VenueOrder) => void;
   /** An order trades with another one of ours. */
@@ -93,6 +96,10 @@ const REFUSALS: readonly RejectReason[] = [
   'unlisted',
 ];
 const FILLS_MAX = 3;
+const FORCES = [
+  ['deleveraged', 'adl'],
+  ['liquidated', 'liquidation'],
+] as const;
 /** So often an order must not be found before it is none. */
 const DENIALS = 2;
 const NONE = new Decimal(0);
@@ -103,6 +110,8 @@ export class Venues {
   readonly truth = new Tally();
   /** Deposits and withdrawals that nobody told the engine of. */
   readonly drift = new Tally();
+  /** What venues have traded of our positions by themselves. */
+  readonly forced: ForcedFill[] = [];
   /** An order may arrive after the engine was twice told that there is none: then more may be at stake than was reserved. */
   isSlow = false;
   readonly #options: VenuesOptions;
@@ -283,6 +292,45 @@ export class Venues {
     if (weather.strikes('venue-down')) state.downUntilMs = nowMs + this.#drawLong(600_000);
     if (weather.strikes('book-away')) state.booksAwayUntilMs = nowMs + this.#drawLong(300_000);
     if (weather.strikes('balance-drift')) this.#drift(state);
+  }
+
+  /** What a venue does to our positions, now. */
+  force(): void {
+    const { weather, random } = this.#options;
+    for (const [fault, forced] of FORCES) {
+      const open = [...this.truth.positions.values()].filter(({ size }) => !size.isZero());
+      if (open.length > 0 && weather.strikes(fault)) this.#take(open[random.integer(open.length)]!, forced);
+    }
+  }
+
+  /** A part of a position, or all of it. */
+  #take(
+    { instrument, size }: { readonly instrument: Instrument; readonly size: Decimal },
+    forced: ForcedFill['forced'],
+  ): void {
+    const { random, market, weather, clock } = this.#options;
+    const { venue } = instrument;
+    const side = size.isNegative() ? 'buy' : 'sell';
+    const [best] = market.levels(instrument, side);
+    if (best === undefined) return;
+    const { lot } = instrument;
+    const share = random.next() < 0.3 ? 1 : random.next();
+    const qty = lot.times(Math.ceil(size.abs().div(lot).toNumber() * share));
+    this.#trades += 1;
+    const fill: ForcedFill = {
+      tradeId: `forced${this.#trades}` as TradeId,
+      instrument: instrument.id,
+      side,
+      price: best.price,
+      qty,
+      ...this.#feeOf(instrument, side, best.price, qty),
+      forced,
+      timeMs: clock.unixMs(clock.now()),
+    };
+    this.forced.push(fill);
+    this.truth.apply(fill, instrument);
+    this.#options.tell(() => `${venue} takes ${side} ${qty.toFixed()} ${instrument.id} at ${best.price.toFixed()}`);
+    this.#options.onForced(fill, !weather.strikes('force-untold'));
   }
 
   #drift(state: VenueState): void {
