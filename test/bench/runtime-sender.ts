@@ -22,7 +22,7 @@ const { instruments, frames } = benchMarket(SEED, rate * seconds);
 const messages = frames.map(({ instrument, bytes }) => {
   const length = bytes.length + 8;
   const head = length < 126 ? Buffer.from([0x81, length]) : Buffer.from([0x81, 126, length >> 8, length & 0xff]);
-  return { venue: instruments[instrument]!.venue as string, bytes: Buffer.concat([head, bytes, Buffer.alloc(8)]) };
+  return { venue: instruments[instrument]!.venue, bytes: Buffer.concat([head, bytes, Buffer.alloc(8)]) };
 });
 
 /** Venue → who listens now. */
