@@ -6,8 +6,8 @@ const SMALL_SCALE = { frames: 4_000, rounds: 1, growth: [20, 200] };
 
 /** Messages of the whole path, of a single step, and rounds; recorded frames; plans that go out on the wire. */
 export const SIZES = {
-  full: { frames: 60_000, steps: 40_000, rounds: 7, recorded: 60_000, plans: 2_000, scale: FULL_SCALE },
-  small: { frames: 6_000, steps: 2_000, rounds: 2, recorded: 1_000, plans: 60, scale: SMALL_SCALE },
+  full: { frames: 60_000, steps: 40_000, rounds: 7, recorded: 60_000, native: 6_500, plans: 2_000, scale: FULL_SCALE },
+  small: { frames: 6_000, steps: 2_000, rounds: 2, recorded: 1_000, native: 0, plans: 60, scale: SMALL_SCALE },
 };
 export type Size = (typeof SIZES)['full'];
 
@@ -91,6 +91,12 @@ export const GROUPS: readonly Group[] = [
     name: 'peer',
     about: 'Recorded book frames → book, beside libraries of the field on the same frames.',
     run: async ({ recorded, rounds }) => (await import('./peer-case.ts')).peerCases(recorded, rounds),
+  },
+  {
+    name: 'native',
+    about:
+      'Recorded book frames → book, beside engines whose books are native code. Needs Python; skipped in the small mode.',
+    run: async ({ native }) => (native === 0 ? [] : (await import('./native-case.ts')).nativeCases(native, 2)),
   },
 ];
 
