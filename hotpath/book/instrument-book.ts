@@ -239,7 +239,7 @@ export class InstrumentBook {
     const isKnown = !Number.isNaN(found);
     this.checksums += 1;
     this.mark(VERIFIED, isKnown);
-    if (!isKnown || found === update.checksum) return true;
+    if (!isKnown || found === (update.checksum | 0)) return true;
     this.checksumsWrong += 1;
     return false;
   }

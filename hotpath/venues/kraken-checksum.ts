@@ -9,7 +9,7 @@ const qtys = new Float64Array(HASHED_LEVELS);
 const POWERS = Float64Array.from({ length: 23 }, (_none, exponent) => Number(`1e${exponent}`));
 
 /**
- * CRC32, unsigned, over the top 10 asks from low to high, then the top 10 bids from high to low: of each level the price's and the quantity's digits
+ * CRC32 (the venue's is unsigned) over the top 10 asks from low to high, then the top 10 bids from high to low: of each level the price's and the quantity's digits
  * as the venue writes them, without the point and without leading zeros. The venue writes a fixed number of decimals for each instrument, so the
  * digits are those of value × 10^decimals. NaN when a value has more digits than a double keeps.
  * @see https://docs.kraken.com/api/docs/guides/spot-ws-book-v2
@@ -28,7 +28,7 @@ export function krakenChecksum(book: ChecksumView): number {
       crc = hashDigits(hashDigits(crc, price), qty);
     }
   }
-  return ~crc >>> 0;
+  return ~crc;
 }
 
 const EIGHT_DIGITS = 1e8;

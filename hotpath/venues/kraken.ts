@@ -176,7 +176,7 @@ function decode(frame: Frame, sink: MarketSink): void {
 function takeUpdate(frame: Frame, sink: MarketSink): void {
   const { update } = sink;
   frame.shapedText(1);
-  update.venueTimeMs = timestampOf(frame);
+  setVenueTime(frame, update);
   frame.shapedText(0);
   const instrument = sink.find(frame, frame.textStart, frame.textEnd);
   if (instrument === -1) return;
@@ -366,7 +366,7 @@ function readBook(frame: Frame, sink: MarketSink, kind: MarketUpdate['kind']): b
       frame.integer();
       update.checksum = frame.value;
       seen |= CHECKSUM;
-    } else if (key === KEY.timestamp) update.venueTimeMs = readTimestamp(frame);
+    } else if (key === KEY.timestamp) readVenueTime(frame, update);
     else frame.skip();
   }
   if (frame.nextElement()) throw new BadInput('kraken: two books in a frame');
@@ -400,7 +400,7 @@ function readTrades(frame: Frame, sink: MarketSink): void {
         seen |= SIDE;
       } else if (key === KEY.price) frame.number(trade, 0);
       else if (key === KEY.qty) frame.number(trade, 1);
-      else if (key === KEY.timestamp) print.venueTimeMs = readTimestamp(frame);
+      else if (key === KEY.timestamp) readVenueTime(frame, print);
       else frame.skip();
     }
     if (seen !== WHOLE_TRADE || !(trade[0]! > 0 && trade[1]! > 0)) {
@@ -458,13 +458,18 @@ function decodeDepth(frame: Frame, sink: MarketSink, instrument: InstrumentIndex
 const LETTER_T = 0x54;
 const LETTER_Z = 0x5a;
 
-function readTimestamp(frame: Frame): number {
+type Timed = Pick<MarketUpdate, 'venueTimeMs'>;
+
+function readVenueTime(frame: Frame, told: Timed): void {
   frame.string();
-  return timestampOf(frame);
+  setVenueTime(frame, told);
 }
 
-/** The string read last, `2025-05-06T09:17:26.208075Z`, in Unix milliseconds, without making a Date for each frame. */
-function timestampOf(frame: Frame): number {
+/** Powers of ten, by the count of decimals of a second. */
+const FRACTIONS = Float64Array.from({ length: 10 }, (_none, decimals) => 10 ** decimals);
+
+/** The string read last, `2025-05-06T09:17:26.208075Z`, in Unix milliseconds: no Date is made, and no double returned, which would be boxed. */
+function setVenueTime(frame: Frame, told: Timed): void {
   const { bytes, textStart: at, textEnd } = frame;
   const decimals = Math.max(0, textEnd - at - 21);
   const days = daysFrom(wholeAt(bytes, at, 4), wholeAt(bytes, at + 5, 2), wholeAt(bytes, at + 8, 2));
@@ -475,7 +480,7 @@ function timestampOf(frame: Frame): number {
   if (!isShaped || days < 0 || seconds < 0 || fraction < 0) {
     throw new BadInput(`kraken: not a timestamp: ${frame.text(at, textEnd).slice(0, 40)}`);
   }
-  return days * 86_400_000 + (seconds + fraction / 10 ** decimals) * 1e3;
+  told.venueTimeMs = days * 86_400_000 + (seconds + fraction / FRACTIONS[decimals]!) * 1e3;
 }
 
 /** Not a number of digits: negative enough to stay so in any sum here. */

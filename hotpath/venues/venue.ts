@@ -130,7 +130,10 @@ export type BookRules = {
   ) => Continuity;
   /** Levels kept a side after each frame; Infinity keeps all. A number where the venue truncates to the subscribed depth. */
   readonly depth: number;
-  /** Present where frames carry a checksum: what the venue would have sent for this book, compared when `update.checksum` is not NaN. */
+  /**
+   * Present where frames carry a checksum: what the venue would have sent for this book, as a signed integer of 32 bits (others are boxed) or NaN,
+   * compared when `update.checksum` is not NaN.
+   */
   readonly checksum?: (book: ChecksumView) => number;
 };
 
