@@ -336,10 +336,10 @@ function takeQuote(frame: Frame, sink: MarketSink): void {
   update.lastSequence = FOUND_NUMBERS[0]!;
   bids.prices[0] = FOUND_NUMBERS[1]!;
   bids.qtys[0] = FOUND_NUMBERS[2]!;
-  bids.count = bids.prices[0]! > 0 ? 1 : 0;
+  bids.count = bids.prices[0] > 0 ? 1 : 0;
   asks.prices[0] = FOUND_NUMBERS[3]!;
   asks.qtys[0] = FOUND_NUMBERS[4]!;
-  asks.count = asks.prices[0]! > 0 ? 1 : 0;
+  asks.count = asks.prices[0] > 0 ? 1 : 0;
   sink.publish();
 }
 
