@@ -2,12 +2,32 @@ import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Row } from './cases.ts';
 
 const FULL_SCALE = { frames: 20_000, rounds: 7, growth: [20, 200, 2_000] };
+const FULL_LATENCY = { rate: 50_000, seconds: 60, symbols: 200 };
+const SMALL_LATENCY = { rate: 10_000, seconds: 1, symbols: 20 };
 const SMALL_SCALE = { frames: 4_000, rounds: 1, growth: [20, 200] };
 
-/** Messages of the whole path, of a single step, and rounds; recorded frames; plans that go out on the wire. */
+/** Messages of the whole path, of a single step, and rounds; recorded frames, and those for native peers; plans that go out on the wire. */
 export const SIZES = {
-  full: { frames: 60_000, steps: 40_000, rounds: 7, recorded: 60_000, native: 6_500, plans: 2_000, scale: FULL_SCALE },
-  small: { frames: 6_000, steps: 2_000, rounds: 2, recorded: 1_000, native: 0, plans: 60, scale: SMALL_SCALE },
+  full: {
+    frames: 60_000,
+    steps: 40_000,
+    rounds: 7,
+    recorded: 60_000,
+    native: 6_500,
+    plans: 2_000,
+    scale: FULL_SCALE,
+    latency: FULL_LATENCY,
+  },
+  small: {
+    frames: 6_000,
+    steps: 2_000,
+    rounds: 2,
+    recorded: 1_000,
+    native: 0,
+    plans: 60,
+    scale: SMALL_SCALE,
+    latency: SMALL_LATENCY,
+  },
 };
 export type Size = (typeof SIZES)['full'];
 
@@ -29,9 +49,9 @@ export const GROUPS: readonly Group[] = [
     name: 'family',
     about: 'A changed market → the routes of all families that pay; triangles beside a full walk of all of them.',
     run: async ({ steps, rounds }) => {
-      const { familyCase } = await import('./family-case.ts');
+      const { familyCases } = await import('./family-case.ts');
       const { triangleCase } = await import('./triangle-case.ts');
-      return [familyCase(steps / 4, rounds), triangleCase(steps / 4, rounds)];
+      return [...familyCases(steps / 4, rounds), triangleCase(steps / 4, rounds)];
     },
   },
   {
@@ -65,7 +85,17 @@ export const GROUPS: readonly Group[] = [
     name: 'scale',
     about:
       'Frame bytes → decision, in memory, 8 venues × 200 symbols with routes of every family, and with fewer and more symbols.',
-    run: async ({ scale }) => (await import('./scale-case.ts')).scaleCases(scale),
+    run: async ({ scale }) => {
+      const { scaleCases } = await import('./scale-case.ts');
+      const { scaleSocketCase } = await import('./socket-case.ts');
+      return [...scaleCases(scale), ...(await scaleSocketCase(scale.frames, scale.rounds, 200))];
+    },
+  },
+  {
+    name: 'latency',
+    about:
+      'A steady rate through loopback WebSockets from another process: engine time, and from the write to the decision.',
+    run: async ({ latency }) => (await import('./latency-case.ts')).latencyCases(latency),
   },
   {
     name: 'wire',

@@ -1,21 +1,16 @@
-import { compileRoutes } from '#hotpath/detect/compile.ts';
-import { families } from '#hotpath/detect/routes/index.ts';
-import type { Route } from '#shared/domain/route.ts';
-import type { Config } from '#shared/schema/config.ts';
 import type { BenchMarket } from './bench-market.ts';
 import type { Row } from './cases.ts';
 import { row } from './cases.ts';
-import { engine } from './decision.ts';
 import { FastEngine } from './fast-engine.ts';
 import type { Compared } from './measure.ts';
 import { heapGrowth, median, note, nsHistogram, percentilesOf } from './measure.ts';
 import { PlainEngine } from './plain-engine.ts';
 import { scaleMarket } from './scale-market.ts';
-import { referencesOf } from './universe.ts';
+import type { World } from './scale-world.ts';
+import { allRoutes, opened } from './scale-world.ts';
 
 const SEED = 1;
 const SYMBOLS = 200;
-const ROUTES_MAX = 100_000;
 const HEAP_PASSES = 3;
 
 export type ScaleSize = {
@@ -46,29 +41,15 @@ export function scaleCases({ frames, rounds, growth }: ScaleSize): readonly Row[
   ];
 }
 
-export type World = BenchMarket & { readonly routes: readonly Route[]; readonly symbols: number };
+type ScaleWorld = World & BenchMarket & { readonly symbols: number };
 
-/** A market with all routes that every family finds in it. Cycles last: of four legs across venues there are millions. */
-export function worldOf(frames: number, symbols: number): World {
+function worldOf(frames: number, symbols: number): ScaleWorld {
   const market = scaleMarket(SEED, { frames, symbols });
-  const names = families.map(({ id }) => id).sort((a, b) => Number(a === 'cycle') - Number(b === 'cycle'));
-  const settings = { ...engine, families: names as Config['engine']['families'], max_routes: ROUTES_MAX };
-  return { ...market, routes: compileRoutes(market.instruments, settings, 0).routes, symbols };
-}
-
-/** An engine that has every book, and the carry of every route. */
-export function opened<E extends FastEngine | PlainEngine>(
-  Engine: new (...world: ConstructorParameters<typeof FastEngine>) => E,
-  { instruments, routes, snapshots }: World,
-): E {
-  const started = new Engine(instruments, routes, referencesOf(instruments));
-  for (const frame of snapshots) started.take(frame);
-  started.reckon();
-  return started;
+  return { ...market, routes: allRoutes(market.instruments), symbols };
 }
 
 /** Both go through the same messages, a round the one and a round the other; the first round warms up. */
-function inTurns(world: World, messages: number, rounds: number): Compared {
+function inTurns(world: ScaleWorld, messages: number, rounds: number): Compared {
   const fast = opened(FastEngine, world);
   const plain = opened(PlainEngine, world);
   const times = { fast: [] as number[], plain: [] as number[] };
@@ -85,14 +66,14 @@ function inTurns(world: World, messages: number, rounds: number): Compared {
 }
 
 /** Nanoseconds a message. */
-function timed(running: FastEngine | PlainEngine, { frames }: World, from: number, to: number): number {
+function timed(running: FastEngine | PlainEngine, { frames }: ScaleWorld, from: number, to: number): number {
   const started = performance.now();
   for (let at = from; at < to; at += 1) running.take(frames[at]!);
   return ((performance.now() - started) * 1e6) / (to - from);
 }
 
 /** Of each message alone; a clock reading is in each. */
-function eachTime(world: World): Readonly<Record<string, number>> {
+function eachTime(world: ScaleWorld): Readonly<Record<string, number>> {
   const running = opened(FastEngine, world);
   const histogram = nsHistogram();
   for (const frame of world.frames) {
@@ -104,7 +85,7 @@ function eachTime(world: World): Readonly<Record<string, number>> {
 }
 
 /** Of a typical message. Compiled code allocates less than what is still being compiled: the passes before the last only warm up. */
-function heapOf(world: World): number {
+function heapOf(world: ScaleWorld): number {
   const [last] = Array.from({ length: HEAP_PASSES }, () => {
     const running = opened(FastEngine, world);
     return heapGrowth(world.frames.length, (at) => running.take(world.frames[at]!));

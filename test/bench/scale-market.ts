@@ -27,17 +27,23 @@ const MISPRICED_EVERY = 20_000;
 const MISPRICED_FOR = 50;
 const MISPRICED = 0.006;
 
-export type ScaleMarket = BenchMarket & { readonly venues: readonly string[] };
+/** A market whose frames are made one after the other, as many as are asked for. */
+export type ScaleStream = Omit<BenchMarket, 'frames'> & {
+  readonly venues: readonly string[];
+  readonly next: () => BenchFrame;
+};
+
+export function scaleMarket(seed: number, { frames, symbols }: { frames: number; symbols: number }): BenchMarket {
+  const { next, ...market } = scaleStream(seed, symbols);
+  return { ...market, frames: Array.from({ length: frames }, next) };
+}
 
 /**
  * Frames of eight venues, each in its own dialect, with as many symbols of every kind as asked for: 70 % best quotes (changes of the top where a venue has no
  * channel of quotes), 20 % changes of 8 + 8 levels, 10 % of 20 + 20. Coins move together and apart, their books follow with the next frame. The same for the
  * same seed.
  */
-export function scaleMarket(
-  seed: number,
-  { frames: count, symbols }: { frames: number; symbols: number },
-): ScaleMarket {
+export function scaleStream(seed: number, symbols: number): ScaleStream {
   const random = randomFrom(seed);
   const coins = new Coins(random.fork('coins'));
   const books = universe(VENUES, symbols).map(
@@ -46,10 +52,11 @@ export function scaleMarket(
   const instruments = books.map(({ instrument }) => instrument);
   const snapshots = books.map((book, at): BenchFrame => frameOf(at, 'snapshot', LEVELS, book.snapshot()));
   const quoting = [...books.keys()].filter((at) => books[at]!.quotes);
-  let wrong = 0;
-  const frames = Array.from({ length: count }, (_none, at): BenchFrame => {
-    if (at % MOVE_EVERY === 0) coins.move();
-    const cycle = at % MISPRICED_EVERY;
+  let [made, wrong] = [0, 0];
+  const next = (): BenchFrame => {
+    if (made % MOVE_EVERY === 0) coins.move();
+    const cycle = made % MISPRICED_EVERY;
+    made += 1;
     if (cycle === MISPRICED_EVERY / 2) wrong = quoting[random.integer(quoting.length)]!;
     if (cycle === MISPRICED_EVERY / 2) return frameOf(wrong, 'quote', 1, books[wrong]!.mispriced());
     if (cycle === MISPRICED_EVERY / 2 + MISPRICED_FOR) return frameOf(wrong, 'quote', 1, books[wrong]!.quote());
@@ -59,8 +66,8 @@ export function scaleMarket(
     const levels = draw < 0.7 ? 1 : draw < 0.9 ? 8 : 20;
     if (levels > 1) return frameOf(index, 'delta', levels, book.delta(levels));
     return frameOf(index, 'quote', 1, book.quotes ? book.quote() : book.delta(1));
-  });
-  return { venues: VENUES, instruments, snapshots, frames };
+  };
+  return { venues: VENUES, instruments, snapshots, next };
 }
 
 function frameOf(instrument: number, kind: BenchFrame['kind'], levels: number, text: string): BenchFrame {

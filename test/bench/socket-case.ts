@@ -15,6 +15,9 @@ import { FastEngine } from './fast-engine.ts';
 import { median } from './measure.ts';
 import { PlainEngine } from './plain-engine.ts';
 import { ResultHash } from './result-hash.ts';
+import { scaleMarket } from './scale-market.ts';
+import type { World } from './scale-world.ts';
+import { allRoutes, opened } from './scale-world.ts';
 
 const SEED = 1;
 const sender = fileURLToPath(new URL('socket-sender.ts', import.meta.url));
@@ -26,25 +29,87 @@ type Listener = {
   readonly begin: () => { readonly hear: Heard; readonly tops: () => Tops };
 };
 
+/** Who is heard, what every book is at the beginning, and what makes the sender's frames of the same market. */
+type SocketMarket = World & { readonly frames: number; readonly args: readonly string[]; readonly rounds: number };
+const READERS = ['inPlace', 'ws', 'plain'] as const;
+type Reader = (typeof READERS)[number];
+
 /**
  * Another process sends three venues' frames through loopback sockets as fast as they are read: kernel → frames → books → decisions. Sockets interleave as
  * they like, so that what is compared is where every book ends.
  */
 export async function socketCases(frames: number, rounds: number): Promise<readonly Row[]> {
-  const market = benchMarket(SEED, frames);
-  const { instruments, snapshots } = market;
-  const { routes } = compileRoutes(instruments, engine, 0);
-  const opened = <Engine extends FastEngine | PlainEngine>(started: Engine): Engine => {
-    for (const frame of snapshots) started.take(frame);
-    return started;
-  };
+  const market = benchMarket(SEED, 0);
+  const { routes } = compileRoutes(market.instruments, engine, 0);
+  const args = [SEED, frames].map(String);
+  const rows = await throughSockets({ ...market, routes, frames, args, rounds }, READERS);
+  return [
+    { ...rows.inPlace, name: 'through sockets, read in place' },
+    { ...rows.ws, name: 'through sockets, ws' },
+  ];
+}
+
+/** The same at scale: eight venues' dialects, routes of every family. */
+export async function scaleSocketCase(frames: number, rounds: number, symbols: number): Promise<readonly Row[]> {
+  const market = scaleMarket(SEED, { frames: 0, symbols });
+  const args = [SEED, frames, symbols].map(String);
+  const routes = allRoutes(market.instruments);
+  const { inPlace } = await throughSockets({ ...market, routes, frames, args, rounds }, ['inPlace', 'plain']);
+  const name = `scale, 8 × ${symbols} symbols, through sockets`;
+  return [
+    { ...inPlace, name, goal: { of: 'value', least: 700_000 } },
+    {
+      ...inPlace,
+      name: `${name}, mean`,
+      unit: 'ns/message',
+      value: 1e9 / inPlace.value,
+      goal: { of: 'ratio', least: 15 },
+    },
+  ];
+}
+
+/** Messages a second by reader; the plain one is what the others are compared with. */
+async function throughSockets(
+  { frames, args, rounds, ...world }: SocketMarket,
+  readers: readonly Reader[],
+): Promise<Readonly<Record<Reader, Row>>> {
+  const listeners = listenersOf(world);
+  const child = fork(sender, args, { execArgv: [] });
+  try {
+    const [{ port }] = (await once(child, 'message')) as [{ port: number }];
+    const venues = [...new Set(world.instruments.map(({ venue }) => venue as string))];
+    const times: Record<Reader, number[]> = { inPlace: [], ws: [], plain: [] };
+    const hashes = { inPlace: '', ws: '', plain: '' };
+    for (let round = 0; round <= rounds; round += 1) {
+      for (const name of readers) {
+        const { ns, hash } = await listen(listeners[name], { child, port, venues, frames });
+        hashes[name] = hash;
+        if (round > 0) times[name].push(ns);
+      }
+    }
+    const plainNs = median(times.plain);
+    const row = (key: Reader): Row => ({
+      name: key,
+      unit: 'messages/s',
+      value: 1e9 / median(times[key]),
+      ratio: plainNs / median(times[key]),
+      hash: hashes[key],
+      plainHash: hashes.plain,
+    });
+    return { inPlace: row('inPlace'), ws: row('ws'), plain: row('plain') };
+  } finally {
+    child.kill();
+  }
+}
+
+function listenersOf(world: World): Readonly<Record<Reader, Listener>> {
   const fast = (): ReturnType<Listener['begin']> => {
-    const running = opened(new FastEngine(instruments, routes));
+    const running = opened(FastEngine, world);
     return { hear: (...heard) => running.hear(...heard), tops: () => running.tops };
   };
-  const firstOf = new Map(instruments.map(({ venue }, at) => [venue as string, at]));
+  const firstOf = new Map(world.instruments.map(({ venue }, at) => [venue as string, at]));
   const plain = (): ReturnType<Listener['begin']> => {
-    const running = opened(new PlainEngine(instruments, routes));
+    const running = opened(PlainEngine, world);
     const hear: Heard = (venue, bytes, start, end) => {
       // It finds the book by what the frame says; only the venue is taken from here.
       const frame: BenchFrame = {
@@ -57,38 +122,11 @@ export async function socketCases(frames: number, rounds: number): Promise<reado
     };
     return { hear, tops: () => running.tops };
   };
-  const listeners = {
+  return {
     inPlace: { feeds: 'in-place', begin: fast },
     ws: { feeds: 'ws', begin: fast },
     plain: { feeds: 'ws', begin: plain },
-  } as const satisfies Record<string, Listener>;
-
-  const child = fork(sender, [String(SEED), String(frames)], { execArgv: [] });
-  try {
-    const [{ port }] = (await once(child, 'message')) as [{ port: number }];
-    const venues = [...firstOf.keys()];
-    const times = { inPlace: [] as number[], ws: [] as number[], plain: [] as number[] };
-    const hashes = { inPlace: '', ws: '', plain: '' };
-    for (let round = 0; round <= rounds; round += 1) {
-      for (const name of ['inPlace', 'ws', 'plain'] as const) {
-        const { ns, hash } = await listen(listeners[name], { child, port, venues, frames });
-        hashes[name] = hash;
-        if (round > 0) times[name].push(ns);
-      }
-    }
-    const plainNs = median(times.plain);
-    const row = (name: string, key: 'inPlace' | 'ws'): Row => ({
-      name,
-      unit: 'messages/s',
-      value: 1e9 / median(times[key]),
-      ratio: plainNs / median(times[key]),
-      hash: hashes[key],
-      plainHash: hashes.plain,
-    });
-    return [row('through sockets, read in place', 'inPlace'), row('through sockets, ws', 'ws')];
-  } finally {
-    child.kill();
-  }
+  };
 }
 
 type Run = {

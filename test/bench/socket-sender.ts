@@ -2,13 +2,16 @@ import { createHash } from 'node:crypto';
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import { benchMarket } from './bench-market.ts';
+import { scaleMarket } from './scale-market.ts';
 
 /**
- * The venues of the socket cases as a process: `argv[2]` seed, `argv[3]` how many frames. Each venue's frames, encoded beforehand, go to whoever opened
+ * The venues of the socket cases as a process: `argv[2]` seed, `argv[3]` how many frames, `argv[4]` symbols a venue of the market at scale, none for the
+ * small one. Each venue's frames, encoded beforehand, go to whoever opened
  * `/<venue>` once the parent says so, as fast as they are read.
  */
-const [seed, count] = process.argv.slice(2).map(Number) as [number, number];
-const { instruments, frames } = benchMarket(seed, count);
+const [seed, count, symbols] = process.argv.slice(2).map(Number) as [number, number, number?];
+const { instruments, frames } =
+  symbols === undefined ? benchMarket(seed, count) : scaleMarket(seed, { frames: count, symbols });
 const bytesOf = new Map<string, Buffer[]>();
 for (const { instrument, bytes } of frames) {
   const { venue } = instruments[instrument]!;

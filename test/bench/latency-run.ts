@@ -1,0 +1,125 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { constants, PerformanceObserver } from 'node:perf_hooks';
+import type { PerformanceEntry } from 'node:perf_hooks';
+import { fileURLToPath } from 'node:url';
+import { networkTransport } from '#hotpath/runtime/network-transport.ts';
+import type { Socket } from '#hotpath/runtime/transport.ts';
+import { systemClock } from '#shared/clock/clock.ts';
+import type { TimeNs } from '#shared/domain/ids.ts';
+import { FastEngine } from './fast-engine.ts';
+import { note, nsHistogram, percentilesOf } from './measure.ts';
+import { ResultHash } from './result-hash.ts';
+import { scaleStream } from './scale-market.ts';
+import { allRoutes, opened } from './scale-world.ts';
+
+/** What the process that decides tells its parent. Times in microseconds. */
+export type LatencyResult = {
+  readonly engineUs: Readonly<Record<string, number>>;
+  readonly readUs: Readonly<Record<string, number>>;
+  readonly wireUs: Readonly<Record<string, number>>;
+  readonly gc: { readonly count: number; readonly longestMs: number; readonly kinds: Readonly<Record<string, number>> };
+  readonly hash: string;
+};
+
+/** `argv[2]` seed, `argv[3]` symbols a venue, `argv[4]` messages a second, `argv[5]` how many. */
+const [seed, symbols, , count] = process.argv.slice(2).map(Number) as [number, number, number, number];
+const STAMP = 8;
+/** Share of the messages, the first ones: their code is still being compiled. */
+const WARM_UP = 0.05;
+const GC_KINDS: Readonly<Record<number, string>> = {
+  [constants.NODE_PERFORMANCE_GC_MINOR]: 'scavenge',
+  [constants.NODE_PERFORMANCE_GC_MAJOR]: 'major',
+  [constants.NODE_PERFORMANCE_GC_INCREMENTAL]: 'incremental',
+  [constants.NODE_PERFORMANCE_GC_WEAKCB]: 'weak',
+};
+
+const histograms = { engine: nsHistogram(), read: nsHistogram(), wire: nsHistogram() };
+const market = scaleStream(seed, symbols);
+const running = opened(FastEngine, { ...market, routes: allRoutes(market.instruments) });
+const clock = systemClock();
+/** What to take from a reading of the machine's clock: ours begins with the process. */
+const originNs = Number(process.hrtime.bigint()) - clock.now();
+const pauses = observed();
+const stamped = new Float64Array(1);
+const stamp = new Uint8Array(stamped.buffer);
+let heard = 0;
+let done: () => void = () => undefined;
+const all = new Promise<void>((resolve) => (done = resolve));
+
+const sender = fork(fileURLToPath(new URL('latency-sender.ts', import.meta.url)), process.argv.slice(2), {
+  execArgv: [],
+});
+const [{ port }] = (await once(sender, 'message')) as [{ port: number }];
+const transport = networkTransport(clock);
+const sockets = await Promise.all(market.venues.map(listen));
+sender.send('go');
+await all;
+const gc = pauses();
+for (const socket of sockets) socket.close();
+transport.end();
+sender.kill();
+const hash = new ResultHash();
+for (let at = 0; at < market.instruments.length; at += 1) {
+  hash.double(running.tops.bid[at]!);
+  hash.double(running.tops.ask[at]!);
+}
+const result: LatencyResult = {
+  engineUs: percentilesOf(histograms.engine, 1e3),
+  readUs: percentilesOf(histograms.read, 1e3),
+  wireUs: percentilesOf(histograms.wire, 1e3),
+  gc,
+  hash: hash.hex,
+};
+process.send!(result, undefined, undefined, () => process.exit(0));
+
+function listen(venue: string): Promise<Socket> {
+  return new Promise((resolve) => {
+    const socket = transport.open(
+      `ws://127.0.0.1:${port}/${venue}`,
+      {
+        onOpen: () => resolve(socket),
+        onFrame: (bytes, start, end, readNs) => take(venue, bytes, start, end, readNs),
+        onClose: () => undefined,
+      },
+      'feed',
+    );
+  });
+}
+
+/** A clock reading before and one after: what the histograms take is in neither. */
+function take(venue: string, bytes: Uint8Array, start: number, end: number, readNs: TimeNs): void {
+  const beganNs = clock.now();
+  running.hear(venue, bytes, start, end - STAMP);
+  const decidedNs = clock.now();
+  heard += 1;
+  if (heard > WARM_UP * count) {
+    stamp.set(bytes.subarray(end - STAMP, end));
+    const writtenNs = stamped[0]! - originNs;
+    note(histograms.engine, decidedNs - beganNs);
+    note(histograms.read, decidedNs - readNs);
+    note(histograms.wire, decidedNs - writtenNs);
+  }
+  if (heard === count) done();
+}
+
+/** Collections from now on; those of the start are over. */
+function observed(): () => LatencyResult['gc'] {
+  const kinds: Record<string, number> = {};
+  let [total, longestMs] = [0, 0];
+  const observer = new PerformanceObserver((list) => {
+    for (const { duration, detail } of list.getEntries() as (PerformanceEntry & {
+      readonly detail: { kind: number };
+    })[]) {
+      const kind = GC_KINDS[detail.kind] ?? String(detail.kind);
+      kinds[kind] = (kinds[kind] ?? 0) + 1;
+      total += 1;
+      longestMs = Math.max(longestMs, duration);
+    }
+  });
+  observer.observe({ entryTypes: ['gc'] });
+  return () => {
+    observer.disconnect();
+    return { count: total, longestMs, kinds };
+  };
+}

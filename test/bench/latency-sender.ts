@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto';
+import type { AddressInfo, Socket } from 'node:net';
+import { createServer } from 'node:net';
+import { scaleStream } from './scale-market.ts';
+
+/**
+ * Eight venues that send at a steady rate: `argv[2]` seed, `argv[3]` symbols a venue, `argv[4]` messages a second, `argv[5]` how many, once the parent says so.
+ * Behind each message's text stands when it was written: nanoseconds of the machine's monotonic clock, a double.
+ */
+const [seed, symbols, rate, count] = process.argv.slice(2).map(Number) as [number, number, number, number];
+const STAMP = 8;
+const CHUNK = 1 << 26;
+
+/** All frames one behind the other in a few large buffers: three million objects would be their own trouble. */
+const chunks: Buffer[] = [];
+const chunkOf = new Uint8Array(count);
+const startOf = new Uint32Array(count);
+const endOf = new Uint32Array(count);
+const venueOf = new Uint8Array(count);
+const { venues, instruments, next } = scaleStream(seed, symbols);
+for (let at = 0, end = CHUNK; at < count; at += 1) {
+  const { instrument, bytes } = next();
+  const length = bytes.length + STAMP;
+  if (end + length + 4 > CHUNK) {
+    chunks.push(Buffer.allocUnsafeSlow(CHUNK));
+    end = 0;
+  }
+  const chunk = chunks.at(-1)!;
+  const head = length < 126 ? [0x81, length] : [0x81, 126, length >> 8, length & 0xff];
+  startOf[at] = end;
+  chunk.set(head, end);
+  chunk.set(bytes, end + head.length);
+  end += head.length + length;
+  endOf[at] = end;
+  chunkOf[at] = chunks.length - 1;
+  venueOf[at] = venues.indexOf(instruments[instrument]!.venue);
+}
+
+/** By venue, who listens. */
+const listeners: Socket[] = [];
+const server = createServer((socket) => {
+  socket.setNoDelay(true);
+  socket.on('error', () => undefined);
+  socket.once('data', (head) => {
+    const text = head.toString();
+    const key = /Sec-WebSocket-Key: (.+)\r\n/.exec(text)![1]!;
+    const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+    );
+    listeners[venues.indexOf(/^GET \/([a-z]+)/.exec(text)![1]!)] = socket;
+  });
+});
+server.listen(0, '127.0.0.1', () => process.send!({ port: (server.address() as AddressInfo).port }));
+process.on('message', () => send(0, performance.now()));
+process.on('disconnect', () => process.exit(0));
+
+/** What is due by now; what cannot be sent in time follows as soon as it can. */
+function send(from: number, startedMs: number): void {
+  const due = Math.min(count, Math.floor(((performance.now() - startedMs) * rate) / 1e3));
+  for (let at = from; at < due; at += 1) {
+    const frame = chunks[chunkOf[at]!]!.subarray(startOf[at], endOf[at]);
+    frame.writeDoubleLE(Number(process.hrtime.bigint()), frame.length - STAMP);
+    listeners[venueOf[at]!]!.write(frame);
+  }
+  if (due < count) setImmediate(send, due, startedMs);
+}
