@@ -62,8 +62,7 @@ export class ProductScreen {
     this.#limits = new Float64Array(edges);
     this.#ceilings = new Float64Array(edges).fill(Infinity);
     this.#bests = new Float64Array(edges);
-    // Slots that no route uses.
-    this.#limits[edges - 1] = Infinity;
+    for (let edge = 0; edge < edges; edge += 1) this.#bound(edge, -1);
   }
 
   /** Adds the routes of a changed instrument that pay. */
@@ -104,13 +103,16 @@ export class ProductScreen {
     return (slot & 1) === 0 ? 1 / (this.#ask[slot >> 1]! * factor) : this.#bid[slot >> 1]! * factor;
   }
 
-  /** Looks at every group that passes the slot's edge, and finds the edge its limit. */
   #screenSlot(slot: number): void {
-    const edge = this.#tables.edgeOfSlot[slot]!;
+    this.screened += 1;
+    this.#bound(this.#tables.edgeOfSlot[slot]!, slot);
+  }
+
+  /** Looks at every group that passes the edge, and finds the edge its limit. Without a slot (−1) no route is asked. */
+  #bound(edge: number, slot: number): void {
     const { starts, items } = this.#tables.groupsOfEdge;
     const end = starts[edge + 1]!;
     const target = this.#target;
-    this.screened += 1;
     this.#askBest(edge);
     const best = this.#bests[edge]!;
     let limit = Infinity;
@@ -161,7 +163,7 @@ export class ProductScreen {
       if (other !== edge) others *= this.#lower(other, rise);
     }
     this.#others[0] = others;
-    if (this.#rate(slot) * (product / bests[edge]!) > this.#target) this.#collect(group, slot);
+    if (slot >= 0 && this.#rate(slot) * (product / bests[edge]!) > this.#target) this.#collect(group, slot);
   }
 
   /** An edge's ceiling, after its limit was made to stand no higher than so many times its best rate. */
