@@ -142,7 +142,7 @@ const usdm: Market = {
     symbolsPerSocket: 2 * SYMBOLS_PER_SOCKET,
     subscribe: streamsOf(FUTURES_STREAMS),
   },
-  decode: (frame, sink) => decode(frame, sink, USDM_SEGMENT),
+  decode: (frame, sink) => decodeFutures(frame, sink, USDM_SEGMENT),
 };
 
 const coinm: Market = {
@@ -162,7 +162,7 @@ const coinm: Market = {
     symbolsPerSocket: 2 * SYMBOLS_PER_SOCKET,
     subscribe: streamsOf(FUTURES_STREAMS),
   },
-  decode: (frame, sink) => decode(frame, sink, COINM_SEGMENT),
+  decode: (frame, sink) => decodeFutures(frame, sink, COINM_SEGMENT),
 };
 
 /**
@@ -324,40 +324,90 @@ const DEPTH_SHAPE = shapeOf(
   '{"stream":"<text>","data":{"e":"depthUpdate","E":<integer>,"s":"<text>","U":<integer>,"u":<integer>,"b":<levels>,"a":<levels>}}',
 );
 
-function takeQuote(frame: Frame, sink: MarketSink): void {
+/** Futures: the same with their pair, their market and the time of the matching engine. */
+const FUTURES_QUOTE_SHAPE = shapeOf(
+  '{"stream":"<text>","data":{"e":"bookTicker","u":<integer>,"s":"<text>","ps":"<text>","st":<integer>,' +
+    '"b":"<number>","B":"<number>","a":"<number>","A":"<number>","T":<integer>,"E":<integer>}}',
+);
+const FUTURES_DEPTH_SHAPE = shapeOf(
+  '{"stream":"<text>","data":{"e":"depthUpdate","E":<integer>,"T":<integer>,"s":"<text>","ps":"<text>","st":<integer>,' +
+    '"U":<integer>,"u":<integer>,"pu":<integer>,"b":<levels>,"a":<levels>}}',
+);
+
+function decodeFutures(frame: Frame, sink: MarketSink, segment: number): void {
+  if (frame.has(FUTURES_QUOTE_SHAPE)) takeFuturesQuote(frame, sink, segment);
+  else if (frame.has(FUTURES_DEPTH_SHAPE)) takeFuturesDepth(frame, sink, segment);
+  else decode(frame, sink, segment);
+}
+
+function takeFuturesQuote(frame: Frame, sink: MarketSink, segment: number): void {
+  if (FOUND_NUMBERS[1] !== segment || !begin(frame, sink)) return;
   const { update } = sink;
-  const { bids, asks } = update;
-  frame.shapedText(1);
-  const instrument = sink.find(frame, frame.textStart, frame.textEnd);
-  if (instrument === -1) return;
-  forget(update);
   update.kind = QUOTE;
-  update.instrument = instrument;
   update.lastSequence = FOUND_NUMBERS[0]!;
-  bids.prices[0] = FOUND_NUMBERS[1]!;
-  bids.qtys[0] = FOUND_NUMBERS[2]!;
-  bids.count = bids.prices[0] > 0 ? 1 : 0;
-  asks.prices[0] = FOUND_NUMBERS[3]!;
-  asks.qtys[0] = FOUND_NUMBERS[4]!;
-  asks.count = asks.prices[0] > 0 ? 1 : 0;
+  update.venueTimeMs = millisecondsOf(7);
+  takePrices(update, 2);
+  sink.publish();
+}
+
+function takeFuturesDepth(frame: Frame, sink: MarketSink, segment: number): void {
+  if (FOUND_NUMBERS[2] !== segment || !begin(frame, sink)) return;
+  const { update } = sink;
+  update.kind = DELTA;
+  update.venueTimeMs = millisecondsOf(0);
+  update.firstSequence = FOUND_NUMBERS[3]!;
+  update.lastSequence = FOUND_NUMBERS[4]!;
+  update.previousSequence = FOUND_NUMBERS[5]!;
+  frame.shapedLevels(0, update.bids);
+  frame.shapedLevels(1, update.asks);
+  sink.publish();
+}
+
+function takeQuote(frame: Frame, sink: MarketSink): void {
+  if (!begin(frame, sink)) return;
+  const { update } = sink;
+  update.kind = QUOTE;
+  update.lastSequence = FOUND_NUMBERS[0]!;
+  takePrices(update, 1);
   sink.publish();
 }
 
 function takeDepth(frame: Frame, sink: MarketSink): void {
+  if (!begin(frame, sink)) return;
   const { update } = sink;
-  frame.shapedText(1);
-  const instrument = sink.find(frame, frame.textStart, frame.textEnd);
-  if (instrument === -1) return;
-  forget(update);
   update.kind = DELTA;
-  update.instrument = instrument;
-  const time = FOUND_NUMBERS[0]!;
-  update.venueTimeMs = time > MS_MAX ? time / 1_000 : time;
+  update.venueTimeMs = millisecondsOf(0);
   update.firstSequence = FOUND_NUMBERS[1]!;
   update.lastSequence = FOUND_NUMBERS[2]!;
   frame.shapedLevels(0, update.bids);
   frame.shapedLevels(1, update.asks);
   sink.publish();
+}
+
+/** The instrument, which every shape names in its second text; false where it is none that we follow. */
+function begin(frame: Frame, sink: MarketSink): boolean {
+  frame.shapedText(1);
+  const instrument = sink.find(frame, frame.textStart, frame.textEnd);
+  if (instrument === -1) return false;
+  forget(sink.update);
+  sink.update.instrument = instrument;
+  return true;
+}
+
+/** Price and quantity of the bid, then of the ask, from a place of the shape on. */
+function takePrices({ bids, asks }: MarketUpdate, place: number): void {
+  bids.prices[0] = FOUND_NUMBERS[place]!;
+  bids.qtys[0] = FOUND_NUMBERS[place + 1]!;
+  bids.count = bids.prices[0] > 0 ? 1 : 0;
+  asks.prices[0] = FOUND_NUMBERS[place + 2]!;
+  asks.qtys[0] = FOUND_NUMBERS[place + 3]!;
+  asks.count = asks.prices[0] > 0 ? 1 : 0;
+}
+
+/** The time in a place of the shape. */
+function millisecondsOf(place: number): number {
+  const time = FOUND_NUMBERS[place]!;
+  return time > MS_MAX ? time / 1_000 : time;
 }
 
 /** Events come bare (`/ws`) or as `{"stream":…,"data":event}` (`/stream`); some streams send lists of them. */
@@ -1166,8 +1216,17 @@ function apiFrame(id: string, method: string, fields: ApiFields, { credentials, 
   return `{"id":"${id}","method":"${method}","params":{${params}"signature":"${signature}"}}`;
 }
 
-/** As JSON.stringify has it, without asking it for what needs no escape. */
-const quoted = (text: string): string => (/^[\w.-]*$/.test(text) ? `"${text}"` : JSON.stringify(text));
+const DOUBLE_QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+/** As JSON.stringify has it, without asking it for what is plain ASCII and needs no escape. */
+function quoted(text: string): string {
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code < 0x20 || code > 0x7e || code === DOUBLE_QUOTE || code === BACKSLASH) return JSON.stringify(text);
+  }
+  return `"${text}"`;
+}
 
 /** Why Binance cannot do exactly this. */
 function refusalOfTicket(order: OrderTicket, isSpot: boolean): string | undefined {
