@@ -11,7 +11,10 @@ function simulate(episodes: number, seed: number, crashes = false): Totals {
   return totals;
 }
 
-describe('the engine among venues where everything goes wrong', () => {
+/** Seconds of work; how long they take is the machine's business. */
+const PATIENT = { timeout: 600_000 };
+
+describe('the engine among venues where everything goes wrong', PATIENT, () => {
   it('keeps every promise through 800 stories', () => {
     const totals = simulate(800, 1);
     // The stories are bad enough to be worth telling.
