@@ -32,6 +32,18 @@ const FORMS: Readonly<
     text: ({ bids: [bid = ['0', '1']], asks: [ask = ['0.1', '0']], whole }) =>
       `{"stream":"btcusdt@bookTicker","data":{"u":${whole},"s":"BTCUSDT","b":"${bid[0]}","B":"${bid[1]}","a":"${ask[0]}","A":"${ask[1]}"}}`,
   },
+  'binance futures depth': {
+    market: 'usdm',
+    symbol: 'BTCUSDT',
+    text: ({ bids, asks, whole, other }) =>
+      `{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":${whole},"T":${whole},"s":"BTCUSDT","ps":"BTCUSDT","st":${other === 1 ? 2 : 1},"U":${other},"u":${whole},"pu":${other},"b":${quotedLevels(bids)},"a":${quotedLevels(asks)}}}`,
+  },
+  'binance futures quote': {
+    market: 'usdm',
+    symbol: 'BTCUSDT',
+    text: ({ bids: [bid = ['0', '1']], asks: [ask = ['0.1', '0']], whole, other }) =>
+      `{"stream":"btcusdt@bookTicker","data":{"e":"bookTicker","u":${whole},"s":"BTCUSDT","ps":"BTCUSDT","st":${other === 1 ? 2 : 1},"b":"${bid[0]}","B":"${bid[1]}","a":"${ask[0]}","A":"${ask[1]}","T":${other},"E":${whole}}}`,
+  },
   'okx books': {
     market: 'spot',
     symbol: 'BTC-USDT',
