@@ -4,6 +4,8 @@ import type { Row } from './cases.ts';
 const FULL_SCALE = { frames: 20_000, rounds: 7, growth: [20, 200, 2_000] };
 const FULL_LATENCY = { rate: 50_000, seconds: 60, symbols: 200 };
 const SMALL_LATENCY = { rate: 10_000, seconds: 1, symbols: 20 };
+const FULL_REFERENCE = { frames: 40_000, rounds: 3, plans: 1_000, seconds: 10 };
+const SMALL_REFERENCE = { frames: 2_000, rounds: 1, plans: 60, seconds: 1 };
 const SMALL_SCALE = { frames: 4_000, rounds: 1, growth: [20, 200] };
 
 /** Messages of the whole path, of a single step, and rounds; recorded frames, and those for native peers; plans that go out on the wire. */
@@ -17,6 +19,8 @@ export const SIZES = {
     plans: 2_000,
     scale: FULL_SCALE,
     latency: FULL_LATENCY,
+    ticks: 300,
+    reference: FULL_REFERENCE,
   },
   small: {
     frames: 6_000,
@@ -27,6 +31,8 @@ export const SIZES = {
     plans: 60,
     scale: SMALL_SCALE,
     latency: SMALL_LATENCY,
+    ticks: 10,
+    reference: SMALL_REFERENCE,
   },
 };
 export type Size = (typeof SIZES)['full'];
@@ -96,6 +102,17 @@ export const GROUPS: readonly Group[] = [
     about:
       'A steady rate through loopback WebSockets from another process: engine time, and from the write to the decision.',
     run: async ({ latency }) => (await import('./latency-case.ts')).latencyCases(latency),
+  },
+  {
+    name: 'tick',
+    about:
+      'The frame at which a plan pays → signed orders on two sockets, and both fills: live mode, venues in another process.',
+    run: async ({ ticks }) => (await import('./tick-case.ts')).tickCases(ticks),
+  },
+  {
+    name: 'reference',
+    about: 'What comparable native systems are said to do, as limits.',
+    run: async ({ reference }) => (await import('./reference-case.ts')).referenceCases(reference),
   },
   {
     name: 'wire',

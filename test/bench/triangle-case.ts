@@ -89,6 +89,7 @@ export function triangleCase(messages: number, rounds: number): Row {
     `triangles, ${TRIANGLES} of them, ${LEVELS} levels`,
     compare(triangles, rounds, fast, plain),
     'ns/triangle',
+    { of: 'ratio', least: 50 },
   );
 }
 
