@@ -595,7 +595,9 @@ const heldUsd = (open: readonly Held[]): number =>
     .reduce((sum, usd) => sum + usd, 0);
 
 /** Of a holding: what its legs hold beyond the share that all of them still have of their entry, in dollars; 0 while that is no more than two lots. */
-function oneSidedUsd({ legs }: Held): number {
+function oneSidedUsd(held: Held): number {
+  // Of what has come to less than a lot nothing was entered.
+  const legs = held.legs.filter(({ entered }) => !entered.isZero());
   const shares = legs.map(({ size, entered }) => size.abs().div(entered.abs()).toNumber());
   const lots = legs.map(({ instrument, entered }) => instrumentOf(instrument)!.lot.div(entered.abs()).toNumber());
   const [least, grain] = [Math.min(...shares), 2.001 * Math.max(...lots)];

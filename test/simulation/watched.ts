@@ -122,8 +122,11 @@ export class Watched {
     this.truth = new Flows(plan);
     this.told = new Flows(plan);
     const least = plan.legs.map(({ instrument }) => leastUsd(instrumentOf(instrument)!));
-    // Legs of a sum agree when each is within a lot of the same units.
-    const beside = plan.bond === undefined ? 0 : least.length * Math.max(...least);
+    // Legs of a sum agree when each is within a lot of the same units: of what a venue has left of a leg, a lot may be much of the others.
+    const worths = plan.legs.map(({ instrument, qty }) => qty.toNumber() * unitWorth(instrumentOf(instrument)!));
+    const grains = plan.legs.map(({ instrument, qty }) => instrumentOf(instrument)!.lot.div(qty).toNumber());
+    const lotUsd = Math.max(...grains) * Math.max(...worths);
+    const beside = plan.bond === undefined ? 0 : least.length * Math.max(...least, lotUsd);
     this.dustUsd = 1 + 1.2 * (least.reduce((sum, each) => sum + each) + beside);
   }
 
