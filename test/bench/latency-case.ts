@@ -1,8 +1,8 @@
 import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { ENGINE_NODE_OPTIONS } from '#local/run-processes.ts';
 import type { Goal, Row } from './cases.ts';
+import { answerOf } from './child-answer.ts';
 import type { LatencyResult } from './latency-run.ts';
 
 const SEED = 1;
@@ -15,42 +15,41 @@ export type LatencySize = {
   readonly symbols: number;
 };
 
-/**
- * Eight venues send at a steady rate from another process through loopback WebSockets; one process with the engine's own flags reads and decides. Engine time
- * is a message's own; from the read it also waits for those before it in the same read; from the write it has the kernel and the scheduler in it.
- */
-export async function latencyCases({ rate, seconds, symbols }: LatencySize): Promise<readonly Row[]> {
+/** In a process of its own, with the engine's own flags. */
+export async function latencyOf({ rate, seconds, symbols }: LatencySize): Promise<LatencyResult> {
   const args = [SEED, symbols, rate, rate * seconds].map(String);
   const child = fork(run, args, { execArgv: [...ENGINE_NODE_OPTIONS] });
   try {
-    const [result] = (await Promise.race([once(child, 'message'), failed(child)])) as [LatencyResult];
-    const { engineUs, readUs, wireUs, gc, hash } = result;
-    const at = `${rate.toLocaleString('en')}/s`;
-    const pauses = Object.entries(gc.kinds).map(([kind, times]) => `${times} ${kind}`);
-    const note = `${seconds} s; collections: ${pauses.join(', ') || 'none'}`;
-    const row = (name: string, us: Readonly<Record<string, number>>, key: string, goal?: Goal): Row => ({
-      name: `${name} at ${at}, ${key}`,
-      unit: 'µs/message',
-      value: us[key]!,
-      hash,
-      plainHash: hash,
-      ...(goal === undefined ? {} : { goal }),
-      ...(key === 'p50' ? { percentiles: us, note } : {}),
-    });
-    return [
-      row('engine time', engineUs, 'p50', { of: 'value', most: 1 }),
-      row('engine time', engineUs, 'p99', { of: 'value', most: 8 }),
-      row('engine time', engineUs, 'p99.9', { of: 'value', most: 20 }),
-      row('socket read → decision', readUs, 'p50'),
-      row("sender's write → decision", wireUs, 'p50'),
-      { name: `longest collection at ${at}`, unit: 'ms', value: gc.longestMs, hash: '', plainHash: '', note },
-    ];
+    return await answerOf<LatencyResult>(child);
   } finally {
     child.kill();
   }
 }
 
-async function failed(child: ReturnType<typeof fork>): Promise<never> {
-  const [code] = (await once(child, 'exit')) as [number | null];
-  throw new Error(`the process that decides ended with ${String(code)}`);
+/**
+ * Eight venues send at a steady rate from another process through loopback WebSockets; one process reads and decides. Engine time is a message's own; from the
+ * read it also waits for those before it in the same read; from the write it has the kernel and the scheduler in it.
+ */
+export async function latencyCases(size: LatencySize): Promise<readonly Row[]> {
+  const { engineUs, readUs, wireUs, gc, hash } = await latencyOf(size);
+  const at = `${size.rate.toLocaleString('en')}/s`;
+  const pauses = Object.entries(gc.kinds).map(([kind, times]) => `${times} ${kind}`);
+  const note = `${size.seconds} s; collections: ${pauses.join(', ') || 'none'}`;
+  const row = (name: string, us: Readonly<Record<string, number>>, key: string, goal?: Goal): Row => ({
+    name: `${name} at ${at}, ${key}`,
+    unit: 'µs/message',
+    value: us[key]!,
+    hash,
+    plainHash: hash,
+    ...(goal === undefined ? {} : { goal }),
+    ...(key === 'p50' ? { percentiles: us, note } : {}),
+  });
+  return [
+    row('engine time', engineUs, 'p50', { of: 'value', most: 1 }),
+    row('engine time', engineUs, 'p99', { of: 'value', most: 8 }),
+    row('engine time', engineUs, 'p99.9', { of: 'value', most: 20 }),
+    row('socket read → decision', readUs, 'p50'),
+    row("sender's write → decision", wireUs, 'p50'),
+    { name: `longest collection at ${at}`, unit: 'ms', value: gc.longestMs, hash: '', plainHash: '', note },
+  ];
 }

@@ -20,6 +20,9 @@ export type LatencyResult = {
   readonly wireUs: Readonly<Record<string, number>>;
   readonly gc: { readonly count: number; readonly longestMs: number; readonly kinds: Readonly<Record<string, number>> };
   readonly hash: string;
+  /** Of the process while it listened, as a share of one core; and its memory at the end. */
+  readonly cpuShare: number;
+  readonly rssMb: number;
 };
 
 /** `argv[2]` seed, `argv[3]` symbols a venue, `argv[4]` messages a second, `argv[5]` how many. */
@@ -53,8 +56,11 @@ const sender = fork(fileURLToPath(new URL('latency-sender.ts', import.meta.url))
 const [{ port }] = (await once(sender, 'message')) as [{ port: number }];
 const transport = networkTransport(clock);
 const sockets = await Promise.all(market.venues.map(listen));
+const before = { cpu: process.cpuUsage(), ns: clock.now() };
 sender.send('go');
 await all;
+const { user, system } = process.cpuUsage(before.cpu);
+const cpuShare = ((user + system) * 1e3) / (clock.now() - before.ns);
 const gc = pauses();
 for (const socket of sockets) socket.close();
 transport.end();
@@ -70,6 +76,8 @@ const result: LatencyResult = {
   wireUs: percentilesOf(histograms.wire, 1e3),
   gc,
   hash: hash.hex,
+  cpuShare,
+  rssMb: process.memoryUsage.rss() / 1_048_576,
 };
 process.send!(result, undefined, undefined, () => process.exit(0));
 
