@@ -158,7 +158,7 @@ export function fairOf(
 }
 
 /** Half spreads: a basis point, a percent for options. */
-export function setQuote(tops: Tops, instruments: readonly Instrument[], index: number, shift: number): void {
+function setQuote(tops: Tops, instruments: readonly Instrument[], index: number, shift: number): void {
   const instrument = instruments[index]!;
   const half = instrument.kind === 'option' ? 0.01 : 0.0001;
   const price = fairOf(instrument) * shift;
