@@ -20,8 +20,8 @@ const WARM_MESSAGES = 20_000;
 const LEVELS_MAX = 5_000;
 /** Longer than every recording but those of Binance, which are read by themselves. */
 const LINES_MAX = 6_000;
-/** What ccxt's \`watchOrderBook\` keeps of a Binance book for whoever names no limit (its option \`watchOrderBookLimit\`). */
-const DEFAULT_LIMIT = 1_000;
+/** What ccxt's `watchOrderBook` keeps of a Binance book for whoever names no limit, and the most that Binance gives. */
+const WATCHED_LIMITS = [1_000, 5_000] as const;
 const FULL_DEPTH: Goal = { of: 'ratio', least: 100 };
 
 type Peer = {
@@ -132,7 +132,9 @@ export async function peerCases(framesMax: number, rounds: number): Promise<read
   for (const peer of BINANCE) {
     const market = peer.market.type === 'spot' ? 'spot' : 'coinm';
     const feed = recordedBinance(peer.stream, market, framesMax);
-    rows.push(...ccxtRows(peer, feed, rounds), await watchedRow(peer, feed, rounds), tardisRow(feed, rounds));
+    rows.push(...ccxtRows(peer, feed, rounds));
+    for (const limit of WATCHED_LIMITS) rows.push(await watchedRow(peer, feed, rounds, limit));
+    rows.push(tardisRow(feed, rounds));
   }
   const all = streams({ openingLevels: LEVELS_MAX, framesMax: Math.min(framesMax, LINES_MAX) });
   for (const peer of PEERS) {
@@ -152,14 +154,14 @@ function ccxtRows(peer: Peer, feed: PeerFeed, rounds: number): readonly Row[] {
         ...compared,
         plainHash: limit === undefined ? plainHash : compared.hash,
       }),
-      ...(limit === undefined && feed.market.id === 'spot' && peer.venue === 'binance' ? { goal: FULL_DEPTH } : {}),
+      ...goalOf(feed, limit === undefined),
       note: `ccxt ${versionOf('ccxt')}, handleMessage of the exchange class on each frame${limit === undefined ? '' : ', then limit()'}; what hands the book to an awaiting caller is not in it`,
     };
   });
 }
 
-/** As those have it who call \`watchOrderBook(symbol)\` over and over: that is the only way to the book. */
-async function watchedRow(peer: Peer, feed: PeerFeed, rounds: number): Promise<Row> {
+/** As those have it who call `watchOrderBook(symbol, limit)` over and over: that is the only way to the book. */
+async function watchedRow(peer: Peer, feed: PeerFeed, rounds: number, limit: number): Promise<Row> {
   const ours = warmed(feed);
   const times = { fast: [] as number[], plain: [] as number[] };
   const hashes = { fast: '', plain: '' };
@@ -169,7 +171,7 @@ async function watchedRow(peer: Peer, feed: PeerFeed, rounds: number): Promise<R
     run();
     if (round > 0) times.fast.push(performance.now() - oursStarted);
     hashes.fast = hash();
-    const watched = openedWatch(peer, feed);
+    const watched = openedWatch(peer, feed, limit);
     const theirsStarted = performance.now();
     for (const bytes of feed.frames) await watched.take(bytes);
     if (round > 0) times.plain.push(performance.now() - theirsStarted);
@@ -183,10 +185,14 @@ async function watchedRow(peer: Peer, feed: PeerFeed, rounds: number): Promise<R
     plainHash: hashes.plain,
   };
   return {
-    ...row(titleOf('ccxt', feed, 'watched'), compared),
-    note: `ccxt ${versionOf('ccxt')}, await watchOrderBook(symbol) for each frame, at its default limit of ${DEFAULT_LIMIT} levels; no socket in it`,
+    ...row(titleOf('ccxt', feed, `watched to ${limit} levels`), compared),
+    ...goalOf(feed, limit === WATCHED_LIMITS[1]),
+    note: `ccxt ${versionOf('ccxt')}, await watchOrderBook(symbol, limit) for each frame (1,000 is its default, 5,000 the most that Binance gives); no socket in it`,
   };
 }
+
+const goalOf = ({ venue, market }: PeerFeed, isFullDepth: boolean): { readonly goal?: Goal } =>
+  isFullDepth && venue === 'binance' && market.id === 'spot' ? { goal: FULL_DEPTH } : {};
 
 function tardisRow(feed: PeerFeed, rounds: number): Row {
   const compared = compare(feed.frames.length, rounds, warmed(feed), tardisBook(feed));
@@ -252,7 +258,7 @@ type PeerExchange = {
   readonly orderbooks: Record<string, PeerBook>;
   readonly setMarkets: (markets: readonly object[]) => void;
   client: (url: string) => PeerClient;
-  readonly watchOrderBook: (symbol: string) => Promise<PeerBook>;
+  readonly watchOrderBook: (symbol: string, limit: number) => Promise<PeerBook>;
   readonly orderBook: (snapshot: object, limit: number | undefined) => PeerBook;
   readonly countedOrderBook: (snapshot: object, limit: number | undefined) => PeerBook;
   readonly handleMessage: (client: PeerClient, message: unknown) => void;
@@ -296,15 +302,16 @@ const ccxtBooks = (peer: Peer, feed: PeerFeed, limit: number | undefined): Conte
 function openedWatch(
   peer: Peer,
   feed: PeerFeed,
+  limit: number,
 ): { readonly take: (bytes: Buffer) => Promise<void>; readonly hash: () => string } {
-  const { exchange, client } = opened(peer, feed, DEFAULT_LIMIT);
+  const { exchange, client } = opened(peer, feed, limit);
   const symbol = feed.symbols[0]!;
   client.subscriptions[`orderbook::${symbol}`] = true;
   client.startedConnecting = true;
   client.connected.resolve();
   exchange.client = () => client;
   const take = async (bytes: Buffer): Promise<void> => {
-    const update = exchange.watchOrderBook(symbol);
+    const update = exchange.watchOrderBook(symbol, limit);
     client.onMessage({ data: bytes.toString() });
     await update;
   };
