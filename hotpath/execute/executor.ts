@@ -320,8 +320,8 @@ export class Executor {
     const isSettled = this.#replacements.hear(order, report);
     const isNews = operations.apply(order, report) || isSettled;
     const { patience } = this.#options;
-    // One more denial settles it.
-    if (order.notFound === 1 && operation.isOpen) this.#watch(operation, patience.probeAfterMs);
+    // One more denial settles it. Of what was given up it says nothing, and recovery has a timer of its own by then.
+    if (order.notFound === 1 && !isAtRest(order.status)) this.#watch(operation, patience.probeAfterMs);
     if (!isNews) return;
 
     if (!operation.isOpen) {

@@ -191,6 +191,16 @@ describe('an order in doubt', () => {
     expect(world.ledger.reservedOf('a' as VenueId, 'USDT').toFixed()).toBe('0');
   });
 
+  it('keeps nobody from going on when its venue denies it once more after it was given up', () => {
+    world.say(world.sent[0]!, { kind: 'not-found', askedTimeNs: world.clock.now() });
+    world.decision = { kind: 'wait', reason: 'NO_WAY_OUT_NOW' };
+    expect(world.executor.approveRecovery(OP, 'accept.7-1', WORD)).toEqual({ kind: 'done' });
+    world.say(world.sent[0]!, { kind: 'not-found', askedTimeNs: world.clock.now() });
+    world.decision = { kind: 'complete' };
+    world.runMs(60_000);
+    expect(world.told().at(-1)).toBe('completed');
+  });
+
   it('ends with its operation when a person takes things as they are, and wakes it when it did fill', () => {
     expect(world.executor.cancelRecovery(OP, WORD)).toEqual({ kind: 'done' });
     expect(world.told().at(-1)).toBe('failed ACCEPTED: by=ann');
