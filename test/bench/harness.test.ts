@@ -18,6 +18,8 @@ describe('a row of the report', () => {
       reportRow('g', { ...figure, value: NaN, goal: { of: 'value', most: 1 } }),
       reportRow('g', figure),
     ];
+    const small = reportRow('g', { ...figure, goal: { of: 'value', most: 1 } }, 'small');
+    expect(goalText(small)).toBe('');
     expect(goals.map(goalText)).toEqual(['≤ 1,300: reached', '≥ 50 ×: missed', '≤ 1: not measured', '']);
   });
 

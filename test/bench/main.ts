@@ -50,7 +50,7 @@ async function main(): Promise<void> {
 type Run = { readonly rows: readonly ReportRow[]; readonly problems: readonly string[] };
 
 async function rowsHere({ name, run }: Group, { size, pins }: Options): Promise<Run> {
-  const rows = (await run(SIZES[size])).map((row) => reportRow(name, row));
+  const rows = (await run(SIZES[size])).map((row) => reportRow(name, row, size));
   if (pins) pin(rows);
   const differing = rows.flatMap(({ group, name: title, hash, plainHash }) =>
     plainHash === undefined ? [] : [`${group}, ${title}: results differ: ${hash}, plain ${plainHash}`],

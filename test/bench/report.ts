@@ -19,7 +19,8 @@ export type ReportRow = Omit<Row, 'plainHash' | 'value'> & {
   readonly plainHash?: string;
 };
 
-export function reportRow(group: string, { hash, plainHash, ...row }: Row): ReportRow {
+/** The figures of a small run mean nothing: no goal is held against them. */
+export function reportRow(group: string, { hash, plainHash, ...row }: Row, size: Report['size'] = 'full'): ReportRow {
   const { name, unit, value, ratio, goal, percentiles, note } = row;
   return {
     group,
@@ -29,7 +30,7 @@ export function reportRow(group: string, { hash, plainHash, ...row }: Row): Repo
     ...(ratio === undefined ? {} : { ratio: rounded(ratio) }),
     hash,
     ...(hash === plainHash ? {} : { plainHash }),
-    ...(goal === undefined ? {} : { goal }),
+    ...(goal === undefined || size === 'small' ? {} : { goal }),
     ...(percentiles === undefined
       ? {}
       : { percentiles: Object.fromEntries(Object.entries(percentiles).map(([at, ns]) => [at, rounded(ns)])) }),
