@@ -35,6 +35,8 @@ type Reservation = {
   /** Worst cost of one unit of quantity; the least, where an order may stand at one of several prices. */
   unitCost: Decimal;
   left: Decimal;
+  /** So much fills first and reduces what is held: nothing was reserved for it, so nothing is set free. */
+  closing: Decimal;
 };
 
 export type LedgerOptions = MarginRules & {
@@ -231,11 +233,15 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
     return true;
   }
 
-  /** Makes an order's reservation the worst of what may be left of it. False, and nothing is changed, when its account does not bear that. */
+  /**
+   * Makes an order's reservation the worst of what may be left of it. False, and nothing is changed, when its account does not bear that; a `fact` it always
+   * does: the venue will trade it, whoever has the money.
+   */
   amend(
     order: ClientOrderId,
     instrument: Instrument,
     left: readonly Pick<OrderRequest, 'side' | 'qty' | 'price'>[],
+    as: 'wish' | 'fact',
   ): boolean {
     const reservation = this.#reservations.get(order);
     if (reservation === undefined) return false;
@@ -243,10 +249,11 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
     const amount = Decimal.max(...needs.map((need) => need.amount));
     const { account } = reservation;
     const more = amount.minus(reservation.left);
-    if (more.gt(0) && compare(minus(account.total, account.reserved), more) < 0) return false;
+    if (as === 'wish' && more.gt(0) && compare(minus(account.total, account.reserved), more) < 0) return false;
     account.reserved = account.reserved.plus(more);
     reservation.left = amount;
     reservation.unitCost = Decimal.min(...needs.map(({ unitCost }) => unitCost));
+    reservation.closing = Decimal.max(...needs.map(({ closing }) => closing));
     this.#touch(account);
     return true;
   }
@@ -279,8 +286,7 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
     assert(!this.#trades.has(trade), 'a trade is applied twice');
     this.#remember(trade);
     const reservation = this.#reservations.get(fill.clientOrderId);
-    if (reservation !== undefined)
-      this.#free(reservation, lesser(reservation.left, times(reservation.unitCost, fill.qty)));
+    if (reservation !== undefined) this.#spend(reservation, fill.qty);
     const pnl = this.#book(instrument, fillFactsOf(fill, instrument, feeRate), rates);
     this.#fills += 1;
     return pnl;
@@ -359,13 +365,13 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
 
   #reserveOne(order: OrderRequest, instrument: Instrument, isCalled: boolean): boolean {
     assert(!this.#reservations.has(order.clientOrderId), 'an order is reserved twice');
-    const { asset, unitCost, amount } = this.needOf(instrument, order);
+    const { asset, unitCost, amount, closing } = this.needOf(instrument, order);
     const account = this.#accountOf(instrument.venue, asset);
     // What needs nothing is never refused: an account in the red must still get out.
     if (!isCalled && compare(amount, ZERO) > 0 && compare(minus(account.total, account.reserved), amount) < 0)
       return false;
     account.reserved = plus(account.reserved, amount);
-    this.#reservations.set(order.clientOrderId, { account, unitCost, left: amount });
+    this.#reservations.set(order.clientOrderId, { account, unitCost, left: amount, closing });
     this.#touch(account);
     return true;
   }
@@ -385,6 +391,16 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
     account.reserved = plus(account.reserved, amount);
     this.#margins.set(id, { account, amount });
     this.#touch(account);
+  }
+
+  #spend(reservation: Reservation, qty: Decimal): void {
+    let opening = qty;
+    if (!reservation.closing.isZero()) {
+      const closing = lesser(reservation.closing, qty);
+      reservation.closing = minus(reservation.closing, closing);
+      opening = minus(qty, closing);
+    }
+    this.#free(reservation, lesser(reservation.left, times(reservation.unitCost, opening)));
   }
 
   #free(reservation: Reservation, amount: Decimal): void {

@@ -251,7 +251,7 @@ export class Operations {
 
   /** An order is to become another: both are reserved for, and the journal says it; the next flush makes it last. False when the account does not bear it. */
   replace(order: Order, replacing: Replacing): boolean {
-    if (replacing.how === 'in-place' && !this.#amend(order, [order.request, replacing])) return false;
+    if (replacing.how === 'in-place' && !this.#amend(order, [order.request, replacing], 'wish')) return false;
     order.replacing = replacing;
     order.reason = undefined;
     order.replacedNs = this.#options.clock.now();
@@ -271,7 +271,7 @@ export class Operations {
     order.reason = kept === undefined ? undefined : `${KEPT}${kept}`;
     restate(order, standing);
     if (!isAtRest(order.status)) {
-      this.#amend(order, [standing]);
+      this.#amend(order, [standing], 'fact');
       if (order.filledQty.gte(standing.qty)) {
         order.status = 'filled';
         this.#release(order);
@@ -281,13 +281,17 @@ export class Operations {
   }
 
   /** Reserves the worst that is left of what an order may be. */
-  #amend({ request: { clientOrderId, side }, instrument, filledQty }: Order, standings: readonly Standing[]): boolean {
+  #amend(
+    { request: { clientOrderId, side }, instrument, filledQty }: Order,
+    standings: readonly Standing[],
+    as: 'wish' | 'fact',
+  ): boolean {
     const left = standings.map(({ price, qty }) => ({
       side,
       price,
       qty: Decimal.max(ZERO, qty.minus(filledQty)) as Qty,
     }));
-    return this.#options.ledger.amend(clientOrderId, instrument, left);
+    return this.#options.ledger.amend(clientOrderId, instrument, left, as);
   }
 
   #applyFill(order: Order, fill: Fill): boolean {

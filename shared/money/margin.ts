@@ -2,7 +2,7 @@ import { Decimal } from 'decimal.js';
 import type { Asset } from '../domain/ids.ts';
 import type { Instrument } from '../domain/instrument.ts';
 import type { OrderRequest } from '../domain/order.ts';
-import { plus, times } from './exact.ts';
+import { lesser, minus, plus, times } from './exact.ts';
 import { ZERO } from './grid.ts';
 import { contractOf, contractValue, hasPremium } from './pnl.ts';
 import type { Position } from './position.ts';
@@ -15,8 +15,13 @@ export type MarginRules = {
   readonly underlyingOf: (instrument: Instrument) => Decimal | undefined;
 };
 
-/** The worst case of an order: `unitCost` for each unit of quantity that opens something, all of them `amount`. */
-export type Need = { readonly asset: Asset; readonly unitCost: Decimal; readonly amount: Decimal };
+/** The worst case of an order: `unitCost` for each unit of quantity that opens something, all of them `amount`. What fills first is `closing`, and needs nothing. */
+export type Need = {
+  readonly asset: Asset;
+  readonly unitCost: Decimal;
+  readonly amount: Decimal;
+  readonly closing: Decimal;
+};
 
 const ONE = new Decimal(1);
 /** Coins are counted to so many decimals. */
@@ -46,12 +51,12 @@ export function needOf(
     const buys = side === 'buy';
     const feeOnTop = buys && fees.currency === 'quote' ? plus(fees.taker, ONE) : ONE;
     const unitCost = buys ? times(price, feeOnTop) : ONE;
-    return { asset: buys ? quote : base, unitCost, amount: times(unitCost, qty) };
+    return { asset: buys ? quote : base, unitCost, amount: times(unitCost, qty), closing: ZERO };
   }
   const grows = held.isZero() || held.isNegative() === (side === 'sell');
-  const added = grows ? qty : Decimal.max(ZERO, qty.minus(held.abs()));
+  const closing = grows ? ZERO : lesser(qty, held.abs());
   const unitCost = unitNeed(side, price, instrument, rules);
-  return { asset: marginAssetOf(instrument), unitCost, amount: times(unitCost, added) };
+  return { asset: marginAssetOf(instrument), unitCost, amount: times(unitCost, minus(qty, closing)), closing };
 }
 
 function unitNeed(side: OrderRequest['side'], price: Decimal, instrument: Instrument, rules: MarginRules): Decimal {

@@ -34,6 +34,8 @@ type Reserved = {
   readonly account: string;
   readonly amount: Decimal;
   readonly unitCost: Decimal;
+  /** Nothing was reserved for what fills first and reduces what is held. */
+  readonly closing: Decimal;
   filled: Decimal;
   /** Of an earlier start. Where the account does not bear it, nothing is reserved. */
   readonly isCarried: boolean;
@@ -317,6 +319,7 @@ export class Judge {
       terms,
       amount: Decimal.max(...needs.map(({ amount }) => amount)),
       unitCost: Decimal.max(...needs.map(({ unitCost }) => unitCost)),
+      closing: Decimal.max(...needs.map(({ closing }) => closing)),
       filled: ZERO,
     });
   }
@@ -455,9 +458,9 @@ export class Judge {
   ): void {
     const instrument = instrumentOf(order.instrument)!;
     const held = this.#told.positions.get(order.instrument)?.size ?? ZERO;
-    const { asset, amount, unitCost } = needOf(order, instrument, held, MARGIN);
+    const { asset, amount, unitCost, closing } = needOf(order, instrument, held, MARGIN);
     const account = `${instrument.venue} ${asset}`;
-    this.#reserved.set(order.clientOrderId, { account, amount, unitCost, filled: ZERO, isCarried });
+    this.#reserved.set(order.clientOrderId, { account, amount, unitCost, closing, filled: ZERO, isCarried });
   }
 
   /** The ledger is the sum of the trades in the journal; what may still be spent is reserved. */
@@ -482,9 +485,11 @@ export class Judge {
     const reserved = ledger.reservedOf(venue, asset);
     const free = total.minus(reserved);
     let needed = marginsOf(ledger, venue, asset);
-    for (const { account: theirs, amount, unitCost, filled, isCarried } of this.#reserved.values())
-      if (theirs === account && !(isCarried && free.lt(amount)))
-        needed = needed.plus(Decimal.max(ZERO, amount.minus(unitCost.times(filled))));
+    for (const { account: theirs, amount, unitCost, closing, filled, isCarried } of this.#reserved.values()) {
+      if (theirs !== account || (isCarried && free.lt(amount))) continue;
+      const opened = Decimal.max(ZERO, filled.minus(closing));
+      needed = needed.plus(Decimal.max(ZERO, amount.minus(unitCost.times(opened))));
+    }
     this.#promise(
       reserved.gte(0) && reserved.gte(needed),
       `${account}: ${reserved.toFixed()} is reserved, ${needed.toFixed()} may be spent`,

@@ -188,6 +188,31 @@ describe('Ledger of contracts', () => {
     expect(margined.availableOf(d, 'USDT' as Asset)).toBe(9_697.5);
   });
 
+  it('frees nothing for what closes first: what is left of the order opens as much as before', () => {
+    margined.apply(fill('1', on(PERPETUAL), 'sell', '100', '30000', '0', 'USDT'), PERPETUAL, rates);
+    // 300 of 400 open something, each for 6 and a fee of 0.015.
+    reserve(order('2', on(PERPETUAL), 'buy', '400', '30000'));
+    expect(margined.reservedOf(d, 'USDT').toFixed()).toBe('2404.5');
+    margined.apply(fill('2', on(PERPETUAL), 'buy', '40', '30000', '0', 'USDT'), PERPETUAL, rates);
+    expect(margined.reservedOf(d, 'USDT').minus('360').toFixed()).toBe('1804.5');
+    margined.apply(
+      { ...fill('2', on(PERPETUAL), 'buy', '160', '30000', '0', 'USDT'), tradeId: 't-3' as TradeId },
+      PERPETUAL,
+      rates,
+    );
+    // 100 are held, and 200 may be bought yet.
+    expect(margined.reservedOf(d, 'USDT').minus('600').toFixed()).toBe('1203');
+  });
+
+  it('refuses a change that its account does not bear, and reserves for what is so all the same', () => {
+    const wished = order('1', on(PERPETUAL), 'buy', '2000', '30000');
+    reserve(order('1', on(PERPETUAL), 'buy', '1000', '30000'));
+    expect(margined.amend(wished.clientOrderId, PERPETUAL, [wished], 'wish')).toBe(false);
+    expect(margined.reservedOf(d, 'USDT').toFixed()).toBe('6015');
+    expect(margined.amend(wished.clientOrderId, PERPETUAL, [wished], 'fact')).toBe(true);
+    expect(margined.availableOf(d, 'USDT' as Asset)).toBe(-2_030);
+  });
+
   it('reserves coin for inverse futures, the premium of what is bought and a share of what underlies what is sold', () => {
     reserve(order('1', on(COIN_FUTURE), 'buy', '2500', '50000'));
     expect(margined.reservedOf(d, 'BTC').toFixed()).toBe('0.10025');
