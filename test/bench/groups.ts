@@ -6,7 +6,7 @@ const FULL_LATENCY = { rate: 50_000, seconds: 60, symbols: 200 };
 const SMALL_LATENCY = { rate: 10_000, seconds: 1, symbols: 20 };
 const FULL_REFERENCE = { frames: 40_000, rounds: 3, plans: 1_000, seconds: 10 };
 const SMALL_REFERENCE = { frames: 2_000, rounds: 1, plans: 60, seconds: 1 };
-const SMALL_SCALE = { frames: 4_000, rounds: 1, growth: [20, 200] };
+const SMALL_SCALE = { frames: 4_000, rounds: 1, growth: [20, 60] };
 
 /** Messages of the whole path, of a single step, and rounds; recorded frames, and those for native peers; plans that go out on the wire. */
 export const SIZES = {
