@@ -30,7 +30,7 @@ import type { Opened } from './open-journal.ts';
 import { openJournal } from './open-journal.ts';
 import { OrderSide } from './order-side.ts';
 import type { Stages } from './pipeline.ts';
-import { onMarketUpdate, onRefresh } from './pipeline.ts';
+import { onBelieved, onMarketUpdate, onRefresh } from './pipeline.ts';
 import type { EngineOptions, Prepared } from './prepare.ts';
 import { prepareEngine } from './prepare.ts';
 import { Hindsight } from './publish/hindsight.ts';
@@ -372,7 +372,7 @@ export class Engine {
   }
 
   #feedOf(): Feed {
-    const { config } = this.#options;
+    const { clock, config } = this.#options;
     const { decisions } = this;
     const { onPrint } = this.#orders.desk;
     return new Feed({
@@ -385,6 +385,7 @@ export class Engine {
       ...(onPrint === undefined ? {} : { onPrint }),
       healthMin: config.risk.min_venue_health,
       onUpdate: (update) => onMarketUpdate(this.#stages, update),
+      onBelieved: (instrument) => onBelieved(this.#stages, instrument, clock.now()),
       onReference: (reference) => {
         this.references.apply(reference);
         this.#evaluator.noteReference(reference.instrument);

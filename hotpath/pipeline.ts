@@ -68,6 +68,12 @@ export function onMarketUpdate(stages: Stages, update: MarketUpdate): void {
   if (found > 0) pursue(stages, stages.detect.found.subarray(0, found), update.receivedTimeNs);
 }
 
+/** A book is believed again that says nothing itself: its prices have changed from none to some. */
+export function onBelieved(stages: Stages, instrument: InstrumentIndex, nowNs: TimeNs): void {
+  const found = stages.detect.screen(instrument, nowNs);
+  if (found > 0) pursue(stages, stages.detect.found.subarray(0, found), nowNs);
+}
+
 /** Time has passed, or a venue has spoken of funding or an index: the same from there on. */
 export function onRefresh(stages: Stages, nowNs: TimeNs): void {
   const found = stages.detect.refresh(nowNs);

@@ -43,6 +43,8 @@ export type FeedOptions = Outside & {
   /** A venue whose health falls below is out of trading until it is well again. */
   readonly healthMin?: number;
   readonly onUpdate: (update: MarketUpdate) => void;
+  /** A book that was suspect is believed again: it has prices from now on, and no update says so. */
+  readonly onBelieved?: (instrument: InstrumentIndex) => void;
   readonly onPrint?: (print: TradePrint) => void;
   readonly onReference?: (reference: ReferenceUpdate) => void;
   readonly onDecision?: (elapsedNs: number) => void;
@@ -222,9 +224,10 @@ export class Feed {
   }
 
   #onAgreed(instrument: InstrumentIndex): void {
-    const { books, instruments, logger } = this.#options;
+    const { books, instruments, logger, onBelieved } = this.#options;
     books.suspect(instrument, false);
     logger.info('feed-agreed', { instrument: instruments[instrument]!.id });
+    onBelieved?.(instrument);
   }
 
   #onStuck(instrument: InstrumentIndex, unchangedMs: number): void {

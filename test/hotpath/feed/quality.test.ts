@@ -288,12 +288,14 @@ describe('three venues of which one is wrong', () => {
     });
     const instruments = endpoints.map((endpoint) => instrumentOf(endpoint, 'BTC-USDT'));
     const books = new BookStore({ instruments, rulesOf: () => okx.markets[0]!.book, clock, staleAfterMs: Infinity });
+    const believed: [InstrumentIndex, number][] = [];
     const feed: Feed = new Feed({
       ...{ clock, transport, random: randomFrom(1), logger: silentLogger, endpoints, instruments, books },
       healthMin: 0.5,
       onUpdate: (update) => {
         if (books.apply(update) === BROKEN) feed.resync(update.instrument);
       },
+      onBelieved: (instrument) => believed.push([instrument, books.tops.bid[instrument]!]),
     });
     const run = (ms: number) => clock.runUntil(clock.now() + ms * MS);
     const socketOf = (name: string) => transport.sockets.find(({ url }) => url === `wss://${name}`)!;
@@ -320,8 +322,11 @@ describe('three venues of which one is wrong', () => {
     expect(feed.status()[2]).toMatchObject({ suspect_books: 1, tradable: false });
     expect(feed.health(venueId('a'))).toBe(1);
     say('c', 100);
+    expect(believed).toEqual([]);
     run(6_500);
     expect([books.depths.status(c), books.tops.bid[c]]).toEqual(['live', 100]);
+    // Nothing else says so: whoever looks at changes of prices is told, once they are there.
+    expect(believed).toEqual([[c, 100]]);
     // The book is believed again; the venue has to be well for a while longer.
     expect(feed.health(venueId('c'))).toBe(0);
     run(6_000);
