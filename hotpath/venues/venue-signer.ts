@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { HmacSha256 } from './sha256.ts';
+import { HmacSha256 } from './venue-sha256.ts';
 
 export type Digest = 'hex' | 'base64';
 export type Algorithm = 'sha256' | 'sha384' | 'sha512';
