@@ -1,12 +1,12 @@
 import { Decimal } from 'decimal.js';
 import type { Clock, Timer } from '#shared/clock/clock.ts';
-import type { Closing, ForcedFill, Held, HeldLeg, SettledTerms } from '#shared/domain/held.ts';
+import type { Closing, ForcedFill, ForcedState, Held, HeldLeg, SettledTerms } from '#shared/domain/held.ts';
 import { afterClosing, afterFunding, isCountedInQuote, isFlat } from '#shared/domain/held.ts';
 import type { Asset, InstrumentId, OperationId } from '#shared/domain/ids.ts';
 import type { Plan } from '#shared/domain/trade.ts';
 import { decimalFrom, textOf, ZERO } from '#shared/money/grid.ts';
 import type { FillFacts, Pnl } from '#shared/money/pnl.ts';
-import { contractOf, fillFactsOf } from '#shared/money/pnl.ts';
+import { contractOf, fillFactsOf, tradeKey } from '#shared/money/pnl.ts';
 import { closingOf } from '#shared/money/position.ts';
 import type { EventData } from '#shared/schema/event.ts';
 import { holdingEventOf } from '#shared/schema/held-event.ts';
@@ -78,6 +78,8 @@ export class Holdings implements HoldingKeeper {
   readonly #reduced = new Set<OperationId>();
   /** What venues have taken of what is still being entered. */
   readonly #early = new Map<InstrumentId, Decimal>();
+  /** Of trades that the last start did not book to the end. */
+  readonly #rests = new Map<string, Decimal>();
   /** When each perpetual was last paid for, and what is due next. */
   readonly #fundedMs = new Map<InstrumentId, number>();
   readonly #dues = new Map<InstrumentId, FundingDue>();
@@ -94,8 +96,10 @@ export class Holdings implements HoldingKeeper {
   }
 
   /** Takes over what the journal says, before any operation is taken up. */
-  restore(open: readonly Held[], fundedMs: ReadonlyMap<string, number>): void {
+  restore(open: readonly Held[], fundedMs: ReadonlyMap<string, number>, { rests, early }: ForcedState): void {
     for (const held of open) this.#keep(held);
+    for (const [trade, rest] of rests) this.#rests.set(trade, rest);
+    for (const [id, change] of early) this.#early.set(id as InstrumentId, change);
     for (const [id, ms] of fundedMs) this.#fundedMs.set(id as InstrumentId, ms);
   }
 
@@ -141,25 +145,26 @@ export class Holdings implements HoldingKeeper {
     const terms = market.instrumentOf(fill.instrument);
     if (terms === undefined || ledger.knows(fill)) return;
     const touched: OperationId[] = [];
-    let left: Decimal = fill.qty;
+    let left: Decimal = this.#rests.get(tradeKey(fill)) ?? fill.qty;
     for (const held of this.open) {
       const size = sizeIn(held, fill.instrument);
       const isTaken = fill.side === 'buy' ? size.isNegative() : size.gt(0);
       const qty = Decimal.min(left, size.abs());
       if (!isTaken || qty.isZero()) continue;
       left = left.minus(qty);
-      const { closing, pnl } = this.#bookForced(terms, partOf(fill, qty), held);
+      const { closing, pnl } = this.#bookForced(terms, partOf(fill, qty), { held, rest: left });
       this.#held.set(held.id, afterClosing(held, fill.instrument, closing, pnl));
       this.#reduced.add(held.id);
       touched.push(held.id);
     }
     if (!left.isZero()) {
-      this.#bookForced(terms, partOf(fill, left), undefined);
+      this.#bookForced(terms, partOf(fill, left), { rest: ZERO });
       const change = fill.side === 'buy' ? left : left.neg();
       if (busy(fill.instrument))
         this.#early.set(fill.instrument, (this.#early.get(fill.instrument) ?? ZERO).plus(change));
     }
     ledger.noteForced(fill);
+    this.#rests.delete(tradeKey(fill));
     this.#tellChanges();
     recorder.flush();
     const nowMs = clock.unixMs(clock.now());
@@ -287,7 +292,11 @@ export class Holdings implements HoldingKeeper {
     return { closing: closingOf(facts), pnl: ledger.settle(terms, facts, rates) };
   }
 
-  #bookForced(terms: SettledTerms, fill: ForcedFill, held: Held | undefined): Closed {
+  #bookForced(
+    terms: SettledTerms,
+    fill: ForcedFill,
+    { held, rest }: { readonly held?: Held; readonly rest: Decimal },
+  ): Closed {
     const { ledger, recorder } = this.#options;
     const { id, rates } = held ?? { rates: this.#ratesNow(terms, fill) };
     const facts = this.#factsOf(terms, fill, rates);
@@ -295,6 +304,7 @@ export class Holdings implements HoldingKeeper {
       ...(id === undefined ? {} : { holding: id }),
       forced: fill.forced,
       trade_id: fill.tradeId,
+      ...(rest.isZero() ? {} : { rest: textOf(rest) }),
       ...closingText(terms, facts, rates),
     });
     return { closing: closingOf(facts), pnl: ledger.force(terms, facts, rates) };
@@ -457,7 +467,7 @@ function closingText(
   terms: SettledTerms,
   { side, price, qty, fee, feeAsset, feeRate }: FillFacts,
   rates: Held['rates'],
-): Omit<EventData<'settlement'>, 'holding' | 'forced' | 'trade_id' | 'underlying_price'> {
+): Omit<EventData<'settlement'>, 'holding' | 'forced' | 'trade_id' | 'rest' | 'underlying_price'> {
   const contract = contractOf(terms);
   return {
     instrument: terms.id,

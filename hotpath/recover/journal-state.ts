@@ -10,7 +10,7 @@ import type {
   TradeId,
   VenueId,
 } from '#shared/domain/ids.ts';
-import type { Held } from '#shared/domain/held.ts';
+import type { ForcedState, Held } from '#shared/domain/held.ts';
 import { afterClosing, afterFunding } from '#shared/domain/held.ts';
 import type { OpenOperation, OpenOrder, LedgerState } from '#shared/domain/recovery.ts';
 import type { Price, Qty } from '#shared/money/grid.ts';
@@ -87,6 +87,8 @@ export type Checkpoint = {
   readonly peakRealised?: string;
   /** Trades of nobody's order that are booked. */
   readonly forced?: readonly string[];
+  readonly forcedRests?: Readonly<Record<string, string>>;
+  readonly forcedEarly?: Readonly<Record<string, string>>;
   readonly ageing?: readonly EventData<'ageing'>[];
   readonly limits?: Readonly<Record<string, number>>;
   readonly commands?: readonly string[];
@@ -129,6 +131,8 @@ export class JournalState {
   #fees: Decimal = ZERO;
   #peak: Decimal = ZERO;
   readonly #forced = new Set<string>();
+  readonly #forcedRests = new Map<string, Decimal>();
+  readonly #forcedEarly = new Map<string, Decimal>();
   readonly #ageing = new Map<string, EventData<'ageing'>>();
   #fills = 0;
   #day = 0;
@@ -343,6 +347,10 @@ export class JournalState {
     return this.#fundedMs;
   }
 
+  get forced(): ForcedState {
+    return { rests: this.#forcedRests, early: this.#forcedEarly };
+  }
+
   /** Opportunities that nobody has closed. */
   openOpportunities(): readonly EventData<'opportunity'>[] {
     return [...this.#opportunities.values()];
@@ -379,6 +387,8 @@ export class JournalState {
       fundedMs: Object.fromEntries(this.#fundedMs),
       peakRealised: textOf(this.#peak),
       forced: [...this.#forced],
+      forcedRests: textsOf(this.#forcedRests),
+      forcedEarly: textsOf(this.#forcedEarly),
       ageing: [...this.#ageing.values()],
       limits: this.#limits,
       commands: [...this.#commands],
@@ -415,6 +425,8 @@ export class JournalState {
     }
     for (const command of checkpoint.commands ?? []) state.#commands.add(command);
     for (const trade of checkpoint.forced ?? []) state.#forced.add(trade);
+    setTexts(state.#forcedRests, checkpoint.forcedRests ?? {});
+    setTexts(state.#forcedEarly, checkpoint.forcedEarly ?? {});
     for (const told of checkpoint.ageing ?? []) state.#ageing.set(ageKey(told), told);
     state.#peak = Decimal.max(ZERO, decimalFrom(checkpoint.peakRealised ?? checkpoint.pnl.realised));
     state.#limits = checkpoint.limits ?? {};
@@ -483,6 +495,7 @@ export class JournalState {
       return;
     }
     this.#open.delete(operation.id);
+    for (const id of this.#forcedEarly.keys()) if (!this.#isBeingEntered(id)) this.#forcedEarly.delete(id);
     this.#ageing.delete(ageKey({ what: 'operation', id: operation.id }));
     this.#ended.set(operation.id, record);
     if (operation.state === 'completed' || operation.dust !== undefined) this.#sweepDust(record);
@@ -517,15 +530,24 @@ export class JournalState {
     const closing = fillFactsFrom(data);
     const pnl = pnlOfSettlement(data);
     this.#book(data.instrument, closing, pnl, at);
-    if (data.forced !== undefined) this.#rememberForced(data);
+    if (data.forced !== undefined) this.#applyForced(data);
     // Expired: nothing is ever held of it again.
     else if (this.#positions.get(data.instrument)!.size.isZero()) this.#positions.delete(data.instrument);
     const held = this.#holdings.get(data.holding ?? '');
     if (held !== undefined) this.#holdings.set(held.id, afterClosing(held, data.instrument, closingOf(closing), pnl));
   }
 
-  #rememberForced({ instrument, side, trade_id: tradeId = '' }: EventData<'settlement'>): void {
-    this.#forced.add(tradeKey({ instrument, side, tradeId }));
+  /** It is known once all of it is booked. What no holding had may be of one that is being entered. */
+  #applyForced({ instrument, side, qty, holding, rest, trade_id: tradeId = '' }: EventData<'settlement'>): void {
+    if (holding === undefined && this.#isBeingEntered(instrument))
+      add(this.#forcedEarly, instrument, side === 'buy' ? decimalFrom(qty) : negated(decimalFrom(qty)));
+    const trade = tradeKey({ instrument, side, tradeId });
+    if (rest !== undefined) {
+      this.#forcedRests.set(trade, decimalFrom(rest));
+      return;
+    }
+    this.#forcedRests.delete(trade);
+    this.#forced.add(trade);
     if (this.#forced.size > FORCED_MAX) this.#forced.delete(this.#forced.values().next().value!);
   }
 
@@ -569,12 +591,36 @@ export class JournalState {
 
   #applyHolding(data: EventData<'holding'>): void {
     if (data.state === 'open') {
-      this.#holdings.set(data.id, heldFrom(data));
+      const held = heldFrom(data);
+      this.#spendEarly(held);
+      this.#holdings.set(data.id, held);
       return;
     }
     this.#ageing.delete(ageKey({ what: 'holding', id: data.id }));
     this.#holdings.delete(data.id);
     for (const [asset, amount] of Object.entries(data.dust ?? {})) add(this.#dust, asset, decimalFrom(amount));
+  }
+
+  /** What is entered is told without what was taken of it before. */
+  #spendEarly({ id, legs }: Held): void {
+    const before = this.#holdings.get(id);
+    for (const [at, { instrument, entered }] of legs.entries()) {
+      const early = this.#forcedEarly.get(instrument);
+      const isEntry = !entered.isZero() && before?.legs[at]?.entered.eq(entered) !== true;
+      if (early !== undefined && isEntry && early.isNegative() !== entered.isNegative())
+        this.#forcedEarly.delete(instrument);
+    }
+  }
+
+  #isBeingEntered(instrument: string): boolean {
+    for (const { operation } of this.#open.values())
+      if (
+        operation.bond?.intent === 'enter' &&
+        operation.state !== 'escalated' &&
+        operation.legs.some((leg) => leg.instrument === instrument)
+      )
+        return true;
+    return false;
   }
 
   #book(instrument: string, fill: FillFacts, pnl: Pnl, at: string): void {

@@ -59,6 +59,14 @@ export type ForcedFill = Omit<Fill, 'clientOrderId' | 'liquidity'> & {
   readonly timeMs: number;
 };
 
+/** Of what venues have taken by themselves: what a start must know beside what is held. */
+export type ForcedState = {
+  /** By trade, as `tradeKey` names it: what of it is not booked, because the process died between the parts of two holdings. */
+  readonly rests: ReadonlyMap<string, Decimal>;
+  /** By instrument: what was taken, signed, of what is still being entered. */
+  readonly early: ReadonlyMap<string, Decimal>;
+};
+
 /** What a trade or a settlement takes away: signed change of what is held, and what it brings in quote before its fee. */
 export type Closing = { readonly change: Decimal; readonly quote: Decimal };
 

@@ -356,6 +356,8 @@ const payloads = {
     forced: z.enum(['adl', 'liquidation']).optional(),
     /** Of what was forced. */
     trade_id: z.string().optional(),
+    /** Of what was forced: what of the trade the events that follow book, each for another holding; absent in the last. */
+    rest: decimal.optional(),
     instrument: z.string(),
     base: z.string(),
     quote: z.string(),

@@ -153,10 +153,11 @@ export class HeldWorld {
     this.clock.runUntil((unixMs - START_MS) * 1e6);
   }
 
-  /** kill -9: nothing is left but the journal, up to its last flush or to the last record. */
-  crash(keep: 'flushed' | 'all'): void {
+  /** kill -9: nothing is left but the journal, up to its last flush, to the last record, or so many records of it. */
+  crash(keep: 'flushed' | 'all' | number): void {
     const journal = new MemoryJournal(this.clock);
-    journal.events.push(...this.journal.events.slice(0, keep === 'all' ? undefined : this.journal.flushed));
+    const kept = keep === 'flushed' ? this.journal.flushed : keep === 'all' ? undefined : keep;
+    journal.events.push(...this.journal.events.slice(0, kept));
     journal.flush();
     this.holdings.stop();
     this.executor.stop();

@@ -505,6 +505,48 @@ describe('a position that its venue reduces by itself', () => {
     checkBooks();
   });
 
+  it('books the rest of what it had booked to one of two when it was killed', () => {
+    entered();
+    world.executor.submit(sumPlan('later', BASIS, { units: '1', profit: '40', carry: '10' }));
+    world.runUntilMs(START_MS + 10_000);
+    const before = world.journal.events.length;
+    world.holdings.onForced(forced(1_700));
+    world.crash(before + 1);
+    expect(world.journal.of('settlement')).toMatchObject([{ holding: 'b', qty: '1000', rest: '700' }]);
+    world.holdings.onForced(forced(1_700));
+    world.holdings.onForced(forced(1_700));
+    expect(world.journal.of('settlement').map(({ holding, qty, rest }) => [holding, qty, rest])).toEqual([
+      ['b', '1000', '700'],
+      ['later', '700', undefined],
+    ]);
+    world.crash('all');
+    world.holdings.onForced(forced(1_700));
+    expect(world.journal.of('settlement').length).toBe(2);
+    world.runUntilMs(START_MS + 60_000);
+    checkOverButDust();
+    checkBooks();
+  });
+
+  it.each(['as it was', 'killed'])('takes what is still being entered from what that comes to: %s', (how) => {
+    quoteBasis(30_000, 30_060);
+    world.executor.submit(basis());
+    // One leg has filled, the other has not been heard of.
+    for (let ms = 0; world.ledger.positionOf(PERPETUAL.id).size.isZero(); ms += 0.1) world.runUntilMs(START_MS + ms);
+    expect(world.executor.counts.open).toBe(1);
+    world.holdings.onForced(forced(300));
+    expect(world.ledger.positionOf(PERPETUAL.id).size.toNumber()).toBe(-700);
+    if (how === 'killed') world.crash('all');
+    quoteBasis(30_000, 30_060);
+    world.runUntilMs(world.nowMs + 60_000);
+    expect(world.journal.of('holding').find(({ id }) => id === 'b')).toMatchObject({
+      legs: [{}, { instrument: PERPETUAL.id, entered: '-1000', size: '-700' }],
+    });
+    expect(closed()).toMatchObject([{ id: 'b', reason: 'deleveraged' }]);
+    expect(world.ledger.positionOf(PERPETUAL.id).size.toNumber()).toBe(0);
+    checkOverButDust();
+    checkBooks();
+  });
+
   it('is left before it comes to that, where its venue says that it is near', () => {
     entered();
     world.nextToGo.add(PERPETUAL.id);
