@@ -52,12 +52,14 @@ async function lead(): Promise<void> {
   const { totals, failures } = options.verbose ? tellAll(options) : await shareOut(options);
   const seconds = (performance.now() - startedMs) / 1_000;
   process.stdout.write(`${reportOf(totals, seconds)}\n`);
-  for (const { episode, message, stack } of failures.slice(0, FAILURES_MAX)) {
-    const again = `npm run simulate -- --seed ${options.seed} --from ${episode} --episodes 1${options.crashes ? ' --crashes' : ''} --verbose`;
-    process.stdout.write(`FAILED episode ${episode}: ${message}\n  ${again}\n${options.verbose ? `${stack}\n` : ''}`);
-  }
+  for (const failure of failures.slice(0, FAILURES_MAX)) process.stdout.write(failureText(failure, options));
   process.stdout.write(`${failures.length} of ${options.episodes} episodes failed\n`);
   if (failures.length > 0) process.exitCode = 1;
+}
+
+function failureText({ episode, message, stack }: Failure, { seed, crashes, verbose }: Options): string {
+  const again = `npm run simulate -- --seed ${seed} --from ${episode} --episodes 1${crashes ? ' --crashes' : ''} --verbose`;
+  return `FAILED episode ${episode}: ${message}\n  ${again}\n${verbose ? `${stack}\n` : ''}`;
 }
 
 function tellAll(options: Options): { readonly totals: Totals; readonly failures: readonly Failure[] } {
@@ -82,8 +84,11 @@ async function shareOut(options: Options): Promise<{ readonly totals: Totals; re
         if (news.kind === 'progress') {
           done += news.done;
           if (process.stderr.isTTY) process.stderr.write(`\r${done} of ${options.episodes} episodes`);
-        } else if (news.kind === 'failed') failures.push(news.failure);
-        else {
+        } else if (news.kind === 'failed') {
+          failures.push(news.failure);
+          // Nobody waits for the end of a long run to look at what has failed.
+          if (failures.length <= FAILURES_MAX) process.stderr.write(failureText(news.failure, options));
+        } else {
           isOver = true;
           addTotals(totals, news.totals);
         }
