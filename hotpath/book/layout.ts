@@ -13,11 +13,14 @@ const WINDOW_MIN = 2_048;
 const WINDOW_MAX = 16_384;
 /** Above the least window, no more ticks than this for each level: memory is for books that are deep. */
 const TICKS_PER_LEVEL = 64;
-/** A window that has this share of the levels within reach is large enough; with less than the other, a sorted array is better. */
+/**
+ * A window that has this share of the levels within reach is large enough; with less than the other, a sorted array is better. Changes come nearer to the top
+ * than a snapshot's levels lie: with a quarter of them in reach most changes are.
+ */
 const SHARE_WANTED = 7 / 8;
-const SHARE_LEAST = 1 / 2;
+const SHARE_LEAST = 1 / 4;
 
-/** The layout that suits an instrument, judged by its first snapshot: the ring where the tick is known and a window reaches half the levels. */
+/** The layout that suits an instrument, judged by its first snapshot: the ring where the tick is known and a window reaches enough of the levels. */
 export function bookFor(instrument: Instrument, { bids, asks }: MarketUpdate, memory?: RingMemory): Book {
   const tick = tickOf(instrument);
   const levels = Math.min(bids.count, asks.count);
