@@ -6,7 +6,7 @@ import type { Fees, Instrument } from '#shared/domain/instrument.ts';
 import type { MarketUpdate } from '#shared/domain/market-event.ts';
 import { DELTA, SNAPSHOT } from '#shared/domain/market-event.ts';
 import { amountOf, decimalFrom } from '#shared/money/grid.ts';
-import { krakenChecksum } from './kraken-checksum.ts';
+import { krakenChecksum } from './venue-checksum.ts';
 import type {
   Account,
   AccountContext,
