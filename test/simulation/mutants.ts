@@ -82,7 +82,11 @@ export const MUTANTS: readonly Mutant[] = [
     `return this.orders.some(({ status }) => isAtRest(status));`,
   ),
   // What is reserved.
-  m('reserve half', `{ account, unitCost, left: amount }`, `{ account, unitCost, left: amount.div(2) }`),
+  m(
+    'reserve half',
+    `{ account, unitCost, left: amount, closing }`,
+    `{ account, unitCost, left: amount.div(2), closing }`,
+  ),
   m(
     'release when it is accepted',
     `if (isAtRest(status)) this.#release(order);\n    this.#recordOrder(order);`,
@@ -90,7 +94,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   m(
     'release all at the first fill',
-    `lesser(reservation.left, times(reservation.unitCost, fill.qty))`,
+    `lesser(reservation.left, times(reservation.unitCost, opening))`,
     `reservation.left`,
   ),
   m('never release', `this.#options.ledger.release(order.request.clientOrderId);`, ``),
