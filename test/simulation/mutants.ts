@@ -97,6 +97,7 @@ export const MUTANTS: readonly Mutant[] = [
     `lesser(reservation.left, times(reservation.unitCost, opening))`,
     `reservation.left`,
   ),
+  m('free what closes too', `if (!reservation.closing.isZero()) {`, `if (reservation.closing.isNegative()) {`),
   m('never release', `this.#options.ledger.release(order.request.clientOrderId);`, ``),
   m('reserve nothing after a restart', `ledger.reserve([order.request], this.#instrument);`, ``),
   // What is journalled.

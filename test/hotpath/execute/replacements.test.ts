@@ -100,6 +100,16 @@ describe('an order that is replaced in place', () => {
     expect(reserved()).toBe('9900');
   });
 
+  it('is reserved for as what its venue says it is, though the account does not bear that', () => {
+    const sentMs = world.clock.now() / 1e6;
+    replace(at(49_500, 0.2));
+    world.say(first(), { kind: 'kept', to: at(49_500, 0.2), reason: 'venue-down', text: '' });
+    world.ledger.adjust(A, 'USDT', new Decimal(6_000));
+    world.say(first(), stands(at(49_500, 0.2), sentMs + 5_000));
+    expect(reserved()).toBe('9900');
+    expect(world.ledger.freeOf(A, 'USDT').toFixed()).toBe('-3900');
+  });
+
   it('counts what fills meanwhile, whichever it is by then', () => {
     replace(at(49_500, 0.06));
     world.say(first(), fill(first(), '0.05'));
