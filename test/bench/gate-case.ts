@@ -32,7 +32,9 @@ const { risk, engine } = loadConfig({ dir: 'config', env: {} });
  */
 export function gateCases(rounds: number): readonly Row[] {
   return [2, 3].flatMap((legs) => [
-    ...rowsOf(`gate, plan of ${legs} legs`, legs, rounds, {}),
+    ...rowsOf(`gate, plan of ${legs} legs`, legs, rounds, {}).map((row): Row =>
+      row.name.endsWith('p99') ? { ...row, goal: { of: 'value', most: 5_000 } } : row,
+    ),
     ...rowsOf(`gate, plan of ${legs} legs over the limit`, legs, Math.ceil(rounds / 4), {
       max_var: 1,
       max_expected_shortfall: 1,
