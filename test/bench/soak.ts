@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { dynamoClient, kinesisClient } from '#functions/common/clients.ts';
+import { tableDefinitions } from '#functions/common/tables.ts';
 import type { EngineMessage } from '#hotpath/main.ts';
-import { silentLogger } from '#hotpath/runtime/logger.ts';
-import { startCloud } from '#local/cloud.ts';
+import { ensureStreams, ensureTables, startDynamo, startKinesis } from '#local/peers.ts';
 import { ENGINE_ENV, ENGINE_NODE_OPTIONS } from '#local/run-processes.ts';
 import { simulatorConfigOf, throughSimulator } from '#local/simulated.ts';
 import { Child } from '#local/supervisor.ts';
-import { systemClock } from '#shared/clock/clock.ts';
 import { loadConfig } from '#shared/config/load.ts';
 import type { Config } from '#shared/schema/config.ts';
 import type { EngineStatus } from '#shared/schema/status.ts';
@@ -20,8 +20,9 @@ import { minuteFrom, minuteText, verdictOf } from './soak-verdict.ts';
 
 const HELP = `npm run soak [-- --for 1h] [--rate 20000] [--every 1m] [--warm-up 10m] [--json FILE] [--seed 1]
 
-Runs the engine's process on paper against simulated venues in another process, over loopback WebSockets, and prints a line a
-minute: memory, engine time (a frame's arrival to the end of its decision), lag of its event loop, garbage collections.
+Runs the engine's process on paper against simulated venues in another process, over loopback WebSockets, publishing to streams
+that nobody reads, and prints a line a minute: memory, engine time (a frame's arrival to the end of its decision), lag of its
+event loop, garbage collections.
 
   --for      how long, after the warm-up has begun with the first live books (default 1h)
   --rate     market messages a second that the venues are to send (default 20000)
@@ -68,12 +69,11 @@ async function main(): Promise<void> {
 
 async function soak({ forMs, rate, everyMs, seed }: Options, dataDir: string): Promise<readonly Minute[]> {
   const plain = configOf(dataDir, rate);
-  const clock = systemClock();
-  const cloud = await startCloud({ config: plain, dataDir, clock, logger: silentLogger });
+  const stores = await startStores(plain, dataDir);
   const market = await startMarket(plain, seed);
   const minutes: Minute[] = [];
   const seen: { status?: EngineStatus; before?: EngineStatus; gone?: string } = {};
-  const aws = { region: 'us-east-1', kinesisEndpoint: cloud.kinesisUrl, dynamodbEndpoint: cloud.dynamodbUrl };
+  const aws = { region: 'us-east-1', kinesisEndpoint: stores.kinesisUrl, dynamodbEndpoint: stores.dynamodbUrl };
   const engine = new Child({
     name: 'engine',
     entry: 'hotpath/main.ts',
@@ -105,8 +105,30 @@ async function soak({ forMs, rate, everyMs, seed }: Options, dataDir: string): P
   } finally {
     await engine.stop(STOP_MS);
     await market.child.stop(STOP_MS);
-    await cloud.close();
+    await stores.close();
   }
+}
+
+type Stores = { readonly dynamodbUrl: string; readonly kinesisUrl: string; readonly close: () => Promise<void> };
+
+/** What the engine publishes to. Nobody reads it here: projections cost more than the engine, and the machine is to be the engine's. */
+async function startStores({ stores, streams }: Config, dataDir: string): Promise<Stores> {
+  const [dynamo, kinesis] = [await startDynamo({ dataDir, port: 0 }), await startKinesis({ dataDir, port: 0 })];
+  const clients = [
+    dynamoClient({ endpoint: dynamo.url }),
+    kinesisClient({ endpoint: kinesis.url, attempts: 2 }),
+  ] as const;
+  await ensureTables(clients[0], tableDefinitions(stores));
+  await ensureStreams(clients[1], [streams.events, streams.market, streams.commands], streams.shards);
+  for (const client of clients) client.destroy();
+  return {
+    dynamodbUrl: dynamo.url,
+    kinesisUrl: kinesis.url,
+    close: async () => {
+      await kinesis.close();
+      await dynamo.close();
+    },
+  };
 }
 
 const nowMs = (): number => performance.now();
