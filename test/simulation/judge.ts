@@ -279,12 +279,13 @@ export class Judge {
     else if (kind === 'escalation') this.#readEscalation(data);
   }
 
-  /** Nobody is asked about what the journal knows. */
+  /** Nobody is asked about what the journal knows: an order that has filled as much as it is, and as much as a change of unknown fate may have made it. */
   #readEscalation(data: EventData<'escalation'>): void {
     const [code, rest = ''] = data.reason.split(': orders=');
     for (const id of data.state === 'open' && code === 'ORDER_UNKNOWN' ? rest.split(' ') : []) {
       const qty = this.#options.venues.orders.get(id as never)?.request.qty;
-      const isFull = qty !== undefined && this.toldOf(id).gte(qty);
+      const changedTo = this.#latest.get(id)?.replacing?.qty ?? 0;
+      const isFull = qty !== undefined && this.toldOf(id).gte(Decimal.max(qty, changedTo));
       this.#promise(!isFull, `a person is asked about ${id}, which is full`);
     }
     this.#options.onEscalation(data);
