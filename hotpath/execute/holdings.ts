@@ -61,7 +61,8 @@ const FORCED_SLACK = new Decimal('0.002');
 /** Holdings that are over and that a late fill can still wake: as many as operations that it can find. */
 const ENDED_MAX = 400;
 
-type Retry = { tries: number; notBeforeMs: number };
+/** By the clock that is never set: a holding may be one-sided while it waits. */
+type Retry = { readonly tries: number; readonly notBeforeNs: number };
 
 /**
  * What sum operations have entered and not yet left. Looks at it on a timer, far from the ticks: pays funding when it is due, settles what has expired, and
@@ -215,7 +216,7 @@ export class Holdings implements HoldingKeeper {
     }
     const tries = (this.#retries.get(id)?.tries ?? 0) + 1;
     const waitMs = Math.min(RETRY_MAX_MS, RETRY_AFTER_MS * 2 ** (tries - 1));
-    this.#retries.set(id, { tries, notBeforeMs: clock.unixMs(clock.now()) + waitMs });
+    this.#retries.set(id, { tries, notBeforeNs: clock.now() + waitMs * 1e6 });
     recorder.record('holding', id, holdingEventOf(held));
   };
 
@@ -337,7 +338,7 @@ export class Holdings implements HoldingKeeper {
       );
       return;
     }
-    if (nowMs < (this.#retries.get(id)?.notBeforeMs ?? 0)) return;
+    if (clock.now() < (this.#retries.get(id)?.notBeforeNs ?? 0)) return;
     if (held.legs.some(({ terms, size }) => isExpired(terms, nowMs) && !size.isZero())) return;
     const quote = quoteExit(held, market);
     if (quote === undefined) return;

@@ -124,6 +124,8 @@ export class HeldWorld {
   readonly quotes = new Map<string, Quote>();
   /** The underlying, as venues say it. */
   index = 30_000;
+  /** How far the machine's wall clock has been set, as holdings see it. */
+  wallStepMs = 0;
   funding: FundingWord | undefined;
   expectedRate = 0;
   /** Share of its notional that a holding may lose. */
@@ -228,7 +230,12 @@ export class HeldWorld {
     });
     let exits = 0;
     const holdings: Holdings = new Holdings({
-      clock,
+      clock: {
+        now: clock.now,
+        unixNs: clock.unixNs,
+        unixMs: (at) => clock.unixMs(at) + this.wallStepMs,
+        after: clock.after,
+      },
       ledger,
       recorder,
       market: { instrumentOf: listed, levels: market.levels, underlyingOf, expectedFunding: () => this.expectedRate },

@@ -464,6 +464,21 @@ describe('a position that its venue reduces by itself', () => {
     checkBooks();
   });
 
+  it('tries to leave again as soon when the wall clock is set back meanwhile', () => {
+    entered();
+    const exits = () => world.journal.of('operation').filter(({ bond }) => bond?.intent === 'exit');
+    world.quote(SPOT, 29_999, 30_000, 0.1);
+    world.quote(PERPETUAL, 30_060, 30_061, 50);
+    world.holdings.onForced(forced(400));
+    world.runUntilMs(START_MS + 5_900);
+    expect(exits().at(-1)).toMatchObject({ state: 'completed' });
+    expect(world.holdings.open.length).toBe(1);
+    world.wallStepMs = -3_600_000;
+    quoteBasis(30_000, 30_100);
+    world.runUntilMs(START_MS + 10_000);
+    expect(closed()).toMatchObject([{ reason: 'deleveraged' }]);
+  });
+
   it('books what no holding has, and touches none', () => {
     entered();
     world.holdings.onForced(forced(300, { side: 'sell', tradeId: 'adl-2' as TradeId, forced: 'liquidation' }));
