@@ -27,20 +27,26 @@ type Correction = {
  * less of it. Ways that want a book which is not live, or funds that are missing, are none.
  */
 export function productWays(situation: Situation): readonly Candidate[] {
-  const ways: Candidate[] = [];
+  const ways: Way[] = [];
   const { view, market } = situation;
   const isElsewhere = view.legs.some(({ instrument }) => market.alternatives(instrument).length > 0);
   for (const anchor of view.legs.keys()) {
     for (const elsewhere of isElsewhere ? [false, true] : [false]) {
-      // An account that does not bear the smallest order keeps its dust.
-      const way =
-        wayAround(anchor, situation, { elsewhere, beyond: true }) ??
-        wayAround(anchor, situation, { elsewhere, beyond: false });
+      // An account that does not bear the smallest order keeps its dust, and so does a route along which it would only be moved.
+      const bold = wayAround(anchor, situation, { elsewhere, beyond: true });
+      const way = bold?.lessens === true ? bold : (wayAround(anchor, situation, { elsewhere, beyond: false }) ?? bold);
       if (way !== undefined) ways.push(way);
     }
   }
-  return ways;
+  // What moves dust from one asset to another is moved back by the next look, for ever: only where there is nothing else.
+  const lessening = ways.filter(({ lessens }) => lessens);
+  return lessening.length > 0 ? lessening : ways;
 }
+
+type Way = Candidate & {
+  /** Whether it sends nothing, or leaves clearly less between the legs than there was. */
+  readonly lessens: boolean;
+};
 
 type Means = {
   /** Whether other venues' books may do a leg's work. */
@@ -50,9 +56,9 @@ type Means = {
 };
 
 /** Brings every leg into agreement with one. */
-function wayAround(anchor: number, situation: Situation, means: Means): Candidate | undefined {
+function wayAround(anchor: number, situation: Situation, means: Means): Way | undefined {
   const { legs, realised } = situation.view;
-  const corrections: Correction[] = [];
+  const corrections: Correction[] = [NOTHING];
   let { received } = legs[anchor]!;
   for (let at = anchor + 1; at < legs.length; at += 1) {
     const leg = legs[at]!;
@@ -74,7 +80,26 @@ function wayAround(anchor: number, situation: Situation, means: Means): Candidat
   const isWhole = corrections.every((correction) => correction.isWhole);
   // A book too thin for the smallest order is no way, and what it cannot take is no dust.
   if (!isWhole && placed.length === 0) return undefined;
-  return { placed, value: corrections.reduce((sum, { value }) => sum.plus(value), realised), isWhole };
+  const left = looseAfter(corrections, situation.view);
+  const lessens = placed.length === 0 || !isWhole || left.lte(looseAfter([], situation.view).times(LEFT_MAX));
+  return { placed, value: corrections.reduce((sum, { value }) => sum.plus(value), realised), isWhole, lessens };
+}
+
+/** What the legs leave between them, in the numeraire, after a correction of each; none is nothing. */
+function looseAfter(corrections: readonly Correction[], { legs, rates }: OperationView): Decimal {
+  let loose = ZERO;
+  for (let at = 1; at < legs.length; at += 1) {
+    const [before, behind] = [legs[at - 1]!, legs[at]!];
+    const received = before.received.plus(corrections[at - 1]?.received ?? ZERO);
+    const spent = behind.spent.plus(corrections[at]?.spent ?? ZERO);
+    loose = loose.plus(
+      received
+        .minus(spent)
+        .abs()
+        .times(rateIn(rates, targetOf(before))),
+    );
+  }
+  return loose;
 }
 
 type Wanted = Means & {
@@ -86,6 +111,8 @@ type Wanted = Means & {
   readonly amount: Decimal;
 };
 
+/** Share of what was loose that orders may leave, all of them together: so that looks come to an end. */
+const LEFT_MAX = new Decimal('0.75');
 /** The smallest order is sent for what is less when that leaves no more than half of it, on the other side. */
 const BEYOND_MAX = new Decimal('1.5');
 const NOTHING: Correction = { placed: undefined, spent: ZERO, received: ZERO, value: ZERO, isWhole: true };

@@ -12,6 +12,7 @@ import type { Qty } from '#shared/money/grid.ts';
 import { lotQty, ZERO } from '#shared/money/grid.ts';
 import { needOf } from '#shared/money/margin.ts';
 import { instrumentOf, priceOf, rates } from '../execute/trading.ts';
+import { B_BTC, B_ETH, B_ETH_BTC, marketOf } from './recovery-world.ts';
 
 const SPOT = { fraction: ZERO, underlyingOf: () => undefined };
 const instrument = (id: string): Instrument => instrumentOf(id as never)!;
@@ -78,6 +79,25 @@ const decide = (legs: readonly LegView[], around: RecoveryMarket, round = 0) =>
   decideRecovery(view(legs, round), around, RECOVERY_LIMITS);
 
 describe('decideRecovery', () => {
+  it('does not move dust between two assets, to be moved back by the next look', () => {
+    // Seven tenths of a lot of ETH too much, BTC for three tenths too little: the smallest order would turn the one into the other.
+    const finest = { lot: new Decimal('0.000001') as Qty, minQty: new Decimal('0.000001') as Qty, minNotional: ZERO };
+    const fine: Instrument = { ...B_ETH_BTC, ...finest };
+    const between = (spent: Decimal.Value, received: Decimal.Value) => ({
+      spent: new Decimal(spent),
+      received: new Decimal(received),
+    });
+    const filled = (on: Instrument, side: Side, qty: Decimal.Value): LegView => leg(on, side, qty, 0);
+    const legs: readonly LegView[] = [
+      { ...filled(B_ETH, 'buy', 2), ...between(5_000, '2.0000007'), filledQty: new Decimal(2) as Qty },
+      { ...filled(fine, 'sell', 3), ...between(2, '0.1'), filledQty: new Decimal(2) as Qty },
+      { ...filled(B_BTC, 'sell', '0.1'), ...between('0.1000000145', 5_001), filledQty: new Decimal('0.1') as Qty },
+    ];
+    const isDear = { moves: new Map([[fine, 20]]) };
+    expect(decide(legs, marketOf(isDear))).toEqual({ kind: 'complete', reason: 'dust' });
+    expect(decide(legs, marketOf())).toEqual({ kind: 'complete', reason: 'dust' });
+  });
+
   it('has nothing to do when every leg is full, whatever its price improvement left', () => {
     expect(
       decide(
