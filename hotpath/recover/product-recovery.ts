@@ -87,7 +87,7 @@ function wayAround(anchor: number, situation: Situation, means: Means): Way | un
 
 /** What the legs leave between them, in the numeraire, after a correction of each; none is nothing. */
 function looseAfter(corrections: readonly Correction[], { legs, rates }: OperationView): Decimal {
-  let loose = ZERO;
+  let loose: Decimal = ZERO;
   for (let at = 1; at < legs.length; at += 1) {
     const [before, behind] = [legs[at - 1]!, legs[at]!];
     const received = before.received.plus(corrections[at - 1]?.received ?? ZERO);

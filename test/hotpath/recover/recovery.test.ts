@@ -89,9 +89,9 @@ describe('decideRecovery', () => {
     });
     const filled = (on: Instrument, side: Side, qty: Decimal.Value): LegView => leg(on, side, qty, 0);
     const legs: readonly LegView[] = [
-      { ...filled(B_ETH, 'buy', 2), ...between(5_000, '2.0000007'), filledQty: new Decimal(2) as Qty },
-      { ...filled(fine, 'sell', 3), ...between(2, '0.1'), filledQty: new Decimal(2) as Qty },
-      { ...filled(B_BTC, 'sell', '0.1'), ...between('0.1000000145', 5_001), filledQty: new Decimal('0.1') as Qty },
+      { ...filled(B_ETH, 'buy', 2), ...between(5_000, '2.0000007'), filledQty: new Decimal(2) },
+      { ...filled(fine, 'sell', 3), ...between(2, '0.1'), filledQty: new Decimal(2) },
+      { ...filled(B_BTC, 'sell', '0.1'), ...between('0.1000000145', 5_001), filledQty: new Decimal('0.1') },
     ];
     const isDear = { moves: new Map([[fine, 20]]) };
     expect(decide(legs, marketOf(isDear))).toEqual({ kind: 'complete', reason: 'dust' });
