@@ -74,7 +74,12 @@ async function strike(
       startedMs: since(world.startOf(next)?.startedMs)!,
       orderedMs: since(world.startOf(next)?.orderedMs),
     }),
-    ordered: () => world.until(() => world.startOf(next)?.orderedMs !== undefined, 'a first order'),
+    // Or it lost its lease before it did, and the one after it trades.
+    ordered: () =>
+      world.until(
+        () => world.startOf(next)?.orderedMs !== undefined || world.epoch > next,
+        `a first order of epoch ${String(next)}`,
+      ),
   };
 }
 

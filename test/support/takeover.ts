@@ -24,6 +24,8 @@ const VENUES = ['okx', 'bybit', 'bitget'] as const;
 /** Without contracts: a venue that is asked by ten new processes a minute what an account pays for each of them answers none of them. */
 const SYMBOLS = ['BTC/USDT', 'ETH/USDT', 'ETH/BTC', 'SOL/USDT'];
 const WITHIN_MS = 60_000;
+/** Records that are told when something did not happen. */
+const LAST = 12;
 
 /** When an engine began, and when it first sent an order: Unix ms. */
 type Start = { readonly startedMs: number; orderedMs: number | undefined };
@@ -46,6 +48,7 @@ export class TakeoverWorld {
   /** Process id of the engine that has the lease, or had it last. */
   activePid: number | undefined;
   readonly #known = new Set<string>();
+  readonly #last: string[] = [];
   readonly #starts = new Map<number, Start>();
   readonly #server: RunningServer;
   readonly #cloud: CloudChild;
@@ -97,6 +100,8 @@ export class TakeoverWorld {
 
   #hear(event: EngineEvent): void {
     this.records += 1;
+    this.#last.push(`${event.kind}@${new Date(unixMs(event)).toISOString().slice(11, 23)}`);
+    if (this.#last.length > LAST) this.#last.shift();
     this.state.apply(event);
     if (event.kind === 'order') {
       this.#known.add(event.data.client_order_id);
@@ -126,9 +131,17 @@ export class TakeoverWorld {
       this.follow();
       if (holds()) return;
       if (this.clock.now() > untilNs)
-        throw new Error(`not within a minute: ${what}; last words: ${this.troubles.slice(-5).join(' | ')}`);
+        throw new Error(`not within a minute: ${what}; ${this.#where()}; ${this.troubles.slice(-5).join(' | ')}`);
       await wait(10);
     }
+  }
+
+  /** For whoever must find out why something did not happen. */
+  #where(): string {
+    const started = this.#starts.get(this.epoch)?.startedMs;
+    const aliveS = started === undefined ? NaN : (this.clock.unixMs(this.clock.now()) - started) / 1e3;
+    const open = this.state.openOperations().map(({ id, state }) => `${id} ${state}`);
+    return `epoch ${String(this.epoch)} for ${aliveS.toFixed(1)} s, last records ${this.#last.join(' ')}, open ${open.join(', ')}`;
   }
 
   /**
