@@ -34,6 +34,7 @@ type Breaker = {
   readonly machine: Machine;
   readonly trips: 'reducing' | 'halted';
   open: { readonly reason: string } | undefined;
+  /** By the wall clock: for people. */
   openedMs: number | null;
 };
 
@@ -199,7 +200,7 @@ export class Breakers {
     const limit = textOf(machine.limit);
     const reason = `value=${value}, limit=${limit}`;
     breaker.open = { reason };
-    breaker.openedMs = nowMs;
+    breaker.openedMs = this.#options.clock.unixMs(this.#options.clock.now());
     this.#options.recorder.record('breaker', `breaker:${id}`, {
       id,
       state: 'open',
@@ -227,9 +228,9 @@ export class Breakers {
     });
   }
 
+  /** By the clock that is never set: windows are no longer and no shorter for it. */
   #nowMs(): number {
-    const { clock } = this.#options;
-    return clock.unixMs(clock.now());
+    return this.#options.clock.now() / 1e6;
   }
 }
 

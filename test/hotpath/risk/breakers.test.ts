@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Clock } from '#shared/clock/clock.ts';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
 import { loadConfig } from '#shared/config/load.ts';
 import type { EngineEvent, EventData, EventKind } from '#shared/schema/event.ts';
@@ -22,6 +23,8 @@ type Told = EventData<'breaker'>;
 /** Hears its own events, as the journal has everybody hear them. */
 class World {
   readonly clock = new VirtualClock(0n);
+  /** How far the wall clock has been set. */
+  wallStepMs = 0;
   readonly told: Told[] = [];
   readonly breakers: Breakers;
   #orders = 0;
@@ -35,7 +38,9 @@ class World {
       },
       flush: () => undefined,
     };
-    this.breakers = new Breakers({ config, clock: this.clock, recorder, open: [], mismatches: [], ...changed });
+    const { now, unixNs, unixMs, after } = this.clock;
+    const clock: Clock = { now, unixNs, unixMs: (at) => unixMs(at) + this.wallStepMs, after };
+    this.breakers = new Breakers({ config, clock, recorder, open: [], mismatches: [], ...changed });
   }
 
   get open(): readonly string[] {
@@ -225,6 +230,22 @@ describe('breakers', () => {
     expect(after.open).toEqual(['window-loss']);
     expect(after.breakers.restriction()?.state).toBe('halted');
     expect(after.breakers.reset('no-such', 'ann', 'c-1')).toBe(false);
+  });
+
+  it.each([86_400_000, -86_400_000])('keeps its windows when the wall clock is set by %d ms', (ms) => {
+    const late = new World();
+    late.operation(-60);
+    late.pass(9 * 60_000);
+    late.wallStepMs = ms;
+    late.operation(-60);
+    expect(late.open).toEqual(['window-loss']);
+    expect(late.breakers.status().find(({ id }) => id === 'window-loss')?.opened_ms).toBe(9 * 60_000 + ms);
+    const past = new World();
+    past.operation(-60);
+    past.wallStepMs = ms;
+    past.pass(10 * 60_000);
+    past.operation(-60);
+    expect(past.open).toEqual([]);
   });
 
   it('opens none where they are switched off', () => {
