@@ -6,6 +6,7 @@ import type { Asset, ClientOrderId, InstrumentId, OperationId, TimeNs, VenueId }
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Fill, OrderRequest } from '#shared/domain/order.ts';
 import type { LedgerState } from '#shared/domain/recovery.ts';
+import type { Side } from '#shared/domain/route.ts';
 import type { Bond } from '#shared/domain/trade.ts';
 import { Fifo } from '#shared/fifo.ts';
 import { doubleOf } from '#shared/money/double.ts';
@@ -31,6 +32,8 @@ type Account = {
 };
 
 type Reservation = {
+  readonly instrument: InstrumentId;
+  readonly side: Side;
   readonly account: Account;
   /** Worst cost of one unit of quantity; the least, where an order may stand at one of several prices. */
   unitCost: Decimal;
@@ -152,7 +155,7 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
 
   /** What an order would reserve as things stand. */
   readonly needOf = (instrument: Instrument, order: Pick<OrderRequest, 'side' | 'qty' | 'price'>): Need =>
-    needOf(order, instrument, this.positionOf(instrument.id).size, this.#options);
+    this.#needOf(instrument, order, undefined);
 
   /** Realised since 00:00 UTC, in the numeraire. */
   dailyPnl(nowNs: TimeNs): number {
@@ -183,6 +186,7 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
     for (const [asset, amount] of exposure) this.#deviate(asset, amount);
     this.#place(id, position);
     this.#margin(id, position);
+    this.#openRest(id, position);
   }
 
   /** What is or was held at a venue. */
@@ -245,7 +249,7 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
   ): boolean {
     const reservation = this.#reservations.get(order);
     if (reservation === undefined) return false;
-    const needs = left.map((each) => this.needOf(instrument, each));
+    const needs = left.map((each) => this.#needOf(instrument, each, reservation));
     const amount = Decimal.max(...needs.map((need) => need.amount));
     const { account } = reservation;
     const more = amount.minus(reservation.left);
@@ -320,7 +324,10 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
     for (const [asset, amount] of cash) this.#move(venue, asset, amount);
     for (const [asset, amount] of exposure) this.#deviate(asset, amount);
     this.#place(id, position);
-    if (facts.contract !== undefined) this.#margin(id, position);
+    if (facts.contract !== undefined) {
+      this.#margin(id, position);
+      this.#openRest(id, position);
+    }
     const pnl = pnlOfFill(facts, rates, flows);
     this.#count(pnl);
     return pnl;
@@ -371,9 +378,48 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
     if (!isCalled && compare(amount, ZERO) > 0 && compare(minus(account.total, account.reserved), amount) < 0)
       return false;
     account.reserved = plus(account.reserved, amount);
-    this.#reservations.set(order.clientOrderId, { account, unitCost, left: amount, closing });
+    const { id } = instrument;
+    this.#reservations.set(order.clientOrderId, {
+      instrument: id,
+      side: order.side,
+      account,
+      unitCost,
+      left: amount,
+      closing,
+    });
     this.#touch(account);
     return true;
+  }
+
+  /** `own`: what it closes already is its own to close. */
+  #needOf(
+    instrument: Instrument,
+    order: Pick<OrderRequest, 'side' | 'qty' | 'price'>,
+    own: Reservation | undefined,
+  ): Need {
+    const { id, kind } = instrument;
+    const { size } = this.positionOf(id);
+    let held = size;
+    if (kind !== 'spot' && isClosedBy(size, order.side)) {
+      // What other orders close of it is theirs.
+      for (const other of this.#reservations.values())
+        if (other !== own && other.instrument === id && other.side === order.side)
+          held = size.isNegative() ? plus(held, other.closing) : minus(held, other.closing);
+      if (!isClosedBy(held, order.side)) held = ZERO;
+    }
+    return needOf(order, instrument, held, this.#options);
+  }
+
+  /** What orders counted on closing and is not there any more they open: that is reserved for, whoever has the money. */
+  #openRest(id: InstrumentId, { size }: Position): void {
+    let left = size.abs();
+    for (const reservation of this.#reservations.values()) {
+      const { instrument, side, closing, unitCost } = reservation;
+      if (instrument !== id || closing.isZero()) continue;
+      reservation.closing = isClosedBy(size, side) ? lesser(closing, left) : ZERO;
+      left = minus(left, reservation.closing);
+      this.#free(reservation, times(unitCost, minus(reservation.closing, closing)));
+    }
   }
 
   /** Makes the margin of a position what it must be now. Nothing stands for what is listed no more. */
@@ -451,6 +497,9 @@ export class Ledger implements Pick<CapitalView, 'availableOf'> {
     this.#dayRealised = ZERO;
   }
 }
+
+/** Whether a trade of a side makes a position smaller. */
+const isClosedBy = (size: Decimal, side: Side): boolean => !size.isZero() && size.isNegative() === (side === 'buy');
 
 function balanceOf({ venue, asset, total, reserved }: Account): EventData<'balance'> {
   return { venue, asset, total: textOf(total), available: textOf(minus(total, reserved)), reserved: textOf(reserved) };

@@ -31,6 +31,7 @@ export type JudgeOptions = {
 type Reserved = {
   /** What it is and what it may become, in words. */
   readonly terms?: string;
+  readonly order: Pick<OrderRequest, 'instrument' | 'side' | 'qty'>;
   readonly account: string;
   readonly amount: Decimal;
   readonly unitCost: Decimal;
@@ -461,7 +462,7 @@ export class Judge {
     const held = this.#told.positions.get(order.instrument)?.size ?? ZERO;
     const { asset, amount, unitCost, closing } = needOf(order, instrument, held, MARGIN);
     const account = `${instrument.venue} ${asset}`;
-    this.#reserved.set(order.clientOrderId, { account, amount, unitCost, closing, filled: ZERO, isCarried });
+    this.#reserved.set(order.clientOrderId, { order, account, amount, unitCost, closing, filled: ZERO, isCarried });
   }
 
   /** The ledger is the sum of the trades in the journal; what may still be spent is reserved. */
@@ -485,16 +486,30 @@ export class Judge {
     );
     const reserved = ledger.reservedOf(venue, asset);
     const free = total.minus(reserved);
-    let needed = marginsOf(ledger, venue, asset);
-    for (const { account: theirs, amount, unitCost, closing, filled, isCarried } of this.#reserved.values()) {
-      if (theirs !== account || (isCarried && free.lt(amount))) continue;
-      const opened = Decimal.max(ZERO, filled.minus(closing));
-      needed = needed.plus(Decimal.max(ZERO, amount.minus(unitCost.times(opened))));
-    }
+    const theirs = [...this.#reserved.values()].filter(
+      (each) => each.account === account && !(each.isCarried && free.lt(each.amount)),
+    );
+    const sides = Map.groupBy(theirs, ({ order }) => `${order.instrument} ${order.side}`);
+    const needed = [...sides.values()].reduce(
+      (sum, side) => sum.plus(Decimal.max(apartOf(side), this.#togetherOf(side))),
+      marginsOf(ledger, venue, asset),
+    );
     this.#promise(
       reserved.gte(0) && reserved.gte(needed),
       `${account}: ${reserved.toFixed()} is reserved, ${needed.toFixed()} may be spent`,
     );
+  }
+
+  /** What all orders of a side of an instrument open beyond what is held now: no two close the same. Nothing where one may be several, or is of an earlier start. */
+  #togetherOf(side: readonly Reserved[]): Decimal {
+    const [{ order: first }] = side as [Reserved];
+    const isPlain = side.every(({ terms, isCarried }) => terms === undefined && !isCarried);
+    if (!isPlain || instrumentOf(first.instrument)!.kind === 'spot') return ZERO;
+    const held = this.#told.positions.get(first.instrument)?.size ?? ZERO;
+    const closable = held.isNegative() === (first.side === 'buy') ? held.abs() : ZERO;
+    const left = side.reduce((sum, { order, filled }) => sum.plus(Decimal.max(ZERO, order.qty.minus(filled))), ZERO);
+    const cheapest = Decimal.min(...side.map(({ unitCost }) => unitCost));
+    return Decimal.max(ZERO, left.minus(closable)).times(cheapest);
   }
 
   #hasUntold(venue: string): boolean {
@@ -589,6 +604,13 @@ export class Judge {
     if (!holds) throw new Violation(promise);
   }
 }
+
+/** What orders open by themselves beyond what was held when they were sent. */
+const apartOf = (side: readonly Reserved[]): Decimal =>
+  side.reduce((sum, { amount, unitCost, closing, filled }) => {
+    const opened = Decimal.max(ZERO, filled.minus(closing));
+    return sum.plus(Decimal.max(ZERO, amount.minus(unitCost.times(opened))));
+  }, ZERO);
 
 /** What is held stands to move as much as when it was entered. */
 const heldUsd = (open: readonly Held[]): number =>

@@ -82,11 +82,7 @@ export const MUTANTS: readonly Mutant[] = [
     `return this.orders.some(({ status }) => isAtRest(status));`,
   ),
   // What is reserved.
-  m(
-    'reserve half',
-    `{ account, unitCost, left: amount, closing }`,
-    `{ account, unitCost, left: amount.div(2), closing }`,
-  ),
+  m('reserve half', `left: amount,\n      closing,`, `left: amount.div(2),\n      closing,`),
   m(
     'release when it is accepted',
     `if (isAtRest(status)) this.#release(order);\n    this.#recordOrder(order);`,
@@ -97,6 +93,12 @@ export const MUTANTS: readonly Mutant[] = [
     `lesser(reservation.left, times(reservation.unitCost, opening))`,
     `reservation.left`,
   ),
+  m(
+    'let two orders close the same',
+    `if (other !== own && other.instrument === id`,
+    `if (other === own && other.instrument === id`,
+  ),
+  m('count on closing what is gone', `if (instrument !== id || closing.isZero()) continue;`, `continue;`),
   m('free what closes too', `if (!reservation.closing.isZero()) {`, `if (reservation.closing.isNegative()) {`),
   m('never release', `this.#options.ledger.release(order.request.clientOrderId);`, ``),
   m('reserve nothing after a restart', `ledger.reserve([order.request], this.#instrument);`, ``),

@@ -8,6 +8,7 @@ import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Fill, OrderRequest } from '#shared/domain/order.ts';
 import type { Side } from '#shared/domain/route.ts';
 import type { Price, Qty } from '#shared/money/grid.ts';
+import { fillFactsOf } from '#shared/money/pnl.ts';
 import { CALL, COIN_CALL, COIN_FUTURE, PERPETUAL, SPOT } from './held-world.ts';
 import { instrumentOf, rates } from './trading.ts';
 
@@ -202,6 +203,56 @@ describe('Ledger of contracts', () => {
     );
     // 100 are held, and 200 may be bought yet.
     expect(margined.reservedOf(d, 'USDT').minus('600').toFixed()).toBe('1203');
+  });
+
+  describe('of a position that two orders reduce', () => {
+    const bought = (id: string, qty: string): Fill => fill(id, on(PERPETUAL), 'buy', qty, '30000', '0', 'USDT');
+    const reserved = (): string => margined.reservedOf(d, 'USDT').toFixed();
+    beforeEach(() => {
+      margined.apply(fill('1', on(PERPETUAL), 'sell', '100', '30000', '0', 'USDT'), PERPETUAL, rates);
+      reserve(order('2', on(PERPETUAL), 'buy', '60', '30000'));
+      expect(reserved()).toBe('600');
+    });
+
+    it('lets each close what the other does not', () => {
+      // 40 are left to close; 20 open something, each for 6 and a fee of 0.015.
+      expect(margined.needOf(PERPETUAL, order('3', on(PERPETUAL), 'buy', '60', '30000')).amount.toFixed()).toBe(
+        '120.3',
+      );
+      reserve(order('3', on(PERPETUAL), 'buy', '60', '30000'));
+      expect(reserved()).toBe('720.3');
+      reserve(order('4', on(PERPETUAL), 'buy', '10', '30000'));
+      expect(reserved()).toBe('780.45');
+      margined.release('3' as ClientOrderId);
+      reserve(order('5', on(PERPETUAL), 'buy', '50', '30000'));
+      expect(reserved()).toBe('720.3');
+    });
+
+    it('reserves for what an order counted on closing when another one has closed it', () => {
+      reserve(order('3', on(PERPETUAL), 'buy', '100', '30000'));
+      expect(reserved()).toBe('960.9');
+      margined.apply(bought('3', '100'), PERPETUAL, rates);
+      // Nothing is held any more: the other order opens 60.
+      expect(reserved()).toBe('360.9');
+      margined.apply(bought('2', '60'), PERPETUAL, rates);
+      expect(reserved()).toBe('360');
+    });
+
+    it('reserves for it when its venue has taken it, or a person says that it is not there', () => {
+      margined.force(PERPETUAL, fillFactsOf(bought('2', '70'), PERPETUAL), rates);
+      // 30 are held, 30 of 60 would open something.
+      expect(reserved()).toBe('360.45');
+      margined.adjustPosition(PERPETUAL, { size: new Decimal(10), entryPrice: new Decimal(30_000) });
+      expect(reserved()).toBe('420.9');
+    });
+
+    it('leaves an order that is changed what it closes itself', () => {
+      const changed = order('2', on(PERPETUAL), 'buy', '90', '30000');
+      expect(margined.amend(changed.clientOrderId, PERPETUAL, [changed], 'wish')).toBe(true);
+      expect(reserved()).toBe('600');
+      reserve(order('3', on(PERPETUAL), 'buy', '20', '30000'));
+      expect(reserved()).toBe('660.15');
+    });
   });
 
   it('refuses a change that its account does not bear, and reserves for what is so all the same', () => {
