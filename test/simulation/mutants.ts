@@ -93,11 +93,6 @@ export const MUTANTS: readonly Mutant[] = [
     `lesser(reservation.left, times(reservation.unitCost, opening))`,
     `reservation.left`,
   ),
-  m(
-    'let two orders close the same',
-    `if (other !== own && other.instrument === id`,
-    `if (other === own && other.instrument === id`,
-  ),
   m('count on closing what is gone', `if (instrument !== id || closing.isZero()) continue;`, `continue;`),
   m('free what closes too', `if (!reservation.closing.isZero()) {`, `if (reservation.closing.isNegative()) {`),
   m('never release', `this.#options.ledger.release(order.request.clientOrderId);`, ``),
