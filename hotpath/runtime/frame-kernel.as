@@ -38,6 +38,13 @@ const NEXT_OBJECT: i32 = 0x2c7d;
 const LAST_OBJECT: i32 = 0x5d7d;
 const PRICE_KEY: i64 = 0x226563697270227b;
 const QTY_KEY: i64 = 0x3a22797471222c;
+/** `"new",`, `"change"` and `"delete"`. */
+const NEW: i64 = 0x2c2277656e22;
+const CHANGE: i64 = 0x2265676e61686322;
+const DELETE: i64 = 0x226574656c656422;
+
+const NANOSECOND_DIGITS: usize = 19;
+const PASSED_NUMBER: usize = 0x10000;
 
 /** Read from memory: a constant in the code is put together anew at each use. */
 const POINTS = memory.data<u8>([46, 46, 46, 46, 46, 46, 46, 46, 46, 46, 46, 46, 46, 46, 46, 46], 16);
@@ -73,10 +80,14 @@ const TEXT: i32 = 3;
 const LIST: i32 = 4;
 const OBJECTS: i32 = 5;
 const MORE_TEXT: i32 = 6;
+const NANOSECONDS: i32 = 7;
+const SEQUENCE: i32 = 8;
+const ACTIONS: i32 = 9;
 
 /**
  * Whether the frame in [from, end) has the shape that `steps` tell, and what stands in its places. A step is 32 bytes: which of sixteen bytes count, how
- * many they are, what follows them, nothing, the bytes. MORE_TEXT: nothing but the next step.
+ * many they are, what follows them, where to go on if the frame has other bytes (nowhere: 0), the bytes. MORE_TEXT: nothing but the next step. Above the
+ * sixteen bits of where to go on: how many numbers are passed over so, which are NaN then.
  */
 export function shape(steps: usize, from: usize, end: usize): i32 {
   let at = from;
@@ -86,7 +97,16 @@ export function shape(steps: usize, from: usize, end: usize): i32 {
   let list: usize = 0;
   while (true) {
     const counted = load<i32>(step);
-    if ((i8x16.bitmask(i8x16.eq(v128.load(at), v128.load(step, 16))) & counted) != counted) return 0;
+    if ((i8x16.bitmask(i8x16.eq(v128.load(at), v128.load(step, 16))) & counted) != counted) {
+      let other = <usize>load<i32>(step, 12);
+      if (other == 0) return 0;
+      for (; other >= PASSED_NUMBER; other -= PASSED_NUMBER) {
+        store<f64>(numbers, NaN);
+        numbers += 8;
+      }
+      step = other;
+      continue;
+    }
     at += load<i32>(step, 4);
     const kind = load<i32>(step, 8);
     if (kind == ANY_NUMBER || kind == WHOLE_NUMBER) {
@@ -94,6 +114,9 @@ export function shape(steps: usize, from: usize, end: usize): i32 {
       if (length == 0) return 0;
       at += length;
       numbers += 8;
+    } else if (kind == MORE_TEXT) {
+      step += 32;
+      continue;
     } else if (kind == TEXT) {
       const behind = closing(at);
       if (behind == 0) return 0;
@@ -101,16 +124,27 @@ export function shape(steps: usize, from: usize, end: usize): i32 {
       store<i32>(texts, <i32>behind, 4);
       texts += 8;
       at = behind;
-    } else if (kind == LIST || kind == OBJECTS) {
+    } else if (kind == LIST || kind == OBJECTS || kind == ACTIONS) {
       if (<i32>load<u8>(at) == CLOSE_BRACKET) {
         tell(list, 0, f64x2.splat(1), 1);
         at += 1;
       } else {
-        at = kind == LIST ? levelsInto(list, at) : objectsInto(list, at);
+        at = kind == LIST ? levelsInto(list, at) : kind == OBJECTS ? objectsInto(list, at) : actionsInto(list, at);
         if (load<i32>(LISTS + (list << 4), 4) == 0) return 0;
       }
       list += 1;
-    } else if (kind == END) return at == end ? 1 : 0;
+    } else if (kind == NANOSECONDS) {
+      if (!nanosecondsInto(numbers, at)) return 0;
+      at += NANOSECOND_DIGITS;
+      numbers += 8;
+    } else if (kind == SEQUENCE) {
+      const behind = closing(at);
+      if (behind == 0) return 0;
+      const length = min<usize>(behind - at, 15);
+      if (!wholeInto(numbers, behind - length, length)) return 0;
+      at = behind;
+      numbers += 8;
+    } else return at == end ? 1 : 0;
     step += 32;
   }
 }
@@ -244,6 +278,41 @@ function objectsInto(list: usize, from: usize): usize {
   return at;
 }
 
+/** `["new",p,q],["change",p,q],["delete",p,q],…]`, likewise; what is deleted has no quantity, and decimals are not told. */
+function actionsInto(list: usize, from: usize): usize {
+  const prices = COLUMNS + list * (COLUMN << 1);
+  let at = from;
+  let column: usize = 0;
+  let isEnd: i32 = 0;
+  while (column < COLUMN && <i32>load<u8>(at) == OPEN_BRACKET) {
+    const action = load<i64>(at, 1);
+    const isNew = (action & 0xffffffffffff) == NEW;
+    if (!isNew && ((action != CHANGE && action != DELETE) || <i32>load<u8>(at, 9) != COMMA)) break;
+    const start = at + (isNew ? 7 : 10);
+    const price = v128.load(start);
+    const priceEntry = entryOf(price);
+    let next = start + (priceEntry >> 4);
+    if (<i32>load<u8>(next) != COMMA) break;
+    next += 1;
+    const qty = v128.load(next);
+    const qtyEntry = entryOf(qty);
+    next += qtyEntry >> 4;
+    put(prices + column, price, priceEntry, qty, qtyEntry);
+    if (!isLevel(prices + column)) break;
+    if (action == DELETE) store<f64>(prices + column + COLUMN, 0);
+    const behind = <i32>load<u16>(next);
+    if (behind != NEXT_LIST && behind != LAST_LIST) break;
+    at = next + 2;
+    column += 8;
+    if (behind == LAST_LIST) {
+      isEnd = 1;
+      break;
+    }
+  }
+  tell(list, column, f64x2.splat(1), isEnd);
+  return at;
+}
+
 /** The number at `at` into NUMBER; its length, with its decimals above eight bits. 0 where it is none of the plain form. */
 export function number(at: usize): i32 {
   return numberInto(NUMBER, at);
@@ -262,6 +331,15 @@ function numberInto(target: usize, at: usize): i32 {
   if (v128.any_true(wrong(digits)) || scale != scale) return 0;
   store<f64>(target, mantissaOf(digits) / scale);
   return <i32>length | (<i32>ctz(<i64>scale) << 8);
+}
+
+/** Unix milliseconds out of the nanoseconds at `at`, which are above 2^53; false where they have not nineteen digits. */
+function nanosecondsInto(target: usize, at: usize): bool {
+  if (!wholeInto(target, at, NANOSECOND_DIGITS - 6)) return false;
+  const ms = load<f64>(target);
+  if (!wholeInto(target, at + NANOSECOND_DIGITS - 6, 6)) return false;
+  store<f64>(target, ms + load<f64>(target) / 1e6);
+  return true;
 }
 
 /** The number of `length` digits at `at`; false where one of them is none. */

@@ -11,9 +11,16 @@ const PLACES: Readonly<Record<string, { readonly kind: number; readonly opens: s
   text: { kind: 3, opens: '' },
   levels: { kind: 4, opens: '[' },
   objects: { kind: 5, opens: '[' },
+  nanoseconds: { kind: 7, opens: '' },
+  sequence: { kind: 8, opens: '' },
+  actions: { kind: 9, opens: '[' },
 };
+const PLACE = new RegExp(`<(${Object.keys(PLACES).join('|')})>`);
 const FRAME_END = 0;
 const MORE_TEXT = 6;
+const NUMBERS: readonly number[] = [1, 2, 7, 8];
+/** How the kernel is told to pass over a number. */
+const PASSED_NUMBER = 0x10000;
 const STEP_BYTES = 32;
 const TEXT_BYTES = 16;
 const TEXTS_MAX = 8;
@@ -21,20 +28,30 @@ const NUMBERS_MAX = 16;
 const LISTS_MAX = 2;
 
 /**
- * A frame byte by byte, with places for what changes: `<number>`, `<integer>` (of at most sixteen digits), `<text>` (within quotes of the shape), `<levels>`
- * (`[["p","q"],…]`) and `<objects>` (`[{"price":p,"qty":q},…]`). Made once, at module load.
+ * A frame byte by byte, with places for what changes. Numbers: `<number>`, `<integer>` (of at most sixteen digits), `<nanoseconds>` (of Unix time, told in
+ * milliseconds), `<sequence>` (within quotes of the shape: its last fifteen digits). `<text>` (within quotes of the shape). Lists: `<levels>`
+ * (`[["p","q"],…]`), `<objects>` (`[{"price":p,"qty":q},…]`) and `<actions>` (`[["change",p,q],["delete",p,0],…]`). What stands in parentheses may be
+ * missing: its numbers are NaN then. Made once, at module load.
  */
 export function shapeOf(text: string): Shape {
-  const parts = text.split(/<(number|integer|text|levels|objects)>/);
-  const places = parts.filter((_part, at) => at % 2 === 1);
-  const count = (...names: readonly string[]): number => places.filter((name) => names.includes(name)).length;
-  assert(count('text') <= TEXTS_MAX && count('number', 'integer') <= NUMBERS_MAX, 'too many places in a shape');
-  assert(count('levels', 'objects') <= LISTS_MAX, 'more than two lists in a shape');
+  const count = (places: RegExp): number => text.match(places)?.length ?? 0;
+  assert(count(/<text>/g) <= TEXTS_MAX, 'too many texts in a shape');
+  assert(count(/<(number|integer|nanoseconds|sequence)>/g) <= NUMBERS_MAX, 'too many numbers in a shape');
+  assert(count(/<(levels|objects|actions)>/g) <= LISTS_MAX, 'more than two lists in a shape');
+  const parts = text.split(/[()]/).map((part, at) => ({ steps: partOf(part), isOptional: at % 2 === 1 }));
+  return written([...parts, { steps: [{ text: '', kind: FRAME_END }], isOptional: false }]) as Shape;
+}
+
+function partOf(text: string): readonly Step[] {
+  const [first, ...rest] = text.split(PLACE) as [string, ...string[]];
+  const places = rest.filter((_part, at) => at % 2 === 0);
+  const texts = [first, ...rest.filter((_part, at) => at % 2 === 1)];
   const steps = places.flatMap((name, at) => {
     const { kind, opens } = PLACES[name]!;
-    return stepsOf(parts[2 * at]! + opens, kind);
+    return stepsOf(texts[at]! + opens, kind);
   });
-  return written([...steps, ...stepsOf(parts.at(-1)!, FRAME_END)]) as Shape;
+  const last = texts.at(-1)!;
+  return last === '' ? steps : [...steps, ...stepsOf(last, MORE_TEXT)];
 }
 
 type Step = { readonly text: string; readonly kind: number };
@@ -44,14 +61,28 @@ function stepsOf(text: string, kind: number): readonly Step[] {
   return [{ text: text.slice(0, TEXT_BYTES), kind: MORE_TEXT }, ...stepsOf(text.slice(TEXT_BYTES), kind)];
 }
 
-function written(steps: readonly Step[]): number {
-  const from = claimSteps(steps.length * STEP_BYTES);
-  for (const [index, { text, kind }] of steps.entries()) {
-    const at = from + index * STEP_BYTES;
-    FRAME_VIEW.setInt32(at, 2 ** text.length - 1, true);
-    FRAME_VIEW.setInt32(at + 4, text.length, true);
-    FRAME_VIEW.setInt32(at + 8, kind, true);
-    FRAME_MEMORY.set(Buffer.from(text), at + STEP_BYTES - TEXT_BYTES);
+type Part = { readonly steps: readonly Step[]; readonly isOptional: boolean };
+
+function written(parts: readonly Part[]): number {
+  const from = claimSteps(parts.flatMap(({ steps }) => steps).length * STEP_BYTES);
+  let at = from;
+  for (const { steps, isOptional } of parts) {
+    const behind = at + steps.length * STEP_BYTES;
+    if (isOptional) FRAME_VIEW.setInt32(at + 12, behind + PASSED_NUMBER * numbersIn(steps), true);
+    for (const { text, kind } of steps) {
+      FRAME_VIEW.setInt32(at, 2 ** text.length - 1, true);
+      FRAME_VIEW.setInt32(at + 4, text.length, true);
+      FRAME_VIEW.setInt32(at + 8, kind, true);
+      FRAME_MEMORY.set(Buffer.from(text), at + STEP_BYTES - TEXT_BYTES);
+      at += STEP_BYTES;
+    }
   }
   return from;
+}
+
+function numbersIn(steps: readonly Step[]): number {
+  const numbers = steps.filter(({ kind }) => NUMBERS.includes(kind)).length;
+  const others = steps.filter(({ kind }) => kind !== MORE_TEXT).length - numbers;
+  assert(steps[0]!.text !== '' && others === 0, 'only text and numbers may be missing');
+  return numbers;
 }

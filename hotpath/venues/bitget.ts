@@ -36,7 +36,7 @@ import {
   timeText,
 } from './venue-tools.ts';
 import type { BookRules, Continuity, Frame, Market, MarketSink, Venue } from './venue.ts';
-import { asset, batchesOf, bodyFrom, bytesOf, END, idOf, keyCode, venueId } from './venue.ts';
+import { asset, batchesOf, bodyFrom, bytesOf, END, FOUND_NUMBERS, idOf, keyCode, shapeOf, venueId } from './venue.ts';
 
 const BITGET = venueId('bitget');
 const REST_URL = 'https://api.bitget.com';
@@ -115,8 +115,36 @@ const BOOK = 1;
 const PRINTS = 2;
 type Topic = typeof OTHER | typeof BOOK | typeof PRINTS;
 
-/** `action`, `arg`, `data` and `ts`, in any order: `data` is read last. */
+/** A change as it usually comes. */
+const UPDATE_SHAPE = shapeOf(
+  '{"action":"update","arg":{"instType":"spot","topic":"books","symbol":"<text>"},"data":[{"a":<levels>,"b":<levels>' +
+    '(,"checksum":<integer>),"pseq":"<sequence>","seq":"<sequence>","ts":"<integer>"}],"ts":<integer>}',
+);
+
 function decode(frame: Frame, sink: MarketSink): void {
+  if (frame.has(UPDATE_SHAPE)) takeUpdate(frame, sink);
+  else decodeAny(frame, sink);
+}
+
+function takeUpdate(frame: Frame, sink: MarketSink): void {
+  const { update } = sink;
+  frame.shapedText(0);
+  const instrument = sink.find(frame, frame.textStart, frame.textEnd);
+  if (instrument === -1) return;
+  update.kind = DELTA;
+  update.instrument = instrument;
+  update.firstSequence = NaN;
+  update.previousSequence = FOUND_NUMBERS[1]!;
+  update.lastSequence = FOUND_NUMBERS[2]!;
+  update.checksum = NaN;
+  update.venueTimeMs = FOUND_NUMBERS[3]!;
+  frame.shapedLevels(0, update.asks);
+  frame.shapedLevels(1, update.bids);
+  sink.publish();
+}
+
+/** `action`, `arg`, `data` and `ts`, in any order: `data` is read last. */
+function decodeAny(frame: Frame, sink: MarketSink): void {
   if (frame.peek() === LETTER_P && frame.text() === PONG) {
     sink.control('pong', PONG);
     return;

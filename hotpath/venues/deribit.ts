@@ -45,7 +45,20 @@ import {
   signedNumber,
   timeText,
 } from './venue-tools.ts';
-import { asset, batchesOf, bodyFrom, bytesOf, END, expiryOf, idOf, keyCode, roomFor, venueId } from './venue.ts';
+import {
+  asset,
+  batchesOf,
+  bodyFrom,
+  bytesOf,
+  END,
+  expiryOf,
+  FOUND_NUMBERS,
+  idOf,
+  keyCode,
+  roomFor,
+  shapeOf,
+  venueId,
+} from './venue.ts';
 
 const DERIBIT = venueId('deribit');
 const WS_URL = 'wss://www.deribit.com/ws/api/v2';
@@ -110,7 +123,7 @@ const market = (id: string, [maker, taker]: readonly [string, string]): Market =
   },
   // A combo's price is the difference of its legs', below zero as often as above: the scanner of plain books does not read it.
   ...(id === 'combos' ? {} : { poll: { path: pollPath, decode: decodePoll } }),
-  decode: (frame, sink) => decode(frame, sink, id === 'combos'),
+  decode: id === 'combos' ? (frame, sink) => decodeAny(frame, sink, true) : decode,
 });
 
 /**
@@ -185,8 +198,38 @@ const TRADES = 2;
 const TICKER = 3;
 type Said = typeof NOTHING | typeof BOOK | typeof TRADES | typeof TICKER;
 
+/** A change as it usually comes, the sequence before it in one of two places. */
+const CHANGE_SHAPE = shapeOf(
+  '{"jsonrpc":"2.0","method":"subscription","params":{"channel":"book.<text>","data":{"type":"change","timestamp":<integer>' +
+    '(,"prev_change_id":<integer>),"instrument_name":"<text>","change_id":<integer>(,"prev_change_id":<integer>),' +
+    '"bids":<actions>,"asks":<actions>}}}',
+);
+
+function decode(frame: Frame, sink: MarketSink): void {
+  if (!frame.has(CHANGE_SHAPE)) decodeAny(frame, sink, false);
+  else if (!Number.isNaN(FOUND_NUMBERS[3])) takeChange(frame, sink, 3);
+  else if (!Number.isNaN(FOUND_NUMBERS[1])) takeChange(frame, sink, 1);
+  else decodeAny(frame, sink, false);
+}
+
+/** `previousAt`: which of the shape's numbers is the previous sequence. */
+function takeChange(frame: Frame, sink: MarketSink, previousAt: 1 | 3): void {
+  const { update } = sink;
+  frame.shapedText(0);
+  if (!findInstrument(frame, sink, 0)) return;
+  update.kind = DELTA;
+  update.firstSequence = NaN;
+  update.previousSequence = FOUND_NUMBERS[previousAt]!;
+  update.lastSequence = FOUND_NUMBERS[2]!;
+  update.checksum = NaN;
+  update.venueTimeMs = FOUND_NUMBERS[0]!;
+  frame.shapedLevels(0, update.bids);
+  frame.shapedLevels(1, update.asks);
+  sink.publish();
+}
+
 /** `signed`: prices may be zero and below. */
-function decode(frame: Frame, sink: MarketSink, signed: boolean): void {
+function decodeAny(frame: Frame, sink: MarketSink, signed: boolean): void {
   let isSubscription = false;
   let said: Said = NOTHING;
   for (let key = frame.firstKey(); key !== END; key = frame.nextKey()) {

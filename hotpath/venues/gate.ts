@@ -45,7 +45,19 @@ import {
   timeText,
 } from './venue-tools.ts';
 import type { BookRules, Continuity, Frame, Market, MarketSink, Venue } from './venue.ts';
-import { asset, bodyFrom, bytesOf, END, fundingFrom, idOf, keyCode, roomFor, venueId } from './venue.ts';
+import {
+  asset,
+  bodyFrom,
+  bytesOf,
+  END,
+  FOUND_NUMBERS,
+  fundingFrom,
+  idOf,
+  keyCode,
+  roomFor,
+  shapeOf,
+  venueId,
+} from './venue.ts';
 
 const GATE = venueId('gate');
 /** Every request must have a time; that it is the present one matters only where a request is signed. */
@@ -236,9 +248,37 @@ function decoderOf(books: string, prefix: 'spot' | 'futures'): Market['decode'] 
     // Those of spot say nothing but quotes and turnover.
     tickers: prefix === 'futures' ? bytesOf('futures.tickers') : undefined,
   };
+  // A change as it usually comes.
+  const shape = shapeOf(
+    `{"channel":"${books}","result":{"t":<integer>,"U":<integer>,"u":<integer>,"s":"ob.<text>","b":<levels>,"a":<levels>}` +
+      '(,"time":<integer>),"time_ms":<integer>,"event":"update"}',
+  );
   return (frame, sink) => {
-    decode(frame, sink, channels);
+    if (!frame.has(shape) || !takeChange(frame, sink)) decode(frame, sink, channels);
   };
+}
+
+/** False when the stream's name is none. */
+function takeChange(frame: Frame, sink: MarketSink): boolean {
+  const { update } = sink;
+  frame.shapedText(0);
+  const { bytes, textStart: start } = frame;
+  let end = frame.textEnd - 1;
+  while (end > start && bytes[end] !== POINT) end -= 1;
+  if (end <= start) return false;
+  const instrument = sink.find(frame, start, end);
+  if (instrument === -1) return true;
+  update.kind = DELTA;
+  update.instrument = instrument;
+  update.venueTimeMs = FOUND_NUMBERS[0]!;
+  update.firstSequence = FOUND_NUMBERS[1]!;
+  update.lastSequence = FOUND_NUMBERS[2]!;
+  update.previousSequence = NaN;
+  update.checksum = NaN;
+  frame.shapedLevels(0, update.bids);
+  frame.shapedLevels(1, update.asks);
+  sink.publish();
+  return true;
 }
 
 function decode(frame: Frame, sink: MarketSink, channels: Channels): void {

@@ -43,7 +43,20 @@ import {
   signedNumber,
 } from './venue-tools.ts';
 import type { BookRules, Continuity, Frame, Market, MarketSink, StreamKind, Venue } from './venue.ts';
-import { asset, batchesOf, bodyFrom, bytesOf, END, expiryOf, idOf, keyCode, roomFor, venueId } from './venue.ts';
+import {
+  asset,
+  batchesOf,
+  bodyFrom,
+  bytesOf,
+  END,
+  expiryOf,
+  FOUND_NUMBERS,
+  idOf,
+  keyCode,
+  roomFor,
+  shapeOf,
+  venueId,
+} from './venue.ts';
 
 const KUCOIN = venueId('kucoin');
 
@@ -91,6 +104,11 @@ const session = {
 /** The push sockets of the unified account: no token, one symbol a request, 300 client messages in ten seconds. */
 function unified(id: string, tradeType: string, product: Product): Market {
   const names = { book: bytesOf(`obu.${tradeType}`), trade: bytesOf(`trade.${tradeType}`) };
+  // A change as it usually comes.
+  const delta = shapeOf(
+    `{"T":"obu.${tradeType}","dp":"increment@10ms","t":"delta","P":<nanoseconds>,` +
+      '"d":{"a":<levels>,"b":<levels>,"C":<integer>,"s":"<text>","M":<nanoseconds>,"O":<integer>}}',
+  );
   const requestsOf = (action: string, symbols: readonly string[], request: number): readonly string[] =>
     symbols.map((symbol, at) =>
       JSON.stringify({ id: `${request}-${at}`, action, channel: 'obu', tradeType, symbol, depth: 'increment@10ms' }),
@@ -120,7 +138,7 @@ function unified(id: string, tradeType: string, product: Product): Market {
     },
     poll: { path: (symbol) => `${POLLS[id]!}?symbol=${symbol}`, decode: decodeSnapshot },
     decode: (frame, sink) => {
-      decodeUnified(frame, sink, names);
+      if (!frame.has(delta) || !takeDelta(frame, sink)) decodeUnified(frame, sink, names);
     },
   };
 }
@@ -285,6 +303,24 @@ const IS_REFERENCE = 3;
 
 /** Where numbers are read before they go on. */
 const numbers = new Float64Array(1);
+
+/** False when its sequences are none. */
+function takeDelta(frame: Frame, sink: MarketSink): boolean {
+  if (FOUND_NUMBERS[3]! > FOUND_NUMBERS[1]!) return false;
+  const { update } = sink;
+  frame.shapedText(0);
+  if (!find(frame, sink, frame.textStart, frame.textEnd)) return true;
+  update.kind = DELTA;
+  update.firstSequence = FOUND_NUMBERS[3]!;
+  update.lastSequence = FOUND_NUMBERS[1]!;
+  update.previousSequence = NaN;
+  update.checksum = NaN;
+  update.venueTimeMs = FOUND_NUMBERS[2]!;
+  frame.shapedLevels(0, update.asks);
+  frame.shapedLevels(1, update.bids);
+  sink.publish();
+  return true;
+}
 
 /** `{"T":"obu.SPOT","dp":"increment@10ms","t":"snapshot"|"delta","P":…,"d":{…}}`, as text in binary frames; trades, mark prices and funding likewise. */
 function decodeUnified(

@@ -252,27 +252,18 @@ const PREVIOUS = 16;
 /** A change as it usually comes, its two sequences in either order. */
 const UPDATE_SHAPE = shapeOf(
   '{"arg":{"channel":"books","instId":"<text>"},"action":"update","data":[{"asks":<levels>,"bids":<levels>,' +
-    '"ts":"<integer>","checksum":<integer>,"<text>":<integer>,"<text>":<integer>}]}',
+    '"ts":"<integer>","checksum":<integer>(,"prevSeqId":<integer>),"seqId":<integer>(,"prevSeqId":<integer>)}]}',
 );
-const PREVIOUS_NAME = bytesOf('prevSeqId');
-const SEQUENCE_NAME = bytesOf('seqId');
 
 function decode(frame: Frame, sink: MarketSink): void {
   if (!frame.has(UPDATE_SHAPE)) decodeAny(frame, sink);
-  else if (isNamed(frame, PREVIOUS_NAME, SEQUENCE_NAME)) takeUpdate(frame, sink, 2);
-  else if (isNamed(frame, SEQUENCE_NAME, PREVIOUS_NAME)) takeUpdate(frame, sink, 3);
+  else if (!Number.isNaN(FOUND_NUMBERS[4])) takeUpdate(frame, sink, 4);
+  else if (!Number.isNaN(FOUND_NUMBERS[2])) takeUpdate(frame, sink, 2);
   else decodeAny(frame, sink);
 }
 
-function isNamed(frame: Frame, first: Uint8Array, second: Uint8Array): boolean {
-  frame.shapedText(1);
-  if (!frame.textIs(first)) return false;
-  frame.shapedText(2);
-  return frame.textIs(second);
-}
-
 /** `previousAt`: which of the shape's numbers is the previous sequence. */
-function takeUpdate(frame: Frame, sink: MarketSink, previousAt: 2 | 3): void {
+function takeUpdate(frame: Frame, sink: MarketSink, previousAt: 2 | 4): void {
   const { update } = sink;
   frame.shapedText(0);
   const instrument = sink.find(frame, frame.textStart, frame.textEnd);
@@ -283,7 +274,7 @@ function takeUpdate(frame: Frame, sink: MarketSink, previousAt: 2 | 3): void {
   update.venueTimeMs = FOUND_NUMBERS[0]!;
   update.checksum = FOUND_NUMBERS[1] === 0 ? NaN : FOUND_NUMBERS[1]!;
   update.previousSequence = FOUND_NUMBERS[previousAt]!;
-  update.lastSequence = FOUND_NUMBERS[5 - previousAt]!;
+  update.lastSequence = FOUND_NUMBERS[3]!;
   frame.shapedLevels(0, update.asks);
   frame.shapedLevels(1, update.bids);
   sink.publish();

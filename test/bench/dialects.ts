@@ -52,8 +52,8 @@ const bitgetBook = (action: string, { symbol, bids, asks, last, timeMs }: Said, 
   `{"action":"${action}","arg":{"instType":"spot","topic":"books","symbol":"${symbol}"},"data":[{"a":${JSON.stringify(asks)},"b":${JSON.stringify(bids)},` +
   `"checksum":0,"pseq":"${previous}","seq":"${last}","ts":"${timeMs}"}],"ts":${timeMs + 1}}`;
 const kucoinBook = (type: string, { symbol, bids, asks, first, last, timeMs }: Said): string =>
-  `{"T":"obu.SPOT","dp":"increment@10ms","t":"${type}","P":${timeMs + 1}417000,"d":{"s":"${symbol}","O":${first},"C":${last},` +
-  `"M":${timeMs}512000,"a":${JSON.stringify(asks)},"b":${JSON.stringify(bids)}}}`;
+  `{"T":"obu.SPOT","dp":"increment@10ms","t":"${type}","P":${timeMs + 1}417000,"d":{"a":${JSON.stringify(asks)},` +
+  `"b":${JSON.stringify(bids)},"C":${last},"s":"${symbol}","M":${timeMs}512000,"O":${first}}}`;
 const deribitBook = (type: 'snapshot' | 'change', { symbol, bids, asks, last, previous, timeMs }: Said): string => {
   const kept = type === 'snapshot' ? 'new' : 'change';
   const before = type === 'snapshot' ? '' : `"prev_change_id":${previous},`;

@@ -15,6 +15,10 @@ const quotedLevels = (levels: Levels): string => JSON.stringify(levels);
 const objects = (levels: Levels): string =>
   `[${levels.map(([price, qty]) => `{"price":${price},"qty":${qty}}`).join(',')}]`;
 const orders = (levels: Levels): string => JSON.stringify(levels.map((level) => [...level, '0', '13']));
+const ACTIONS = ['new', 'change', 'delete', 'renew'];
+const actions = (levels: Levels): string =>
+  `[${levels.map(([price, qty], at) => `["${ACTIONS[(price.length + at) % (at === 7 ? 4 : 3)]!}",${price},${qty}]`).join(',')}]`;
+const nanoseconds = (number: number): string => `179011445${String(number).padStart(10, '0').slice(-10)}`;
 
 /** Frames as venues usually write them. */
 const FORMS: Readonly<
@@ -55,6 +59,36 @@ const FORMS: Readonly<
     symbol: 'BTC/USD',
     text: ({ bids, asks, whole }) =>
       `{"channel":"book","type":"update","data":[{"symbol":"BTC/USD","bids":${objects(bids)},"asks":${objects(asks)},"checksum":${whole},"timestamp":"2025-05-06T09:17:26.208075Z"}]}`,
+  },
+  'okx books, the other way round': {
+    market: 'swap',
+    symbol: 'BTC-USDT',
+    text: ({ bids, asks, whole, other }) =>
+      `{"arg":{"channel":"books","instId":"BTC-USDT"},"action":"update","data":[{"asks":${orders(asks)},"bids":${orders(bids)},"ts":"${whole}","checksum":${other},"seqId":${whole}${other % 3 === 1 ? '' : `,"prevSeqId":${other}`}}]}`,
+  },
+  'gate obu': {
+    market: 'spot',
+    symbol: 'BTC_USDT',
+    text: ({ bids, asks, whole, other }) =>
+      `{"channel":"spot.obu","result":{"t":${other},"U":${other},"u":${whole},"s":"ob.BTC_USDT${other % 5 === 1 ? '' : '.50'}","b":${quotedLevels(bids)},"a":${quotedLevels(asks)}}${whole % 2 === 0 ? '' : `,"time":${other}`},"time_ms":${other},"event":"update"}`,
+  },
+  'bitget books': {
+    market: 'spot',
+    symbol: 'BTCUSDT',
+    text: ({ bids, asks, whole, other }) =>
+      `{"action":"update","arg":{"instType":"spot","topic":"books","symbol":"BTCUSDT"},"data":[{"a":${quotedLevels(asks)},"b":${quotedLevels(bids)}${whole % 2 === 0 ? '' : `,"checksum":${-other}`},"pseq":"13${whole}","seq":"${other}","ts":"${other}"}],"ts":${whole}}`,
+  },
+  'kucoin obu': {
+    market: 'spot',
+    symbol: 'BTC-USDT',
+    text: ({ bids, asks, whole, other }) =>
+      `{"T":"obu.SPOT","dp":"increment@10ms","t":"delta","P":${nanoseconds(whole)},"d":{"a":${quotedLevels(asks)},"b":${quotedLevels(bids)},"C":${whole},"s":"BTC-USDT","M":${nanoseconds(other)},"O":${other}}}`,
+  },
+  'deribit book': {
+    market: 'options',
+    symbol: 'BTC-24SEP21-8000-P',
+    text: ({ bids, asks, whole, other }) =>
+      `{"jsonrpc":"2.0","method":"subscription","params":{"channel":"book.BTC-24SEP21-8000-P.${other % 5 === 1 ? 'raw' : '100ms'}","data":{"type":"change","timestamp":${whole}${whole % 2 === 0 ? `,"prev_change_id":${other}` : ''},"instrument_name":"BTC-24SEP21-8000-P","change_id":${whole}${other % 2 === 0 ? '' : `,"prev_change_id":${other}`},"bids":${actions(bids)},"asks":${actions(asks)}}}}`,
   },
   'bybit orderbook': {
     market: 'spot',
