@@ -176,6 +176,9 @@ export class Executor {
     return this.#operations.isFlushing;
   }
 
+  /** Who is entering an instrument, though a person may be asked about it: what is taken of it meanwhile is that operation's. */
+  readonly entryOf = (instrument: InstrumentId): OperationId | undefined => this.#operations.entryOf(instrument);
+
   /** Whether an exit of the holding is open. */
   readonly isExiting = (holding: OperationId): boolean => this.#operations.isExiting(holding);
 

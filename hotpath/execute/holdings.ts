@@ -1,7 +1,7 @@
 import { Decimal } from 'decimal.js';
 import type { Clock, Timer } from '#shared/clock/clock.ts';
 import type { Closing, ForcedFill, ForcedState, Held, HeldLeg, SettledTerms } from '#shared/domain/held.ts';
-import { afterClosing, afterFunding, isCountedInQuote, isFlat } from '#shared/domain/held.ts';
+import { afterClosing, afterFunding, earlyKey, isCountedInQuote, isFlat } from '#shared/domain/held.ts';
 import type { Asset, InstrumentId, OperationId } from '#shared/domain/ids.ts';
 import type { Plan } from '#shared/domain/trade.ts';
 import { decimalFrom, textOf, ZERO } from '#shared/money/grid.ts';
@@ -38,6 +38,8 @@ export type HoldingsOptions = {
   readonly exit: (plan: Plan) => void;
   /** An open operation trades the instrument: what it holds there is about to change. */
   readonly busy: (id: InstrumentId) => boolean;
+  /** The open operation that is entering the instrument. */
+  readonly entryOf: (id: InstrumentId) => OperationId | undefined;
   /** Whether an exit of the holding is on its way. */
   readonly isExiting: (holding: OperationId) => boolean;
   /** Routes that end by trading are left after so long. */
@@ -78,7 +80,7 @@ export class Holdings implements HoldingKeeper {
   /** Of which a venue has taken something by itself. */
   readonly #reduced = new Set<OperationId>();
   /** What venues have taken of what is still being entered. */
-  readonly #early = new Map<InstrumentId, Decimal>();
+  readonly #early = new Map<string, Decimal>();
   /** Of trades that the last start did not book to the end. */
   readonly #rests = new Map<string, Decimal>();
   /** When each perpetual was last paid for, and what is due next. */
@@ -100,7 +102,7 @@ export class Holdings implements HoldingKeeper {
   restore(open: readonly Held[], fundedMs: ReadonlyMap<string, number>, { rests, early }: ForcedState): void {
     for (const held of open) this.#keep(held);
     for (const [trade, rest] of rests) this.#rests.set(trade, rest);
-    for (const [id, change] of early) this.#early.set(id as InstrumentId, change);
+    for (const [id, change] of early) this.#early.set(id, change);
     for (const [id, ms] of fundedMs) this.#fundedMs.set(id as InstrumentId, ms);
   }
 
@@ -133,8 +135,6 @@ export class Holdings implements HoldingKeeper {
     }
     this.#settleLoose(nowMs);
     if (this.#hasBooked) this.#tellChanges();
-    // What was being entered then has come to nothing, and what is entered later is not concerned.
-    for (const instrument of this.#early.keys()) if (!this.#options.busy(instrument)) this.#early.delete(instrument);
   }
 
   /**
@@ -142,7 +142,7 @@ export class Holdings implements HoldingKeeper {
    * left at once, and again until it is.
    */
   readonly onForced = (fill: ForcedFill): void => {
-    const { ledger, recorder, market, clock, busy } = this.#options;
+    const { ledger, recorder, market, clock, entryOf } = this.#options;
     const terms = market.instrumentOf(fill.instrument);
     if (terms === undefined || ledger.knows(fill)) return;
     const touched: OperationId[] = [];
@@ -159,10 +159,12 @@ export class Holdings implements HoldingKeeper {
       touched.push(held.id);
     }
     if (!left.isZero()) {
-      this.#bookForced(terms, partOf(fill, left), { rest: ZERO });
-      const change = fill.side === 'buy' ? left : left.neg();
-      if (busy(fill.instrument))
-        this.#early.set(fill.instrument, (this.#early.get(fill.instrument) ?? ZERO).plus(change));
+      const entry = entryOf(fill.instrument);
+      const { closing } = this.#bookForced(terms, partOf(fill, left), { entry, rest: ZERO });
+      if (entry !== undefined) {
+        const key = earlyKey(entry, fill.instrument);
+        this.#early.set(key, (this.#early.get(key) ?? ZERO).plus(closing.change));
+      }
     }
     ledger.noteForced(fill);
     this.#rests.delete(tradeKey(fill));
@@ -193,8 +195,9 @@ export class Holdings implements HoldingKeeper {
     const { clock, recorder } = this.#options;
     const before = this.#held.get(operation.id) ?? this.#ended.get(operation.id);
     const outcomes = operation.outcomes();
+    const early = this.#takeEarly(operation);
     if (outcomes.length === 0 && before === undefined) return;
-    const held = this.#lessEarly(this.#expecting(heldOf(operation, outcomes, before, clock.unixMs(clock.now()))));
+    const held = this.#less(early, this.#expecting(heldOf(operation, outcomes, before, clock.unixMs(clock.now()))));
     this.#keep(held);
     recorder.record('holding', held.id, holdingEventOf(held));
   };
@@ -220,13 +223,22 @@ export class Holdings implements HoldingKeeper {
     recorder.record('holding', id, holdingEventOf(held));
   };
 
+  /** By leg. */
+  #takeEarly({ id, legs }: Operation): readonly Decimal[] {
+    return legs.map(({ instrument }) => {
+      const key = earlyKey(id, instrument.id);
+      const change = this.#early.get(key) ?? ZERO;
+      this.#early.delete(key);
+      return change;
+    });
+  }
+
   /** What a venue has taken while it was being entered is not held. Its profit was booked to nobody. */
-  #lessEarly(held: Held): Held {
+  #less(early: readonly Decimal[], held: Held): Held {
     let less = held;
-    for (const { instrument, size } of held.legs) {
-      const change = this.#early.get(instrument);
-      if (change === undefined || size.isZero() || change.isNegative() === size.isNegative()) continue;
-      this.#early.delete(instrument);
+    for (const [at, { instrument, size }] of held.legs.entries()) {
+      const change = early[at]!;
+      if (change.isZero() || size.isZero() || change.isNegative() === size.isNegative()) continue;
       const taken = change.abs().lt(size.abs()) ? change : size.neg();
       less = afterClosing(less, instrument, { change: taken, quote: ZERO }, NOTHING_EARNED);
       this.#reduced.add(held.id);
@@ -296,13 +308,14 @@ export class Holdings implements HoldingKeeper {
   #bookForced(
     terms: SettledTerms,
     fill: ForcedFill,
-    { held, rest }: { readonly held?: Held; readonly rest: Decimal },
+    { held, entry, rest }: { readonly held?: Held; readonly entry?: OperationId | undefined; readonly rest: Decimal },
   ): Closed {
     const { ledger, recorder } = this.#options;
     const { id, rates } = held ?? { rates: this.#ratesNow(terms, fill) };
     const facts = this.#factsOf(terms, fill, rates);
     recorder.record('settlement', id ?? terms.id, {
       ...(id === undefined ? {} : { holding: id }),
+      ...(entry === undefined ? {} : { entry }),
       forced: fill.forced,
       trade_id: fill.tradeId,
       ...(rest.isZero() ? {} : { rest: textOf(rest) }),
@@ -468,7 +481,7 @@ function closingText(
   terms: SettledTerms,
   { side, price, qty, fee, feeAsset, feeRate }: FillFacts,
   rates: Held['rates'],
-): Omit<EventData<'settlement'>, 'holding' | 'forced' | 'trade_id' | 'rest' | 'underlying_price'> {
+): Omit<EventData<'settlement'>, 'holding' | 'entry' | 'forced' | 'trade_id' | 'rest' | 'underlying_price'> {
   const contract = contractOf(terms);
   return {
     instrument: terms.id,

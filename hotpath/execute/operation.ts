@@ -201,6 +201,10 @@ export class Operation {
     this.recoveringNs = sinceNs;
   }
 
+  hasFilled(id: InstrumentId): boolean {
+    return this.legs.some(({ instrument }, at) => instrument.id === id && !this.#flows[at]!.filledQty.isZero());
+  }
+
   /** The number of the next order on a leg. */
   attemptOf(leg: number): number {
     return this.#attempts[leg]!;

@@ -111,6 +111,18 @@ export class Operations {
     return false;
   }
 
+  /** Who has made a position that no holding has yet: of the open entries the oldest that has filled of it, else the last, of which it may not be known. */
+  entryOf(instrument: InstrumentId): OperationId | undefined {
+    let last: OperationId | undefined;
+    for (const operation of this.#open.values()) {
+      const { id, bond, legs } = operation;
+      if (bond?.intent !== 'enter' || !legs.some((leg) => leg.instrument.id === instrument)) continue;
+      if (operation.hasFilled(instrument)) return id;
+      last = id;
+    }
+    return last;
+  }
+
   /** Begins an operation. */
   begin(operation: Operation, reason?: string): void {
     this.#enter(operation);

@@ -11,7 +11,7 @@ import type {
   VenueId,
 } from '#shared/domain/ids.ts';
 import type { ForcedState, Held } from '#shared/domain/held.ts';
-import { afterClosing, afterFunding } from '#shared/domain/held.ts';
+import { afterClosing, afterFunding, earlyKey } from '#shared/domain/held.ts';
 import type { OpenOperation, OpenOrder, LedgerState } from '#shared/domain/recovery.ts';
 import type { Price, Qty } from '#shared/money/grid.ts';
 import { compare, negated, plus } from '#shared/money/exact.ts';
@@ -495,7 +495,7 @@ export class JournalState {
       return;
     }
     this.#open.delete(operation.id);
-    for (const id of this.#forcedEarly.keys()) if (!this.#isBeingEntered(id)) this.#forcedEarly.delete(id);
+    for (const { instrument } of operation.legs) this.#forcedEarly.delete(earlyKey(operation.id, instrument));
     this.#ageing.delete(ageKey({ what: 'operation', id: operation.id }));
     this.#ended.set(operation.id, record);
     if (operation.state === 'completed' || operation.dust !== undefined) this.#sweepDust(record);
@@ -538,9 +538,13 @@ export class JournalState {
   }
 
   /** It is known once all of it is booked. What no holding had may be of one that is being entered. */
-  #applyForced({ instrument, side, qty, holding, rest, trade_id: tradeId = '' }: EventData<'settlement'>): void {
-    if (holding === undefined && this.#isBeingEntered(instrument))
-      add(this.#forcedEarly, instrument, side === 'buy' ? decimalFrom(qty) : negated(decimalFrom(qty)));
+  #applyForced({ instrument, side, qty, entry, rest, trade_id: tradeId = '' }: EventData<'settlement'>): void {
+    if (entry !== undefined)
+      add(
+        this.#forcedEarly,
+        earlyKey(entry, instrument),
+        side === 'buy' ? decimalFrom(qty) : negated(decimalFrom(qty)),
+      );
     const trade = tradeKey({ instrument, side, tradeId });
     if (rest !== undefined) {
       this.#forcedRests.set(trade, decimalFrom(rest));
@@ -605,22 +609,9 @@ export class JournalState {
   #spendEarly({ id, legs }: Held): void {
     const before = this.#holdings.get(id);
     for (const [at, { instrument, entered }] of legs.entries()) {
-      const early = this.#forcedEarly.get(instrument);
-      const isEntry = !entered.isZero() && before?.legs[at]?.entered.eq(entered) !== true;
-      if (early !== undefined && isEntry && early.isNegative() !== entered.isNegative())
-        this.#forcedEarly.delete(instrument);
+      const isEntry = before?.legs[at]?.entered.eq(entered) !== true;
+      if (isEntry) this.#forcedEarly.delete(earlyKey(id, instrument));
     }
-  }
-
-  #isBeingEntered(instrument: string): boolean {
-    for (const { operation } of this.#open.values())
-      if (
-        operation.bond?.intent === 'enter' &&
-        operation.state !== 'escalated' &&
-        operation.legs.some((leg) => leg.instrument === instrument)
-      )
-        return true;
-    return false;
   }
 
   #book(instrument: string, fill: FillFacts, pnl: Pnl, at: string): void {

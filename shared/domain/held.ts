@@ -63,9 +63,12 @@ export type ForcedFill = Omit<Fill, 'clientOrderId' | 'liquidity'> & {
 export type ForcedState = {
   /** By trade, as `tradeKey` names it: what of it is not booked, because the process died between the parts of two holdings. */
   readonly rests: ReadonlyMap<string, Decimal>;
-  /** By instrument: what was taken, signed, of what is still being entered. */
+  /** As {@link earlyKey} names it: what was taken, signed, of what is still being entered. */
   readonly early: ReadonlyMap<string, Decimal>;
 };
+
+/** Of an operation that enters, and an instrument that it enters. */
+export const earlyKey = (entry: string, instrument: string): string => `${entry} ${instrument}`;
 
 /** What a trade or a settlement takes away: signed change of what is held, and what it brings in quote before its fee. */
 export type Closing = { readonly change: Decimal; readonly quote: Decimal };

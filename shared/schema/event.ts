@@ -352,6 +352,8 @@ const payloads = {
   settlement: z.object({
     /** Absent for what no holding has. */
     holding: z.string().optional(),
+    /** Of what was forced and no holding has yet: the operation that is entering it. */
+    entry: z.string().optional(),
     /** `adl`: to cover another trader's losses; `liquidation`: for want of margin. Absent: expired. */
     forced: z.enum(['adl', 'liquidation']).optional(),
     /** Of what was forced. */

@@ -1,7 +1,7 @@
 import { Decimal } from 'decimal.js';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { JournalState } from '#hotpath/recover/journal-state.ts';
-import type { Asset, ClientOrderId, TradeId, VenueId } from '#shared/domain/ids.ts';
+import type { Asset, ClientOrderId, OperationId, TradeId, VenueId } from '#shared/domain/ids.ts';
 import { recomputePnl } from '#shared/money/pnl.ts';
 import { engineEvent } from '#shared/schema/event.ts';
 import { holdingEventOf } from '#shared/schema/held-event.ts';
@@ -560,6 +560,45 @@ describe('a position that its venue reduces by itself', () => {
     expect(world.ledger.positionOf(PERPETUAL.id).size.toNumber()).toBe(0);
     checkOverButDust();
     checkBooks();
+  });
+
+  describe('while a person is asked about what was being entered', () => {
+    /** Half of the coins and all of the contracts; then the books go away for long. */
+    beforeEach(() => {
+      world.quote(SPOT, 29_999, 30_000, 0.5);
+      world.quote(PERPETUAL, 30_060, 30_061);
+      world.executor.submit(basis());
+      for (let ms = 0; world.journal.of('fill').length < 2; ms += 0.1) world.runUntilMs(START_MS + ms);
+      world.quotes.clear();
+      while (world.executor.counts.escalated === 0) world.runUntilMs(world.nowMs + 1_000);
+      expect(world.ledger.positionOf(PERPETUAL.id).size.toNumber()).toBe(-1_000);
+    });
+    const accepted = () => world.executor.cancelRecovery('b' as OperationId, { by: 'ann', commandId: 'c-1' });
+    const first = (operation: string) => world.journal.of('holding').find(({ id }) => id === operation);
+
+    it.each(['as it was', 'killed'])('it is taken from what that comes to: %s', (how) => {
+      world.holdings.onForced(forced(200));
+      world.runUntilMs(world.nowMs + 5_000);
+      if (how === 'killed') world.crash('all');
+      expect(accepted()).toEqual({ kind: 'done' });
+      const [, leg] = first('b')!.legs;
+      expect(Number(leg!.size) - Number(leg!.entered)).toBe(200);
+      expect(world.ledger.positionOf(PERPETUAL.id).size.toNumber()).toBe(-800);
+      quoteBasis(30_000, 30_060);
+      world.runUntilMs(world.nowMs + 60_000);
+      expect(closed()).toMatchObject([{ id: 'b', reason: 'deleveraged' }]);
+      checkBooks();
+    });
+
+    it.each(['as it was', 'killed'])('and not from what another one enters meanwhile: %s', (how) => {
+      world.holdings.onForced(forced(200));
+      if (how === 'killed') world.crash('all');
+      quoteBasis(30_000, 30_060);
+      world.executor.submit(sumPlan('later', BASIS, { units: '1', profit: '40', carry: '10' }));
+      world.runUntilMs(world.nowMs + 3_000);
+      expect(first('later')).toMatchObject({ legs: [{}, { entered: '-1000', size: '-1000' }] });
+      checkBooks();
+    });
   });
 
   it('is left before it comes to that, where its venue says that it is near', () => {
