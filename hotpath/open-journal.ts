@@ -1,5 +1,5 @@
 import { BadInput } from '#shared/assert.ts';
-import type { Clock } from '#shared/clock/clock.ts';
+import type { Clock, Timer } from '#shared/clock/clock.ts';
 import type { EngineEvent } from '#shared/schema/event.ts';
 import { JournalMemory } from './journal-memory.ts';
 import { Journal } from './publish/journal.ts';
@@ -30,6 +30,8 @@ export type Opened = {
 
 /** Of 64 MiB each: days of history beside the archive that the stream makes. */
 const SEGMENTS_RETAINED = 32;
+/** What is journalled is folded when the orders that it stands for have left. */
+const FOLD_AFTER_MS = 1;
 
 /** Opening cuts or leaves behind a torn tail and puts up the fence of a new epoch, so the last word is read after it. */
 export function openJournal(options: OpeningOptions): Opened {
@@ -38,6 +40,14 @@ export function openJournal(options: OpeningOptions): Opened {
   const startNs = clock.now();
   memory.catchUp();
   const facts: Opened['facts'] = {};
+  let folding: Timer | undefined;
+  const fold = (): void => {
+    folding = undefined;
+    state.fold();
+  };
+  const foldSoon = (): void => {
+    folding ??= clock.after(FOLD_AFTER_MS, fold);
+  };
   const journal = new Journal({
     directory,
     engine,
@@ -45,7 +55,8 @@ export function openJournal(options: OpeningOptions): Opened {
     epoch,
     known: memory.position,
     observe: (event) => {
-      state.apply(event);
+      state.defer(event);
+      foldSoon();
       facts.heard?.(event);
     },
     onRotate: () => {

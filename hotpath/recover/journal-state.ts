@@ -109,10 +109,12 @@ const COMMANDS_MAX = 1_000;
 const FORCED_MAX = 1_000;
 const AGEING_MAX = 1_000;
 const DAY_MS = 86_400_000;
+/** Events that may wait to be folded: they are kept for it, and whoever reads waits for all of them. */
+const WAITING_MAX = 4_096;
 
 /**
  * What the journal says, folded event by event: balances, positions, what is open. At start-up it is the memory of the engine; while the
- * engine runs it follows along, so that a checkpoint costs no reading.
+ * engine runs it follows along, so that a checkpoint costs no reading. What is deferred is folded before anything is read: no reader sees the difference.
  */
 export class JournalState {
   #seq = 0;
@@ -146,74 +148,92 @@ export class JournalState {
   #emergency: Emergency | undefined;
   #mode: EventData<'engine-started'>['mode'] | undefined;
   #at = '0';
+  /** Told and not folded yet: a ring, its next one, and how many they are. */
+  readonly #waiting: (EngineEvent | undefined)[] = [];
+  #next = 0;
+  #waits = 0;
 
   /** Sequence number of the last event. */
   get seq(): number {
+    this.fold();
     return this.#seq;
   }
 
   /** The last start of the engine; 0 when it never ran. */
   get epoch(): number {
+    this.fold();
     return this.#epoch;
   }
 
   /** What trading was last told to be; null before the first command. It outlives a crash: a stop stays a stop. */
   get trading(): Trading | null {
+    this.fold();
     return this.#trading;
   }
 
   /** The emergency stop that no start has ended, as it was last told of: a restart does not end it either. */
   get emergency(): Emergency | undefined {
+    this.fold();
     return this.#emergency;
   }
 
   /** The most that had been earned since the first start: realised, or at the prices of then where that was told. Drawdown is measured from it. */
   get peak(): Decimal {
+    this.fold();
     return this.#peak;
   }
 
   /** What was told of its age and is open still, as {@link ageKey} names it. */
   get ageing(): ReadonlyMap<string, EventData<'ageing'>> {
+    this.fold();
     return this.#ageing;
   }
 
   /** Limits of the gate that were set by command. */
   get limits(): Readonly<Record<string, number>> {
+    this.fold();
     return this.#limits;
   }
 
   /** Breakers that nobody has reset: a restart closes none. */
   get openBreakers(): readonly EventData<'breaker'>[] {
+    this.fold();
     return [...this.#breakers.values()];
   }
 
   /** Commands that were answered: told again, they are not carried out again. */
   get commands(): ReadonlySet<string> {
+    this.fold();
     return this.#commands;
   }
 
   /** By operation: what a person was asked and has not answered. */
   get openEscalations(): ReadonlyMap<string, EventData<'escalation'>> {
+    this.fold();
     return this.#escalations;
   }
 
   /** What venues said otherwise than the ledger, and nobody has settled. */
   get openMismatches(): readonly EventData<'mismatch'>[] {
+    this.fold();
     return [...this.#mismatches.values()];
   }
 
   /** Of the last start: money on paper is not money. */
   get mode(): EventData<'engine-started'>['mode'] | undefined {
+    this.fold();
     return this.#mode;
   }
 
   /** When the last event was, Unix ms; 0 before the first. */
   get atMs(): number {
+    this.fold();
     return msOf(this.#at);
   }
 
   /** Trades of operations that are open or were lately, and those that venues forced, as {@link tradeKey} names them. */
   recentTrades(): ReadonlySet<string> {
+    this.fold();
     const records = [...this.#open.values(), ...this.#ended.values()];
     const ours = records.flatMap(({ fills }) => fills.map((fill) => tradeKey({ ...fill, tradeId: fill.trade_id })));
     return new Set([...this.#forced, ...ours]);
@@ -221,9 +241,10 @@ export class JournalState {
 
   /** Orders of operations that are open or were lately. */
   recentOrders(): ReadonlyMap<ClientOrderId, RecentOrder> {
+    this.fold();
     const records = [...this.#ended.values(), ...this.#open.values()];
     return new Map(
-      records.flatMap(({ orders, sinceMs = this.atMs }) =>
+      records.flatMap(({ orders, sinceMs = msOf(this.#at) }) =>
         [...orders.values()].map((order) => {
           const { request } = openOrderFrom(order, []);
           const venueOrderId = order.venue_order_id;
@@ -234,11 +255,37 @@ export class JournalState {
   }
 
   isFunded(venue: string): boolean {
+    this.fold();
     for (const account of this.#accounts.keys()) if (account.startsWith(`${venue} `)) return true;
     return false;
   }
 
   apply(event: EngineEvent): void {
+    this.fold();
+    this.#apply(event);
+  }
+
+  /** Takes an event that is in the journal already, to be folded later: by {@link fold}, or before anything is read. Where many wait, the oldest goes now. */
+  defer(event: EngineEvent): void {
+    if (this.#waits === WAITING_MAX) this.#foldNext();
+    this.#waiting[(this.#next + this.#waits) % WAITING_MAX] = event;
+    this.#waits += 1;
+  }
+
+  /** Folds what waits. */
+  fold(): void {
+    while (this.#waits > 0) this.#foldNext();
+  }
+
+  #foldNext(): void {
+    const event = this.#waiting[this.#next]!;
+    this.#waiting[this.#next] = undefined;
+    this.#next = (this.#next + 1) % WAITING_MAX;
+    this.#waits -= 1;
+    this.#apply(event);
+  }
+
+  #apply(event: EngineEvent): void {
     this.#note(event);
     switch (event.kind) {
       case 'engine-started':
@@ -309,6 +356,7 @@ export class JournalState {
   }
 
   ledger(): LedgerState {
+    this.fold();
     return {
       balances: [...this.#accounts].map(([account, total]) => {
         const [venue, asset] = account.split(' ');
@@ -330,33 +378,40 @@ export class JournalState {
   }
 
   openOperations(): readonly OpenOperation[] {
+    this.fold();
     return [...this.#open.values()].map(openOperationFrom);
   }
 
   /** Those that ended last: a late fill may still wake one. */
   endedOperations(): readonly OpenOperation[] {
+    this.fold();
     return [...this.#ended.values()].map(openOperationFrom);
   }
 
   openHoldings(): readonly Held[] {
+    this.fold();
     return [...this.#holdings.values()];
   }
 
   /** When each perpetual was last paid for, Unix ms. */
   get fundedMs(): ReadonlyMap<string, number> {
+    this.fold();
     return this.#fundedMs;
   }
 
   get forced(): ForcedState {
+    this.fold();
     return { rests: this.#forcedRests, early: this.#forcedEarly };
   }
 
   /** Opportunities that nobody has closed. */
   openOpportunities(): readonly EventData<'opportunity'>[] {
+    this.fold();
     return [...this.#opportunities.values()];
   }
 
   checkpoint(): Checkpoint {
+    this.fold();
     const positions = [...this.#positions].map(([id, { size, entryPrice, realised, cost }]) => {
       const openedMs = this.#openedMs.get(id);
       const texts = {
@@ -392,9 +447,9 @@ export class JournalState {
       ageing: [...this.#ageing.values()],
       limits: this.#limits,
       commands: [...this.#commands],
-      breakers: this.openBreakers,
+      breakers: [...this.#breakers.values()],
       escalations: [...this.#escalations.values()],
-      mismatches: this.openMismatches,
+      mismatches: [...this.#mismatches.values()],
       emergency: this.#emergency,
       mode: this.#mode,
       at: this.#at,
@@ -485,10 +540,10 @@ export class JournalState {
       orders: new Map<string, EventData<'order'>>(),
       fills: [],
       dust: {},
-      sinceMs: this.atMs,
+      sinceMs: msOf(this.#at),
     };
     record.operation = operation;
-    record.toldMs = this.atMs;
+    record.toldMs = msOf(this.#at);
     if (!isEnded(operation)) {
       this.#ended.delete(operation.id);
       this.#open.set(operation.id, record);

@@ -35,8 +35,9 @@ const balanceIn = ({ state }: { readonly state: JournalState }): string | undefi
     .balances.find(({ asset }) => asset === 'USDT')
     ?.total.toFixed();
 
+const options = { engine: 'e', clock, logger: silentLogger, epoch: undefined, publishedSeq: () => 0 } as const;
 const opening = (memory?: JournalMemory, epoch?: number): ReturnType<typeof openJournal> =>
-  openJournal({ directory, engine: 'e', clock, logger: silentLogger, epoch, publishedSeq: () => 0, memory });
+  openJournal({ ...options, directory, epoch, memory });
 
 describe('the memory of a journal', () => {
   it('knows nothing of a journal that is not there yet, and follows it from its first record', () => {
@@ -138,6 +139,70 @@ describe('the memory of a journal', () => {
     opened.journal.close();
     expect([opened.state.seq, balanceIn(opened)]).toEqual([3, '3']);
     expect(opening().state.checkpoint()).toEqual(opened.state.checkpoint());
+  });
+});
+
+describe('what is journalled and not folded yet', () => {
+  it('is in the journal: a process that dies before it folds loses nothing', () => {
+    const opened = opening();
+    deposit(opened.journal, 1);
+    deposit(opened.journal, 2);
+    opened.journal.flush();
+    deposit(opened.journal, 3);
+    const survivor = new JournalMemory(directory);
+    survivor.catchUp();
+    expect([survivor.state.seq, balanceIn(survivor)]).toEqual([2, '2']);
+    expect([opened.state.seq, balanceIn(opened)]).toEqual([3, '3']);
+    opened.journal.close();
+    survivor.catchUp();
+    expect(survivor.state.checkpoint()).toEqual(opened.state.checkpoint());
+  });
+
+  it('is folded before anybody reads, whenever that is and however much waits', () => {
+    const anyMove = fc.oneof(fc.constantFrom('read', 'wait'), fc.nat({ max: 3_000 }));
+    fc.assert(
+      fc.property(fc.array(anyMove, { minLength: 1, maxLength: 8 }), (moves) => {
+        const folder = mkdtempSync(join(directory, 'late-'));
+        const opened = openJournal({ ...options, directory: folder });
+        let total = 0;
+        for (const move of moves) {
+          if (move === 'read') expect(opened.state.isFunded('okx')).toBe(total > 0);
+          else if (move === 'wait') clock.runUntil(clock.now() + 5e6);
+          else for (let at = 0; at < move; at += 1) deposit(opened.journal, (total += 1));
+        }
+        opened.journal.close();
+        const memory = new JournalMemory(folder);
+        memory.catchUp();
+        expect(opened.state.seq).toBe(total);
+        expect(opened.state.checkpoint()).toEqual(memory.state.checkpoint());
+        rmSync(folder, { recursive: true });
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('is in a checkpoint that is saved when a segment is closed', () => {
+    const state = new JournalState();
+    const journal: Journal = new Journal({
+      directory,
+      engine: 'e',
+      clock,
+      segmentBytes: 2_000,
+      observe: (event) => state.defer(event),
+      onRotate: () => {
+        saveCheckpoint(directory, state, 0);
+        journal.prune(state.seq, 1);
+      },
+    });
+    for (let at = 1; at <= 60; at += 1) {
+      deposit(journal, at);
+      journal.flush();
+    }
+    journal.close();
+    const memory = new JournalMemory(directory);
+    expect(memory.state.seq).toBeGreaterThan(40);
+    memory.catchUp();
+    expect([memory.state.seq, balanceIn(memory)]).toEqual([60, '60']);
   });
 });
 
