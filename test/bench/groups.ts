@@ -1,9 +1,15 @@
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Row } from './cases.ts';
+import type { LatencySize } from './latency-case.ts';
 
 const FULL_SCALE = { frames: 20_000, rounds: 7, growth: [20, 200, 2_000] };
-const FULL_LATENCY = { rate: 50_000, seconds: 60, symbols: 200 };
-const SMALL_LATENCY = { rate: 10_000, seconds: 1, symbols: 20 };
+/** Sixteen hundred books, and the four hundred that a smaller desk follows; then with a core to itself. */
+const FULL_LATENCY: readonly LatencySize[] = [
+  { rate: 50_000, seconds: 60, symbols: 200 },
+  { rate: 50_000, seconds: 60, symbols: 50 },
+  { rate: 50_000, seconds: 20, symbols: 50, polls: true },
+];
+const SMALL_LATENCY: readonly LatencySize[] = [{ rate: 10_000, seconds: 1, symbols: 20 }];
 const FULL_REFERENCE = { frames: 40_000, rounds: 3, plans: 1_000, seconds: 10 };
 const SMALL_REFERENCE = { frames: 2_000, rounds: 1, plans: 60, seconds: 1 };
 const SMALL_SCALE = { frames: 4_000, rounds: 1, growth: [20, 60] };

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { constants, PerformanceObserver } from 'node:perf_hooks';
 import type { PerformanceEntry } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
+import { busyPoll } from '#hotpath/runtime/busy-poll.ts';
 import { networkTransport } from '#hotpath/runtime/network-transport.ts';
 import type { Socket } from '#hotpath/runtime/transport.ts';
 import { systemClock } from '#shared/clock/clock.ts';
@@ -25,8 +26,8 @@ export type LatencyResult = {
   readonly rssMb: number;
 };
 
-/** `argv[2]` seed, `argv[3]` symbols a venue, `argv[4]` messages a second, `argv[5]` how many. */
-const [seed, symbols, , count] = process.argv.slice(2).map(Number) as [number, number, number, number];
+/** `argv[2]` seed, `argv[3]` symbols a venue, `argv[4]` messages a second, `argv[5]` how many, `argv[6]` 1: it never sleeps. */
+const [seed, symbols, , count, polls] = process.argv.slice(2).map(Number) as [number, number, number, number, number];
 const STAMP = 8;
 /** Share of the messages, the first ones: their code is still being compiled. */
 const WARM_UP = 0.05;
@@ -56,8 +57,10 @@ const [{ port }] = (await once(sender, 'message')) as [{ port: number }];
 const transport = networkTransport(clock);
 const sockets = await Promise.all(market.venues.map(listen));
 const before = { cpu: process.cpuUsage(), ns: clock.now() };
+const endPolling = polls === 1 ? busyPoll() : undefined;
 sender.send('go');
 await all;
+endPolling?.();
 const { user, system } = process.cpuUsage(before.cpu);
 const cpuShare = ((user + system) * 1e3) / (clock.now() - before.ns);
 const gc = pauses();

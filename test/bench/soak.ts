@@ -134,7 +134,7 @@ async function startStores({ stores, streams }: Config, dataDir: string): Promis
 const nowMs = (): number => performance.now();
 
 /** Updates of the model a message that an engine hears of them. */
-const UPDATES_A_MESSAGE = 0.9;
+const UPDATES_A_MESSAGE = 0.93;
 
 function configOf(dataDir: string, rate: number): Config {
   const usual = loadConfig({ dir: 'config', env: {} });
