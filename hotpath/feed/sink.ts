@@ -50,7 +50,7 @@ export class FeedSink implements MarketSink {
   }
 
   find(frame: Frame, start: number, end: number): InstrumentIndex | -1 {
-    return this.#symbols.find(frame.bytes, start, end) as InstrumentIndex | -1;
+    return this.#symbols.find(frame.view, start, end) as InstrumentIndex | -1;
   }
 
   publish(): void {
@@ -122,7 +122,7 @@ export const newReferenceUpdate = (): ReferenceUpdate => ({
   ...NOTHING_SAID,
 });
 
-/** Symbol bytes → index, without making a string: open addressing over FNV-1a, bytes compared on a hit. */
+/** Symbol bytes → index, without making a string: open addressing, bytes compared on a hit, four at a time. */
 class SymbolTable {
   readonly #mask: number;
   /** Entry number + 1 by slot; 0 is free. */
@@ -130,7 +130,7 @@ class SymbolTable {
   readonly #indexes: Int32Array;
   /** Entry e's spelling is `#bytes[#starts[e]..#starts[e + 1]]`. */
   readonly #starts: Int32Array;
-  readonly #bytes: Uint8Array;
+  readonly #bytes: DataView;
 
   constructor(symbols: readonly (readonly [symbol: string, index: number])[]) {
     const size = 2 ** Math.ceil(Math.log2(Math.max(8, 4 * symbols.length)));
@@ -138,7 +138,7 @@ class SymbolTable {
     this.#slots = new Int32Array(size);
     this.#indexes = Int32Array.from(symbols, ([, index]) => index);
     this.#starts = new Int32Array(symbols.length + 1);
-    this.#bytes = Buffer.from(symbols.map(([symbol]) => symbol).join(''));
+    this.#bytes = new DataView(new TextEncoder().encode(symbols.map(([symbol]) => symbol).join('')).buffer);
     let end = 0;
     for (const [entry, [symbol]] of symbols.entries()) {
       const start = end;
@@ -151,7 +151,7 @@ class SymbolTable {
     }
   }
 
-  find(bytes: Uint8Array, start: number, end: number): number {
+  find(bytes: DataView, start: number, end: number): number {
     let slot = hashOf(bytes, start, end) & this.#mask;
     for (let entry = this.#slots[slot]! - 1; entry >= 0; entry = this.#slots[slot]! - 1) {
       if (this.#spells(entry, bytes, start, end)) return this.#indexes[entry]!;
@@ -160,16 +160,26 @@ class SymbolTable {
     return -1;
   }
 
-  #spells(entry: number, bytes: Uint8Array, start: number, end: number): boolean {
-    const from = this.#starts[entry]!;
+  #spells(entry: number, bytes: DataView, start: number, end: number): boolean {
+    const spelling = this.#bytes;
+    let from = this.#starts[entry]!;
     if (this.#starts[entry + 1]! - from !== end - start) return false;
-    for (let at = start; at < end; at += 1) if (bytes[at] !== this.#bytes[from + at - start]) return false;
+    let at = start;
+    for (; at + 4 <= end; at += 4, from += 4)
+      if (bytes.getInt32(at, true) !== spelling.getInt32(from, true)) return false;
+    for (; at < end; at += 1, from += 1) if (bytes.getUint8(at) !== spelling.getUint8(from)) return false;
     return true;
   }
 }
 
-function hashOf(bytes: Uint8Array, start: number, end: number): number {
+/** As FNV-1a, four bytes at a time, so that the high bits of each product have to come down. */
+function hashOf(bytes: DataView, start: number, end: number): number {
   let hash = 0x811c9dc5;
-  for (let at = start; at < end; at += 1) hash = Math.imul(hash ^ bytes[at]!, 0x01000193);
+  let at = start;
+  for (; at + 4 <= end; at += 4) {
+    hash = Math.imul(hash ^ bytes.getInt32(at, true), 0x9e3779b1);
+    hash ^= hash >>> 15;
+  }
+  for (; at < end; at += 1) hash = Math.imul(hash ^ bytes.getUint8(at), 0x9e3779b1);
   return hash ^ (hash >>> 15);
 }

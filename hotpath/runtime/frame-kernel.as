@@ -38,6 +38,8 @@ const NEXT_OBJECT: i32 = 0x2c7d;
 const LAST_OBJECT: i32 = 0x5d7d;
 const PRICE_KEY: i64 = 0x226563697270227b;
 const QTY_KEY: i64 = 0x3a22797471222c;
+/** `,"0","`: what OKX has further in a level, in front of how many orders there are. */
+const ZERO_AND_COUNT: i64 = 0x222c2230222c;
 /** `"new",`, `"change"` and `"delete"`. */
 const NEW: i64 = 0x2c2277656e22;
 const CHANGE: i64 = 0x2265676e61686322;
@@ -232,7 +234,12 @@ function levelsInto(list: usize, from: usize): usize {
     }
     const scale = put(prices + column, price, priceEntry, qty, qtyEntry);
     if (!isLevel(prices + column)) break;
-    if (<i32>load<u8>(next) == COMMA) next = passed(next);
+    if (<i32>load<u8>(next) == COMMA) {
+      const count = (load<i64>(next) & 0xffffffffffff) == ZERO_AND_COUNT && isDigit(next + 6) ? next + 7 : 0;
+      if (count != 0 && <i32>load<u8>(count) == QUOTE) next = count + 1;
+      else if (count != 0 && <i32>load<u8>(count, 1) == QUOTE && isDigit(count)) next = count + 2;
+      else next = passed(next);
+    }
     const behind = <i32>load<u16>(next);
     if (behind != NEXT_LIST && behind != LAST_LIST) break;
     at = next + 2;
@@ -384,6 +391,11 @@ function passed(from: usize): usize {
     at += 2 + <usize>ctz(quotes);
   }
   return at;
+}
+
+@inline
+function isDigit(at: usize): bool {
+  return <u32>(<i32>load<u8>(at) - 0x30) < 10;
 }
 
 /** The entry of the tables for the number that the text begins with: its length, above four bits for the place of its point. */

@@ -39,6 +39,8 @@ export function keyCode(key: string): number {
 export class Frame {
   /** The frame's text is [start, end); the byte behind it is 0, where every loop stops. */
   bytes: Uint8Array = FRAME_MEMORY;
+  /** The same bytes. */
+  view = FRAME_VIEW;
   start = 0;
   end = 0;
   /** The next byte to read. */
@@ -50,8 +52,6 @@ export class Frame {
   value = NaN;
   /** Decimals of the number read last, as written: 2 for `1.50`. */
   decimals = 0;
-  /** Of the same bytes. */
-  #view = FRAME_VIEW;
   /** Where copies go; undefined before the first one, -1 where there is no room for them. */
   #room: number | undefined;
   /** Where copies go that are too long for a room, or have none. */
@@ -65,7 +65,7 @@ export class Frame {
   window(bytes: Uint8Array, start: number, end: number): this {
     if (bytes === FRAME_MEMORY && bytes[end] === 0) {
       this.bytes = bytes;
-      this.#view = FRAME_VIEW;
+      this.view = FRAME_VIEW;
       this.start = start;
       this.end = end;
     } else this.#copy(bytes, start, end);
@@ -79,7 +79,7 @@ export class Frame {
     if (this.#room < 0 || length >= ROOM_BYTES) this.#useOwn(length);
     else {
       this.bytes = FRAME_MEMORY;
-      this.#view = FRAME_VIEW;
+      this.view = FRAME_VIEW;
       this.start = this.#room;
     }
     // Unlike `set`, it wants no view of the part.
@@ -91,7 +91,7 @@ export class Frame {
   #useOwn(length: number): void {
     if (length >= this.#own.length) this.#own = new Uint8Array(2 ** Math.ceil(Math.log2(length + 1)));
     this.bytes = this.#own;
-    this.#view = new DataView(this.#own.buffer);
+    this.view = new DataView(this.#own.buffer);
     this.start = 0;
   }
 
@@ -340,11 +340,11 @@ export class Frame {
     let fraction = 0;
     if (at + 8 < this.end) {
       // Most venues write eight decimals; four at once.
-      const first = fourDigits(this.#view.getInt32(at, true));
+      const first = fourDigits(this.view.getInt32(at, true));
       if (first >= 0) {
         fraction = first;
         at += 4;
-        const second = fourDigits(this.#view.getInt32(at, true));
+        const second = fourDigits(this.view.getInt32(at, true));
         if (second >= 0) {
           fraction = first * 10_000 + second;
           at += 4;

@@ -14,7 +14,9 @@ type Said = { readonly bids: Levels; readonly asks: Levels; readonly whole: numb
 const quotedLevels = (levels: Levels): string => JSON.stringify(levels);
 const objects = (levels: Levels): string =>
   `[${levels.map(([price, qty]) => `{"price":${price},"qty":${qty}}`).join(',')}]`;
-const orders = (levels: Levels): string => JSON.stringify(levels.map((level) => [...level, '0', '13']));
+const COUNTS = ['3', '13', '145', '', '1x'];
+const orders = (levels: Levels): string =>
+  JSON.stringify(levels.map((level, at) => [...level, '0', COUNTS[(level[1].length + at) % COUNTS.length]!]));
 const ACTIONS = ['new', 'change', 'delete', 'renew'];
 const actions = (levels: Levels): string =>
   `[${levels.map(([price, qty], at) => `["${ACTIONS[(price.length + at) % (at === 7 ? 4 : 3)]!}",${price},${qty}]`).join(',')}]`;
