@@ -7,7 +7,7 @@ import type { ApplyOutcome, BookStatus, LevelBuffer, MarketUpdate } from '#share
 import { APPLIED, BROKEN, HELD, IGNORED, QUOTE, SNAPSHOT } from '#shared/domain/market-event.ts';
 import type { BookRules } from '../venues/venue.ts';
 import type { BookSide, Levels } from './book.ts';
-import type { BookStatistics } from './instrument-book.ts';
+import type { BookStatistics, Rules } from './instrument-book.ts';
 import {
   BookRows,
   CROSSED,
@@ -21,6 +21,7 @@ import {
   QUOTE_SEQUENCE,
   RECEIVED_NS,
   ROW,
+  rulesFrom,
   SAID_NS,
   SUSPECT,
   VERIFIED,
@@ -73,10 +74,13 @@ export class BookStore {
     this.quotes = newTops(instruments.length);
     const rows = new BookRows(instruments.length);
     this.#rows = rows;
-    this.#books = instruments.map(
-      (instrument, at) =>
-        new InstrumentBook(instrument, rulesOf(instrument), { rows, at: at as InstrumentIndex }, onDelta),
-    );
+    const known = new Map<BookRules, Rules>();
+    this.#books = instruments.map((instrument, at) => {
+      const said = rulesOf(instrument);
+      const rules = known.get(said) ?? rulesFrom(said);
+      known.set(said, rules);
+      return new InstrumentBook(instrument, rules, { rows, at: at as InstrumentIndex }, onDelta);
+    });
     this.#clocks = clocksOf(instruments, clock.unixMs(0 as TimeNs));
     this.#connections = new Int32Array(instruments.length).fill(-1);
     this.#clock = clock;
@@ -216,7 +220,7 @@ export class BookStore {
 
   /** A delta without a book: kept for the snapshot where that is asked for, otherwise of no use. */
   #await(book: InstrumentBook, update: MarketUpdate): ApplyOutcome {
-    if (!holdsDeltas(book)) return IGNORED;
+    if (!book.rules.holdsDeltas) return IGNORED;
     if (book.hold(update)) return HELD;
     this.#break(book, update.instrument);
     book.hold(update);
@@ -224,7 +228,7 @@ export class BookStore {
   }
 
   #takeSnapshot(book: InstrumentBook, update: MarketUpdate): ApplyOutcome {
-    if (holdsDeltas(book)) {
+    if (book.rules.holdsDeltas) {
       if (book.is(FOLLOWING) && update.lastSequence <= book.lastSequence) return IGNORED;
       book.replace(update);
       const aligned = book.replayHeld();
@@ -243,7 +247,6 @@ export class BookStore {
     if (sequence < numbers[row + QUOTE_SEQUENCE]!) return IGNORED;
     const { quotes } = this;
     numbers[row + QUOTE_SEQUENCE] = sequence;
-    quotes.receivedTimeNs[at] = update.receivedTimeNs;
     copyTop(update.bids, quotes.bid, quotes.bidQty, at);
     copyTop(update.asks, quotes.ask, quotes.askQty, at);
     if ((flags[at]! & FOLLOWING) === 0 || sequence <= numbers[row + LAST_SEQUENCE]!) return IGNORED;
@@ -282,7 +285,6 @@ export class BookStore {
     const { numbers } = this.#rows;
     const row = at * ROW;
     numbers[row + RECEIVED_NS] = receivedNs;
-    this.tops.receivedTimeNs[at] = receivedNs;
     if (!this.#showTop(at)) numbers[row + CROSSED_SINCE_NS] = NaN;
     else if (Number.isNaN(numbers[row + CROSSED_SINCE_NS])) numbers[row + CROSSED_SINCE_NS] = receivedNs;
     else if (receivedNs - numbers[row + CROSSED_SINCE_NS]! > CROSSED_MAX_NS) {
@@ -343,17 +345,12 @@ export class BookStore {
   }
 }
 
-/** Whether deltas from before a snapshot may continue it. */
-const holdsDeltas = ({ rules: { snapshot } }: InstrumentBook): boolean =>
-  snapshot.from !== 'push' || snapshot.holds === true;
-
 function newTops(count: number): Tops {
   return {
     bid: new Float64Array(count).fill(NaN),
     bidQty: new Float64Array(count),
     ask: new Float64Array(count).fill(NaN),
     askQty: new Float64Array(count),
-    receivedTimeNs: new Float64Array(count).fill(-Infinity),
   };
 }
 

@@ -79,25 +79,41 @@ export class BookRows {
   }
 }
 
+/** A market's rules, in one shape for all markets: each update asks them. */
+export type Rules = Pick<BookRules, 'follows' | 'depth'> & {
+  readonly checksum: BookRules['checksum'] | undefined;
+  /** Whether deltas from before a snapshot may continue it. */
+  readonly holdsDeltas: boolean;
+};
+
+export const rulesFrom = ({ follows, depth, checksum, snapshot }: BookRules): Rules => ({
+  follows,
+  depth,
+  checksum,
+  holdsDeltas: snapshot.from !== 'push' || snapshot.holds === true,
+});
+
 type Place = { readonly rows: BookRows; readonly at: InstrumentIndex };
 
 /** One instrument's book with its state of belief. The store decides; this remembers. */
 export class InstrumentBook {
-  readonly rules: BookRules;
+  // What every delta reads stands first, in as few lines of memory as there may be.
+  readonly rules: Rules;
+  bids: BookSide = NO_BOOK.bids;
+  asks: BookSide = NO_BOOK.asks;
+  readonly #rows: BookRows;
+  readonly #at: number;
+  readonly #onDelta: ((update: MarketUpdate) => void) | undefined;
+  deltas = 0;
   gaps = 0;
   snapshots = 0;
   snapshotsTooOld = 0;
-  deltas = 0;
   deltasDropped = 0;
   checksums = 0;
   checksumsWrong = 0;
   /** Undefined before the first snapshot, which decides the layout. */
   book: Book | undefined;
-  bids: BookSide = NO_BOOK.bids;
-  asks: BookSide = NO_BOOK.asks;
   readonly #instrument: Instrument;
-  readonly #rows: BookRows;
-  readonly #at: number;
   /** Packed: hundreds of books may wait for a slow snapshot with thousands of frames. */
   #held: Float64Array[] = [];
   #heldLevels = 0;
@@ -108,9 +124,7 @@ export class InstrumentBook {
     qtyDecimals: 0,
   } satisfies ChecksumView;
 
-  readonly #onDelta: ((update: MarketUpdate) => void) | undefined;
-
-  constructor(instrument: Instrument, rules: BookRules, place: Place, onDelta?: (update: MarketUpdate) => void) {
+  constructor(instrument: Instrument, rules: Rules, place: Place, onDelta?: (update: MarketUpdate) => void) {
     this.#onDelta = onDelta;
     this.#instrument = instrument;
     this.#rows = place.rows;
@@ -254,6 +268,7 @@ export class InstrumentBook {
       this.asks.write(asks);
     }
     this.#rows.numbers[this.#at * ROW + LAST_SEQUENCE] = update.lastSequence;
+    if (this.rules.checksum === undefined) return;
     const view = this.#checksumView;
     view.priceDecimals = Math.max(view.priceDecimals, bids.priceDecimals, asks.priceDecimals);
     view.qtyDecimals = Math.max(view.qtyDecimals, bids.qtyDecimals, asks.qtyDecimals);

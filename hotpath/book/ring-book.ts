@@ -55,10 +55,11 @@ export class RingSide implements BookSide {
   /** Where things begin: the head's doubles and integers, the rest. */
   readonly #head: number;
   readonly #integerHead: number;
-  readonly #summary: number;
   readonly #words: number;
   readonly #qtys: number;
-  readonly #aside: SortedSide;
+  readonly #summary: number;
+  /** One that is empty and not ours, until there is something to keep: most books never need it. */
+  #aside: SortedSide;
 
   constructor(direction: Direction, { tick, ticks }: Window, memory = new RingMemory()) {
     assert(tick.units > 0 && tick.scale > 0, 'a ring needs a tick');
@@ -75,7 +76,7 @@ export class RingSide implements BookSide {
     this.#summary = this.#integerHead + HEAD_INTEGERS;
     this.#words = this.#summary + ticks / 1_024;
     this.#qtys = stretch.at + before;
-    this.#aside = new SortedSide(direction);
+    this.#aside = NOTHING_ASIDE;
     this.#doubles.set([tick.units, tick.scale, tick.scale / tick.units, -Infinity], this.#head);
     this.#integers[this.#integerHead + BEST] = OFF_GRID;
   }
@@ -278,10 +279,15 @@ export class RingSide implements BookSide {
     if (position !== OFF_GRID && qtys[at] !== 0 && this.#belongsInside(position)) {
       this.#moveTo(position);
       this.#setInside(position, qtys, at);
-    } else {
-      this.#aside.set(prices, qtys, at);
+    } else if (qtys[at] !== 0 || this.#aside.count > 0) {
+      this.#setAside(prices, qtys, at);
       this.#asideChanged();
     }
+  }
+
+  #setAside(prices: Float64Array, qtys: Float64Array, at: number): void {
+    if (this.#aside === NOTHING_ASIDE) this.#aside = new SortedSide(this.#direction);
+    this.#aside.set(prices, qtys, at);
   }
 
   /** Whether a level outside must come inside: it is better than the window, or there is nothing better elsewhere. */
@@ -328,7 +334,7 @@ export class RingSide implements BookSide {
       if (worst >= low) break;
       price[0] = this.#keyOf(worst) * this.#direction;
       quantity[0] = this.#doubles[this.#slotOf(worst)]!;
-      this.#aside.set(price, quantity, 0);
+      this.#setAside(price, quantity, 0);
       this.#unset(worst);
     }
     this.#integers[this.#integerHead + LOW] = low;
@@ -419,5 +425,7 @@ export class RingSide implements BookSide {
 }
 
 const NO_QTY = new Float64Array(1);
+/** Of every ring that has kept nothing aside. Never written. */
+const NOTHING_ASIDE = new SortedSide(1);
 
 const lowestBit = (bits: number): number => 31 - Math.clz32(bits & -bits);

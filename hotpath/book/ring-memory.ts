@@ -1,7 +1,8 @@
 import { assert } from '#shared/assert.ts';
 
-/** A megabyte. What is not written yet takes no memory of the machine. */
-const PIECE_DOUBLES = 2 ** 17;
+/** From one megabyte to 32: the more books, the larger. What is not written yet takes no memory of the machine. */
+const PIECE_MIN_DOUBLES = 2 ** 17;
+const PIECE_MAX_DOUBLES = 2 ** 22;
 const LINE_DOUBLES = 8;
 
 /** A stretch of a piece: the same bytes as doubles and as integers; `at` counts doubles. */
@@ -16,9 +17,10 @@ export class RingMemory {
   #used = 0;
 
   take(doubles: number): Stretch {
-    assert(doubles > 0 && doubles <= PIECE_DOUBLES, 'a ring fits a piece');
+    assert(doubles > 0 && doubles <= PIECE_MIN_DOUBLES, 'a ring fits a piece');
     if (this.#used + doubles > this.#doubles.length) {
-      this.#doubles = new Float64Array(PIECE_DOUBLES);
+      const size = Math.min(PIECE_MAX_DOUBLES, Math.max(PIECE_MIN_DOUBLES, 2 * this.#doubles.length));
+      this.#doubles = new Float64Array(size);
       this.#integers = new Int32Array(this.#doubles.buffer);
       this.#used = 0;
     }

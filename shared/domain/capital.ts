@@ -21,8 +21,6 @@ export type Tops = {
   readonly bidQty: Float64Array;
   readonly ask: Float64Array;
   readonly askQty: Float64Array;
-  /** When the last update of the instrument was received. */
-  readonly receivedTimeNs: Float64Array;
 };
 
 /** What sizing reads of one book. Levels go out best first; returns how many were written. */

@@ -34,7 +34,7 @@ export class PlainEngine {
     for (const [at, { venue, venueSymbol }] of instruments.entries()) this.#indexOf.set(`${venue} ${venueSymbol}`, at);
     this.#books = instruments.map(() => new PlainBook());
     const column = (): Float64Array => new Float64Array(instruments.length).fill(NaN);
-    this.#tops = { bid: column(), bidQty: column(), ask: column(), askQty: column(), receivedTimeNs: column() };
+    this.#tops = { bid: column(), bidQty: column(), ask: column(), askQty: column() };
     this.#market = new PlainMarket(instruments, routes, {
       tops: this.#tops,
       references,

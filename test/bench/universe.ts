@@ -168,7 +168,7 @@ function setQuote(tops: Tops, instruments: readonly Instrument[], index: number,
 
 export function topsOf(instruments: readonly Instrument[]): Tops {
   const column = (): Float64Array => new Float64Array(instruments.length);
-  const tops = { bid: column(), bidQty: column(), ask: column(), askQty: column(), receivedTimeNs: column() };
+  const tops = { bid: column(), bidQty: column(), ask: column(), askQty: column() };
   for (const index of instruments.keys()) setQuote(tops, instruments, index, 1);
   return tops;
 }

@@ -57,7 +57,6 @@ export class Books {
       bidQty: column(),
       ask: column().fill(NaN),
       askQty: column(),
-      receivedTimeNs: column(),
     };
     this.depths = {
       status: (at) => this.#books[at]?.status ?? (this.#books[at] === undefined ? 'syncing' : 'live'),

@@ -12,7 +12,7 @@ const SECOND = 1 as InstrumentIndex;
 function scene() {
   const clock = new VirtualClock(0n);
   const column = (): Float64Array => new Float64Array(2).fill(NaN);
-  const tops = { bid: column(), ask: column(), bidQty: column(), askQty: column(), receivedTimeNs: column() };
+  const tops = { bid: column(), ask: column(), bidQty: column(), askQty: column() };
   const volatility = new Volatility(tops, clock, SETTINGS);
   const move = (atSeconds: number, mid: number): void => {
     clock.runUntil(atSeconds * 1e9);
