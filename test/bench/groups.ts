@@ -1,6 +1,7 @@
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Row } from './cases.ts';
 import type { LatencySize } from './latency-case.ts';
+import type { PauseSize } from './pause-case.ts';
 
 const FULL_SCALE = { frames: 20_000, rounds: 7, growth: [20, 200, 2_000] };
 /** Sixteen hundred books, and the four hundred that a smaller desk follows; then with a core to itself. */
@@ -10,6 +11,11 @@ const FULL_LATENCY: readonly LatencySize[] = [
   { rate: 50_000, seconds: 20, symbols: 50, polls: true },
 ];
 const SMALL_LATENCY: readonly LatencySize[] = [{ rate: 10_000, seconds: 1, symbols: 20 }];
+const FULL_PAUSE: readonly PauseSize[] = [
+  { frames: 100_000, symbols: 200, rate: 50_000 },
+  { frames: 100_000, symbols: 50, rate: 50_000 },
+];
+const SMALL_PAUSE: readonly PauseSize[] = [{ frames: 4_000, symbols: 20, rate: 50_000 }];
 const FULL_REFERENCE = { frames: 40_000, rounds: 3, plans: 1_000, seconds: 10 };
 const SMALL_REFERENCE = { frames: 2_000, rounds: 1, plans: 60, seconds: 1 };
 const SMALL_SCALE = { frames: 4_000, rounds: 1, growth: [20, 60] };
@@ -25,6 +31,7 @@ export const SIZES = {
     plans: 2_000,
     scale: FULL_SCALE,
     latency: FULL_LATENCY,
+    pause: FULL_PAUSE,
     ticks: 300,
     reference: FULL_REFERENCE,
   },
@@ -37,6 +44,7 @@ export const SIZES = {
     plans: 60,
     scale: SMALL_SCALE,
     latency: SMALL_LATENCY,
+    pause: SMALL_PAUSE,
     ticks: 10,
     reference: SMALL_REFERENCE,
   },
@@ -106,8 +114,12 @@ export const GROUPS: readonly Group[] = [
   {
     name: 'latency',
     about:
-      'A steady rate through loopback WebSockets from another process: engine time, and from the write to the decision.',
-    run: async ({ latency }) => (await import('./latency-case.ts')).latencyCases(latency),
+      'A steady rate through loopback WebSockets from another process: engine time, and from the write to the decision. Beside it what the pause between two messages costs.',
+    run: async ({ latency, pause }) => {
+      const { latencyCases } = await import('./latency-case.ts');
+      const { pauseCases } = await import('./pause-case.ts');
+      return [...(await latencyCases(latency)), ...pause.flatMap(pauseCases)];
+    },
   },
   {
     name: 'tick',
