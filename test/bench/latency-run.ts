@@ -118,7 +118,7 @@ function take(venue: string, bytes: Uint8Array, start: number, end: number, read
   const decidedNs = clock.now();
   heard += 1;
   if (heard > WARM_UP * count) {
-    stamp.set(bytes.subarray(end - STAMP, end));
+    for (let at = 0; at < STAMP; at += 1) stamp[at] = bytes[end - STAMP + at]!;
     const writtenNs = stamped[0]! - originNs;
     note(histograms.engine, decidedNs - beganNs);
     note(histograms.read, decidedNs - readNs);
