@@ -193,6 +193,9 @@ export class Engine {
     return this.executor.idle;
   }
 
+  /** One change of the market, through every stage. */
+  readonly onUpdate = (update: MarketUpdate): void => onMarketUpdate(this.#stages, update);
+
   /** By stage, since the start. */
   latencies(): Readonly<Record<'decision' | 'order', LatencyCounts>> {
     return { decision: this.#decided.read(), order: this.#orders.answered.read() };
@@ -384,7 +387,7 @@ export class Engine {
         onPrint === undefined ? config.engine.streams : [...new Set([...config.engine.streams, 'trades' as const])],
       ...(onPrint === undefined ? {} : { onPrint }),
       healthMin: config.risk.min_venue_health,
-      onUpdate: (update) => onMarketUpdate(this.#stages, update),
+      onUpdate: this.onUpdate,
       onBelieved: (instrument) => onBelieved(this.#stages, instrument, clock.now()),
       onReference: (reference) => {
         this.references.apply(reference);

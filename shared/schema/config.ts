@@ -101,6 +101,8 @@ const engine = z.strictObject({
   feed_sockets: z.enum(['in-place', 'ws']),
   /** Whether the engine's thread asks for what has come without ever sleeping. Costs a whole core: for hosts of its own. */
   busy_poll: z.boolean(),
+  /** Plans that an engine which trades for real sends nowhere before it starts, so that the first real one meets compiled code; 0: none. */
+  warm_up_plans: z.int().min(0).max(100_000),
   /** Assets in which routes start and profit stays. */
   start_assets: z.array(z.string()).min(1),
   /** In which asset everything is valued and reported. */

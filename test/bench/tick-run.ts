@@ -2,16 +2,20 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { openEngine } from '#hotpath/engine.ts';
+import { engineFrom } from '#hotpath/engine.ts';
+import type { EngineOptions } from '#hotpath/prepare.ts';
+import { prepareEngine } from '#hotpath/prepare.ts';
 import { FigurerThread } from '#hotpath/risk/figurer.ts';
 import { silentLogger } from '#hotpath/runtime/logger.ts';
 import { networkTransport } from '#hotpath/runtime/network-transport.ts';
 import type { SocketHandlers, Transport } from '#hotpath/runtime/transport.ts';
 import { venues } from '#hotpath/venues/index.ts';
+import { warmUp } from '#hotpath/warm-up.ts';
 import { simulatorConfigOf, simulatorKeys, throughSimulator } from '#local/simulated.ts';
 import { Child } from '#local/supervisor.ts';
 import type { Clock } from '#shared/clock/clock.ts';
 import { systemClock } from '#shared/clock/clock.ts';
+import { loadConfig } from '#shared/config/load.ts';
 import { randomFrom } from '#shared/random.ts';
 import type { Config } from '#shared/schema/config.ts';
 import type { PlantSpec } from '#simulator/planting.ts';
@@ -63,7 +67,7 @@ const dataDir = mkdtempSync(join(tmpdir(), 'arb-tick-'));
 const config = configOf();
 const market = await startMarket();
 const watch = new Watch();
-const engine = await openEngine({
+const options: EngineOptions = {
   config: { ...config, venues: throughSimulator(config, market.port) },
   venues,
   clock,
@@ -78,7 +82,10 @@ const engine = await openEngine({
   figurer: new FigurerThread(clock, (error) => {
     throw error;
   }),
-});
+};
+const prepared = await prepareEngine(options);
+warmUp(options, prepared, loadConfig({ dir: 'config', env: {} }).engine.warm_up_plans);
+const engine = engineFrom(options, prepared);
 const histograms = { sent: nsHistogram(), filled: nsHistogram() };
 try {
   engine.start();

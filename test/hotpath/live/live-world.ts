@@ -41,6 +41,8 @@ export function liveConfig(more: Partial<Config> = {}): Config {
       mode: 'live',
       venues: [...LIVE_VENUES],
       symbols: SYMBOLS,
+      // As much of a warm-up as shows that one is done: processes are started by the dozen.
+      warm_up_plans: 8,
       min_expected_value: 0.01,
       min_edge_bps: 0.5,
       families: ['spatial', 'cycle', 'basis'],

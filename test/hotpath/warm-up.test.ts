@@ -1,0 +1,76 @@
+import { mkdtempSync, readdirSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect, test, vi } from 'vitest';
+import { compileRoutes } from '#hotpath/detect/compile.ts';
+import type { Engine } from '#hotpath/engine.ts';
+import { endpointsFrom } from '#hotpath/feed/endpoint.ts';
+import type { Prepared } from '#hotpath/prepare.ts';
+import { venues } from '#hotpath/venues/index.ts';
+import { warmUp } from '#hotpath/warm-up.ts';
+import type { Config } from '#shared/schema/config.ts';
+import type { Exchange } from '#simulator/exchange.ts';
+import { liveConfig, liveWorld } from './live/live-world.ts';
+
+const PLANS = 24;
+
+afterEach(() => vi.restoreAllMocks());
+
+test('every plan of a warm-up is traded to its end, by every native venue, and nothing is left of it', async () => {
+  const { config, prepared } = await scene();
+  expect(warmUp({ config, venues }, prepared, PLANS).completed).toBeGreaterThanOrEqual(PLANS);
+  expect(readdirSync(config.system.data_dir)).toEqual([]);
+});
+
+test('a warm-up opens no socket and says nothing to the engine that is real', async () => {
+  const connect = vi.spyOn(Socket.prototype, 'connect');
+  const { config, prepared, engine, ordersAtVenues } = await scene();
+  const before = [engine.journal.lastSeq, engine.opportunities.decisionHash, ordersAtVenues()];
+  warmUp({ config, venues }, prepared, PLANS);
+  expect(connect).not.toHaveBeenCalled();
+  expect([engine.journal.lastSeq, engine.opportunities.decisionHash, ordersAtVenues()]).toEqual(before);
+});
+
+test('accounts by ccxt have a network of their own: they are left out', async () => {
+  const { config, prepared } = await scene();
+  const gateway = {
+    gateway: 'ccxt',
+    margin_mode: 'cross',
+    leverage: 1,
+    reserved_limit_share: 0.2,
+    allow_withdraw: false,
+  } as const;
+  const accounts = Object.fromEntries(config.engine.venues.map((venue) => [venue, gateway]));
+  expect(warmUp({ config: { ...config, accounts }, venues }, prepared, PLANS)).toEqual({ plans: 0, completed: 0 });
+});
+
+test('no plans are none', async () => {
+  const { config, prepared } = await scene();
+  expect(warmUp({ config, venues }, prepared, 0)).toEqual({ plans: 0, completed: 0 });
+});
+
+type Scene = {
+  readonly config: Config;
+  readonly prepared: Prepared;
+  readonly engine: Engine;
+  readonly ordersAtVenues: () => number;
+};
+
+async function scene(): Promise<Scene> {
+  const live = liveConfig();
+  const dataDir = mkdtempSync(join(tmpdir(), 'arb-warm-'));
+  const config = { ...live, system: { ...live.system, data_dir: dataDir } };
+  const { engine, simulator } = await liveWorld(config);
+  const { instruments } = engine;
+  const { routes } = compileRoutes(instruments, config.engine, 0);
+  return {
+    config,
+    prepared: { endpoints: endpointsFrom(config, venues), instruments, synthetics: [], routes },
+    engine,
+    ordersAtVenues: () => config.engine.venues.reduce((sum, venue) => sum + ordersAt(simulator.exchange(venue)), 0),
+  };
+}
+
+const ordersAt = (exchange: Exchange): number =>
+  exchange.ledger.all().reduce((sum, account) => sum + exchange.ordersOf(account).length, 0);
