@@ -16,6 +16,8 @@ import type { Contract, ContractInstrument, Pnl, Rates } from '#shared/money/pnl
 import { contractOf, fillFactsOf, flowsOf, hasPremium } from '#shared/money/pnl.ts';
 import { heldChange } from '#shared/money/position.ts';
 import type { EventData } from '#shared/schema/event.ts';
+import type { OrderFacts } from './event-text.ts';
+import { operationFactsText, orderFactsText } from './event-text.ts';
 import type { Exposed } from './exposures.ts';
 import { isAtRest } from './order-status.ts';
 
@@ -51,7 +53,7 @@ export type Order = {
   readonly instrument: Instrument;
   /** Its fills are the leg's; those of a hedge with a derivative are not. */
   readonly isOfLeg: boolean;
-  /** What every event of this order repeats, and its JSON. */
+  /** What every event of this order repeats, and the JSON with which they begin. */
   facts: OrderFacts;
   factsText: string;
   status: OrderStatus;
@@ -77,11 +79,6 @@ export type Order = {
 /** What an order is to become: `in-place` by its venue, `anew` by another order once this one is over. */
 export type Replacing = Standing & { readonly how: 'in-place' | 'anew' };
 
-type OrderFacts = Omit<
-  EventData<'order'>,
-  'status' | 'reason' | 'venue_order_id' | 'filled_qty' | 'average_price' | 'replacing' | 'replaced_by'
->;
-
 /** What every `operation` event of one operation repeats. */
 export type OperationFacts = Pick<
   EventData<'operation'>,
@@ -104,7 +101,7 @@ export class Operation {
   readonly id: OperationId;
   readonly ordinal: number;
   readonly facts: OperationFacts;
-  /** Their JSON: all of its events begin with it. */
+  /** The JSON with which all of its events begin. */
   readonly factsText: string;
   readonly legs: readonly OperationLeg[];
   /** What it trades, as planned. */
@@ -146,7 +143,7 @@ export class Operation {
     this.id = facts.id as OperationId;
     this.ordinal = ordinal;
     this.facts = facts;
-    this.factsText = JSON.stringify(facts);
+    this.factsText = operationFactsText(facts);
     this.legs = legs;
     this.touched = touchedBy(legs);
     this.rates = start.rates;
@@ -219,7 +216,7 @@ export class Operation {
       instrument,
       isOfLeg: isOfLeg(instrument, this.legs[request.leg]!.instrument),
       facts,
-      factsText: JSON.stringify(facts),
+      factsText: orderFactsText(facts),
       status,
       reason: undefined,
       venueOrderId: undefined,
@@ -480,32 +477,25 @@ export function exposureOf(
   return inverse ? times(units, rateOf(quote)) : times(times(units, price), rateOf(quote));
 }
 
-/** What the event that tells an order's state says beside its facts. */
-export function orderNewsOf({
-  status,
-  reason,
-  venueOrderId,
-  filledQty,
-  averagePrice,
-  replacing,
-  successor,
-}: Order): Omit<EventData<'order'>, keyof OrderFacts> {
-  return {
-    ...(replacing === undefined ? {} : { replacing: { price: textOf(replacing.price), qty: textOf(replacing.qty) } }),
-    ...(successor === undefined ? {} : { replaced_by: successor.request.clientOrderId }),
-    ...(venueOrderId === undefined ? {} : { venue_order_id: venueOrderId }),
-    filled_qty: textOf(filledQty),
-    ...(averagePrice === undefined ? {} : { average_price: averagePrice }),
-    status,
-    ...(reason === undefined ? {} : { reason }),
-  };
+/** The event that tells an order's state. */
+export function orderEventOf(order: Order): EventData<'order'> {
+  const { facts, status, reason, venueOrderId, filledQty, averagePrice, replacing, successor } = order;
+  const data = { ...facts } as EventData<'order'>;
+  if (replacing !== undefined) data.replacing = { price: textOf(replacing.price), qty: textOf(replacing.qty) };
+  if (successor !== undefined) data.replaced_by = successor.request.clientOrderId;
+  if (venueOrderId !== undefined) data.venue_order_id = venueOrderId;
+  data.filled_qty = textOf(filledQty);
+  if (averagePrice !== undefined) data.average_price = averagePrice;
+  data.status = status;
+  if (reason !== undefined) data.reason = reason;
+  return data;
 }
 
 /** What its events say of an order from now on. */
 export function restate(order: Order, { price, qty }: Standing): void {
   order.request = { ...order.request, price, qty };
   order.facts = orderFactsOf(order.request);
-  order.factsText = JSON.stringify(order.facts);
+  order.factsText = orderFactsText(order.facts);
 }
 
 /** What may fill of an order at most: the more of what it is and what it may become. */

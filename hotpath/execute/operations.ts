@@ -15,10 +15,11 @@ import { fillFactsOf } from '#shared/money/pnl.ts';
 import { closingOf } from '#shared/money/position.ts';
 import type { Recorder } from '#shared/schema/recorder.ts';
 import { attributionOf } from './attribution.ts';
+import { balanceText, fillText, operationText, orderText } from './event-text.ts';
 import type { Ledger } from './ledger.ts';
 import { holdOf } from './maker.ts';
 import type { Operation, Order, Replacing } from './operation.ts';
-import { DUST_ROUTE, fillEventOf, MANUAL, mostOf, orderNewsOf, restate } from './operation.ts';
+import { DUST_ROUTE, fillEventOf, MANUAL, mostOf, orderEventOf, restate } from './operation.ts';
 import { openFacts, ratesText } from './operation-from.ts';
 import { isAtRest, statusAfter } from './order-status.ts';
 import { WorkingOrders } from './working-orders.ts';
@@ -200,7 +201,8 @@ export class Operations {
     if ((to === 'completed' || isAccepted) && bond?.intent === 'enter') this.#options.keeper?.entered(operation);
     this.#recordOperation(operation, reason);
     const { balances, positions } = ledger.changes();
-    for (const balance of balances) recorder.record('balance', `${balance.venue}:${balance.asset}`, balance);
+    for (const balance of balances)
+      recorder.record('balance', `${balance.venue}:${balance.asset}`, balance, balanceText(balance));
     for (const position of positions) recorder.record('position', position.id, position);
     this.#keep(operation);
     if (bond?.holding !== undefined) this.#options.keeper?.exited(bond.holding);
@@ -315,7 +317,8 @@ export class Operations {
       return false;
     }
     const feeRate = this.#feeRateOf(fill, operation);
-    recorder.record('fill', operation.id, fillEventOf(fill, operation.id, instrument, feeRate));
+    const data = fillEventOf(fill, operation.id, instrument, feeRate);
+    recorder.record('fill', operation.id, data, fillText(data));
     const pnl = ledger.apply(fill, instrument, operation.rates, feeRate);
     operation.addFill(order, fill, pnl);
     const holding = operation.bond?.holding;
@@ -413,19 +416,15 @@ export class Operations {
       ...(isOver && !isManual ? { attribution: attributionOf(operation) } : {}),
       ...(isOver ? { dust: ratesText(Object.fromEntries(dust)) } : {}),
     };
-    const text = joined(operation.factsText, news);
+    const text = operationText(operation.factsText, news);
     this.#options.recorder.record('operation', operation.id, { ...facts, ...news }, text);
   }
 
   #recordOrder(order: Order): void {
-    const news = orderNewsOf(order);
-    const text = joined(order.factsText, news);
-    this.#options.recorder.record('order', order.operation.id, { ...order.facts, ...news }, text);
+    const data = orderEventOf(order);
+    this.#options.recorder.record('order', order.operation.id, data, orderText(order.factsText, data));
   }
 }
-
-/** The JSON of an object and of what is said beside it. */
-const joined = (facts: string, news: object): string => `${facts.slice(0, -1)},${JSON.stringify(news).slice(1)}`;
 
 /** Whether it counts on the books of its legs. Not while a person is asked, who may take long; a person's own order counts on none. */
 const isWorking = ({ state, isManual }: Operation): boolean =>

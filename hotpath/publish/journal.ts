@@ -57,6 +57,7 @@ export type JournalOptions = {
 const NEWLINE = 0x0a;
 const SPACE = 0x20;
 const CRC_CHARS = 8;
+const HEX = Buffer.from('0123456789abcdef');
 /** A record must fit into one Kinesis record of 1 MiB. */
 const RECORD_BYTES_MAX = 1_000_000;
 const BUFFER_BYTES = 4 * RECORD_BYTES_MAX;
@@ -74,6 +75,8 @@ export class Journal {
   readonly #options: JournalOptions;
   readonly #engineText: string;
   readonly #segmentBytesMax: number;
+  #key = '';
+  #keyText = '""';
   readonly #buffer = Buffer.allocUnsafe(BUFFER_BYTES);
   #buffered = 0;
   #firstBufferedSeq: number;
@@ -112,8 +115,8 @@ export class Journal {
     const seq = this.#seq + 1;
     const at = clock.unixNs(clock.now());
     // What JSON.stringify makes of the whole event, without asking it what is known of the envelope.
-    const envelope = `{"v":1,"engine":${this.#engineText},"seq":${seq},"at":"${at}","key":${JSON.stringify(key)},"kind":"${kind}"`;
-    this.#put(`${seq} ${envelope},"data":${text}}`);
+    const head = `{"v":1,"engine":${this.#engineText},"seq":${seq},"at":"${at}","key":${this.#textOfKey(key)},"kind":"${kind}"`;
+    this.#put(`${seq} ${head},"data":${text}}`);
     this.#seq = seq;
     // The pair (kind, data) agrees by K; TypeScript cannot follow that into the union.
     observe?.({ v: 1, engine, seq, at, key, kind, data } as unknown as EngineEvent);
@@ -179,6 +182,15 @@ export class Journal {
     return { first: this.#firstBufferedSeq, epoch: this.epoch };
   }
 
+  /** Several records in a row have the same. */
+  #textOfKey(key: string): string {
+    if (key !== this.#key) {
+      this.#keyText = JSON.stringify(key);
+      this.#key = key;
+    }
+    return this.#keyText;
+  }
+
   #put(body: string): void {
     const bytesMax = CRC_CHARS + 1 + 3 * body.length + 1;
     if (this.#buffered + bytesMax > BUFFER_BYTES) this.flush();
@@ -186,7 +198,7 @@ export class Journal {
     const start = this.#buffered + CRC_CHARS + 1;
     const end = start + this.#buffer.write(body, start, 'utf8');
     assert(end - start <= RECORD_BYTES_MAX, 'a journal record is longer than a stream record may be');
-    this.#buffer.write(crcText(this.#buffer.subarray(start, end)), this.#buffered, 'latin1');
+    putCrc(this.#buffer, this.#buffered, crc32(this.#buffer.subarray(start, end)));
     this.#buffer[start - 1] = SPACE;
     this.#buffer[end] = NEWLINE;
     this.#buffered = end + 1;
@@ -383,6 +395,11 @@ function recordIn(line: Buffer, seq?: number): string | undefined {
 }
 
 const crcText = (bytes: Uint8Array): string => crc32(bytes).toString(16).padStart(CRC_CHARS, '0');
+
+/** The same in its place, without a text of its own. */
+function putCrc(into: Uint8Array, from: number, crc: number): void {
+  for (let at = from + CRC_CHARS - 1, rest = crc; at >= from; at -= 1, rest >>>= 4) into[at] = HEX[rest & 0xf]!;
+}
 
 const damaged = (path: string, offset: number, seq: number): BadInput =>
   new BadInput(`journal damaged: file=${path}, offset=${offset}, record=${seq}`);
