@@ -56,7 +56,6 @@ function rowsOf(name: string, legs: number, rounds: number, limits: Partial<type
     unit: 'ns/plan',
     value: median(blocks.map((times) => times[Math.floor(times.length * share)]!)),
     hash: hex,
-    plainHash: hex,
   });
   return [row('p50', 0.5), row('p99', 0.99)];
 }

@@ -32,6 +32,8 @@ describe('a row of the report', () => {
       hash: 'aa',
     });
     expect(reportRow('g', { ...figure, plainHash: 'bb' })).toMatchObject({ hash: 'aa', plainHash: 'bb' });
+    const alone = { name: 'pinned', unit: 'ns', value: 1, hash: 'aa' };
+    expect(tableOf([reportRow('g', figure), reportRow('g', alone)]).match(/aa( alone)?/g)).toEqual(['aa', 'aa alone']);
   });
 
   it('is a line of the table, with its distribution below', () => {
@@ -41,7 +43,7 @@ describe('a row of the report', () => {
 });
 
 describe('pinned results', () => {
-  const rows = [reportRow('g', figure), reportRow('g', { ...figure, name: 'time itself', hash: '', plainHash: '' })];
+  const rows = [reportRow('g', figure), reportRow('g', { ...figure, name: 'time itself', hash: '' })];
 
   it('are silent where nothing has changed, and about groups that did not run', () => {
     expect(changes(rows, { g: { 'a case': 'aa' }, peer: { other: 'cc' } })).toEqual([]);

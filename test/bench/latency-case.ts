@@ -50,7 +50,6 @@ async function casesOf(size: LatencySize): Promise<readonly Row[]> {
     unit: 'µs/message',
     value: us[key]!,
     hash,
-    plainHash: hash,
     ...(goal === undefined ? {} : { goal }),
     ...(key === 'p50' ? { percentiles: us, note } : {}),
   });
@@ -60,6 +59,6 @@ async function casesOf(size: LatencySize): Promise<readonly Row[]> {
     row('engine time', engineUs, 'p99.9', { of: 'value', most: 20 }),
     row('socket read → decision', readUs, 'p50'),
     row("sender's write → decision", wireUs, 'p50'),
-    { name: `longest collection ${at}`, unit: 'ms', value: gc.longestMs, hash: '', plainHash: '', note },
+    { name: `longest collection ${at}`, unit: 'ms', value: gc.longestMs, hash: '', note },
   ];
 }

@@ -46,7 +46,6 @@ export function orderFlowCases(plans: number, rounds: number): readonly Row[] {
     unit,
     value,
     hash,
-    plainHash: hash,
   });
   return [
     {

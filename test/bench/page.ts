@@ -30,7 +30,7 @@ const introduction = ({ machine, node, commit, flags, date, size }: Report): rea
     ],
   ),
   'Machines differ, and a shared one differs from itself by half within an hour: quote ratios. A ratio compares two implementations in one process, in interleaved rounds, by medians; both must ' +
-    'come to the same result, and `result` is the hash of it. Each group of cases has a process of its own. `npm run bench:compare -- REV` tells whether a change made anything slower.',
+    'come to the same result, and `result` is the hash of it; `alone` says that nothing else reckons it here, and that it is only held to what it was before. Each group of cases has a process of its own. `npm run bench:compare -- REV` tells whether a change made anything slower.',
 ];
 
 function goals(rows: readonly ReportRow[]): readonly string[] {
@@ -46,7 +46,13 @@ function goals(rows: readonly ReportRow[]): readonly string[] {
 }
 
 function sectionOf(name: string, about: string, rows: readonly ReportRow[]): string {
-  const lines = rows.map((row) => [row.name, figureOf(row), ratioOf(row), goalText(row), `\`${row.hash || '–'}\``]);
+  const lines = rows.map((row) => [
+    row.name,
+    figureOf(row),
+    ratioOf(row),
+    goalText(row),
+    `\`${row.hash || '–'}\`${row.isAlone === true ? ' alone' : ''}`,
+  ]);
   const notes = [...Map.groupBy(rows, ({ note }) => note)].flatMap(([note, of]) =>
     note === undefined ? [] : [`- ${named(of)}: ${note}`],
   );

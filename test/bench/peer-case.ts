@@ -150,10 +150,10 @@ function ccxtRows(peer: Peer, feed: PeerFeed, rounds: number): readonly Row[] {
     const { plainHash, ...compared } = compare(feed.frames.length, rounds, ours, ccxtBooks(peer, feed, limit));
     return {
       // A book that was cut does not know what it has lost, so its best prices may be others.
-      ...row(titleOf('ccxt', feed, `${limit ?? 'all'} levels`), {
-        ...compared,
-        plainHash: limit === undefined ? plainHash : compared.hash,
-      }),
+      ...row(
+        titleOf('ccxt', feed, `${limit ?? 'all'} levels`),
+        limit === undefined ? { ...compared, plainHash } : compared,
+      ),
       ...goalOf(feed, limit === undefined),
       note: `ccxt ${versionOf('ccxt')}, handleMessage of the exchange class on each frame${limit === undefined ? '' : ', then limit()'}; what hands the book to an awaiting caller is not in it`,
     };

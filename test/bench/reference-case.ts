@@ -59,7 +59,7 @@ const named = (row: Row, name: string, goal: Row['goal']): Row => ({
 const least = (row: Row, name: string, bound: number): Row => named(row, name, { of: 'value', least: bound });
 const most = (row: Row, name: string, bound: number): Row => named(row, name, { of: 'value', most: bound });
 const alone = (name: string, unit: string, value: number, bound: number): Row =>
-  most({ name, unit, value, hash: '', plainHash: '' }, name, bound);
+  most({ name, unit, value, hash: '' }, name, bound);
 
 /** Frame → decision at scale: how many a second, and the slowest of a thousand. */
 function pathCases(messages: number, rounds: number): readonly Row[] {
@@ -78,8 +78,8 @@ function pathCases(messages: number, rounds: number): readonly Row[] {
   }
   const { hex: hash } = running.hash;
   const percentiles = percentilesOf(histogram, 1e6);
-  const updates = { name: '', unit: 'updates/s', value: messages / median(times), hash, plainHash: hash };
-  const decided = { name: '', unit: 'ms/update', value: percentiles['p99']!, hash, plainHash: hash, percentiles };
+  const updates = { name: '', unit: 'updates/s', value: messages / median(times), hash };
+  const decided = { name: '', unit: 'ms/update', value: percentiles['p99']!, hash, percentiles };
   return [least(updates, 'market updates', 50_000), most(decided, 'detection, frame to decision, p99', 1)];
 }
 
@@ -102,6 +102,6 @@ function priceCase(options: number): Row {
     note(histogram, (performance.now() - started) * 1e6);
   }
   const percentiles = percentilesOf(histogram, 1e6);
-  const price = { name: '', unit: 'ms/option', value: percentiles['p99']!, hash: '', plainHash: '', percentiles };
+  const price = { name: '', unit: 'ms/option', value: percentiles['p99']!, hash: '', percentiles };
   return most(price, 'an option priced with its Greeks, p99', 0.12);
 }

@@ -12,11 +12,12 @@ export type Report = {
   readonly rows: readonly ReportRow[];
 };
 
-/** `plainHash` only where it is another one. A figure that could not be taken is null. */
+/** `plainHash` only where it is another one; `isAlone`: nothing else reckons the result. A figure that could not be taken is null. */
 export type ReportRow = Omit<Row, 'plainHash' | 'value'> & {
   readonly group: string;
   readonly value: number | null;
   readonly plainHash?: string;
+  readonly isAlone?: true;
 };
 
 /** The figures of a small run mean nothing: no goal is held against them. */
@@ -29,7 +30,8 @@ export function reportRow(group: string, { hash, plainHash, ...row }: Row, size:
     value: Number.isFinite(value) ? rounded(value) : null,
     ...(ratio === undefined ? {} : { ratio: rounded(ratio) }),
     hash,
-    ...(hash === plainHash ? {} : { plainHash }),
+    ...(plainHash === undefined || hash === plainHash ? {} : { plainHash }),
+    ...(plainHash === undefined && hash !== '' ? { isAlone: true } : {}),
     ...(goal === undefined || size === 'small' ? {} : { goal }),
     ...(percentiles === undefined
       ? {}
@@ -61,6 +63,10 @@ function boundText(goal: Goal): string {
 export const figureText = (value: number | null): string =>
   value === null ? '–' : value.toLocaleString('en', { maximumSignificantDigits: 4 });
 
+/** The hash, and whether it is only pinned. */
+const resultText = ({ hash, isAlone }: Pick<ReportRow, 'hash' | 'isAlone'>): string =>
+  isAlone === true ? `${hash} alone` : hash;
+
 export const percentilesText = (percentiles: NonNullable<Row['percentiles']>): string =>
   Object.entries(percentiles)
     .map(([at, value]) => `${at} ${figureText(value)}`)
@@ -69,12 +75,12 @@ export const percentilesText = (percentiles: NonNullable<Row['percentiles']>): s
 export function tableOf(rows: readonly ReportRow[]): string {
   const width = Math.max(4, ...rows.map(({ name }) => name.length)) + 2;
   const units = Math.max(14, ...rows.map(({ unit }) => unit.length));
-  const title = `${'case'.padEnd(width)}${'value'.padStart(12)} ${'unit'.padEnd(units)}${'ratio'.padStart(9)}   ${'result'.padEnd(8)}  goal`;
+  const title = `${'case'.padEnd(width)}${'value'.padStart(12)} ${'unit'.padEnd(units)}${'ratio'.padStart(9)}   ${'result'.padEnd(14)}  goal`;
   const lines = rows.flatMap((row) => {
-    const { name, unit, value, ratio, hash, percentiles } = row;
+    const { name, unit, value, ratio, percentiles } = row;
     const times = ratio === undefined ? '' : `${figureText(ratio)} ×`;
     const figures = `${figureText(value).padStart(12)} ${unit.padEnd(units)}${times.padStart(9)}`;
-    const line = `${name.padEnd(width)}${figures}   ${hash.padEnd(8)}  ${goalText(row)}`.trimEnd();
+    const line = `${name.padEnd(width)}${figures}   ${resultText(row).padEnd(14)}  ${goalText(row)}`.trimEnd();
     return percentiles === undefined ? [line] : [line, `${' '.repeat(width)}  ${percentilesText(percentiles)}`];
   });
   return `${[title, ...lines].join('\n')}\n`;

@@ -20,7 +20,6 @@ export async function tickCases(ticks: number): Promise<readonly Row[]> {
       unit: 'µs/tick',
       value: us[key]!,
       hash: '',
-      plainHash: '',
       ...(goal === undefined ? {} : { goal }),
       ...(key === 'p50' ? { percentiles: us, note: `${sent} ticks sent, ${filled} filled` } : {}),
     });

@@ -73,7 +73,7 @@ async function restingOrder(over: object = {}): Promise<object> {
   return { symbol: 'BTC/USDT', exchange: 'binance', side: 'buy', type: 'limit', quantity: 0.01, price, ...over };
 }
 
-it.skipIf(!existsSync('/proc/self/cmdline'))('has Node collect garbage as the engine wants it', () => {
+it.skipIf(!existsSync('/proc/self/cmdline'))('has Node collect garbage as it should (skipped without /proc)', () => {
   const [engine] = enginesBelow(run.pid!);
   const flags = readFileSync(`/proc/${engine}/cmdline`, 'utf8')
     .split('\0')
