@@ -2,6 +2,7 @@ import { Decimal } from 'decimal.js';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Side } from '#shared/domain/route.ts';
 import type { SizeRefusal } from '#shared/domain/trade.ts';
+import { compare, lesser, minus, plus, times } from '#shared/money/exact.ts';
 import type { Price, Qty } from '#shared/money/grid.ts';
 import { limitPrice, lotQty, tickAt } from '#shared/money/grid.ts';
 import type { TakerFee } from '#shared/quant/taker-fee.ts';
@@ -59,9 +60,9 @@ export function exactLegs(wanted: readonly WantedLeg[], bearable: number, displa
 
 /** What a leg gives at most and brings at least for a quantity: at its limit price, after fees. */
 const needs = ({ wanted: { side, fee }, limit }: Draft, qty: Decimal): Decimal =>
-  side === 'buy' ? qty.times(limit).times(fee.paid) : qty;
+  side === 'buy' ? times(times(qty, limit), fee.paid) : qty;
 const delivers = ({ wanted: { side, fee }, limit }: Draft, qty: Decimal): Decimal =>
-  side === 'buy' ? qty.times(fee.kept) : qty.times(limit).times(fee.kept);
+  side === 'buy' ? times(qty, fee.kept) : times(times(qty, limit), fee.kept);
 
 const ONE = new Decimal(1);
 /** Doubles fall short of a whole lot by about this much. */
@@ -72,7 +73,7 @@ function draftsOf(wanted: readonly WantedLeg[], bearable: number): readonly Draf
   return wanted.map((leg, at) => {
     const { lot } = leg.instrument;
     const draft: Draft = { wanted: leg, limit: limitOf(wanted, at, bearable), qty: lotQty(leg.qty * NUDGE, lot) };
-    draft.qty = Decimal.min(draft.qty, lotsWithin(draft, new Decimal(leg.available))) as Qty;
+    draft.qty = lesser(draft.qty, lotsWithin(draft, new Decimal(leg.available))) as Qty;
     return draft;
   });
 }
@@ -81,7 +82,7 @@ function draftsOf(wanted: readonly WantedLeg[], bearable: number): readonly Draf
 function lotsWithin(draft: Draft, budget: Decimal): Qty {
   const { lot } = draft.wanted.instrument;
   const lots = lotQty(budget.div(needs(draft, ONE)), lot);
-  return needs(draft, lots).lte(budget) ? lots : (lots.minus(lot) as Qty);
+  return compare(needs(draft, lots), budget) <= 0 ? lots : (minus(lots, lot) as Qty);
 }
 
 function limitOf(wanted: readonly WantedLeg[], at: number, bearable: number): Price {
@@ -112,7 +113,7 @@ function fitForward(drafts: readonly Draft[]): void {
   for (const [at, draft] of drafts.entries()) {
     const before = drafts[at - 1];
     if (before === undefined) continue;
-    draft.qty = Decimal.min(draft.qty, lotsWithin(draft, delivers(before, before.qty))) as Qty;
+    draft.qty = lesser(draft.qty, lotsWithin(draft, delivers(before, before.qty))) as Qty;
   }
 }
 
@@ -123,15 +124,15 @@ function fitBackward(drafts: readonly Draft[]): void {
     const { lot } = draft.wanted.instrument;
     const need = needs(drafts[at + 1]!, drafts[at + 1]!.qty);
     const least = lotQty(need.div(delivers(draft, ONE)), lot);
-    const enough = delivers(draft, least).gte(need) ? least : (least.plus(lot) as Qty);
-    draft.qty = Decimal.min(draft.qty, enough) as Qty;
+    const enough = compare(delivers(draft, least), need) >= 0 ? least : (plus(least, lot) as Qty);
+    draft.qty = lesser(draft.qty, enough) as Qty;
   }
 }
 
 function refusalOf(draft: Draft): ExactLegs | undefined {
   const { wanted, limit, qty } = draft;
   const { id, minQty, minNotional } = wanted.instrument;
-  if (qty.lte(0) || qty.lt(minQty)) {
+  if (qty.lte(0) || compare(qty, minQty) < 0) {
     return refuse('BELOW_MIN_QTY', `instrument=${id}, qty=${qty.toFixed()}, min=${minQty.toFixed()}`);
   }
   const notional = qty.times(Decimal.min(limit, wanted.worstPrice));
@@ -150,8 +151,8 @@ function exactLeg({ wanted, limit, qty }: Draft, displayedFraction: number): Exa
   const { instrument, side, fee } = wanted;
   const quote = quoteOf(wanted, qty, displayedFraction);
   return side === 'buy'
-    ? { instrument, side, limit, qty, quote, given: quote.times(fee.paid), received: qty.times(fee.kept) }
-    : { instrument, side, limit, qty, quote, given: qty, received: quote.times(fee.kept) };
+    ? { instrument, side, limit, qty, quote, given: times(quote, fee.paid), received: times(qty, fee.kept) }
+    : { instrument, side, limit, qty, quote, given: qty, received: times(quote, fee.kept) };
 }
 
 /**
@@ -178,5 +179,5 @@ function quoteOf(
     else rest = rest.plus(new Decimal(lots).times(ticks));
     left -= lots;
   }
-  return rest.plus(sum).times(instrument.lot).times(instrument.tick);
+  return times(times(rest.plus(sum), instrument.lot), instrument.tick);
 }

@@ -4,6 +4,7 @@ import type { CapitalView } from '#shared/domain/capital.ts';
 import type { Asset } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Opportunity, PlanLeg } from '#shared/domain/trade.ts';
+import { minus, plus, times } from '#shared/money/exact.ts';
 import type { Amount } from '#shared/money/grid.ts';
 import type { ExactLeg } from './exact-legs.ts';
 
@@ -35,13 +36,12 @@ export function worthOf(
 ): { readonly notional: Amount; readonly profit: Amount } {
   const [first] = legs;
   assert(first !== undefined, 'a plan has no legs');
-  let profit = new Decimal(0);
+  let profit: Decimal = new Decimal(0);
   for (const leg of legs) {
-    profit = profit
-      .plus(leg.received.times(rateIn(rates, receivedAsset(leg))))
-      .minus(leg.given.times(rateIn(rates, givenAsset(leg))));
+    const received = times(leg.received, rateIn(rates, receivedAsset(leg)));
+    profit = minus(plus(profit, received), times(leg.given, rateIn(rates, givenAsset(leg))));
   }
-  return { notional: first.given.times(rateIn(rates, givenAsset(first))) as Amount, profit: profit as Amount };
+  return { notional: times(first.given, rateIn(rates, givenAsset(first))) as Amount, profit: profit as Amount };
 }
 
 export const planLegOf = ({ instrument, side, limit, qty, quote }: ExactLeg, rates: Rates): PlanLeg => ({
@@ -50,7 +50,7 @@ export const planLegOf = ({ instrument, side, limit, qty, quote }: ExactLeg, rat
   price: limit,
   qty,
   expectedPrice: quote.div(qty).toSignificantDigits(FOUND_DIGITS),
-  notional: quote.times(rateIn(rates, instrument.quote)) as Amount,
+  notional: times(quote, rateIn(rates, instrument.quote)) as Amount,
 });
 
 /** P(good end) × (profit + improvement) − (1 − P) × what getting out of the worst leg would cost − impact; all but the profit are in units of `startRate`. */
