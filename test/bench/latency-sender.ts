@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
-import type { AddressInfo, Socket } from 'node:net';
-import { createServer } from 'node:net';
+import type { Socket } from 'node:net';
 import { scaleStream } from './scale-market.ts';
+import { frameHead, serveVenues } from './venue-server.ts';
 
 /**
  * Eight venues that send at a steady rate: `argv[2]` seed, `argv[3]` symbols a venue, `argv[4]` messages a second, `argv[5]` how many, once the parent says so.
@@ -26,7 +25,7 @@ for (let at = 0, end = CHUNK; at < count; at += 1) {
     end = 0;
   }
   const chunk = chunks.at(-1)!;
-  const head = length < 126 ? [0x81, length] : [0x81, 126, length >> 8, length & 0xff];
+  const head = frameHead(length);
   startOf[at] = end;
   chunk.set(head, end);
   chunk.set(bytes, end + head.length);
@@ -38,22 +37,10 @@ for (let at = 0, end = CHUNK; at < count; at += 1) {
 
 /** By venue, who listens. */
 const listeners: Socket[] = [];
-const server = createServer((socket) => {
-  socket.setNoDelay(true);
-  socket.on('error', () => undefined);
-  socket.once('data', (head) => {
-    const text = head.toString();
-    const key = /Sec-WebSocket-Key: (.+)\r\n/.exec(text)![1]!;
-    const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
-    socket.write(
-      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
-    );
-    listeners[venues.indexOf(/^GET \/([a-z]+)/.exec(text)![1]!)] = socket;
-  });
+serveVenues((venue, socket) => {
+  listeners[venues.indexOf(venue)] = socket;
 });
-server.listen(0, '127.0.0.1', () => process.send!({ port: (server.address() as AddressInfo).port }));
 process.on('message', () => send(0, performance.now()));
-process.on('disconnect', () => process.exit(0));
 
 /** What is due by now; what cannot be sent in time follows as soon as it can. */
 function send(from: number, startedMs: number): void {

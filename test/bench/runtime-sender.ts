@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
-import type { AddressInfo, Socket } from 'node:net';
-import { createServer } from 'node:net';
+import type { Socket } from 'node:net';
 import { benchMarket } from './bench-market.ts';
+import { frameHead, serveVenues } from './venue-server.ts';
 
 /**
  * Three venues that send at a steady rate: `argv[2]` messages a second, `argv[3]` for how many seconds, once the parent says so. Behind each message's text
@@ -21,28 +20,14 @@ const [rate, seconds] = process.argv.slice(2).map(Number) as [number, number];
 const { instruments, frames } = benchMarket(SEED, rate * seconds);
 const messages = frames.map(({ instrument, bytes }) => {
   const length = bytes.length + 8;
-  const head = length < 126 ? Buffer.from([0x81, length]) : Buffer.from([0x81, 126, length >> 8, length & 0xff]);
+  const head = Buffer.from(frameHead(length));
   return { venue: instruments[instrument]!.venue, bytes: Buffer.concat([head, bytes, Buffer.alloc(8)]) };
 });
 
 /** Venue → who listens now. */
 const listeners = new Map<string, Socket>();
-const server = createServer((socket) => {
-  socket.setNoDelay(true);
-  socket.on('error', () => undefined);
-  socket.once('data', (head) => {
-    const text = head.toString();
-    const key = /Sec-WebSocket-Key: (.+)\r\n/.exec(text)![1]!;
-    const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
-    socket.write(
-      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
-    );
-    listeners.set(/^GET \/([a-z]+)/.exec(text)![1]!, socket);
-  });
-});
-server.listen(0, '127.0.0.1', () => process.send!({ port: (server.address() as AddressInfo).port }));
+serveVenues((venue, socket) => listeners.set(venue, socket));
 process.on('message', () => send(0, performance.now()));
-process.on('disconnect', () => process.exit(0));
 
 /** What is due by now; what cannot be sent in time follows as soon as it can. */
 function send(from: number, startedMs: number): void {
