@@ -1,11 +1,10 @@
-import { crc32 } from 'node:zlib';
 import { Decimal } from 'decimal.js';
 import type { Asset, InstrumentId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Random } from '#shared/random.ts';
 import { randomFrom } from '#shared/random.ts';
-import type { Dialect, Level, Said } from './dialects.ts';
-import { dialects } from './dialects.ts';
+import type { Change, Dialect, Said } from './dialects.ts';
+import { dialects, ranked, saidOf } from './dialects.ts';
 
 /** One frame of a market's socket, or (for a venue that wants it) the answer to a snapshot request. */
 export type BenchFrame = {
@@ -106,8 +105,6 @@ function frameOf(instrument: number, kind: BenchFrame['kind'], levels: number, t
   return { instrument, kind, levels, bytes: Buffer.from(text) };
 }
 
-type Change = readonly [tick: number, qty: number];
-
 /** One book in whole ticks and lots that never crosses, and what its venue would send of it. */
 class BookModel {
   readonly instrument: Instrument;
@@ -140,7 +137,9 @@ class BookModel {
   }
 
   snapshot(): string {
-    return this.#dialect.snapshot(this.#said(ranked(this.#bids, -1, LEVELS), ranked(this.#asks, 1, LEVELS)));
+    return this.#dialect.snapshot(
+      this.#said(ranked(this.#bids, -1).slice(0, LEVELS), ranked(this.#asks, 1).slice(0, LEVELS)),
+    );
   }
 
   /** Moves the top by a tick or not at all; a mispriced quote stands far off and is taken back by whatever comes next. */
@@ -191,32 +190,17 @@ class BookModel {
   }
 
   #said(bids: readonly Change[], asks: readonly Change[]): Said {
-    const priceDecimals = this.instrument.tick.decimalPlaces();
-    const text = (changes: readonly Change[]): readonly Level[] =>
-      changes.map(([tick, qty]) => [
-        (tick / 10 ** priceDecimals).toFixed(priceDecimals),
-        (qty / 10 ** QTY_DECIMALS).toFixed(QTY_DECIMALS),
-      ]);
-    return {
+    const book = {
       symbol: this.instrument.venueSymbol,
-      bids: text(bids),
-      asks: text(asks),
-      first: this.#deltaSequence + 1,
-      last: this.#sequence,
-      previous: this.#deltaSequence,
-      timeMs: 1_790_000_000_000 + (this.#sequence - 1_000_000) * 7,
-      // The digits of the texts without their leading zeros: what the venue hashes.
-      checksum: () =>
-        crc32(
-          [...ranked(this.#asks, 1, 10), ...ranked(this.#bids, -1, 10)].map(([tick, qty]) => `${tick}${qty}`).join(''),
-        ),
+      decimals: { price: this.instrument.tick.decimalPlaces(), qty: QTY_DECIMALS },
+      bids: this.#bids,
+      asks: this.#asks,
+      sequence: this.#sequence,
+      deltaSequence: this.#deltaSequence,
     };
+    return saidOf(book, bids, asks);
   }
 }
-
-/** The best levels of a side, best first. */
-const ranked = (side: ReadonlyMap<number, number>, direction: 1 | -1, count: number): Change[] =>
-  [...side].sort(([a], [b]) => (a - b) * direction).slice(0, count);
 
 function instrumentOf(venue: keyof typeof FEES, symbol: string, decimals: number): Instrument {
   const [base, quote] = symbol.split('/') as [Asset, Asset];

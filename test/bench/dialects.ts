@@ -1,5 +1,7 @@
+import { crc32 } from 'node:zlib';
+
 /** A level as a venue's frame says it. */
-export type Level = readonly [price: string, qty: string];
+type Level = readonly [price: string, qty: string];
 
 /** What a frame is to say: levels best first, quantity 0 where one has gone. */
 export type Said = {
@@ -22,6 +24,50 @@ export type Dialect = {
   /** Undefined where best quotes come with the book alone. */
   readonly quote?: (said: Said) => string;
 };
+
+/** Of a book's side: price in ticks and quantity in its smallest part, 0 where a level has gone. */
+export type Change = readonly [tick: number, qty: number];
+
+/** A modelled book: the whole of both sides, by tick, and where its sequence stands. */
+type Modelled = {
+  readonly symbol: string;
+  /** Of a tick and of the smallest quantity. */
+  readonly decimals: { readonly price: number; readonly qty: number };
+  readonly bids: ReadonlyMap<number, number>;
+  readonly asks: ReadonlyMap<number, number>;
+  readonly sequence: number;
+  readonly deltaSequence: number;
+};
+
+/** What a frame of a modelled book says: these changes, up to its sequence. */
+export function saidOf(book: Modelled, bids: readonly Change[], asks: readonly Change[]): Said {
+  const { symbol, decimals, sequence, deltaSequence } = book;
+  const text = (changes: readonly Change[]): readonly Level[] =>
+    changes.map(([tick, qty]) => [
+      (tick / 10 ** decimals.price).toFixed(decimals.price),
+      (qty / 10 ** decimals.qty).toFixed(decimals.qty),
+    ]);
+  return {
+    symbol,
+    bids: text(bids),
+    asks: text(asks),
+    first: deltaSequence + 1,
+    last: sequence,
+    previous: deltaSequence,
+    timeMs: 1_790_000_000_000 + (sequence - 1_000_000) * 7,
+    // The digits of the texts without their leading zeros: what the venue hashes.
+    checksum: () =>
+      crc32(
+        [...ranked(book.asks, 1).slice(0, 10), ...ranked(book.bids, -1).slice(0, 10)]
+          .map(([tick, qty]) => `${tick}${qty}`)
+          .join(''),
+      ),
+  };
+}
+
+/** The levels of a side, best first. */
+export const ranked = (side: ReadonlyMap<number, number>, direction: 1 | -1): Change[] =>
+  [...side].sort(([a], [b]) => (a - b) * direction);
 
 /** Eight decimals at least, whatever the tick, as the venue writes them. */
 const padded = (levels: readonly Level[]): string => JSON.stringify(levels.map((level) => level.map(eightDecimals)));

@@ -1,11 +1,10 @@
-import { crc32 } from 'node:zlib';
 import { Decimal } from 'decimal.js';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Random } from '#shared/random.ts';
 import { randomFrom } from '#shared/random.ts';
 import type { BenchFrame, BenchMarket } from './bench-market.ts';
-import type { Level, Said } from './dialects.ts';
-import { dialects } from './dialects.ts';
+import type { Change, Said } from './dialects.ts';
+import { dialects, ranked, saidOf } from './dialects.ts';
 import { fairOf, universe } from './universe.ts';
 
 const VENUES = Object.keys(dialects);
@@ -96,8 +95,6 @@ class Coins {
       this.#moved.set(asset, moved * Math.exp((MOVE * (together + this.#random.normal())) / 2));
   }
 }
-
-type Change = readonly [tick: number, qty: number];
 
 /** One book in whole ticks and lots that never crosses, and what its venue would send of it. */
 class BookModel {
@@ -212,30 +209,14 @@ class BookModel {
   }
 
   #said(bids: readonly Change[], asks: readonly Change[]): Said {
-    const text = (changes: readonly Change[]): readonly Level[] =>
-      changes.map(([tick, qty]) => [
-        (tick / 10 ** this.#decimals).toFixed(this.#decimals),
-        (qty / 10 ** QTY_DECIMALS).toFixed(QTY_DECIMALS),
-      ]);
-    return {
+    const book = {
       symbol: this.instrument.venueSymbol,
-      bids: text(bids),
-      asks: text(asks),
-      first: this.#deltaSequence + 1,
-      last: this.#sequence,
-      previous: this.#deltaSequence,
-      timeMs: 1_790_000_000_000 + (this.#sequence - 1_000_000) * 7,
-      // The digits of the texts without their leading zeros: what the venue hashes.
-      checksum: () =>
-        crc32(
-          [...ranked(this.#asks, 1).slice(0, 10), ...ranked(this.#bids, -1).slice(0, 10)]
-            .map(([tick, qty]) => `${tick}${qty}`)
-            .join(''),
-        ),
+      decimals: { price: this.#decimals, qty: QTY_DECIMALS },
+      bids: this.#bids,
+      asks: this.#asks,
+      sequence: this.#sequence,
+      deltaSequence: this.#deltaSequence,
     };
+    return saidOf(book, bids, asks);
   }
 }
-
-/** The levels of a side, best first. */
-const ranked = (side: ReadonlyMap<number, number>, direction: 1 | -1): Change[] =>
-  [...side].sort(([a], [b]) => (a - b) * direction);
