@@ -55,6 +55,8 @@ const ZEROS = memory.data<u8>([48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 4
 const NINES = memory.data<u8>([9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9], 16);
 const TENS = memory.data<u8>([10, 1, 10, 1, 10, 1, 10, 1, 10, 1, 10, 1, 10, 1, 10, 1], 16);
 const HUNDREDS = memory.data<i16>([100, 1, 100, 1, 100, 1, 100, 1], 16);
+/** Prices are above the first of them, quantities above the second. */
+const LEAST = memory.data<f64>([0, -1], 16);
 const MYRIADS = memory.data<i16>([10000, 1, 10000, 1, 10000, 1, 10000, 1], 16);
 
 /** Fills the tables: once, before anything else. */
@@ -66,6 +68,7 @@ export function prepare(): void {
       let scale: f64 = length > 0 && (isWhole || (point > 0 && point < length - 1)) ? 1 : NaN;
       if (!isWhole) for (let at = point + 1; at < length; at += 1) scale *= 10;
       store<f64>(SCALES + (entry << 3), scale);
+      // Lanes below zero are zeros to each machine.
       for (let lane = 0; lane < 16; lane += 1) {
         const place = lane + length - 16;
         store<u8>(ORDERS + (entry << 4) + <usize>lane, <u8>(!isWhole && place <= point ? place - 1 : place));
@@ -232,8 +235,8 @@ function levelsInto(list: usize, from: usize): usize {
       if (<i32>load<u8>(next) != QUOTE) break;
       next += 1;
     }
-    const scale = put(prices + column, price, priceEntry, qty, qtyEntry);
-    if (!isLevel(prices + column)) break;
+    const scale = scaleOf(priceEntry, qtyEntry);
+    if (!put(prices + column, price, priceEntry, qty, qtyEntry, scale)) break;
     if (<i32>load<u8>(next) == COMMA) {
       const count = (load<i64>(next) & 0xffffffffffff) == ZERO_AND_COUNT && isDigit(next + 6) ? next + 7 : 0;
       if (count != 0 && <i32>load<u8>(count) == QUOTE) next = count + 1;
@@ -269,8 +272,8 @@ function objectsInto(list: usize, from: usize): usize {
     const qty = v128.load(next);
     const qtyEntry = entryOf(qty);
     next += qtyEntry >> 4;
-    const scale = put(prices + column, price, priceEntry, qty, qtyEntry);
-    if (!isLevel(prices + column)) break;
+    const scale = scaleOf(priceEntry, qtyEntry);
+    if (!put(prices + column, price, priceEntry, qty, qtyEntry, scale)) break;
     const behind = <i32>load<u16>(next);
     if (behind != NEXT_OBJECT && behind != LAST_OBJECT) break;
     at = next + 2;
@@ -304,8 +307,7 @@ function actionsInto(list: usize, from: usize): usize {
     const qty = v128.load(next);
     const qtyEntry = entryOf(qty);
     next += qtyEntry >> 4;
-    put(prices + column, price, priceEntry, qty, qtyEntry);
-    if (!isLevel(prices + column)) break;
+    if (!put(prices + column, price, priceEntry, qty, qtyEntry, scaleOf(priceEntry, qtyEntry))) break;
     if (action == DELETE) store<f64>(prices + column + COLUMN, 0);
     const behind = <i32>load<u16>(next);
     if (behind != NEXT_LIST && behind != LAST_LIST) break;
@@ -408,29 +410,30 @@ function entryOf(text: v128): usize {
   return <usize>((ctz(rest) << 4) | ctz(points | 0x8000));
 }
 
-/** Price and quantity into their columns, NaN where one of them is no number; the powers of ten of both. */
+/** The powers of ten of a price and of a quantity. */
 @inline
-function put(target: usize, price: v128, priceEntry: usize, qty: v128, qtyEntry: usize): v128 {
+function scaleOf(priceEntry: usize, qtyEntry: usize): v128 {
+  return v128.load64_lane(SCALES + (qtyEntry << 3), v128.load64_zero(SCALES + (priceEntry << 3)), 1);
+}
+
+/** Price and quantity into their columns; false where they are not those of a level. */
+@inline
+function put(target: usize, price: v128, priceEntry: usize, qty: v128, qtyEntry: usize, scale: v128): bool {
   const p = digitsOf(price, priceEntry);
   const q = digitsOf(qty, qtyEntry);
-  const scale = v128.load64_lane(SCALES + (qtyEntry << 3), v128.load64_zero(SCALES + (priceEntry << 3)), 1);
   const halves = i32x4.dot_i16x8_s(i16x8.narrow_i32x4_s(quadsOf(p), quadsOf(q)), v128.load(MYRIADS));
   const high = f64x2.convert_low_i32x4_s(i32x4.shuffle(halves, halves, 0, 2, 0, 2));
   const low = f64x2.convert_low_i32x4_s(i32x4.shuffle(halves, halves, 1, 3, 1, 3));
   const values = f64x2.div(f64x2.add(f64x2.mul(high, f64x2.splat(1e8)), low), scale);
-  v128.store64_lane(target, v128.any_true(v128.or(wrong(p), wrong(q))) ? f64x2.splat(NaN) : values, 0);
+  v128.store64_lane(target, values, 0);
   v128.store64_lane(target + COLUMN, values, 1);
-  return scale;
-}
-
-@inline
-function isLevel(target: usize): bool {
-  return load<f64>(target) > 0 && load<f64>(target + COLUMN) >= 0;
+  // What is no number is NaN, and above nothing.
+  return !v128.any_true(v128.or(wrong(p), wrong(q))) && i64x2.all_true(f64x2.gt(values, v128.load(LEAST)));
 }
 
 @inline
 function digitsOf(text: v128, entry: usize): v128 {
-  return i8x16.swizzle(i8x16.sub(text, v128.load(ZEROS)), v128.load(ORDERS + (entry << 4)));
+  return i8x16.relaxed_swizzle(i8x16.sub(text, v128.load(ZEROS)), v128.load(ORDERS + (entry << 4)));
 }
 
 @inline

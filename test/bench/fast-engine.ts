@@ -74,11 +74,12 @@ export class FastEngine {
     });
   }
 
-  take({ instrument, kind, bytes }: BenchFrame): void {
+  /** Where the frame lies, if it is not where it was made. */
+  take({ instrument, kind, bytes: made }: BenchFrame, bytes = made, start = 0, end = made.length): void {
     const { market, sink } = this.#feeds[instrument]!;
     this.#clock.nowNs += 10_000;
     sink.update.receivedTimeNs = this.#clock.nowNs as TimeNs;
-    this.#frame.window(bytes, 0, bytes.length);
+    this.#frame.window(bytes, start, end);
     const { snapshot } = market.book;
     if (kind === 'snapshot' && snapshot.from === 'rest')
       snapshot.decode(this.#frame, sink, instrument as InstrumentIndex);
