@@ -21,7 +21,7 @@ export class Tape {
     this.#starts = new Int32Array(frames.length + 1);
     for (const [at, { bytes }] of frames.entries()) this.#starts[at + 1] = this.#starts[at]! + bytes.length + 1;
     this.#bytes = new Uint8Array(frames.reduce((sum, { bytes }) => sum + bytes.length + 1, 0));
-    for (const [at, { bytes }] of frames.entries()) this.#bytes.set(bytes, this.#starts[at]!);
+    for (const [at, { bytes }] of frames.entries()) this.#bytes.set(bytes, this.#starts[at]);
   }
 
   /** `take` hears each frame and where it lies. */
