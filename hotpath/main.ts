@@ -40,7 +40,7 @@ import type { Transport } from './runtime/transport.ts';
 import type { Beginning as Stored, StoredOptions } from './stored-config.ts';
 import { keptVersion, withStoredConfig } from './stored-config.ts';
 import { venues } from './venues/index.ts';
-import { warmUp } from './warm-up.ts';
+import { sweepWarmUps, warmUp } from './warm-up.ts';
 import type { Credentials } from './venues/venue-account.ts';
 
 const optionsSchema = z.strictObject({
@@ -215,7 +215,14 @@ async function turnOf(
   engineOptions: EngineOptions,
   engine: () => Engine,
 ): Promise<Beginning & { readonly gate?: LeaseGate }> {
-  const prepare = (): Promise<Prepared> => preparedWarm(engineOptions);
+  let isWarm = config.engine.mode === 'paper';
+  const prepare = async (): Promise<Prepared> => {
+    const prepared = await prepareEngine(engineOptions);
+    // Once a process: what a standby has compiled stays when it prepares again.
+    if (!isWarm) warmUpBefore(engineOptions, prepared);
+    isWarm = true;
+    return prepared;
+  };
   if (!config.lease.enabled) return { prepared: await prepare() };
   const { clock, logger, journalDir } = engineOptions;
   let memory: JournalMemory | undefined = new JournalMemory(journalDir);
@@ -252,20 +259,18 @@ async function turnOf(
   return { ...turn, memory };
 }
 
-/** Where orders are real the first of them should not wait for a compiler. A standby does it before its turn. */
-async function preparedWarm(options: EngineOptions): Promise<Prepared> {
+/** Where orders are real the first of them should not wait for a compiler. */
+function warmUpBefore(options: EngineOptions, prepared: Prepared): void {
   const { config, clock, logger } = options;
-  const prepared = await prepareEngine(options);
-  if (config.engine.mode === 'paper') return prepared;
   const startedNs = clock.now();
   try {
+    sweepWarmUps(config, clock.unixMs(startedNs));
     const { plans, completed } = warmUp(options, prepared, config.engine.warm_up_plans);
     logger.info('warmed-up', { plans, completed, tookMs: Math.round((clock.now() - startedNs) / 1e6) });
   } catch (error) {
     // Nothing of it is in what starts now, which can do without.
     logger.error('warm-up-failed', { text: error instanceof Error ? error.message : String(error) });
   }
-  return prepared;
 }
 
 /** A journal that is past our epoch is no bad input: the lease was lost before it was opened. */

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '#shared/clock/clock.ts';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
@@ -35,6 +35,9 @@ const COIN_WORTH = 100;
 const TICKS = 1e6;
 /** In the quote asset, of the best level. */
 const LEVEL_WORTH = 1e4;
+const FOLDER = 'warm-up-';
+/** Nobody warms up for so long. */
+const LEFT_MS = 600_000;
 const FILLED_AFTER_MS = 5;
 /** Accounts are reconciled and the risk figures reckoned by then. */
 const READY_MS = 3_000;
@@ -85,6 +88,17 @@ export function warmUp(sources: Sources, prepared: Prepared, plans: number): War
   return { plans, completed };
 }
 
+/** Takes away what engines left that were killed while they warmed up. Others may warm up in the same folder now. */
+export function sweepWarmUps({ system }: Config, unixMs: number): void {
+  const { data_dir: dataDir } = system;
+  if (!existsSync(dataDir)) return;
+  for (const name of readdirSync(dataDir)) {
+    const path = join(dataDir, name);
+    if (name.startsWith(FOLDER) && statSync(path).mtimeMs < unixMs - LEFT_MS)
+      rmSync(path, { recursive: true, force: true });
+  }
+}
+
 type Drive = {
   readonly plans: number;
   /** By other functions of the same meaning: no call is compiled for one of them. */
@@ -95,7 +109,7 @@ type Drive = {
 function driven({ config, venues }: Sources, scene: Scene, { plans, isDetour }: Drive): number {
   const { data_dir: dataDir } = config.system;
   mkdirSync(dataDir, { recursive: true });
-  const journalDir = mkdtempSync(join(dataDir, 'warm-up-'));
+  const journalDir = mkdtempSync(join(dataDir, FOLDER));
   try {
     const clock = new VirtualClock(ORIGIN_UNIX_NS);
     const engine = engineFrom(

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, utimesSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import type { Engine } from '#hotpath/engine.ts';
 import { endpointsFrom } from '#hotpath/feed/endpoint.ts';
 import type { Prepared } from '#hotpath/prepare.ts';
 import { venues } from '#hotpath/venues/index.ts';
-import { warmUp } from '#hotpath/warm-up.ts';
+import { sweepWarmUps, warmUp } from '#hotpath/warm-up.ts';
 import type { Config } from '#shared/schema/config.ts';
 import type { Exchange } from '#simulator/exchange.ts';
 import { liveConfig, liveWorld } from './live/live-world.ts';
@@ -43,6 +43,21 @@ test('accounts by ccxt have a network of their own: they are left out', async ()
   } as const;
   const accounts = Object.fromEntries(config.engine.venues.map((venue) => [venue, gateway]));
   expect(warmUp({ config: { ...config, accounts }, venues }, prepared, PLANS)).toEqual({ plans: 0, completed: 0 });
+});
+
+test('what a killed engine left of its warm-up is taken away, what another one uses now is not', () => {
+  const live = liveConfig();
+  const dataDir = mkdtempSync(join(tmpdir(), 'arb-warm-'));
+  for (const name of ['warm-up-old', 'warm-up-new', 'journal']) mkdirSync(join(dataDir, name));
+  const nowMs = 1_800_000_000_000;
+  for (const [name, agoS] of [
+    ['warm-up-old', 3_600],
+    ['warm-up-new', 1],
+    ['journal', 3_600],
+  ] as const)
+    utimesSync(join(dataDir, name), nowMs / 1e3 - agoS, nowMs / 1e3 - agoS);
+  sweepWarmUps({ ...live, system: { ...live.system, data_dir: dataDir } }, nowMs);
+  expect(readdirSync(dataDir).sort()).toEqual(['journal', 'warm-up-new']);
 });
 
 test('no plans are none', async () => {
