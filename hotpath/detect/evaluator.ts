@@ -4,6 +4,8 @@ import type { InstrumentIndex, TimeNs } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Route } from '#shared/domain/route.ts';
 import { BestRoutes } from './best-routes.ts';
+import type { PriceLimits } from './price-limits.ts';
+import { newPriceLimits, PRICE_LIMITS } from './price-limits.ts';
 import { ProductScreen } from './product-screen.ts';
 import type { CarrySource } from './sum-screen.ts';
 import { SumScreen } from './sum-screen.ts';
@@ -25,6 +27,9 @@ export class Evaluator {
   /** The best first, as many as the last call has said. */
   readonly found: Int32Array;
   readonly #found = new BestRoutes();
+  readonly #bid: Float64Array;
+  readonly #ask: Float64Array;
+  readonly #limits: PriceLimits;
   readonly #products: ProductScreen;
   readonly #sums: SumScreen;
   readonly #routes: readonly Route[];
@@ -37,8 +42,12 @@ export class Evaluator {
     assert(tops.bid.length >= instruments.length, 'tops do not cover the registry');
     this.found = this.#found.routes;
     this.#routes = routes;
-    this.#products = new ProductScreen(instruments, routes, { tops, minEdge, best: this.#found });
-    this.#sums = new SumScreen(instruments, routes, { tops, minEdge, carry, best: this.#found });
+    this.#bid = tops.bid;
+    this.#ask = tops.ask;
+    this.#limits = newPriceLimits(instruments.length);
+    const kept = { tops, minEdge, best: this.#found, limits: this.#limits };
+    this.#products = new ProductScreen(instruments, routes, kept);
+    this.#sums = new SumScreen(instruments, routes, { ...kept, carry });
   }
 
   /** Routes that passed while `found` was full, since the start. */
@@ -59,6 +68,11 @@ export class Evaluator {
   /** Screens the routes of `changed`: how many passed, best first in `found`. A route with a leg that has no price never passes. */
   screen(changed: InstrumentIndex): number {
     this.#found.clear();
+    const limits = this.#limits;
+    const at = PRICE_LIMITS * changed;
+    const ask = this.#ask[changed]!;
+    const bid = this.#bid[changed]!;
+    if (ask >= limits[at]! && bid <= limits[at + 1]! && ask >= limits[at + 2]! && bid <= limits[at + 3]!) return 0;
     this.#products.screen(changed);
     this.#sums.screen(changed);
     return this.#found.count;

@@ -3,6 +3,8 @@ import type { InstrumentIndex } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Route } from '#shared/domain/route.ts';
 import type { BestRoutes } from './best-routes.ts';
+import type { PriceLimits } from './price-limits.ts';
+import { PRICE_LIMITS } from './price-limits.ts';
 import type { ProductTables } from './product-tables.ts';
 import { productTables } from './product-tables.ts';
 import type { Rows } from './rows.ts';
@@ -17,6 +19,7 @@ export type ProductScreenOptions = {
   /** As a fraction. */
   readonly minEdge: number;
   readonly best: BestRoutes;
+  readonly limits: PriceLimits;
 };
 
 /**
@@ -27,7 +30,8 @@ export type ProductScreenOptions = {
  * keeps to: limit of one of its edges × ceilings of the others ≤ threshold. A rate above its limit is screened, and its limit set anew:
  * as high as the ceilings of the others leave it; where they leave too little, the group's distance from the threshold is shared out anew among its edges, from
  * the best rates of now. Only what exceeds its own limit raises it, and a ceiling rises in no other way, so that the rule holds after every change.
- * Allocates nothing after construction.
+ * Each slot's own limit as a price says in one look that nothing pays. It is never looser than its edge's; after the edge's was raised it may be stricter, until its
+ * instrument is screened. Allocates nothing after construction.
  */
 export class ProductScreen {
   readonly #bid: Float64Array;
@@ -40,6 +44,7 @@ export class ProductScreen {
   /** By edge. 0: every change is screened. */
   readonly #limits: Float64Array;
   readonly #ceilings: Float64Array;
+  readonly #priceLimits: PriceLimits;
   /** By edge: the best rate when last asked; 0 without a price. */
   readonly #bests: Float64Array;
   /** What `#share` leaves: the product of the ceilings of a group's other edges. */
@@ -50,7 +55,7 @@ export class ProductScreen {
   constructor(
     instruments: readonly Instrument[],
     routes: readonly Route[],
-    { tops, minEdge, best }: ProductScreenOptions,
+    { tops, minEdge, best, limits }: ProductScreenOptions,
   ) {
     this.#bid = tops.bid;
     this.#ask = tops.ask;
@@ -59,6 +64,7 @@ export class ProductScreen {
     this.#threshold = 1 + minEdge - THRESHOLD_SLACK;
     this.#target = this.#threshold * (1 - ROUNDING);
     const edges = this.#tables.slotsOfEdge.starts.length - 1;
+    this.#priceLimits = limits;
     this.#limits = new Float64Array(edges);
     this.#ceilings = new Float64Array(edges).fill(Infinity);
     this.#bests = new Float64Array(edges);
@@ -74,6 +80,8 @@ export class ProductScreen {
     // 1 / (ask × factor) > limit, without dividing. What has no price is NaN and above nothing.
     if (this.#ask[instrument]! * factors[buy]! * limits[edgeOfSlot[buy]!]! < 1) this.#screenSlot(buy);
     if (this.#bid[instrument]! * factors[sell]! > limits[edgeOfSlot[sell]!]!) this.#screenSlot(sell);
+    this.#priceLimits[PRICE_LIMITS * instrument] = this.#priceLimitOf(buy);
+    this.#priceLimits[PRICE_LIMITS * instrument + 1] = this.#priceLimitOf(sell);
   }
 
   /** At best prices after taker fees: what comes out for one that goes in; NaN while a leg has no price. */
@@ -125,8 +133,10 @@ export class ProductScreen {
       }
       if (others * limit > target) limit = target / others;
     }
+    const isLower = limit < this.#limits[edge]!;
     this.#limits[edge] = limit;
     this.#ceilings[edge] = limit > best ? limit : best;
+    if (isLower) this.#tighten(edge);
   }
 
   #othersOf(group: number, edge: number): number {
@@ -171,11 +181,34 @@ export class ProductScreen {
     const best = this.#bests[edge]!;
     // Without a price it makes no route, and the first one is screened.
     const most = best === 0 ? 0 : best * rise;
-    if (this.#limits[edge]! > most) this.#limits[edge] = most;
+    if (this.#limits[edge]! > most) {
+      this.#limits[edge] = most;
+      this.#tighten(edge);
+    }
     const limit = this.#limits[edge]!;
     const ceiling = limit > best ? limit : best;
     this.#ceilings[edge] = ceiling;
     return ceiling;
+  }
+
+  /** The edge's limit is lower than it was: so are its slots'. */
+  #tighten(edge: number): void {
+    const { starts, items } = this.#tables.slotsOfEdge;
+    const limits = this.#priceLimits;
+    const end = starts[edge + 1]!;
+    for (let at = starts[edge]!; at < end; at += 1) {
+      const slot = items[at]!;
+      const place = PRICE_LIMITS * (slot >> 1) + (slot & 1);
+      const price = this.#priceLimitOf(slot);
+      if ((slot & 1) === 0 ? price > limits[place]! : price < limits[place]!) limits[place] = price;
+    }
+  }
+
+  /** The price at which a slot's rate is its edge's limit. */
+  #priceLimitOf(slot: number): number {
+    const factor = this.#tables.factors[slot]!;
+    const limit = this.#limits[this.#tables.edgeOfSlot[slot]!]!;
+    return (slot & 1) === 0 ? 1 / (factor * limit) : limit / factor;
   }
 
   #askBest(edge: number): void {

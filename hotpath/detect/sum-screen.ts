@@ -6,6 +6,8 @@ import type { CarryMarket, CarrySettings } from '#shared/quant/carry.ts';
 import { carryOf, notionalPerUnit, underlyingOf } from '#shared/quant/carry.ts';
 import { cashPerUnit, unitValue } from '#shared/quant/leg-value.ts';
 import type { BestRoutes } from './best-routes.ts';
+import type { PriceLimits } from './price-limits.ts';
+import { PRICE_LIMITS, SUM_LIMITS } from './price-limits.ts';
 import type { SumTables } from './sum-tables.ts';
 import { sumTables } from './sum-tables.ts';
 
@@ -23,6 +25,7 @@ export type SumScreenOptions = {
   /** Without it no carry is known, and no sum route pays. */
   readonly carry: CarrySource | undefined;
   readonly best: BestRoutes;
+  readonly limits: PriceLimits;
 };
 
 /**
@@ -59,8 +62,7 @@ export class SumScreen {
   readonly #said: Pick<CarryMarket, 'instruments' | 'references'> | undefined;
   readonly #tables: SumTables;
   readonly #threshold: number;
-  /** By slot, a price: the lowest ask, the highest bid. NaN: every change is screened. */
-  readonly #limits: Float64Array;
+  readonly #limits: PriceLimits;
   /** By value. */
   readonly #ceilings: Float64Array;
   /** By value: its worth when last asked. */
@@ -101,7 +103,7 @@ export class SumScreen {
     this.#tables = sumTables(instruments, routes, this.#threshold - ROUNDING);
     const places = this.#tables.routes.length;
     const values = this.#tables.values.count;
-    this.#limits = new Float64Array(instruments.length * 2).fill(NaN);
+    this.#limits = options.limits;
     this.#ceilings = new Float64Array(values).fill(Infinity);
     this.#worths = new Float64Array(values).fill(NaN);
     this.#underlyings = new Float64Array(instruments.length);
@@ -124,8 +126,8 @@ export class SumScreen {
   screen(instrument: InstrumentIndex): void {
     const buy = 2 * instrument;
     const sell = buy + 1;
-    const isBuyWithin = this.#ask[instrument]! >= this.#limits[buy]!;
-    const isSellWithin = this.#bid[instrument]! <= this.#limits[sell]!;
+    const isBuyWithin = this.#ask[instrument]! >= this.#limits[limitPlaceOf(buy)]!;
+    const isSellWithin = this.#bid[instrument]! <= this.#limits[limitPlaceOf(sell)]!;
     if (isBuyWithin && isSellWithin) return;
     this.#look(instrument);
     if (!isBuyWithin) this.#bound(buy, true);
@@ -248,7 +250,7 @@ export class SumScreen {
       const reached = worth <= most ? this.#priceAt(value, most) : NaN;
       limit = (slot & 1) === 0 ? Math.max(limit, reached) : Math.min(limit, reached);
     }
-    this.#limits[slot] = limit;
+    this.#limits[limitPlaceOf(slot)] = limit;
     for (let at = starts[slot]!; at < end; at += 1) this.#setCeiling(items[at]!, limit);
   }
 
@@ -317,9 +319,10 @@ export class SumScreen {
     if (this.#ceilings[value]! <= most) return;
     const slot = this.#tables.values.slots[value]!;
     const price = this.#priceAt(value, most);
-    const limit = this.#limits[slot]!;
-    this.#limits[slot] = (slot & 1) === 0 ? Math.max(limit, price) : Math.min(limit, price);
-    this.#setCeiling(value, this.#limits[slot]);
+    const at = limitPlaceOf(slot);
+    const limit = this.#limits[at]!;
+    this.#limits[at] = (slot & 1) === 0 ? Math.max(limit, price) : Math.min(limit, price);
+    this.#setCeiling(value, this.#limits[at]);
   }
 
   #setCeiling(value: number, limit: number): void {
@@ -424,5 +427,8 @@ export class SumScreen {
     return items[this.#telling - 1]!;
   }
 }
+
+/** Where a slot's limit stands. */
+const limitPlaceOf = (slot: number): number => PRICE_LIMITS * (slot >> 1) + SUM_LIMITS + (slot & 1);
 
 const unlimited = (slot: number): number => ((slot & 1) === 0 ? 0 : Infinity);

@@ -24,6 +24,8 @@ const INVESTMENTS = Array.from({ length: 20 }, (_none, step) => 250 * (step + 1)
 const USUAL = 0.0002;
 const MISPRICED = 0.004;
 const MISPRICED_SHARE = 0.005;
+/** What most changes offer. */
+const NOTHING: readonly (readonly [number, Route])[] = [];
 
 /**
  * A changed book → which of its triangles earn anything, and with what investment. The usual way walks the depth of three books for every investment and
@@ -80,6 +82,7 @@ export function triangleCase(messages: number, rounds: number): Row {
     const evaluator = new Evaluator(instruments, routes, { tops, minEdge: 0 });
     return (index) => {
       const count = evaluator.screen(index as InstrumentIndex);
+      if (count === 0) return NOTHING;
       const found = [...evaluator.found.subarray(0, count)].sort((a, b) => a - b);
       return found.map((route) => [route, routes[route]!]);
     };
