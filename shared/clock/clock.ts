@@ -35,7 +35,8 @@ export function systemClock(): Clock {
     unixNs: (at) => current().unixNs(at),
     unixMs: (at) => current().unixMs(at),
     after: (delayMs, task) => {
-      const handle = setTimeout(task, delayMs);
+      // What was due while the thread was held up is due now; Node warns of less than nothing.
+      const handle = setTimeout(task, Math.max(0, delayMs));
       return { cancel: () => clearTimeout(handle) };
     },
   };

@@ -41,3 +41,11 @@ it('tells nanoseconds as the sum of both has them, to the last digit', () => {
     { numRuns: 2_000 },
   );
 });
+
+it('runs at once what was due before it was asked', async () => {
+  const warned = vi.fn();
+  process.on('warning', warned);
+  await new Promise<void>((resolve) => void systemClock().after(-5, resolve));
+  process.off('warning', warned);
+  expect(warned).not.toHaveBeenCalled();
+});
