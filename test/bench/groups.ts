@@ -1,3 +1,4 @@
+import { ENGINE_NODE_OPTIONS } from '#local/run-processes.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Row } from './cases.ts';
 import type { LatencySize } from './latency-case.ts';
@@ -55,6 +56,8 @@ export type Size = (typeof SIZES)['full'];
 export type Group = {
   readonly name: string;
   readonly about: string;
+  /** Of Node, besides. The engine's own where nothing but the engine is timed: beside others both run under the same. */
+  readonly flags?: readonly string[];
   readonly run: (size: Size) => Promise<readonly Row[]>;
 };
 
@@ -76,7 +79,8 @@ export const GROUPS: readonly Group[] = [
   },
   {
     name: 'size',
-    about: 'A route that pays → a plan in decimals, approved.',
+    about: 'A route that pays → a plan in decimals, approved, under the engine’s flags.',
+    flags: ENGINE_NODE_OPTIONS,
     run: async ({ steps, rounds }) => (await import('./size-case.ts')).sizeCases(steps / 40, rounds),
   },
   {
@@ -91,13 +95,15 @@ export const GROUPS: readonly Group[] = [
   },
   {
     name: 'orders',
-    about: 'Orders through gate, journal and gateway to fills on paper.',
+    about: 'Orders through gate, journal and gateway to fills on paper, under the engine’s flags.',
+    flags: ENGINE_NODE_OPTIONS,
     run: async ({ steps, rounds }) =>
       (await import('./order-flow-case.ts')).orderFlowCases(Math.ceil(steps / 10), rounds),
   },
   {
     name: 'gate',
-    about: 'A plan → approved, beside fifty positions and their thousand scenarios.',
+    about: 'A plan → approved, beside fifty positions and their thousand scenarios, under the engine’s flags.',
+    flags: ENGINE_NODE_OPTIONS,
     run: async ({ steps }) => (await import('./gate-case.ts')).gateCases(Math.ceil(steps / 2_000)),
   },
   { name: 'path', about: 'Frame bytes → decision, in memory, 3 venues × 50 symbols.', run: path },
@@ -134,7 +140,8 @@ export const GROUPS: readonly Group[] = [
   },
   {
     name: 'wire',
-    about: 'An approved plan → signed bytes on two sockets, journalled.',
+    about: 'An approved plan → signed bytes on two sockets, journalled, under the engine’s flags.',
+    flags: ENGINE_NODE_OPTIONS,
     run: async ({ plans }) => (await import('./wire-case.ts')).wireCases(plans),
   },
   {

@@ -40,7 +40,9 @@ async function main(): Promise<void> {
     return;
   }
   const { groups, json } = options;
-  const run = groups.length === 1 ? await rowsHere(groups[0]!, options) : rowsOfProcesses(options);
+  const [first] = groups;
+  const isHere = groups.length === 1 && (first!.flags ?? []).every((flag) => process.execArgv.includes(flag));
+  const run = isHere ? await rowsHere(first!, options) : rowsOfProcesses(options);
   const report: Report = { ...circumstances(), size: options.size, rows: run.rows };
   process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : tableOf(run.rows));
   for (const line of run.problems) process.stderr.write(`${line}\n`);
@@ -62,9 +64,9 @@ async function rowsHere({ name, run }: Group, { size, pins }: Options): Promise<
 function rowsOfProcesses({ groups, size, pins }: Options): Run {
   const clock = systemClock();
   const flags = [...(size === 'small' ? ['--small'] : []), ...(pins ? ['--pin'] : [])];
-  const runs = groups.map(({ name }): Run => {
+  const runs = groups.map(({ name, flags: own = [] }): Run => {
     const startedNs = clock.now();
-    const args = [...process.execArgv, import.meta.filename, '--only', name, '--json', ...flags];
+    const args = [...process.execArgv, ...own, import.meta.filename, '--only', name, '--json', ...flags];
     // What is wrong with its results, the process says itself.
     const { stdout, status } = spawnSync(process.execPath, args, {
       encoding: 'utf8',
