@@ -1,9 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
-import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { assert } from '#shared/assert.ts';
-import { MUTANTS } from './mutants.ts';
+import { MUTANTS, placesOf } from './mutants.ts';
 import { addOutcome, automaticShare, noTotals } from './report.ts';
 
 /** What became of one mutant. `stale`: its place stands no more, or more than once. */
@@ -12,11 +10,9 @@ export type Verdict =
   | { readonly kind: 'alive'; readonly episodes: number }
   | { readonly kind: 'stale'; readonly places: number };
 
-const ROOT = join(import.meta.dirname, '../..');
 /** Of so many recoveries this share must need no person. */
 const RECOVERIES_LEAST = 50;
 const AUTOMATIC_LEAST = 0.95;
-const DIRECTORIES = ['hotpath/execute', 'hotpath/recover'];
 
 const [id, episodesText] = process.argv.slice(2);
 const episodes = Number(episodesText);
@@ -27,12 +23,7 @@ process.stdout.write(`${JSON.stringify(await judged())}\n`);
 
 /** Stories under one mutant, until one breaks: every other one with kills. */
 async function judged(): Promise<Verdict> {
-  const paths = DIRECTORIES.flatMap((directory) =>
-    readdirSync(join(ROOT, directory), { recursive: true, encoding: 'utf8' })
-      .filter((name) => name.endsWith('.ts'))
-      .map((name) => join(ROOT, directory, name)),
-  );
-  const places = paths.flatMap((path) => Array<string>(readFileSync(path, 'utf8').split(find).length - 1).fill(path));
+  const places = placesOf(mutant!);
   const [place] = places;
   if (place === undefined || places.length > 1) return { kind: 'stale', places: places.length };
   const url = pathToFileURL(place).href;
