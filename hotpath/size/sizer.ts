@@ -26,6 +26,12 @@ export type SizerOptions = SizeSources & {
  * in which the best could have been sent. The others wait for the next change, when those walked now are cooling down.
  */
 const WALKS_MAX = 8;
+/**
+ * Walks a millisecond in the long run, and how many are saved up for a burst. A walk and what is said of it cost some tenths of a millisecond: while a
+ * dislocation of thousands of routes lasts, sizing one after the other again would take the whole thread, and books would wait.
+ */
+const WALKS_PER_MS = 0.5;
+const WALKS_SAVED = 64;
 
 /** Doubles cannot tell values in the numeraire closer than this; decimals do, on the exact legs. */
 const VALUE_SLACK = 1e-6;
@@ -41,6 +47,7 @@ export class Sizer {
   readonly #places: SplitSources | undefined;
   #changeNs = -Infinity;
   #walksLeft = 0;
+  #walksSaved = WALKS_SAVED;
 
   /** `instruments` is the registry, `routes` the compiled list whose indices `size` takes. */
   constructor(options: SizerOptions) {
@@ -57,7 +64,7 @@ export class Sizer {
 
   /**
    * Undefined when there is nothing to say: it does not pay in the books, it was spoken of a moment ago, or better routes of the same change
-   * (all those asked about at the same `nowNs`) have had their turn.
+   * (all those asked about at the same `nowNs`) have had their turn, as have too many of the changes before.
    */
   readonly size = (index: number, nowNs: TimeNs): Sized | undefined => {
     if (!this.#mayWalk(nowNs)) {
@@ -72,6 +79,7 @@ export class Sizer {
     const cooling = this.#coolDown.ask(index, edge, nowNs);
     if (cooling === 'silent') return undefined;
     this.#walksLeft -= 1;
+    this.#walksSaved -= 1;
     const found = this.#find(route, index, nowNs);
     if (found === undefined) return undefined;
 
@@ -190,8 +198,10 @@ export class Sizer {
 
   #mayWalk(nowNs: TimeNs): boolean {
     if (nowNs !== this.#changeNs) {
+      const earned = ((nowNs - this.#changeNs) / 1e6) * WALKS_PER_MS;
+      this.#walksSaved = Math.min(WALKS_SAVED, this.#walksSaved + earned);
       this.#changeNs = nowNs;
-      this.#walksLeft = WALKS_MAX;
+      this.#walksLeft = Math.min(WALKS_MAX, Math.floor(this.#walksSaved));
     }
     return this.#walksLeft > 0;
   }

@@ -481,4 +481,20 @@ describe('the cool-down', () => {
     const walked = (at: TimeNs): number => routes.filter((route) => size(route, at) !== undefined).length;
     expect([walked(ms(0)), walked(ms(1)), walked(ms(2))]).toEqual([8, 3, 0]);
   });
+
+  it('walks few routes while a dislocation of many lasts, the best of each change first, and many again after a rest', () => {
+    const venues = Array.from({ length: 200 }, (_none, venue) => spot(`v${venue}:BTC/USDT`));
+    const books = venues.map((_listing, venue): PaperBook => {
+      const price = venue === 0 ? 100 : 110;
+      return { bids: [[price, 5]], asks: [[price + 0.1, 5]] };
+    });
+    const { size } = stage({ instruments: venues, books });
+    const routes = venues.slice(1).map(({ id }) => `spatial:v0:BTC/USDT>${id}`);
+    const walked = (at: number): number => routes.filter((route) => size(route, ms(at)) !== undefined).length;
+    const lasting = Array.from({ length: 100 }, (_none, at) => walked(at));
+    expect(lasting.slice(0, 8)).toEqual(Array.from({ length: 8 }, () => 8));
+    // 64 at once and half a walk a millisecond from then on.
+    expect(lasting.reduce((sum, count) => sum + count, 0)).toBe(64 + 99 / 2 - 0.5);
+    expect(walked(1_000)).toBe(8);
+  });
 });
