@@ -77,7 +77,7 @@ const ORIGIN_UNIX_NS = 1_767_225_600_000_000_000n;
 /**
  * Sends `plans` plans through an engine that is thrown away, so that the first real order meets compiled code: from the book to the signed text and back from
  * the fill. Nothing can leave or stay: the engine has a transport without a network, a key that is none, a journal in a folder that is removed, books and a
- * clock of its own. Takes about a second, and the thread with it: for before the feeds open.
+ * clock of its own. Takes about two seconds, and the thread with it: for before the feeds open.
  */
 export function warmUp(sources: Sources, prepared: Prepared, plans: number): WarmUp {
   const scene = sceneOf(prepared, sources.config);
