@@ -4,7 +4,7 @@ import { createWriteStream, mkdirSync, readFileSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { z } from 'zod';
 import { BadInput } from '#shared/assert.ts';
-import { ENGINE_NODE_OPTIONS } from '#local/run-processes.ts';
+import { ENGINE_NODE_OPTIONS } from '#local/engine-node.ts';
 
 /**
  * Tables, streams, functions and the API on a LocalStack-compatible endpoint (`AWS_ENDPOINT_URL`, else http://127.0.0.1:4566), with the first

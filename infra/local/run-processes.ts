@@ -5,6 +5,7 @@ import type { Config } from '#shared/schema/config.ts';
 import type { EngineStatus } from '#shared/schema/status.ts';
 import type { EngineMessage } from '#hotpath/main.ts';
 import { readJournal } from '#hotpath/publish/journal.ts';
+import { ENGINE_ENV, ENGINE_NODE_OPTIONS } from './engine-node.ts';
 import type { Outcome, RunOptions } from './run-options.ts';
 import { reportOf, summaryOf, writeReport } from './run-options.ts';
 import { Screen } from './screen.ts';
@@ -12,10 +13,6 @@ import { simulatorConfigOf, simulatorKeyEnv, throughSimulator } from './simulate
 import type { ChildOptions } from './supervisor.ts';
 import { Child } from './supervisor.ts';
 
-/** How the engine runs: garbage is collected on its own thread, in a young space that is cleared rarely and fast. */
-export const ENGINE_NODE_OPTIONS = ['--single-threaded-gc', '--min-semi-space-size=16', '--max-semi-space-size=16'];
-/** The C library keeps a heap for each of many threads otherwise, and gives little back. */
-export const ENGINE_ENV = { MALLOC_ARENA_MAX: '2' } as const;
 const READY_WITHIN_MS = 60_000;
 const ENGINE_STOP_MS = 35_000;
 const PROJECT_WITHIN_MS = 30_000;

@@ -1,4 +1,4 @@
-import { ENGINE_NODE_OPTIONS } from '#local/run-processes.ts';
+import { ENGINE_NODE_OPTIONS } from '#local/engine-node.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Row } from './cases.ts';
 import type { LatencySize } from './latency-case.ts';

@@ -8,7 +8,7 @@ import { dynamoClient, kinesisClient } from '#functions/common/clients.ts';
 import { tableDefinitions } from '#functions/common/tables.ts';
 import type { EngineMessage } from '#hotpath/main.ts';
 import { ensureStreams, ensureTables, startDynamo, startKinesis } from '#local/peers.ts';
-import { ENGINE_ENV, ENGINE_NODE_OPTIONS } from '#local/run-processes.ts';
+import { ENGINE_ENV, ENGINE_NODE_OPTIONS } from '#local/engine-node.ts';
 import { simulatorConfigOf, throughSimulator } from '#local/simulated.ts';
 import { Child } from '#local/supervisor.ts';
 import { loadConfig } from '#shared/config/load.ts';

@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { ENGINE_NODE_OPTIONS } from '#local/run-processes.ts';
+import { ENGINE_NODE_OPTIONS } from '#local/engine-node.ts';
 import type { Goal, Row } from './cases.ts';
 import { answerOf } from './child-answer.ts';
 import type { TickResult } from './tick-run.ts';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { ENGINE_NODE_OPTIONS } from '#local/run-processes.ts';
+import { ENGINE_NODE_OPTIONS } from '#local/engine-node.ts';
 import { enginesBelow } from '#test/support/processes.ts';
 import { listIn, parse, textIn, type Json } from '../functions/support/json.ts';
 import { eventually } from '../functions/support/world.ts';

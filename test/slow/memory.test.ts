@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 import type { EngineMessage } from '#hotpath/main.ts';
 import { silentLogger } from '#hotpath/runtime/logger.ts';
 import { startCloud } from '#local/cloud.ts';
-import { ENGINE_ENV, ENGINE_NODE_OPTIONS } from '#local/run-processes.ts';
+import { ENGINE_ENV, ENGINE_NODE_OPTIONS } from '#local/engine-node.ts';
 import { simulatorConfigOf, throughSimulator } from '#local/simulated.ts';
 import { Child } from '#local/supervisor.ts';
 import { systemClock } from '#shared/clock/clock.ts';

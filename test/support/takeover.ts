@@ -6,7 +6,7 @@ import type { EngineMessage } from '#hotpath/main.ts';
 import { clientOrderIdParts } from '#hotpath/execute/client-order-id.ts';
 import { JournalReader, readJournal } from '#hotpath/publish/journal.ts';
 import { JournalState } from '#hotpath/recover/journal-state.ts';
-import { ENGINE_ENV, ENGINE_NODE_OPTIONS } from '#local/run-processes.ts';
+import { ENGINE_ENV, ENGINE_NODE_OPTIONS } from '#local/engine-node.ts';
 import { simulatorConfigOf, simulatorKeyEnv, throughSimulator } from '#local/simulated.ts';
 import { Child } from '#local/supervisor.ts';
 import type { Clock } from '#shared/clock/clock.ts';

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { ENGINE_ENV, ENGINE_NODE_OPTIONS } from '#local/run-processes.ts';
+import { ENGINE_ENV, ENGINE_NODE_OPTIONS } from '#local/engine-node.ts';
 import { loadConfig } from '#shared/config/load.ts';
 
 const base = 'deploy/kubernetes/base';
