@@ -1,7 +1,7 @@
 import { assert } from '#shared/assert.ts';
 import { CONFIDENCES, tailsFor, tailsInto } from '#shared/quant/risk/tail.ts';
 import type { Scenarios } from '#shared/quant/risk/scenarios.ts';
-import { scenariosOf } from '#shared/quant/risk/scenarios.ts';
+import { keptScenarios, scenariosOf } from '#shared/quant/risk/scenarios.ts';
 import { randomFrom } from '#shared/random.ts';
 
 /** How a factor is thought to move before enough of its moves have been seen. Fractions a day. */
@@ -51,7 +51,7 @@ export class Moves {
   constructor(priors: readonly Prior[]) {
     const factors = priors.length;
     const columns = (): readonly Float64Array[] => CONFIDENCES.map(() => new Float64Array(factors));
-    this.scenarios = scenariosOf(factors, SCENARIOS, drawnFrom(priors));
+    this.scenarios = keptScenarios(scenariosOf(factors, SCENARIOS, drawnFrom(priors)));
     this.units = { long: columns(), short: columns() };
     this.deviation = new Float64Array(factors);
     this.#notes = Array.from({ length: NOTES + 1 }, () => new Float64Array(factors).fill(Number.NaN));

@@ -3,7 +3,7 @@ import { sampleCovariance } from '#shared/quant/risk/covariance.ts';
 import { PortfolioRisk } from '#shared/quant/risk/portfolio-risk.ts';
 import type { Position } from '#shared/quant/risk/portfolio-risk.ts';
 import { ScenarioBook } from '#shared/quant/risk/scenario-book.ts';
-import { pnlInto, scenariosOf } from '#shared/quant/risk/scenarios.ts';
+import { keptScenarios, pnlInto, scenariosOf } from '#shared/quant/risk/scenarios.ts';
 import type { Scenarios } from '#shared/quant/risk/scenarios.ts';
 import { tailsFor, tailsInto } from '#shared/quant/risk/tail.ts';
 import { randomFrom } from '#shared/random.ts';
@@ -64,7 +64,7 @@ const scaled = (compared: Compared, by: number): Compared => ({
   plainNs: compared.plainNs * by,
 });
 
-/** One common move and each its own, with fat tails. */
+/** One common move and each its own, with fat tails; kept as the engine keeps its own. */
 function moves(): Scenarios {
   const random = randomFrom(1);
   const common = Float64Array.from({ length: SCENARIOS }, () => 0.02 * random.normal());
@@ -72,7 +72,7 @@ function moves(): Scenarios {
     const own = 0.01 * random.normal() * (random.next() < 0.05 ? 4 : 1);
     return common[at % SCENARIOS]! + own;
   });
-  return scenariosOf(POSITIONS, SCENARIOS, returns);
+  return keptScenarios(scenariosOf(POSITIONS, SCENARIOS, returns));
 }
 
 /** A new size for one position after the other. */

@@ -3,8 +3,9 @@ import type { Square } from './matrix.ts';
 import type { Scenarios } from './scenarios.ts';
 
 /** Σᵢⱼ = Σₛ (rᵢₛ − r̄ᵢ)(rⱼₛ − r̄ⱼ) / (n − 1), per horizon of the returns, squared. NaN with fewer than two scenarios: nothing is known of them. */
-export function sampleCovariance({ factors, count, returns }: Scenarios): Square {
-  const centred = centredOf({ factors, count, returns });
+export function sampleCovariance(scenarios: Scenarios): Square {
+  const { factors, count } = scenarios;
+  const centred = centredOf(scenarios);
   return symmetric(factors, (i, j) => dot(centred, i * count, j * count, count) / (count > 1 ? count - 1 : Number.NaN));
 }
 
@@ -70,8 +71,9 @@ export function correlationOf({ size, cells }: Square): Square {
 }
 
 /** Σ Var(ρᵢⱼ) / Σ ρᵢⱼ² over i < j, from standardised returns x: with wₛ = xᵢₛ·xⱼₛ, ρ = n/(n − 1)·w̄ and Var(ρ) = n/(n − 1)³·Σₛ(wₛ − w̄)². */
-function noiseShare({ factors, count, returns }: Scenarios): number {
-  const standard = centredOf({ factors, count, returns });
+function noiseShare(scenarios: Scenarios): number {
+  const { factors, count } = scenarios;
+  const standard = centredOf(scenarios);
   for (let factor = 0; factor < factors; factor += 1) {
     const from = factor * count;
     const deviation = Math.sqrt(dot(standard, from, from, count) / (count - 1));

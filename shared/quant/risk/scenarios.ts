@@ -1,4 +1,5 @@
 import { assert } from '../../assert.ts';
+import { ScenarioSums } from './scenario-sums.ts';
 
 /** How every risk factor (as a rule: instrument) moves in each scenario: observed, or drawn. */
 export type Scenarios = {
@@ -6,11 +7,20 @@ export type Scenarios = {
   readonly count: number;
   /** Factor by factor: the return of factor f in scenario s over the horizon, as a fraction, is at `f × count + s`. Oldest first where observed. */
   readonly returns: Float64Array;
+  /** Of {@link keptScenarios} alone. */
+  readonly sums: ScenarioSums | undefined;
 };
 
 export function scenariosOf(factors: number, count: number, returns: Float64Array): Scenarios {
   assert(returns.length === factors * count, 'there is a return of each factor in each scenario');
-  return { factors, count, returns };
+  return { factors, count, returns, sums: undefined };
+}
+
+/** A copy over which whole portfolios are summed faster, by SIMD code: for scenarios that are kept, since it has a memory of its own. */
+export function keptScenarios({ factors, count, returns }: Scenarios): Scenarios {
+  const sums = new ScenarioSums(factors, count);
+  sums.returns.set(returns);
+  return { factors, count, returns: sums.returns, sums };
 }
 
 /**
@@ -22,12 +32,18 @@ export function pnlInto(scenarios: Scenarios, deltaUsd: Float64Array, gammaUsd: 
   const { factors } = scenarios;
   assert(deltaUsd.length === factors && gammaUsd.length === factors, 'there is an exposure to each factor');
   assert(pnl.length === scenarios.count, 'there is an outcome of each scenario');
+  if (scenarios.sums === undefined) sumLinear(scenarios, deltaUsd, pnl);
+  else scenarios.sums.into(deltaUsd, pnl);
+  for (let factor = 0; factor < factors; factor += 1)
+    if (gammaUsd[factor] !== 0) addSquare(scenarios, factor, gammaUsd[factor]!, pnl);
+}
+
+function sumLinear(scenarios: Scenarios, deltaUsd: Float64Array, pnl: Float64Array): void {
+  const { factors } = scenarios;
   pnl.fill(0);
   let factor = 0;
   for (; factor + 8 <= factors; factor += 8) addEight(scenarios, deltaUsd, factor, pnl);
   for (; factor < factors; factor += 1) addLinear(scenarios, factor, deltaUsd[factor]!, pnl);
-  for (factor = 0; factor < factors; factor += 1)
-    if (gammaUsd[factor] !== 0) addSquare(scenarios, factor, gammaUsd[factor]!, pnl);
 }
 
 /** Adds what an exposure to one factor gains in each scenario. */

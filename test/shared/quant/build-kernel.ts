@@ -21,6 +21,12 @@ export const KERNELS = {
     name: 'PAIRS_WASM',
     options: ['--initialMemory', '1', '--memoryBase', '16384'],
   },
+  sums: {
+    source: 'shared/quant/risk/scenario-sums.as',
+    target: 'shared/quant/risk/scenario-sums-wasm.ts',
+    name: 'SCENARIO_SUMS_WASM',
+    options: ['--importMemory'],
+  },
   // 64 MB that never grow: growing would take the memory from whoever looks at it. The pages cost nothing until they are written to.
   frames: {
     source: 'hotpath/runtime/frame-kernel.as',
