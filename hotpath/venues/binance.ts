@@ -6,6 +6,7 @@ import type { Fees, Instrument, InstrumentKind } from '#shared/domain/instrument
 import type { MarketUpdate } from '#shared/domain/market-event.ts';
 import { DELTA, QUOTE, SNAPSHOT } from '#shared/domain/market-event.ts';
 import { amountOf, decimalFrom, textOf } from '#shared/money/grid.ts';
+import { filled, HOLE, OrderTemplates } from './order-templates.ts';
 import type { BookRules, Continuity, Frame, Market, MarketSink, StreamKind, Venue } from './venue.ts';
 import {
   asset,
@@ -1202,18 +1203,49 @@ type ApiFields = { readonly [Name in (typeof API_PARAMS)[number]]?: Fields[strin
 
 /** The parameters sorted by name are what a WebSocket request signs, unencoded. */
 function apiFrame(id: string, method: string, fields: ApiFields, { credentials, nowMs }: AccountContext): string {
-  const { apiKey, secret } = credentials;
-  const all: ApiFields = { ...fields, apiKey, recvWindow: RECV_WINDOW_MS, timestamp: Math.floor(nowMs) };
+  const { params, payload } = apiTexts({ ...fields, ...apiOf(credentials), timestamp: Math.floor(nowMs) });
+  return framed(id, method, params, hmac('sha256', credentials.secret, payload, 'hex'));
+}
+
+const apiOf = ({ apiKey }: AccountContext['credentials']): ApiFields => ({ apiKey, recvWindow: RECV_WINDOW_MS });
+
+/** What is sent, but for the signature, and what is signed. */
+type ApiTexts = { readonly params: string; readonly payload: string };
+
+function apiTexts(fields: ApiFields): ApiTexts {
   let params = '';
   let payload = '';
   for (const name of API_PARAMS) {
-    const value = all[name];
+    const value = fields[name];
     if (value === undefined) continue;
-    params += `"${name}":${typeof value === 'string' ? quoted(value) : String(value)},`;
+    params += `"${name}":${typeof value === 'string' && name !== 'timestamp' ? quoted(value) : String(value)},`;
     payload += `${payload === '' ? '' : '&'}${name}=${String(value)}`;
   }
-  const signature = hmac('sha256', secret, payload, 'hex');
-  return `{"id":"${id}","method":"${method}","params":{${params}"signature":"${signature}"}}`;
+  return { params, payload };
+}
+
+const framed = (id: string, method: string, params: string, signature: string): string =>
+  `{"id":"${id}","method":"${method}","params":{${params}"signature":"${signature}"}}`;
+
+const placeTemplates = new OrderTemplates((order, { credentials }) => {
+  const { params, payload } = apiTexts({
+    ...orderFields(order),
+    ...apiOf(credentials),
+    newClientOrderId: HOLE,
+    timestamp: HOLE,
+  });
+  return { params: params.split(HOLE), payload: payload.split(HOLE) };
+});
+
+/** As `apiFrame`, of what is the same for all orders of a kind, and what differs. */
+function placeFrame(order: OrderTicket, context: AccountContext, request: string): string {
+  const { credentials, nowMs } = context;
+  const { params, payload } = placeTemplates.of(credentials, order, context);
+  const { clientOrderId, price, qty, type } = order;
+  const time = String(Math.floor(nowMs));
+  const values = type === 'limit' ? [clientOrderId, price, qty, time] : [clientOrderId, qty, time];
+  const signature = hmac('sha256', credentials.secret, filled(payload, values), 'hex');
+  return framed(`place-${request}`, 'order.place', filled(params, values), signature);
 }
 
 const DOUBLE_QUOTE = 0x22;
@@ -1660,7 +1692,7 @@ const LOGIN = 'login';
 function ordersOver(weight: Weight): NonNullable<AccountSocket['orders']> {
   return {
     weight,
-    place: (order, context, request) => apiFrame(`place-${request}`, 'order.place', orderFields(order), context),
+    place: placeFrame,
     cancel: (order, context, request) => apiFrame(`cancel-${request}`, 'order.cancel', refFields(order), context),
   };
 }

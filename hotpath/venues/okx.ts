@@ -44,6 +44,7 @@ import {
   signedNumber,
   timeText,
 } from './venue-tools.ts';
+import { filled, HOLE, OrderTemplates } from './order-templates.ts';
 import type { BookRules, ChecksumView, Continuity, Frame, Market, MarketSink, StreamKind, Venue } from './venue.ts';
 import {
   asset,
@@ -1214,8 +1215,7 @@ function privateSocket(): AccountSocket {
     ],
     orders: {
       weight: { orders: 1 },
-      place: (order, context, request) =>
-        orderText('order', request, { ...codeOf(order.instrument), ...orderFields(order, context) }),
+      place: placeText,
       cancel: (order, _context, request) =>
         orderText('cancel-order', request, { ...codeOf(order.instrument), ...nameOf(order) }),
     },
@@ -1233,6 +1233,18 @@ function loginText({ credentials, nowMs }: AccountContext): string {
 }
 
 const orderText = (op: string, id: string, fields: object): string => JSON.stringify({ id, op, args: [fields] });
+
+const placeTemplates = new OrderTemplates((order, context) =>
+  orderText('order', HOLE, { ...codeOf(order.instrument), ...orderFields(order, context), clOrdId: HOLE }).split(HOLE),
+);
+
+/** Of what is the same for all orders of a kind, and what differs. */
+function placeText(order: OrderTicket, context: AccountContext, request: string): string {
+  const { clientOrderId, price, qty, type } = order;
+  const parts = placeTemplates.of(context.facts, order, context);
+  const id = clientText(clientOrderId);
+  return filled(parts, type === 'limit' ? [request, qty, price, id] : [request, qty, id]);
+}
 
 /** Sockets take the venue's number alone since 2026-03-26; without one the venue refuses the order. */
 const codeOf = ({ venueCode, venueSymbol }: Instrument) =>

@@ -103,10 +103,10 @@ export class HmacSha256 {
     const state = this.#state;
     state.set(this.#inner);
     this.#finish(state, bytes, from, to);
-    for (let at = 0; at < 8; at += 1) this.#digest.writeInt32BE(state[at]!, 4 * at);
+    for (let at = 0; at < 8; at += 1) putInt32(this.#digest, 4 * at, state[at]!);
     state.set(this.#outer);
     this.#finish(state, this.#digest, 0, DIGEST);
-    for (let at = 0; at < 8; at += 1) this.#digest.writeInt32BE(state[at]!, 4 * at);
+    for (let at = 0; at < 8; at += 1) putInt32(this.#digest, 4 * at, state[at]!);
     return this.#digest;
   }
 
@@ -115,16 +115,24 @@ export class HmacSha256 {
     let at = from;
     for (; at + BLOCK <= to; at += BLOCK) compress(state, bytes, at);
     const last = this.#last;
-    last.fill(0);
-    for (let next = at; next < to; next += 1) last[next - at] = bytes[next]!;
-    last[to - at] = 0x80;
-    if (to - at >= BLOCK - 8) {
+    const rest = to - at;
+    for (let next = 0; next < BLOCK; next += 1) last[next] = next < rest ? bytes[at + next]! : 0;
+    last[rest] = 0x80;
+    if (rest >= BLOCK - 8) {
       compress(state, last, 0);
-      last.fill(0);
+      for (let next = 0; next < BLOCK; next += 1) last[next] = 0;
     }
-    last.writeUInt32BE(8 * (BLOCK + to - from), BLOCK - 4);
+    putInt32(last, BLOCK - 4, 8 * (BLOCK + to - from));
     compress(state, last, 0);
   }
+}
+
+/** Big-endian. */
+function putInt32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
 }
 
 /** One block into the state (6.2.2). */

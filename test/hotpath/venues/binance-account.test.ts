@@ -79,6 +79,37 @@ describe.each(['spot', 'usdm', 'coinm'])('%s orders', (id) => {
     expect([apiKey, typeof signature, typeof restSignature]).toEqual(['key', 'string', 'string']);
   });
 
+  it('says of each order of a kind its own, signed with its own key', () => {
+    const digits = fc.integer({ min: 1, max: 1e9 }).map(String);
+    const keys = ['one', 'two'].map((apiKey) => ({ apiKey: `${apiKey}"key`, secret: `${apiKey} secret` }));
+    const orders = fc.record({
+      ...{ price: digits, qty: digits, clientOrderId: digits.map((text) => `a${text}` as ClientOrderId) },
+      side: fc.constantFrom('buy', 'sell'),
+      type: fc.constantFrom<OrderType>('limit', 'market'),
+      timeInForce: fc.constantFrom<TimeInForce>('GTC', 'IOC', 'FOK'),
+      postOnly: fc.boolean(),
+      reduceOnly: fc.boolean(),
+    });
+    const holds = fc.property(orders, fc.constantFrom(...keys), fc.nat(), (more, credentials, nowMs) => {
+      const order = ticket(id, more);
+      if (refuses(order) !== undefined) return;
+      const now = { ...context, credentials, nowMs };
+      const text = socketOf(id, 'orders').orders!.place(order, now, '7', '');
+      const { params } = JSON.parse(text) as { readonly params: Readonly<Record<string, unknown>> };
+      const { signature, ...signed } = params;
+      const asked = sent(rest.place(order, now));
+      const payload = Object.keys(signed)
+        .sort()
+        .map((name) => `${name}=${String(signed[name])}`);
+      expect(signature).toBe(createHmac('sha256', credentials.secret).update(payload.join('&')).digest('hex'));
+      expect(signed).toMatchObject({ apiKey: credentials.apiKey, newClientOrderId: more.clientOrderId });
+      const said = Object.fromEntries(Object.entries(signed).map(([name, value]) => [name, String(value)]));
+      // The other way is signed without the key.
+      expect({ ...said, signature: asked['signature'] }).toEqual({ ...asked, apiKey: credentials.apiKey });
+    });
+    fc.assert(holds, { numRuns: 300, seed: 1 });
+  });
+
   it('refuses what it could only approximate', () => {
     expect(refuses(ticket(id, { postOnly: true, timeInForce: 'IOC' }))).toMatch(/rests/);
     expect(refuses(ticket(id, { postOnly: true, timeInForce: 'FOK' }))).toMatch(/rests/);

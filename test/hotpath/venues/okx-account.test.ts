@@ -87,6 +87,30 @@ describe('orders', () => {
     expect(socket.orders!.cancel(ref({ instrument: swap }), context, '18', '')).toContain('"instId":"BTC-USDT-SWAP"');
   });
 
+  it('say the same over both ways, each its own', () => {
+    const digits = fc.integer({ min: 1, max: 1e9 }).map(String);
+    const orders = fc.record({
+      ...{ price: digits, qty: digits, clientOrderId: digits.map((text) => `a-${text}` as ClientOrderId) },
+      instrument: fc.constantFrom(spot, swap, option),
+      side: fc.constantFrom('buy', 'sell'),
+      type: fc.constantFrom('limit', 'market'),
+      timeInForce: fc.constantFrom('GTC', 'IOC', 'FOK'),
+      postOnly: fc.boolean(),
+      reduceOnly: fc.boolean(),
+    });
+    const levels = ['1', '3'].map((acctLv) => ({ ...context, facts: { acctLv } }));
+    const holds = fc.property(orders, fc.constantFrom(...levels), fc.nat(), (order, now, request) => {
+      const frame = socket.orders!.place(order, now, String(request), '');
+      const { args, ...rest } = JSON.parse(frame) as { readonly args: readonly [Record<string, unknown>] };
+      const [asked] = JSON.parse(account.rest.place(order, now).body!) as typeof args;
+      expect(rest).toEqual({ id: String(request), op: 'order' });
+      // The other way has the instrument's name.
+      expect({ ...args[0], instId: order.instrument.venueSymbol, instIdCode: undefined }).toEqual(asked);
+      expect(asked['clOrdId']).toBe(order.clientOrderId.replace('-', ''));
+    });
+    fc.assert(holds, { numRuns: 300, seed: 1 });
+  });
+
   it('never lose a digit of price or quantity', () => {
     fc.assert(
       fc.property(fc.bigInt({ min: 1n, max: 10n ** 24n }), fc.bigInt({ min: 1n, max: 10n ** 24n }), (price, qty) => {
