@@ -31,7 +31,7 @@ const WALKS_MAX = 8;
  * dislocation of thousands of routes lasts, sizing one after the other again would take the whole thread, and books would wait.
  */
 const WALKS_PER_MS = 0.5;
-const WALKS_SAVED = 64;
+const WALKS_SAVED = 24;
 
 /** Doubles cannot tell values in the numeraire closer than this; decimals do, on the exact legs. */
 const VALUE_SLACK = 1e-6;
