@@ -30,15 +30,16 @@ export function scaleCases({ frames, rounds, growth }: ScaleSize): readonly Row[
   const compared = inTurns(world, frames, rounds);
   const { hash, plainHash } = compared;
   const name = 'scale, 8 × 200 symbols';
-  const mean = row(`${name}, mean`, compared);
   const alone = { hash, plainHash } as const;
+  const { ns, hash: sustainedHash } = sustained(world, frames, rounds);
+  const families = new Set(world.routes.map(({ family }) => family)).size;
   return [
     {
-      ...row(name, compared, 'messages/s', { of: 'value', least: 1_500_000 }),
-      value: 1e9 / mean.value,
-      note: `${world.routes.length} routes of ${new Set(world.routes.map(({ family }) => family)).size} families`,
+      ...{ name, unit: 'messages/s', value: 1e9 / ns, hash: sustainedHash, plainHash },
+      goal: { of: 'value', least: 1_500_000 },
+      note: `${world.routes.length} routes of ${families} families; rounds right after one another`,
     },
-    { ...mean, goal: { of: 'ratio', least: 15 }, percentiles: eachTime(world) },
+    { ...row(`${name}, mean`, compared), goal: { of: 'ratio', least: 15 }, percentiles: eachTime(world) },
     { name: `${name}, heap`, unit: 'bytes/message', value: heapOf(world), ...alone, goal: { of: 'value', most: 1 } },
     ...growthCases(growth, frames, rounds),
   ];
@@ -67,6 +68,19 @@ function inTurns(world: ScaleWorld, messages: number, rounds: number): Compared 
   }
   const [fastNs, plainNs] = [median(times.fast), median(times.plain)];
   return { fastNs, plainNs, hash: fast.hash.hex, plainHash: plain.hash.hex };
+}
+
+/** As a busy engine: nothing else runs between its rounds, where in turns each begins with what the plain one has left of the caches. */
+function sustained(
+  world: ScaleWorld,
+  messages: number,
+  rounds: number,
+): { readonly ns: number; readonly hash: string } {
+  const running = opened(FastEngine, world);
+  const times = Array.from({ length: rounds + 1 }, (_none, round) =>
+    timed(running, world, round * messages, (round + 1) * messages),
+  );
+  return { ns: median(times.slice(1)), hash: running.hash.hex };
 }
 
 /** Nanoseconds a message, each where a socket would have put it. */
