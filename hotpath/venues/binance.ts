@@ -6,7 +6,7 @@ import type { Fees, Instrument, InstrumentKind } from '#shared/domain/instrument
 import type { MarketUpdate } from '#shared/domain/market-event.ts';
 import { DELTA, QUOTE, SNAPSHOT } from '#shared/domain/market-event.ts';
 import { amountOf, decimalFrom, textOf } from '#shared/money/grid.ts';
-import { filled, HOLE, OrderTemplates } from './order-templates.ts';
+import { filled, HOLE, OrderTemplates } from './venue-templates.ts';
 import type { BookRules, Continuity, Frame, Market, MarketSink, StreamKind, Venue } from './venue.ts';
 import {
   asset,

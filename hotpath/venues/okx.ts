@@ -44,7 +44,7 @@ import {
   signedNumber,
   timeText,
 } from './venue-tools.ts';
-import { filled, HOLE, OrderTemplates } from './order-templates.ts';
+import { filled, HOLE, OrderTemplates } from './venue-templates.ts';
 import type { BookRules, ChecksumView, Continuity, Frame, Market, MarketSink, StreamKind, Venue } from './venue.ts';
 import {
   asset,
