@@ -27,7 +27,8 @@ event loop, garbage collections.
   --for      how long, after the warm-up has begun with the first live books (default 1h)
   --rate     market messages a second that the venues are to send (default 20000)
   --every    time between two lines (default 1m)
-  --warm-up  what does not count in the verdict (default 10m, a third of a shorter run)
+  --warm-up  what does not count in the verdict (default 20m, a third of a shorter run): until the orders that are
+             remembered once they are over, some ten thousand, are so many
   --json     also write lines and verdict to this file
 
 Ends with 1 when memory or the slowest frames grow: see the verdict's words.`;
@@ -185,7 +186,7 @@ function optionsFrom(args: readonly string[]): Options | undefined {
     forMs,
     rate: Number(values.rate ?? 20_000),
     everyMs: durationMs(values.every ?? '1m'),
-    warmUpMs: values['warm-up'] === undefined ? Math.min(600_000, forMs / 3) : durationMs(values['warm-up']),
+    warmUpMs: values['warm-up'] === undefined ? Math.min(1_200_000, forMs / 3) : durationMs(values['warm-up']),
     seed: Number(values.seed ?? 1),
     json: values.json,
   };
