@@ -1218,6 +1218,7 @@ function apiTexts(fields: ApiFields): ApiTexts {
   for (const name of API_PARAMS) {
     const value = fields[name];
     if (value === undefined) continue;
+    // A number, also where a template has a hole for it.
     params += `"${name}":${typeof value === 'string' && name !== 'timestamp' ? quoted(value) : String(value)},`;
     payload += `${payload === '' ? '' : '&'}${name}=${String(value)}`;
   }
