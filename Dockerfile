@@ -31,4 +31,4 @@ VOLUME /var/lib/arbitrage
 # ends the process (whoever runs it starts it again, and starting is recovering), and one that hangs shows in the samples that no longer come.
 # SIGTERM ends what is open within 25 seconds and ships the journal; an init process is asked of the container runtime.
 STOPSIGNAL SIGTERM
-CMD ["node", "--single-threaded-gc", "--min-semi-space-size=16", "--max-semi-space-size=16", "--invocation-count-for-maglev=100", "--invocation-count-for-turbofan=500", "--minimum-invocations-after-ic-update=100", "hotpath/main.ts"]
+CMD ["node", "--no-parallel-scavenge", "--heap-growing-percent=100", "--min-semi-space-size=16", "--max-semi-space-size=16", "--invocation-count-for-maglev=100", "--invocation-count-for-turbofan=500", "--minimum-invocations-after-ic-update=100", "hotpath/main.ts"]

@@ -15,6 +15,7 @@ The receiver leaves as much of it as a running engine does. One table, the best 
 type Way = { readonly name: string; readonly flags: readonly string[]; readonly polls?: boolean };
 
 const semiSpace = (mb: number): readonly string[] => [`--min-semi-space-size=${mb}`, `--max-semi-space-size=${mb}`];
+const CHOSEN = ['--no-parallel-scavenge', '--heap-growing-percent=100', ...semiSpace(16)];
 const GARBAGE: readonly Way[] = [
   { name: 'none', flags: [] },
   { name: '--single-threaded-gc', flags: ['--single-threaded-gc'] },
@@ -23,8 +24,9 @@ const GARBAGE: readonly Way[] = [
   { name: '… semi-space 32', flags: ['--single-threaded-gc', ...semiSpace(32)] },
   { name: '… semi-space 64', flags: ['--single-threaded-gc', ...semiSpace(64)] },
   { name: 'semi-space 16 alone', flags: semiSpace(16) },
+  { name: '… --no-parallel-scavenge', flags: ['--no-parallel-scavenge', ...semiSpace(16)] },
+  { name: '… --heap-growing-percent=100', flags: CHOSEN },
 ];
-const CHOSEN = ['--single-threaded-gc', ...semiSpace(16)];
 const POLLING: readonly Way[] = [
   { name: 'sleeps', flags: CHOSEN },
   { name: 'never sleeps', flags: CHOSEN, polls: true },

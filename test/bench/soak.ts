@@ -18,7 +18,7 @@ import type { Probe } from './soak-probe.ts';
 import type { Minute } from './soak-verdict.ts';
 import { minuteFrom, minuteText, verdictOf } from './soak-verdict.ts';
 
-const HELP = `npm run soak [-- --for 1h] [--rate 20000] [--every 1m] [--warm-up 10m] [--json FILE] [--seed 1]
+const HELP = `npm run soak [-- --for 1h] [--rate 20000] [--every 1m] [--warm-up 20m] [--json FILE] [--seed 1]
 
 Runs the engine's process on paper against simulated venues in another process, over loopback WebSockets, publishing to streams
 that nobody reads, and prints a line a minute: memory, engine time (a frame's arrival to the end of its decision), lag of its
