@@ -55,6 +55,8 @@ export type Stages = {
   };
   readonly publish: {
     readonly opportunity: (route: number, sized: Sized, verdict: Verdict | undefined, nowNs: TimeNs) => void;
+    /** Says of the decisions what is to be said. */
+    readonly tell: () => void;
   };
 };
 
@@ -92,9 +94,10 @@ export function pursue(stages: Deciding, found: Int32Array, nowNs: TimeNs): void
   }
   if (plans.length > 1) compete(stages, plans, nowNs);
   else for (const { route, sized } of plans) settle(stages, route, sized, nowNs);
+  stages.publish.tell();
 }
 
-/** The last word on a route: the gate's where there is a plan. Said before money moves. */
+/** The last word on a route: the gate's where there is a plan. What is said of it is fixed before money moves, and told when the orders have left. */
 function settle(stages: Deciding, route: number, sized: Sized, nowNs: TimeNs): void {
   const verdict = sized.kind === 'plan' ? stages.risk.approve(sized.plan, nowNs) : undefined;
   stages.publish.opportunity(route, sized, verdict, nowNs);

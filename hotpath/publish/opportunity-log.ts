@@ -15,8 +15,8 @@ export type Check = EventData<'opportunity'>['checks'][number];
 export type OpportunityLogOptions = {
   readonly clock: Clock;
   readonly recorder: Recorder;
-  /** Every question that the risk gate asked about the plan, for the explanation. */
-  readonly checksOf: (plan: Plan, nowNs: TimeNs) => readonly Check[];
+  /** Every question that the risk gate asked about the plan, for the explanation: found when this is called, put into words when its answer is. */
+  readonly checksOf: (plan: Plan, nowNs: TimeNs) => () => readonly Check[];
   /** A route not seen for this long has lost its opportunity. */
   readonly expireAfterMs: number;
   /** Events a second a route; more changes than that are counted, not written. */
@@ -42,7 +42,7 @@ type Lifetime = {
   peakNetEdge: number;
   decision: Decision;
   operation: string | undefined;
-  checks: readonly Check[];
+  checks: () => readonly Check[];
   contest: Contest | undefined;
   /** The opportunity that was refused first, and how it went on. */
   refused: { readonly opportunity: Opportunity; readonly aftermath: Aftermath } | undefined;
@@ -50,6 +50,14 @@ type Lifetime = {
   /** Events left in the running second. */
   allowance: number;
   allowanceFromNs: number;
+};
+
+/** A decision that is made and not yet said; `status`: of the event about it, where there is one. */
+type Untold = {
+  readonly lifetime: Lifetime;
+  readonly sized: Sized;
+  readonly decision: Decision;
+  readonly status: EventData<'opportunity'>['status'] | undefined;
 };
 
 /** Turns a stream of decisions into opportunities with a lifetime, and into one hash that says whether two runs decided the same. */
@@ -62,6 +70,7 @@ export class OpportunityLog {
   readonly #options: OpportunityLogOptions;
   readonly #open = new Map<number, Lifetime>();
   readonly #hash = createHash('sha256');
+  readonly #untold: Untold[] = [];
   #lastDecided: { readonly seen: OpportunityId; readonly lifetime: OpportunityId } | undefined;
 
   constructor(options: OpportunityLogOptions) {
@@ -69,7 +78,7 @@ export class OpportunityLog {
     this.#options = options;
   }
 
-  /** sha256 over every decision so far: route, legs, and the reason or the plan. */
+  /** sha256 over every decision told so far: route, legs, and the reason or the plan. */
   get decisionHash(): string {
     return this.#hash.copy().digest('hex');
   }
@@ -78,11 +87,11 @@ export class OpportunityLog {
   readonly lifetimeOf = (seen: OpportunityId): OpportunityId =>
     this.#lastDecided?.seen === seen ? this.#lastDecided.lifetime : seen;
 
-  /** One decision on a route: the publish stage of the pipeline. */
+  /** One decision on a route: the publish stage of the pipeline. What is to be said of it is kept as it is now, and said by `tell`. */
   readonly opportunity = (route: number, sized: Sized, verdict: Verdict | undefined, nowNs: TimeNs): void => {
     const decision = decisionOf(sized, verdict);
-    this.#hash.update(decisionText(sized, decision));
     const known = this.#open.get(route);
+    if (known !== undefined && this.#untold.some(({ lifetime }) => lifetime === known)) this.tell();
     const lifetime = known ?? this.#begin(route, sized.opportunity, decision, nowNs);
     // Most recently seen last: the first of the map is the one to close when it is full.
     if (known !== undefined) {
@@ -95,9 +104,17 @@ export class OpportunityLog {
     lifetime.lastSeenNs = nowNs;
     lifetime.peakNetEdge = Math.max(lifetime.peakNetEdge, sized.opportunity.netEdge);
     if (decision.reason !== undefined && lifetime.refused === undefined) this.#follow(route, lifetime);
-    if (!changed) return;
-    this.#count(decision);
-    this.#change(lifetime, sized, decision, nowNs);
+    const status = changed ? this.#change(lifetime, sized, decision, nowNs) : undefined;
+    this.#untold.push({ lifetime, sized, decision, status });
+  };
+
+  /** Says what was decided, in the order of the decisions. Texts cost as much as the decision: orders do not wait for them. */
+  readonly tell = (): void => {
+    for (const { lifetime, sized, decision, status } of this.#untold) {
+      this.#hash.update(decisionText(sized, decision));
+      if (status !== undefined) this.#record(lifetime, status);
+    }
+    this.#untold.length = 0;
   };
 
   /** Closes what has not been seen for a while. Called on a timer. */
@@ -111,6 +128,7 @@ export class OpportunityLog {
 
   /** Closes every lifetime: the engine stops looking. */
   readonly closeAll = (): void => {
+    this.tell();
     this.#options.hindsight?.stop();
     for (const [route, lifetime] of this.#open) this.#close(route, lifetime);
   };
@@ -137,7 +155,7 @@ export class OpportunityLog {
       peakNetEdge: opportunity.netEdge,
       decision,
       operation: undefined,
-      checks: [],
+      checks: () => [],
       contest: undefined,
       refused: undefined,
       isOpen: true,
@@ -163,8 +181,9 @@ export class OpportunityLog {
     if (reason !== undefined) this.rejectedByReason.set(reason, (this.rejectedByReason.get(reason) ?? 0) + 1);
   }
 
-  /** A lifetime that was executed stays so; what is refused afterwards is told by its reason. */
-  #change(lifetime: Lifetime, sized: Sized, decision: Decision, nowNs: TimeNs): void {
+  /** The status to tell; undefined: nothing is told. A lifetime that was executed stays so; what is refused afterwards is told by its reason. */
+  #change(lifetime: Lifetime, sized: Sized, decision: Decision, nowNs: TimeNs): Untold['status'] {
+    this.#count(decision);
     const status = lifetime.decision.status === 'executed' ? 'executed' : decision.status;
     lifetime.decision = { ...decision, status };
     lifetime.contest = sized.contest;
@@ -172,7 +191,7 @@ export class OpportunityLog {
       lifetime.checks = this.#options.checksOf(sized.plan, nowNs);
       if (decision.status === 'executed') lifetime.operation = sized.plan.operation;
     } else {
-      lifetime.checks = [{ name: sized.reason, value: sized.detail, passed: false }];
+      lifetime.checks = () => [{ name: sized.reason, value: sized.detail, passed: false }];
     }
     if (nowNs - lifetime.allowanceFromNs >= 1e9) {
       lifetime.allowance = this.#options.eventsPerSecond;
@@ -181,13 +200,14 @@ export class OpportunityLog {
     // An execution is always told: its operation points here.
     if (lifetime.allowance <= 0 && decision.status !== 'executed') {
       this.suppressed += 1;
-      return;
+      return undefined;
     }
     lifetime.allowance -= 1;
-    this.#record(lifetime, status);
+    return status;
   }
 
   #close(route: number, lifetime: Lifetime): void {
+    this.tell();
     this.#open.delete(route);
     lifetime.isOpen = false;
     this.#recordEnd(lifetime);
@@ -209,7 +229,7 @@ export class OpportunityLog {
       ...(decision.reason === undefined ? {} : { reason: decision.reason, detail: decision.detail }),
       ...(operation === undefined ? {} : { operation }),
       ...(contest === undefined ? {} : { contest: contestTexts(contest) }),
-      checks: [...lifetime.checks],
+      checks: [...lifetime.checks()],
       first_seen: clock.unixNs(firstSeenNs),
       last_seen: clock.unixNs(lastSeenNs),
       peak_net_edge_bps: bpsText(lifetime.peakNetEdge),

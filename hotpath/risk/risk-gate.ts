@@ -81,6 +81,11 @@ export type AskedOrder = {
 export class RiskGate {
   readonly #sources: RiskSources;
   readonly #asked: Asked;
+  /** What was found last, at the places of the rules that were asked. */
+  readonly #numbers = new Float64Array(checks.length);
+  readonly #words: (string | undefined)[] = checks.map(() => undefined);
+  /** The plan of which that is, when it broke none. */
+  #approved: Plan | undefined;
   #limits: Limits;
 
   constructor(limits: Limits, instruments: readonly Instrument[], sources: RiskSources) {
@@ -96,59 +101,95 @@ export class RiskGate {
   /** In force from the next plan on. */
   setLimits(changed: Partial<Limits>): void {
     this.#limits = { ...this.#limits, ...changed };
+    this.#approved = undefined;
   }
 
   readonly approve = (plan: Plan, nowNs: TimeNs): Verdict => {
     this.#asked.take(plan, nowNs);
-    return this.#firstBroken(rulesFor(plan)) ?? { kind: 'approved', plan: plan as Approved<Plan> };
+    const rules = rulesFor(plan);
+    const denied = this.#firstBroken(rules);
+    this.#approved = denied === undefined ? plan : undefined;
+    return denied ?? { kind: 'approved', plan: plan as Approved<Plan> };
   };
 
   /** What holds a person's order back; undefined: nothing. */
   readonly denialOf = ({ leg, rates, reduces }: AskedOrder, nowNs: TimeNs): Denied | undefined => {
     this.#asked.takeOrder(leg, rates, nowNs);
+    this.#approved = undefined;
     return this.#firstBroken(reduces ? reducingOrderRules : orderRules);
   };
 
-  /** Every check with what it found, failed or not. */
-  readonly checksOf = (plan: Plan, nowNs: TimeNs): readonly Check[] => {
-    this.#asked.take(plan, nowNs);
-    return rulesFor(plan).map((rule) => this.#told(rule));
+  /**
+   * Every check with what it finds, failed or not: of a plan that was approved just now, what was found then. Found when this is called, put into words when its
+   * answer is.
+   */
+  readonly checksOf = (plan: Plan, nowNs: TimeNs): (() => readonly Check[]) => {
+    const rules = rulesFor(plan);
+    if (this.#approved !== plan || this.#asked.nowNs !== nowNs) {
+      this.#asked.take(plan, nowNs);
+      this.#approved = undefined;
+      for (let at = 0; at < rules.length; at += 1) this.#holds(rules[at]!, at);
+    }
+    const found = { limits: this.#limits, numbers: this.#numbers.slice(0, rules.length), words: [...this.#words] };
+    return () => rules.map((rule, at) => told(rule, at, found));
   };
 
   /** Numbers alone while all is well: text is made for what is told. */
   #firstBroken(rules: readonly Rule[]): Denied | undefined {
-    const asked = this.#asked;
-    const limits = this.#limits;
-    const sources = this.#sources;
     for (let at = 0; at < rules.length; at += 1) {
       const rule = rules[at]!;
-      if (rule.holds(asked, limits, sources)) continue;
-      return { kind: 'denied', reason: rule.reason, detail: detailOf(this.#told(rule)) };
+      if (this.#holds(rule, at)) continue;
+      const found = { limits: this.#limits, numbers: this.#numbers, words: this.#words };
+      return { kind: 'denied', reason: rule.reason, detail: detailOf(told(rule, at, found)) };
     }
     return undefined;
   }
 
-  #told({ name, holds, tell }: Rule): Check {
-    const question = [this.#asked, this.#limits, this.#sources] as const;
-    return { name, ...tell(...question), passed: holds(...question) };
+  /** Asks, and keeps what was found. */
+  #holds(rule: Rule, at: number): boolean {
+    const sources = this.#sources;
+    if (rule.kind === 'words') {
+      const word = rule.word(this.#asked, sources);
+      this.#words[at] = word;
+      return isWell(rule, word);
+    }
+    const limit = rule.limitOf(this.#limits);
+    const value = rule.measure(this.#asked, sources, limit);
+    this.#numbers[at] = value;
+    return isWithin(rule, value, limit);
   }
 }
 
-type Question = readonly [asked: Asked, limits: Limits, sources: RiskSources];
+/** What was found of each rule, at its place. */
+type Found = {
+  readonly limits: Limits;
+  readonly numbers: Float64Array;
+  readonly words: readonly (string | undefined)[];
+};
 
 /** One limit. An exit only takes away from what is held: limits on what may be opened do not hold it back. */
-type Rule = {
+type Rule = (Bound | Words) & {
   readonly reason: DenyReason;
   readonly name: string;
-  readonly holds: (...question: Question) => boolean;
-  readonly tell: (...question: Question) => Pick<Check, 'value' | 'limit'>;
   readonly letsExitsPass?: true;
   /** It is asked of a person's order too. */
   readonly asksOrders?: true;
 };
+/** A number, and what it may be at most or must be at least. */
+type Bound = { readonly kind: 'most' | 'least'; readonly measure: Measure; readonly limitOf: Limit };
+/** A word: the one that is refused, or the only one that passes. */
+type Words = {
+  readonly kind: 'words';
+  readonly word: (asked: Asked, sources: RiskSources) => string;
+  readonly refused?: string;
+  readonly passed?: string;
+};
+type Measure = (asked: Asked, sources: RiskSources, limit: number) => number;
+type Limit = (limits: Limits) => number;
 
 /** Figures older than this say nothing any more. */
 const FIGURES_AGE_MAX_MS = 5_000;
+const WELL = 'well';
 const OPENING = { letsExitsPass: true } as const;
 const ORDERS = { asksOrders: true } as const;
 
@@ -315,8 +356,9 @@ const checks: readonly Rule[] = [
   {
     reason: 'BALANCE_INSUFFICIENT',
     name: 'short_account',
-    holds: (asked, _limits, sources) => sources.shortAccount(asked) === undefined,
-    tell: (asked, _limits, sources) => ({ value: sources.shortAccount(asked) ?? 'none' }),
+    kind: 'words',
+    word: (asked, sources) => sources.shortAccount(asked) ?? 'none',
+    passed: 'none',
     ...OPENING,
   },
   {
@@ -344,8 +386,9 @@ const checks: readonly Rule[] = [
     // Without its spot trade it would stand open from the first settlement on.
     reason: 'BRIDGE_NOT_TRADED',
     name: 'bridge',
-    holds: ({ plan }) => plan.bond?.isBridged !== true,
-    tell: ({ plan }) => ({ value: plan.bond?.isBridged === true ? 'needed' : 'none' }),
+    kind: 'words',
+    word: ({ plan }) => (plan.bond?.isBridged === true ? 'needed' : 'none'),
+    passed: 'none',
     ...OPENING,
   },
   {
@@ -373,59 +416,49 @@ const orderRules = checks.filter(({ asksOrders }) => asksOrders === true);
 const reducingOrderRules = orderRules.filter(({ letsExitsPass }) => letsExitsPass !== true);
 const rulesFor = ({ bond }: Plan): readonly Rule[] => (bond?.intent === 'exit' ? exitRules : checks);
 
-type Measure = (asked: Asked, sources: RiskSources, limit: number) => number;
-type Limit = (limits: Limits) => number;
+type Named<R> = R & { readonly name: string };
 
-/** A number that is none passes no limit. */
-function atMost(name: string, measure: Measure, limitOf: Limit): Omit<Rule, 'reason'> {
-  return {
-    name,
-    holds: (asked, limits, sources) => {
-      const limit = limitOf(limits);
-      return measure(asked, sources, limit) <= limit;
-    },
-    tell: (asked, limits, sources) => numbers(measure(asked, sources, limitOf(limits)), limitOf(limits)),
-  };
+function atMost(name: string, measure: Measure, limitOf: Limit): Named<Bound> {
+  return { name, kind: 'most', measure, limitOf };
 }
 
-function atLeast(name: string, measure: Measure, limitOf: Limit): Omit<Rule, 'reason'> {
-  return {
-    name,
-    holds: (asked, limits, sources) => {
-      const limit = limitOf(limits);
-      return measure(asked, sources, limit) >= limit;
-    },
-    tell: (asked, limits, sources) => numbers(measure(asked, sources, limitOf(limits)), limitOf(limits)),
-  };
-}
-
-function numbers(value: number, limit: number): Pick<Check, 'value' | 'limit'> {
-  return { value: rounded(value), limit: rounded(limit) };
+function atLeast(name: string, measure: Measure, limitOf: Limit): Named<Bound> {
+  return { name, kind: 'least', measure, limitOf };
 }
 
 /** What is wrong with a leg, in a word; undefined: nothing. */
-function noLeg(name: string, wrong: (leg: AskedLeg, sources: RiskSources) => string | undefined): Omit<Rule, 'reason'> {
-  const first = ({ legs, count }: Asked, sources: RiskSources): string | undefined => {
+function noLeg(name: string, wrong: (leg: AskedLeg, sources: RiskSources) => string | undefined): Named<Words> {
+  const word = ({ legs, count }: Asked, sources: RiskSources): string => {
     for (let at = 0; at < count; at += 1) {
       const found = wrong(legs[at]!, sources);
       if (found !== undefined) return found;
     }
-    return undefined;
+    return WELL;
   };
-  return {
-    name,
-    holds: (asked, _limits, sources) => first(asked, sources) === undefined,
-    tell: (asked, _limits, sources) => ({ value: first(asked, sources) ?? 'well' }),
-  };
+  return { name, kind: 'words', word, passed: WELL };
 }
 
-function stateIsNot(refused: TradingState): Omit<Rule, 'reason'> {
-  return {
-    name: 'trading_state',
-    holds: (_asked, _limits, sources) => sources.tradingState() !== refused,
-    tell: (_asked, _limits, sources) => ({ value: sources.tradingState() }),
-  };
+function stateIsNot(refused: TradingState): Named<Words> {
+  return { name: 'trading_state', kind: 'words', word: (_asked, sources) => sources.tradingState(), refused };
 }
+
+/** In words what was found. */
+function told(rule: Rule, at: number, { limits, numbers, words }: Found): Check {
+  const { name } = rule;
+  if (rule.kind === 'words') {
+    const value = words[at]!;
+    return { name, value, passed: isWell(rule, value) };
+  }
+  const value = numbers[at]!;
+  const limit = rule.limitOf(limits);
+  return { name, value: rounded(value), limit: rounded(limit), passed: isWithin(rule, value, limit) };
+}
+
+const isWell = ({ refused, passed }: Words, word: string): boolean =>
+  word !== refused && (passed === undefined || word === passed);
+/** A number that is none passes no limit. */
+const isWithin = ({ kind }: Bound, value: number, limit: number): boolean =>
+  kind === 'most' ? value <= limit : value >= limit;
 
 const rounded = (value: number): string => String(Math.round(value * 1e4) / 1e4);
 const detailOf = ({ name, value, limit }: Check): string =>

@@ -62,6 +62,7 @@ export function decisionStages(
         if (sized.kind !== 'plan') return;
         for (const { price, qty } of sized.plan.legs) hash.text(`${textOf(price)} ${textOf(qty)}`);
       },
+      tell: () => undefined,
     },
   };
 }

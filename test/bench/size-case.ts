@@ -32,6 +32,7 @@ function sized(name: string, { instruments, books, route }: Subject, [plans, rou
     const answer = size.size(0, nowNs as TimeNs);
     if (answer?.kind !== 'plan') throw new Error(`the bench expects a plan, not ${JSON.stringify(answer)}`);
     publish.opportunity(0, answer, risk.approve(answer.plan, nowNs as TimeNs), nowNs as TimeNs);
+    publish.tell();
   };
   const times = Array.from({ length: rounds + 1 }, () => {
     const started = performance.now();

@@ -42,6 +42,8 @@ const balances = fc.tuple(...ACCOUNTS.map(() => fc.integer({ min: 0, max: 30_000
 class Contest {
   readonly free: Map<string, number>;
   readonly told: string[] = [];
+  /** Plans that were sent, and when all was said. */
+  readonly order: string[] = [];
   earned = 0;
   rate = 0;
   readonly stages: Pick<Stages, 'size' | 'risk' | 'execute' | 'publish'>;
@@ -65,6 +67,7 @@ class Contest {
           const said = answer.kind === 'refused' ? answer.reason : verdict!.kind;
           this.told.push([route, said, contest === undefined ? '' : `${contest.rank}/${contest.of}`].join(' ').trim());
         },
+        tell: () => this.order.push('told'),
       },
     };
   }
@@ -98,6 +101,7 @@ class Contest {
 
   #submit(plan: Plan): void {
     const { wish, share } = this.#planned.get(plan)!;
+    this.order.push('sent');
     for (const [account, amount] of wish.amounts) this.free.set(account, this.free.get(account)! - amount * share);
     for (const instrument of wish.instruments) this.#busy.add(instrument);
     this.earned += wish.expectedValue * share;
@@ -166,6 +170,11 @@ describe('plans that compete', () => {
     const great = wish({ expectedValue: 50, netEdge: 0.005, amounts: [['a USDT', 10_000]], instruments: ['i', 'j'] });
     const { told } = new Contest([small, great], [50_000, 0, 0, 0]).run([0, 1]);
     expect(told).toEqual(['1 approved 1/2', '0 denied 2/2']);
+  });
+
+  it('are all sent before anything is said of them', () => {
+    const [one, other] = [wish({ instruments: ['i'] }), wish({ instruments: ['j'] })];
+    expect(new Contest([one, other], [5_000, 0, 0, 0]).run([0, 1]).run([]).order).toEqual(['sent', 'sent', 'told', 'told']);
   });
 
   it('say nothing of a contest where there is none', () => {

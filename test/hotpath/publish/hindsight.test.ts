@@ -225,13 +225,13 @@ describe('the aftermath of a refusal', () => {
     const log = new OpportunityLog({
       clock,
       recorder: journal,
-      checksOf: () => [],
+      checksOf: () => () => [],
       expireAfterMs: 500,
       eventsPerSecond: 5,
       openMax: 100,
       hindsight,
     });
-    const refuse = (route: number, netEdge = 0.01): void =>
+    const refuse = (route: number, netEdge = 0.01): void => {
       log.opportunity(
         route,
         {
@@ -243,6 +243,8 @@ describe('the aftermath of a refusal', () => {
         undefined,
         clock.now(),
       );
+      log.tell();
+    };
     const told = () =>
       journal.of('opportunity').map(({ id, status, counterfactual }) => ({ id, status, counterfactual }));
     return { clock, journal, log, hindsight, refuse, told };

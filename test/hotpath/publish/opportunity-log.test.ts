@@ -19,7 +19,7 @@ const make = (): OpportunityLog =>
   new OpportunityLog({
     clock,
     recorder: journal,
-    checksOf: () => [{ name: 'book_age', value: '1', limit: '1500', passed: true }],
+    checksOf: () => () => [{ name: 'book_age', value: '1', limit: '1500', passed: true }],
     expireAfterMs: 1_000,
     eventsPerSecond: 3,
     openMax: 4,
@@ -62,8 +62,10 @@ const planned = (id: string): Sized => ({
 const approved: Verdict = { kind: 'approved', plan: planOf('op-1', []) };
 const denied: Verdict = { kind: 'denied', reason: 'BOOK_TOO_OLD', detail: 'age=2000' };
 const at = (ms: number): TimeNs => (ms * 1e6) as TimeNs;
-const told = (): string[] =>
-  journal.of('opportunity').map(({ id, status, reason }) => [id, status, reason ?? ''].join(' ').trim());
+function told(): string[] {
+  log.tell();
+  return journal.of('opportunity').map(({ id, status, reason }) => [id, status, reason ?? ''].join(' ').trim());
+}
 
 describe('OpportunityLog', () => {
   it('tells an opportunity when it is first seen, when its reason changes and when it is gone; not in between', () => {
@@ -112,6 +114,26 @@ describe('OpportunityLog', () => {
     expect(log.executed).toBe(1);
   });
 
+  it('says what was decided only when it is asked to, in order and as it was when it was decided', () => {
+    log.opportunity(3, planned('o1'), approved, at(0));
+    log.opportunity(4, refused('o2'), undefined, at(0));
+    expect([journal.events, log.executed, log.lifetimeOf('o2' as OpportunityId)]).toEqual([[], 1, 'o2']);
+    log.opportunity(3, refused('o3', 'DEPTH_INSUFFICIENT'), undefined, at(1));
+    expect(journal.of('opportunity').map(({ id, checks }) => [id, checks[0]!.name])).toEqual([
+      ['o1', 'book_age'],
+      ['o2', 'BELOW_MIN_QTY'],
+    ]);
+    expect(told()).toEqual(['o1 executed', 'o2 active BELOW_MIN_QTY', 'o1 executed DEPTH_INSUFFICIENT']);
+    log.tell();
+    expect(journal.events).toHaveLength(3);
+  });
+
+  it('tells what is decided of a lifetime before its end', () => {
+    log.opportunity(3, refused('o1'), undefined, at(0));
+    log.sweep(at(2_000));
+    expect(told()).toEqual(['o1 active BELOW_MIN_QTY', 'o1 rejected BELOW_MIN_QTY']);
+  });
+
   it('writes a bounded number of changes a second a route, and always an execution', () => {
     for (let turn = 0; turn < 10; turn += 1) {
       log.opportunity(3, refused('o1', turn % 2 === 0 ? 'BELOW_MIN_QTY' : 'DEPTH_INSUFFICIENT'), undefined, at(turn));
@@ -143,6 +165,7 @@ describe('OpportunityLog', () => {
     const story = (...decisions: [Sized, Verdict | undefined][]): string => {
       const own = make();
       for (const [sized, verdict] of decisions) own.opportunity(1, sized, verdict, at(0));
+      own.tell();
       return own.decisionHash;
     };
     const base = story([refused('x'), undefined], [planned('y'), approved]);

@@ -218,7 +218,7 @@ describe('the risk gate', () => {
 
   it('asks of a sale that nobody expects less for, and of a purchase below what is expected, no slippage', () => {
     const better = { ...plan, legs: [{ ...leg(0, 1_000), expectedPrice: new Decimal(200) }] };
-    expect(gate().checksOf(better, now)).toContainEqual({
+    expect(gate().checksOf(better, now)()).toContainEqual({
       name: 'slippage_bps',
       value: '0',
       limit: '50',
@@ -275,8 +275,38 @@ describe('the risk gate', () => {
     expect(verdict).toMatchObject({ reason: 'POSITION_EXCEEDS_MAX', detail: 'position_usd=6000, limit=5000' });
   });
 
+  it('tells of a plan that it approved what it found then, whatever has changed since', () => {
+    const state = { ageMs: 900, tradingState: 'active' as 'active' | 'halted' };
+    const changing = gate({ bookAgeMs: () => state.ageMs, tradingState: () => state.tradingState });
+    const fresh = gate({ bookAgeMs: () => 900 }).checksOf(plan, now)();
+    expect(changing.approve(plan, now).kind).toBe('approved');
+    Object.assign(state, { ageMs: 5_000, tradingState: 'halted' });
+    const found = changing.checksOf(plan, now);
+    changing.approve({ ...plan, netEdgeBps: 77 }, now);
+    expect(found()).toEqual(fresh);
+    expect(found().every(({ passed }) => passed)).toBe(true);
+  });
+
+  it('asks anew about a plan that it denied, that it was asked about at another time, or under other limits', () => {
+    let ageMs = 900;
+    const changing = gate({ bookAgeMs: () => ageMs });
+    const ageFound = (at = now): string | undefined =>
+      changing.checksOf(plan, at)().find(({ name }) => name === 'book_age_ms')?.value;
+    changing.approve(plan, now);
+    ageMs = 950;
+    expect([ageFound(), ageFound((now + 1) as TimeNs)]).toEqual(['900', '950']);
+    changing.approve(plan, now);
+    changing.setLimits({ max_slippage_bps: 49 });
+    ageMs = 960;
+    expect(ageFound()).toBe('960');
+    ageMs = 1_100;
+    expect(changing.approve(plan, now).kind).toBe('denied');
+    ageMs = 970;
+    expect(ageFound()).toBe('970');
+  });
+
   it('tells every check with what it found, failed or not', () => {
-    const checks = gate({ bookAgeMs: () => 1_100 }).checksOf(plan, now);
+    const checks = gate({ bookAgeMs: () => 1_100 }).checksOf(plan, now)();
     expect(checks).toHaveLength(reasons.length);
     expect(checks.filter(({ passed }) => !passed)).toEqual([
       { name: 'book_age_ms', value: '1100', limit: '1000', passed: false },
