@@ -97,7 +97,7 @@ async function main(): Promise<void> {
   const stored = await withStoredConfig(started, storedOptionsOf(started, { clock, logger }));
   const options = { ...started, ...stored };
   const recorder = options.record === undefined ? undefined : new FrameRecorder(options.record, { clock, logger });
-  const network = networkTransport(clock, options.config.engine.feed_sockets);
+  const network = networkTransport(clock, options.config.engine.sockets);
   const transport = recorder?.around(network) ?? network;
   const { engine, outbox, status, lease, heldNs, builtNs } = await put(options, { clock, logger, transport });
 

@@ -15,21 +15,17 @@ const UNSENT_BYTES_MAX = 4 * 1024 * 1024;
 /** A host. Rate limits bound what is asked, so none waits here: what waits in an agent has passed the fence, and leaves after it was closed. */
 const SOCKETS_MAX = 256;
 
-/**
- * Real sockets: our own client for market data (`ws` where `feeds` says so), `ws` for accounts, keep-alive agents for requests. `end` closes the idle
- * connections.
- */
+/** Real sockets: our own client, or `ws` where `sockets` says so; keep-alive agents for requests. `end` closes the idle connections. */
 export function networkTransport(
   clock: Clock,
-  feeds: 'in-place' | 'ws' = 'in-place',
+  sockets: 'in-place' | 'ws' = 'in-place',
 ): Transport & { readonly end: () => void } {
   const agents = {
     'http:': new HttpAgent({ keepAlive: true, maxSockets: SOCKETS_MAX }),
     'https:': new HttpsAgent({ keepAlive: true, maxSockets: SOCKETS_MAX }),
   };
   return {
-    open: (url, handlers, use) =>
-      use === 'feed' && feeds === 'in-place' ? openFeed(url, handlers, clock) : openSocket(url, handlers, clock),
+    open: (url, handlers) => (sockets === 'in-place' ? openInPlace : openLibrary)(url, handlers, clock),
     request: (request, done) => {
       const agent = request.url.startsWith('https:') ? agents['https:'] : agents['http:'];
       sendRequest(request, agent, done);
@@ -41,7 +37,7 @@ export function networkTransport(
   };
 }
 
-function openFeed(url: string, handlers: SocketHandlers, clock: Clock): Socket {
+function openInPlace(url: string, handlers: SocketHandlers, clock: Clock): Socket {
   // Frames that the kernel gave out together came together: those behind the first have waited for it.
   let readNs = clock.now();
   return new WebSocketClient(
@@ -63,7 +59,7 @@ function openFeed(url: string, handlers: SocketHandlers, clock: Clock): Socket {
   );
 }
 
-function openSocket(url: string, handlers: SocketHandlers, clock: Clock): Socket {
+function openLibrary(url: string, handlers: SocketHandlers, clock: Clock): Socket {
   const socket = new WebSocket(url, {
     skipUTF8Validation: true,
     perMessageDeflate: false,

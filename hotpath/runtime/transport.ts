@@ -7,7 +7,7 @@ export type Transport = {
   readonly request: (request: HttpRequest, done: (result: HttpResult) => void) => void;
 };
 
-/** What it is for. Market data comes in far greater volume than all the rest. */
+/** What it is for: who stands in for the network may answer the one and not the other. */
 export type SocketUse = 'feed' | 'account';
 
 export type SocketHandlers = {

@@ -40,7 +40,7 @@ const EMPTY = new Uint8Array(0);
 
 /**
  * A WebSocket client (RFC 6455) whose messages stay where the kernel wrote them: one buffer a connection, handed to `onread` of `net` or `tls`. For what
- * streams in by the hundred thousand; without extensions, proxies and redirects.
+ * streams in by the hundred thousand, and for orders, which leave in one write; without extensions, proxies and redirects.
  */
 export class WebSocketClient {
   readonly #handlers: WebSocketHandlers;
@@ -86,7 +86,7 @@ export class WebSocketClient {
 
   /** A text message; nothing unless it is open. */
   send(text: string): void {
-    if (this.#open) this.#write(TEXT, Buffer.from(text));
+    if (this.#open) this.#write(TEXT, text);
   }
 
   ping(): void {
@@ -166,7 +166,7 @@ export class WebSocketClient {
   }
 
   /** Both of it in one write; masked, as a client must (§5.3). */
-  #write(opcode: number, payload: Uint8Array): void {
+  #write(opcode: number, payload: string | Uint8Array): void {
     if (this.#socket.writableLength > this.#limits.unsentBytesMax) {
       this.#fail('peer does not read');
       return;
@@ -240,16 +240,33 @@ function refusalIn(head: string, key: string): string | undefined {
   return undefined;
 }
 
-function clientFrame(opcode: number, payload: Uint8Array): Uint8Array {
-  const { length } = payload;
+function clientFrame(opcode: number, payload: string | Uint8Array): Uint8Array {
+  const length = Buffer.byteLength(payload);
   const extended = length < 126 ? 0 : length < 65_536 ? 2 : 8;
-  const maskAt = 2 + extended;
-  const frame = Buffer.allocUnsafe(maskAt + 4 + length);
+  const from = 2 + extended + MASK_BYTES;
+  const frame = Buffer.allocUnsafe(from + length);
   frame[0] = FIN | opcode;
   frame[1] = MASKED | (extended === 0 ? length : extended === 2 ? 126 : 127);
   if (extended === 2) frame.writeUInt16BE(length, 2);
   if (extended === 8) frame.writeBigUInt64BE(BigInt(length), 2);
-  randomFillSync(frame, maskAt, 4);
-  for (let at = 0; at < length; at += 1) frame[maskAt + 4 + at] = payload[at]! ^ frame[maskAt + (at & 3)]!;
+  if (typeof payload === 'string') frame.write(payload, from);
+  else frame.set(payload, from);
+  mask(frame, from);
   return frame;
+}
+
+const MASK_BYTES = 4;
+/** Drawn ahead: one by one they cost more than the frame. Each is used once. */
+const masks = Buffer.alloc(4_096);
+let masksUsed = masks.length;
+
+/** What stands from `from` on, with a mask before it that nobody can guess (§5.3). */
+function mask(frame: Buffer, from: number): void {
+  if (masksUsed === masks.length) {
+    randomFillSync(masks);
+    masksUsed = 0;
+  }
+  for (let at = 0; at < MASK_BYTES; at += 1) frame[from - MASK_BYTES + at] = masks[masksUsed + at]!;
+  masksUsed += MASK_BYTES;
+  for (let at = from; at < frame.length; at += 1) frame[at]! ^= frame[from - MASK_BYTES + ((at - from) & 3)]!;
 }

@@ -97,8 +97,8 @@ const engine = z.strictObject({
   symbols: z.array(z.string()).min(1),
   /** What to follow beside the books, where a venue has it: the tape, and mark, index, funding and Greeks of derivatives. */
   streams: z.array(z.enum(['trades', 'reference'])),
-  /** How market data is read: where the socket put it, or through the `ws` library. Accounts always use `ws`. */
-  feed_sockets: z.enum(['in-place', 'ws']),
+  /** Whose WebSockets: our own, read where the socket put it and written in one piece, or those of the `ws` library. */
+  sockets: z.enum(['in-place', 'ws']),
   /** Whether the engine's thread asks for what has come without ever sleeping. Costs a whole core: for hosts of its own. */
   busy_poll: z.boolean(),
   /** Plans that an engine which trades for real sends nowhere before it starts, so that the first real one meets compiled code; 0: none. */

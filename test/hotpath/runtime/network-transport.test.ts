@@ -4,13 +4,14 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { networkTransport } from '#hotpath/runtime/network-transport.ts';
-import type { HttpResult, Socket, SocketHandlers, SocketUse } from '#hotpath/runtime/transport.ts';
+import type { HttpResult, Socket, SocketHandlers } from '#hotpath/runtime/transport.ts';
 import { systemClock } from '#shared/clock/clock.ts';
 
 let server: Server;
 let sockets: WebSocketServer;
 let host = '';
 let connections = 0;
+const ways = ['in-place', 'ws'] as const;
 const transport = networkTransport(systemClock());
 
 beforeEach(async () => {
@@ -59,7 +60,7 @@ const request = (path: string, more: { timeoutMs?: number; body?: string } = {})
   );
 
 /** Opens a socket and collects what it says. */
-function openAs(use: SocketUse, url = `ws://${host}/`) {
+function openBy(way: (typeof ways)[number], url = `ws://${host}/`) {
   const events: string[] = [];
   const frames: Buffer[] = [];
   const receivedNs: number[] = [];
@@ -77,7 +78,7 @@ function openAs(use: SocketUse, url = `ws://${host}/`) {
         resolve({ code, reason });
       },
     };
-    socket = transport.open(url, handlers, use);
+    socket = networkTransport(systemClock(), way).open(url, handlers);
   });
   return { events, frames, receivedNs, closed, socket: socket! };
 }
@@ -99,7 +100,7 @@ it('says of frames that came in one read that they came at one time', async () =
     sendTwo();
     more = sendTwo;
   });
-  const { frames, receivedNs } = openAs('feed');
+  const { frames, receivedNs } = openBy('in-place');
   await until(() => frames.length === 2);
   more();
   await until(() => frames.length === 4);
@@ -107,8 +108,8 @@ it('says of frames that came in one read that they came at one time', async () =
   expect(receivedNs[2]).toBeGreaterThan(receivedNs[0]!);
 });
 
-describe.each(['feed', 'account'] as const)('sockets of a %s', (use) => {
-  const open = (url?: string) => openAs(use, url);
+describe.each(ways)('sockets, %s,', (way) => {
+  const open = (url?: string) => openBy(way, url);
 
   it('deliver text and binary frames as bytes, and send text', async () => {
     const heard: string[] = [];
