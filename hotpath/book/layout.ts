@@ -8,11 +8,11 @@ import { sortedBook } from './sorted-book.ts';
 
 /** Fewer levels a side than this are found as fast in a sorted array, which is smaller. */
 const DENSE_LEVELS = 16;
-/** Ticks of a ring's window. The largest takes a quarter of a megabyte a book. */
+/** Ticks of a ring's window. The largest takes up to a megabyte a book, as far as it is written to. */
 const WINDOW_MIN = 2_048;
-const WINDOW_MAX = 16_384;
+const WINDOW_MAX = 65_536;
 /** Above the least window, no more ticks than this for each level: memory is for books that are deep. */
-const TICKS_PER_LEVEL = 64;
+const TICKS_PER_LEVEL = 256;
 /**
  * A window that has this share of the levels within reach is large enough; with less than the other, a sorted array is better. Changes come nearer to the top
  * than a snapshot's levels lie: with a quarter of them in reach most changes are.

@@ -293,8 +293,9 @@ describe('the layout of a book', () => {
     ['too few levels to gain', { levels: 10, step: 1, tick: '0.01' }, SortedSide],
     ['an unknown tick', { levels: 500, step: 1, tick: '0' }, SortedSide],
     ['sparse, and deep enough for a large window', { levels: 1_000, step: 15, tick: '0.01' }, RingSide],
-    ['sparse, and too shallow for one', { levels: 100, step: 150, tick: '0.01' }, SortedSide],
-    ['too sparse for the largest window', { levels: 1_000, step: 50, tick: '0.01' }, SortedSide],
+    ['sparser, and deep enough for the largest', { levels: 1_000, step: 50, tick: '0.01' }, RingSide],
+    ['sparse, and too shallow for one', { levels: 20, step: 1_500, tick: '0.01' }, SortedSide],
+    ['too sparse for the largest window', { levels: 1_000, step: 150, tick: '0.01' }, SortedSide],
   ] as const)('suits a snapshot: %s', (_name, { levels, step, tick }, layout) => {
     const side = levelsApart(levels, step);
     const book = bookFor(instrumentOf('binance', 'spot', 'BTCUSDT', tick), {
