@@ -55,6 +55,7 @@ function rowsOf(name: string, legs: number, rounds: number, limits: Partial<type
     name: `${name}, ${percentile}`,
     unit: 'ns/plan',
     value: median(blocks.map((times) => times[Math.floor(times.length * share)]!)),
+    quiet: Math.min(...blocks.map((times) => times[Math.floor(times.length * share)]!)),
     hash: hex,
   });
   return [row('p50', 0.5), row('p99', 0.99)];

@@ -5,6 +5,8 @@ import { pageFrom } from './page.ts';
 import { changes } from './pins.ts';
 import type { Report } from './report.ts';
 import { goalText, reportRow, tableOf } from './report.ts';
+import type { Minute } from './soak-verdict.ts';
+import { verdictOf } from './soak-verdict.ts';
 import type { Figure } from './verdict.ts';
 import { verdicts } from './verdict.ts';
 
@@ -18,6 +20,15 @@ describe('a row of the report', () => {
       reportRow('g', { ...figure, value: NaN, goal: { of: 'value', most: 1 } }),
       reportRow('g', figure),
     ];
+    const quiet = (value: number, quietest: number): string =>
+      goalText(reportRow('g', { ...figure, value, quiet: quietest, goal: { of: 'value', most: 1_300 } }));
+    expect([quiet(1_400, 1_300), quiet(1_400, 1_301), quiet(1_300, 1_200)]).toEqual([
+      '≤ 1,300: reached when quiet',
+      '≤ 1,300: missed',
+      '≤ 1,300: reached',
+    ]);
+    const ofRatio = { ...figure, quiet: 99, ratio: 40, goal: { of: 'ratio', least: 50 } } as const;
+    expect(goalText(reportRow('g', ofRatio))).toBe('≥ 50 ×: missed');
     const small = reportRow('g', { ...figure, goal: { of: 'value', most: 1 } }, 'small');
     expect(goalText(small)).toBe('');
     expect(goals.map(goalText)).toEqual(['≤ 1,300: reached', '≥ 50 ×: missed', '≤ 1: not measured', '']);
@@ -38,7 +49,9 @@ describe('a row of the report', () => {
 
   it('is a line of the table, with its distribution below', () => {
     const text = tableOf([reportRow('g', { ...figure, ratio: 12.3, percentiles: { p50: 1, 'p99.9': 2.5 } })]);
-    expect(text).toMatch(/^case .*\na case +1,235 ns\/message +12.3 × +aa\n +p50 1 · p99.9 2.5\n$/);
+    expect(text).toMatch(/^case .*\na case +1,235 +ns\/message +12.3 × +aa\n +p50 1 · p99.9 2.5\n$/);
+    const quiet = tableOf([reportRow('g', { ...figure, quiet: 1_100.2 })]);
+    expect(quiet).toMatch(/^case +value +quiet unit .*\na case +1,235 +1,100 ns\/message +aa\n$/);
   });
 });
 
@@ -93,6 +106,46 @@ describe('a comparison of two commits', () => {
   });
 });
 
+describe('a soak', () => {
+  const minute = (over: Partial<Minute>): Minute => ({
+    ...{
+      rssMb: 400,
+      heapMb: 90,
+      externalMb: 90,
+      cpuShare: 0.5,
+      messagesPerSecond: 20_000,
+      operations: 100,
+      liveBooks: 182,
+    },
+    lagMs: { p50: 1, p99: 5, max: 50 },
+    gc: { count: 50, totalMs: 50, longestMs: 10, major: 1 },
+    engineUs: { p50: 5, p99: 50, p999: 1_000 },
+    ...over,
+  });
+  /** A minute of warm-up, and two a quarter. */
+  const judged = (over: (at: number) => Partial<Minute>): readonly string[] =>
+    verdictOf(
+      Array.from({ length: 9 }, (_none, at) => minute(over(at))),
+      { everyMs: 60_000, warmUpMs: 60_000, rate: 20_000 },
+    ).words.filter((words) => words.startsWith('FAILS'));
+
+  it('holds while memory, tail and rate do, whatever the warm-up was like', () => {
+    expect(judged((at) => (at === 0 ? { rssMb: 100, operations: 0, messagesPerSecond: 1 } : {}))).toEqual([]);
+    expect(judged((at) => ({ rssMb: 400 + 2 * at }))).toEqual([]);
+  });
+
+  it('fails on each by itself', () => {
+    expect(judged((at) => ({ rssMb: 400 + 5 * at }))).toEqual([expect.stringContaining('memory by quarter')]);
+    const slow = judged((at) => (at > 6 ? { engineUs: { p50: 5, p99: 50, p999: 9_000 } } : {}));
+    expect(slow).toEqual([expect.stringContaining('p99.9 of engine time')]);
+    expect(judged(() => ({ messagesPerSecond: 18_900 }))).toEqual([
+      expect.stringContaining('messages a second: 18900'),
+    ]);
+    const resting = judged((at) => (at > 6 ? { operations: 0 } : {}));
+    expect(resting).toEqual([expect.stringContaining('operations ended by quarter: 200, 200, 200, 0')]);
+  });
+});
+
 describe('docs/performance.md', () => {
   it('is what docs/performance.json gives', async () => {
     const report = JSON.parse(readFileSync('docs/performance.json', 'utf8')) as Report;
@@ -101,13 +154,15 @@ describe('docs/performance.md', () => {
 
   it('has every figure of the report, its goal, its distribution and its notes', async () => {
     const rows = [
-      reportRow('path', { ...figure, ratio: 45, goal: { of: 'value', most: 1_000 }, note: 'a note' }),
+      reportRow('path', { ...figure, quiet: 950, ratio: 45, goal: { of: 'value', most: 1_000 }, note: 'a note' }),
       reportRow('path', { ...figure, name: 'slow', percentiles: { p50: 7 } }),
     ];
     const circumstances = { machine: 'a machine', node: 'v24', commit: 'abc', flags: ['--expose-gc'], date: 'today' };
     const page = await pageFrom({ ...circumstances, size: 'full', rows });
-    expect(page).toMatch(/0 of 1 are reached/);
-    expect(page).toMatch(/[|] a case +[|] 1,235 ns\/message [|] 45 × +[|] ≤ 1,000: missed [|] `aa` +[|]/);
+    expect(page).toMatch(/0 of 1 are reached, 1 more in the quietest round/);
+    expect(page).toMatch(
+      /[|] a case +[|] 1,235 ns\/message [|] 950 +[|] 45 × +[|] ≤ 1,000: reached when quiet [|] `aa` +[|]/,
+    );
     expect(page).toMatch(/[|] slow \(ns\/message\) +[|] 7 +[|]/);
     expect(page).toMatch(/- a case: a note/);
     expect(page).toMatch(/v24 --expose-gc/);

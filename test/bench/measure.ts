@@ -7,6 +7,8 @@ export type Contender = {
 };
 export type Compared = {
   readonly fastNs: number;
+  /** Of its quietest round. */
+  readonly quietNs: number;
   readonly plainNs: number;
   readonly hash: string;
   readonly plainHash: string;
@@ -31,7 +33,13 @@ export function compare(messages: number, rounds: number, fast: Contender, plain
     plainNs += other.ns * messages;
     if (round > 0) times.plain.push(other.ns);
   }
-  return { fastNs: median(times.fast), plainNs: median(times.plain), hash: hashes.fast, plainHash: hashes.plain };
+  return {
+    fastNs: median(times.fast),
+    quietNs: Math.min(...times.fast),
+    plainNs: median(times.plain),
+    hash: hashes.fast,
+    plainHash: hashes.plain,
+  };
 }
 
 function timed({ prepare }: Contender, messages: number): { readonly ns: number; readonly hash: string } {

@@ -37,7 +37,7 @@ export async function referenceCases({ frames, rounds, plans, seconds }: Referen
   const metrics = riskCases(frames / 20).find(({ unit }) => unit === 'recalculations/s')!;
   const [store] = await storeCases(Math.ceil(frames / 8), rounds);
   const gate = gateCases(Math.max(1, Math.ceil(plans / 200))).filter(({ name }) => name.endsWith('p99'));
-  const slowest = gate.reduce((one, other) => (other.value > one.value ? other : one));
+  const { value: slowestNs, hash } = gate.reduce((one, other) => (other.value > one.value ? other : one));
   return [
     ...paths,
     least(orders!, 'orders through gate, journal and gateway', 10_000),
@@ -45,7 +45,7 @@ export async function referenceCases({ frames, rounds, plans, seconds }: Referen
     least(store!, 'store operations in batches to a stub', 15_000),
     priceCase(frames),
     most({ ...wire.at(-1)!, hash: '', plainHash: '' }, 'approved → signed orders of two legs, p99', 5_200),
-    most({ ...slowest, unit: 'µs/plan', value: slowest.value / 1e3 }, 'risk of a plan, over the limit too, p99', 2_300),
+    most({ name: '', unit: 'µs/plan', value: slowestNs / 1e3, hash }, 'risk of a plan, over the limit too, p99', 2_300),
     alone('memory of 8 × 200 symbols, all routes', 'MB', steady.rssMb, 4_096),
     alone(`processor at ${UPDATES_A_SECOND.toLocaleString('en')} updates/s`, '% of a core', steady.cpuShare * 100, 50),
   ];

@@ -22,12 +22,13 @@ export type ReportRow = Omit<Row, 'plainHash' | 'value'> & {
 
 /** The figures of a small run mean nothing: no goal is held against them. */
 export function reportRow(group: string, { hash, plainHash, ...row }: Row, size: Report['size'] = 'full'): ReportRow {
-  const { name, unit, value, ratio, goal, percentiles, note } = row;
+  const { name, unit, value, quiet, ratio, goal, percentiles, note } = row;
   return {
     group,
     name,
     unit,
     value: Number.isFinite(value) ? rounded(value) : null,
+    ...(quiet === undefined ? {} : { quiet: rounded(quiet) }),
     ...(ratio === undefined ? {} : { ratio: rounded(ratio) }),
     hash,
     ...(plainHash === undefined || hash === plainHash ? {} : { plainHash }),
@@ -42,17 +43,23 @@ export function reportRow(group: string, { hash, plainHash, ...row }: Row, size:
 
 const rounded = (value: number): number => Number(value.toPrecision(4));
 
-/** Undefined where there is no goal, or no figure. */
-export function isReached({ goal, value, ratio }: Pick<ReportRow, 'goal' | 'value' | 'ratio'>): boolean | undefined {
+type Measured = Pick<ReportRow, 'goal' | 'value' | 'quiet' | 'ratio'>;
+
+/** By the median of the rounds, by the quietest one alone, or not at all. Undefined where there is no goal, or no figure. */
+export function reachedBy({ goal, value, quiet, ratio }: Measured): 'median' | 'quiet' | 'none' | undefined {
   const figure = goal?.of === 'ratio' ? ratio : value;
   if (goal === undefined || figure === undefined || figure === null) return undefined;
-  return 'least' in goal ? figure >= goal.least : figure <= goal.most;
+  const holds = (found: number): boolean => ('least' in goal ? found >= goal.least : found <= goal.most);
+  if (holds(figure)) return 'median';
+  return goal.of === 'value' && quiet !== undefined && holds(quiet) ? 'quiet' : 'none';
 }
 
-export function goalText(row: Pick<ReportRow, 'goal' | 'value' | 'ratio'>): string {
+const REACHED = { median: 'reached', quiet: 'reached when quiet', none: 'missed' } as const;
+
+export function goalText(row: Measured): string {
   if (row.goal === undefined) return '';
-  const reached = isReached(row);
-  return `${boundText(row.goal)}: ${reached === undefined ? 'not measured' : reached ? 'reached' : 'missed'}`;
+  const by = reachedBy(row);
+  return `${boundText(row.goal)}: ${by === undefined ? 'not measured' : REACHED[by]}`;
 }
 
 function boundText(goal: Goal): string {
@@ -75,11 +82,12 @@ export const percentilesText = (percentiles: NonNullable<Row['percentiles']>): s
 export function tableOf(rows: readonly ReportRow[]): string {
   const width = Math.max(4, ...rows.map(({ name }) => name.length)) + 2;
   const units = Math.max(14, ...rows.map(({ unit }) => unit.length));
-  const title = `${'case'.padEnd(width)}${'value'.padStart(12)} ${'unit'.padEnd(units)}${'ratio'.padStart(9)}   ${'result'.padEnd(14)}  goal`;
+  const title = `${'case'.padEnd(width)}${'value'.padStart(12)}${'quiet'.padStart(12)} ${'unit'.padEnd(units)}${'ratio'.padStart(9)}   ${'result'.padEnd(14)}  goal`;
   const lines = rows.flatMap((row) => {
-    const { name, unit, value, ratio, percentiles } = row;
+    const { name, unit, value, quiet, ratio, percentiles } = row;
     const times = ratio === undefined ? '' : `${figureText(ratio)} ×`;
-    const figures = `${figureText(value).padStart(12)} ${unit.padEnd(units)}${times.padStart(9)}`;
+    const least = quiet === undefined ? '' : figureText(quiet);
+    const figures = `${figureText(value).padStart(12)}${least.padStart(12)} ${unit.padEnd(units)}${times.padStart(9)}`;
     const line = `${name.padEnd(width)}${figures}   ${resultText(row).padEnd(14)}  ${goalText(row)}`.trimEnd();
     return percentiles === undefined ? [line] : [line, `${' '.repeat(width)}  ${percentilesText(percentiles)}`];
   });

@@ -31,11 +31,11 @@ export function scaleCases({ frames, rounds, growth }: ScaleSize): readonly Row[
   const { hash, plainHash } = compared;
   const name = 'scale, 8 × 200 symbols';
   const alone = { hash, plainHash } as const;
-  const { ns, hash: sustainedHash } = sustained(world, frames, rounds);
+  const { ns, quietNs, hash: sustainedHash } = sustained(world, frames, rounds);
   const families = new Set(world.routes.map(({ family }) => family)).size;
   return [
     {
-      ...{ name, unit: 'messages/s', value: 1e9 / ns, hash: sustainedHash, plainHash },
+      ...{ name, unit: 'messages/s', value: 1e9 / ns, quiet: 1e9 / quietNs, hash: sustainedHash, plainHash },
       goal: { of: 'value', least: 1_500_000 },
       note: `${world.routes.length} routes of ${families} families; rounds right after one another`,
     },
@@ -67,7 +67,7 @@ function inTurns(world: ScaleWorld, messages: number, rounds: number): Compared 
     times.plain.push(plainNs);
   }
   const [fastNs, plainNs] = [median(times.fast), median(times.plain)];
-  return { fastNs, plainNs, hash: fast.hash.hex, plainHash: plain.hash.hex };
+  return { fastNs, quietNs: Math.min(...times.fast), plainNs, hash: fast.hash.hex, plainHash: plain.hash.hex };
 }
 
 /** As a busy engine: nothing else runs between its rounds, where in turns each begins with what the plain one has left of the caches. */
@@ -75,12 +75,13 @@ function sustained(
   world: ScaleWorld,
   messages: number,
   rounds: number,
-): { readonly ns: number; readonly hash: string } {
+): { readonly ns: number; readonly quietNs: number; readonly hash: string } {
   const running = opened(FastEngine, world);
   const times = Array.from({ length: rounds + 1 }, (_none, round) =>
     timed(running, world, round * messages, (round + 1) * messages),
   );
-  return { ns: median(times.slice(1)), hash: running.hash.hex };
+  const measured = times.slice(1);
+  return { ns: median(measured), quietNs: Math.min(...measured), hash: running.hash.hex };
 }
 
 /** Nanoseconds a message, each where a socket would have put it. */

@@ -57,7 +57,7 @@ export type Verdict = { readonly holds: boolean; readonly words: readonly string
 /**
  * 1. After the warm-up the median memory of each quarter stays within 5 % of the first quarter's. 2. The median p99.9 of the last quarter is not above that of
  * the first by more than twice the spread of the first quarter's (its largest less its median), or half as much again where that is more. 3. The venues sent
- * what was asked.
+ * what was asked. 4. It traded in every quarter: an engine whose breaker is open rests.
  */
 export function verdictOf(
   minutes: readonly Minute[],
@@ -71,6 +71,7 @@ export function verdictOf(
   const rss = quarters.map((quarter) => median(quarter.map(({ rssMb }) => rssMb)));
   const heap = quarters.map((quarter) => median(quarter.map(({ heapMb }) => heapMb)));
   const slow = quarters.map((quarter) => median(quarter.map(({ engineUs }) => engineUs.p999)));
+  const ended = quarters.map((quarter) => quarter.reduce((sum, { operations }) => sum + operations, 0));
   const spread = Math.max(...quarters[0]!.map(({ engineUs }) => engineUs.p999)) - slow[0]!;
   const allowed = slow[0]! + Math.max(NOISE * spread, slow[0]! / 2);
   const sent = median(counted.map(({ messagesPerSecond }) => messagesPerSecond));
@@ -82,6 +83,10 @@ export function verdictOf(
     {
       holds: slow[3]! <= allowed,
       words: `p99.9 of engine time by quarter: ${slow.map((us) => us.toFixed(1)).join(', ')} µs (the last at most ${allowed.toFixed(1)})`,
+    },
+    {
+      holds: ended.every((operations) => operations > 0),
+      words: `operations ended by quarter: ${ended.join(', ')}`,
     },
     { holds: sent >= RATE_SHARE * rate, words: `messages a second: ${sent.toFixed(0)} (asked: ${rate})` },
   ];

@@ -37,6 +37,7 @@ Ends with 1 when memory or the slowest frames grow: see the verdict's words.`;
 const VENUES = ['binance', 'okx', 'kraken', 'bitget', 'kucoin'];
 /** Symbols invented beside the usual ones: as many books as a small desk follows. */
 const EXTRA_SYMBOLS = 20;
+const ORDER_LATENCY_MS = 30_000;
 const STARTED_WITHIN_MS = 120_000;
 const STOP_MS = 35_000;
 
@@ -150,6 +151,8 @@ function configOf(dataDir: string, rate: number): Config {
         venues: VENUES,
         symbols: [...usual.engine.symbols, ...invented.flatMap((coin) => [`${coin}/USDT`, `${coin}/USDT:USDT`])],
       },
+      // A stall while everything starts would have the engine rest for the whole run.
+      breakers: { latency: { ms: ORDER_LATENCY_MS } },
       simulator: { updates_per_second: rate * UPDATES_A_MESSAGE },
     },
   });
