@@ -94,7 +94,7 @@ export function pursue(stages: Deciding, found: Int32Array, nowNs: TimeNs): void
   }
   if (plans.length > 1) compete(stages, plans, nowNs);
   else for (const { route, sized } of plans) settle(stages, route, sized, nowNs);
-  stages.publish.tell();
+  tell(stages);
 }
 
 /** The last word on a route: the gate's where there is a plan. What is said of it is fixed before money moves, and told when the orders have left. */
@@ -103,6 +103,11 @@ function settle(stages: Deciding, route: number, sized: Sized, nowNs: TimeNs): v
   stages.publish.opportunity(route, sized, verdict, nowNs);
 
   if (verdict?.kind === 'approved') stages.execute.submit(verdict.plan, nowNs);
+}
+
+/** Orders have left: now there is time for words. */
+function tell(stages: Pick<Stages, 'publish'>): void {
+  stages.publish.tell();
 }
 
 type Candidate = { readonly route: number; readonly sized: Planned };
