@@ -174,7 +174,12 @@ describe('plans that compete', () => {
 
   it('are all sent before anything is said of them', () => {
     const [one, other] = [wish({ instruments: ['i'] }), wish({ instruments: ['j'] })];
-    expect(new Contest([one, other], [5_000, 0, 0, 0]).run([0, 1]).run([]).order).toEqual(['sent', 'sent', 'told', 'told']);
+    expect(new Contest([one, other], [5_000, 0, 0, 0]).run([0, 1]).run([]).order).toEqual([
+      'sent',
+      'sent',
+      'told',
+      'told',
+    ]);
   });
 
   it('say nothing of a contest where there is none', () => {

@@ -291,7 +291,9 @@ describe('the risk gate', () => {
     let ageMs = 900;
     const changing = gate({ bookAgeMs: () => ageMs });
     const ageFound = (at = now): string | undefined =>
-      changing.checksOf(plan, at)().find(({ name }) => name === 'book_age_ms')?.value;
+      changing
+        .checksOf(plan, at)()
+        .find(({ name }) => name === 'book_age_ms')?.value;
     changing.approve(plan, now);
     ageMs = 950;
     expect([ageFound(), ageFound((now + 1) as TimeNs)]).toEqual(['900', '950']);
