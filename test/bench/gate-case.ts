@@ -51,13 +51,16 @@ function rowsOf(name: string, legs: number, rounds: number, limits: Partial<type
   for (let at = 0; at < BLOCK; at += 1) approved(at);
   const blocks = Array.from({ length: rounds }, () => timesOf(approved));
   const hex = hash.hex;
-  const row = (percentile: string, share: number): Row => ({
-    name: `${name}, ${percentile}`,
-    unit: 'ns/plan',
-    value: median(blocks.map((times) => times[Math.floor(times.length * share)]!)),
-    quiet: Math.min(...blocks.map((times) => times[Math.floor(times.length * share)]!)),
-    hash: hex,
-  });
+  const row = (percentile: string, share: number): Row => {
+    const found = blocks.map((times) => times[Math.floor(times.length * share)]!);
+    return {
+      name: `${name}, ${percentile}`,
+      unit: 'ns/plan',
+      value: median(found),
+      quiet: Math.min(...found),
+      hash: hex,
+    };
+  };
   return [row('p50', 0.5), row('p99', 0.99)];
 }
 
