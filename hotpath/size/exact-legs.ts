@@ -2,9 +2,10 @@ import { Decimal } from 'decimal.js';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Side } from '#shared/domain/route.ts';
 import type { SizeRefusal } from '#shared/domain/trade.ts';
-import { compare, lesser, minus, plus, times } from '#shared/money/exact.ts';
+import { doubleOf } from '#shared/money/double.ts';
+import { compare, lesser, minus, plus, times, wholeOf } from '#shared/money/exact.ts';
 import type { Price, Qty } from '#shared/money/grid.ts';
-import { limitPrice, lotQty, tickAt } from '#shared/money/grid.ts';
+import { limitPrice, lotQty, tickAt, ZERO } from '#shared/money/grid.ts';
 import type { TakerFee } from '#shared/quant/taker-fee.ts';
 
 /** What the walk found for one leg, and the grid it must stand on. */
@@ -73,16 +74,20 @@ function draftsOf(wanted: readonly WantedLeg[], bearable: number): readonly Draf
   return wanted.map((leg, at) => {
     const { lot } = leg.instrument;
     const draft: Draft = { wanted: leg, limit: limitOf(wanted, at, bearable), qty: lotQty(leg.qty * NUDGE, lot) };
-    draft.qty = lesser(draft.qty, lotsWithin(draft, new Decimal(leg.available))) as Qty;
+    // Where there is plenty, doubles see it.
+    const isScarce = doubleOf(needs(draft, draft.qty)) * NUDGE >= leg.available;
+    if (isScarce) fitWithin(draft, new Decimal(leg.available));
     return draft;
   });
 }
 
 /** The most lots that need no more than `budget`. */
-function lotsWithin(draft: Draft, budget: Decimal): Qty {
+function fitWithin(draft: Draft, budget: Decimal): void {
+  if (compare(needs(draft, draft.qty), budget) <= 0) return;
   const { lot } = draft.wanted.instrument;
-  const lots = lotQty(budget.div(needs(draft, ONE)), lot);
-  return compare(needs(draft, lots), budget) <= 0 ? lots : (minus(lots, lot) as Qty);
+  // No fewer than they are, and at most one more: doubles are less wrong than the nudge.
+  const lots = lotQty((doubleOf(budget) / doubleOf(needs(draft, ONE))) * NUDGE, lot);
+  draft.qty = compare(needs(draft, lots), budget) <= 0 ? lots : (minus(lots, lot) as Qty);
 }
 
 function limitOf(wanted: readonly WantedLeg[], at: number, bearable: number): Price {
@@ -112,8 +117,7 @@ export function yieldedPrice(
 function fitForward(drafts: readonly Draft[]): void {
   for (const [at, draft] of drafts.entries()) {
     const before = drafts[at - 1];
-    if (before === undefined) continue;
-    draft.qty = lesser(draft.qty, lotsWithin(draft, delivers(before, before.qty))) as Qty;
+    if (before !== undefined) fitWithin(draft, delivers(before, before.qty));
   }
 }
 
@@ -123,8 +127,10 @@ function fitBackward(drafts: readonly Draft[]): void {
     const draft = drafts[at]!;
     const { lot } = draft.wanted.instrument;
     const need = needs(drafts[at + 1]!, drafts[at + 1]!.qty);
-    const least = lotQty(need.div(delivers(draft, ONE)), lot);
-    const enough = compare(delivers(draft, least), need) >= 0 ? least : (plus(least, lot) as Qty);
+    if (compare(delivers(draft, draft.qty), need) <= 0) continue;
+    // Doubles are at most a lot wrong, and one more may be lacking.
+    let enough: Decimal = lotQty(doubleOf(need) / doubleOf(delivers(draft, ONE)), lot);
+    for (let more = 0; more < 2 && compare(delivers(draft, enough), need) < 0; more += 1) enough = plus(enough, lot);
     draft.qty = lesser(draft.qty, enough) as Qty;
   }
 }
@@ -135,6 +141,8 @@ function refusalOf(draft: Draft): ExactLegs | undefined {
   if (qty.lte(0) || compare(qty, minQty) < 0) {
     return refuse('BELOW_MIN_QTY', `instrument=${id}, qty=${qty.toFixed()}, min=${minQty.toFixed()}`);
   }
+  // What is plainly enough needs no decimals.
+  if (doubleOf(qty) * Math.min(doubleOf(limit), wanted.worstPrice) > doubleOf(minNotional) * NUDGE) return undefined;
   const notional = qty.times(Decimal.min(limit, wanted.worstPrice));
   if (notional.lt(minNotional)) {
     return refuse(
@@ -164,20 +172,21 @@ function quoteOf(
   qty: Qty,
   fraction: number,
 ): Decimal {
-  const lot = instrument.lot.toNumber();
-  const tick = instrument.tick.toNumber();
+  const lot = doubleOf(instrument.lot);
+  const tick = doubleOf(instrument.tick);
   const inTicks = (price: number): number =>
     side === 'buy' ? Math.ceil((price / tick) * (2 - NUDGE)) : Math.floor((price / tick) * NUDGE);
-  let left = qty.div(instrument.lot).toNumber();
+  // It stands on the grid.
+  let left = Math.round(doubleOf(qty) / lot);
   let sum = 0;
-  let rest = new Decimal(0);
+  let rest: Decimal = ZERO;
   for (let at = 0; at <= levels && left > 0; at += 1) {
     const shown = at < levels ? Math.floor(((qtys[at]! * fraction) / lot) * NUDGE) : Infinity;
     const lots = Math.min(left, shown);
     const ticks = inTicks(at < levels ? prices[at]! : worstPrice);
     if (Number.isSafeInteger(sum + lots * ticks)) sum += lots * ticks;
-    else rest = rest.plus(new Decimal(lots).times(ticks));
+    else rest = plus(rest, times(wholeOf(lots), wholeOf(ticks)));
     left -= lots;
   }
-  return times(times(rest.plus(sum), instrument.lot), instrument.tick);
+  return times(times(plus(rest, wholeOf(sum)), instrument.lot), instrument.tick);
 }

@@ -1,6 +1,7 @@
 import { Decimal } from 'decimal.js';
 import type { CapitalView } from '#shared/domain/capital.ts';
 import type { SizeRefusal } from '#shared/domain/trade.ts';
+import { compare, lesser, minus, plus, times } from '#shared/money/exact.ts';
 import type { Price, Qty } from '#shared/money/grid.ts';
 import { lotQty, ZERO } from '#shared/money/grid.ts';
 import { needOf } from '#shared/money/margin.ts';
@@ -200,13 +201,13 @@ function averagePriceOf(wanted: WantedUnits, qty: Qty, fraction: number): Decima
   const { leg, prices, qtys, levels, worstPrice } = wanted;
   const { lot, inverse } = leg.listing;
   let left: Decimal = qty;
-  let sum = new Decimal(0);
-  for (let at = 0; at <= levels && left.gt(0); at += 1) {
+  let sum: Decimal = ZERO;
+  for (let at = 0; at <= levels && compare(left, ZERO) > 0; at += 1) {
     const isShown = at < levels;
-    const taken = isShown ? Decimal.min(left, lotQty(qtys[at]! * fraction * NUDGE, lot)) : left;
+    const taken = isShown ? lesser(left, lotQty(qtys[at]! * fraction * NUDGE, lot)) : left;
     const price = new Decimal(isShown ? prices[at]! : worstPrice);
-    sum = sum.plus(inverse ? taken.div(price) : taken.times(price));
-    left = left.minus(taken);
+    sum = plus(sum, inverse ? taken.div(price) : times(taken, price));
+    left = minus(left, taken);
   }
   const average = inverse ? qty.div(sum) : sum.div(qty);
   return average.toSignificantDigits(FOUND_DIGITS, leg.side === 'buy' ? Decimal.ROUND_CEIL : Decimal.ROUND_FLOOR);

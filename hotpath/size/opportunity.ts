@@ -1,8 +1,8 @@
-import type { Decimal } from 'decimal.js';
 import type { CapitalView } from '#shared/domain/capital.ts';
 import type { OpportunityId, TimeNs } from '#shared/domain/ids.ts';
 import type { Route } from '#shared/domain/route.ts';
 import type { Opportunity } from '#shared/domain/trade.ts';
+import { doubleOf } from '#shared/money/double.ts';
 import type { DepthWalk } from './depth-walk.ts';
 import type { ExactLeg } from './exact-legs.ts';
 import type { WalkedLeg } from './fill-model.ts';
@@ -112,17 +112,10 @@ const expectedOf = (goodEnd: number, { profit, improvement, unwindCost, impact }
   goodEnd * (profit + improvement) - (1 - goodEnd) * unwindCost - impact;
 
 /** The same opportunity at the size that the grids allow: figures of the exact legs, costs in proportion. */
-export function atExactSize(
-  found: Opportunity,
-  legs: readonly ExactLeg[],
-  notional: Decimal,
-  netEdge: Decimal,
-): Opportunity {
-  const size = notional.toNumber();
-  const net = netEdge.toNumber();
+export function atExactSize(found: Opportunity, legs: readonly ExactLeg[], size: number, netEdge: number): Opportunity {
   const share = size / found.notional;
   const figures = {
-    profit: size * net,
+    profit: size * netEdge,
     unwindCost: found.unwindCost * share,
     impact: found.impact * share,
     improvement: found.improvement * share,
@@ -131,12 +124,12 @@ export function atExactSize(
     ...found,
     legs: legs.map(({ qty, quote }, at) => ({
       ...found.legs[at]!,
-      price: quote.div(qty).toNumber(),
-      qty: qty.toNumber(),
+      price: doubleOf(quote) / doubleOf(qty),
+      qty: doubleOf(qty),
     })),
     notional: size,
     capital: size,
-    netEdge: net,
+    netEdge,
     fees: found.fees * share,
     slippage: size * found.grossEdge - found.fees * share - figures.profit,
     unwindCost: figures.unwindCost,

@@ -59,9 +59,8 @@ export function expectedValueOf(
   { goodEnd, improvement, unwindCost, impact }: Pick<Opportunity, 'goodEnd' | 'improvement' | 'unwindCost' | 'impact'>,
   startRate: number,
 ): Amount {
-  const good = new Decimal(goodEnd);
-  const costs = good.neg().plus(1).times(unwindCost).plus(impact).minus(good.times(improvement)).times(startRate);
-  return good.times(profit).minus(costs).toSignificantDigits(FOUND_DIGITS, Decimal.ROUND_FLOOR) as Amount;
+  const costs = ((1 - goodEnd) * unwindCost + impact - goodEnd * improvement) * startRate;
+  return profit.times(goodEnd).minus(costs).toSignificantDigits(FOUND_DIGITS, Decimal.ROUND_FLOOR) as Amount;
 }
 
 const givenAsset = ({ instrument, side }: ExactLeg): Asset => (side === 'buy' ? instrument.quote : instrument.base);

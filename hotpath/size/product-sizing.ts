@@ -1,7 +1,10 @@
 import type { CapitalView } from '#shared/domain/capital.ts';
 import type { TimeNs } from '#shared/domain/ids.ts';
 import type { ProductRoute } from '#shared/domain/route.ts';
+import { doubleOf } from '#shared/money/double.ts';
+import { plus } from '#shared/money/exact.ts';
 import type { Amount } from '#shared/money/grid.ts';
+import { ZERO } from '#shared/money/grid.ts';
 import { transferCostOf } from '#shared/quant/transfer-cost.ts';
 import type { WalkLimits } from './depth-walk.ts';
 import { DepthWalk, LEGS_MAX, rateAt } from './depth-walk.ts';
@@ -76,12 +79,12 @@ export class ProductSizing implements Sizing<ProductRoute> {
     if (exact.kind === 'refused') return causeOf(exact, this.#walk.bound);
     const { rates } = valued;
     const { notional, profit: traded } = worthOf(exact.legs, rates);
-    const carry = notional.times(transfer).neg() as Amount;
-    const profit = traded.plus(carry) as Amount;
+    const carry = (transfer === 0 ? ZERO : notional.times(-transfer)) as Amount;
+    const profit = plus(traded, carry) as Amount;
     const netEdge = profit.div(notional);
     return {
       kind: 'settled',
-      opportunity: atExactSize(found, exact.legs, notional.div(startRate), netEdge),
+      opportunity: atExactSize(found, exact.legs, doubleOf(notional) / startRate, doubleOf(netEdge)),
       legs: exact.legs.map((leg) => planLegOf(leg, rates)),
       notional,
       profit,

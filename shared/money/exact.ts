@@ -74,6 +74,17 @@ export function compare(a: Decimal, b: Decimal): number {
   return order === 0 ? 0 : order > 0 ? x.s : -x.s;
 }
 
+/** A whole number of at least 0 that a double holds exactly. */
+export function wholeOf(count: number): Decimal {
+  if (count < WORD) return new Decimal(count);
+  const low = count % WORD;
+  const above = (count - low) / WORD;
+  found[0] = low;
+  found[1] = above % WORD;
+  found[2] = (above - found[1]) / WORD;
+  return made(1, 0, 3);
+}
+
 export const lesser = (a: Decimal, b: Decimal): Decimal => (compare(b, a) < 0 ? b : a);
 
 /** Where both are zero the methods tell the sign; and they round what has too many words. */

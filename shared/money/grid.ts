@@ -3,6 +3,8 @@ import { BadInput } from '../assert.ts';
 import type { Branded } from '../domain/ids.ts';
 import type { Instrument } from '../domain/instrument.ts';
 import type { Side } from '../domain/route.ts';
+import { doubleOf } from './double.ts';
+import { compare, times, wholeOf } from './exact.ts';
 
 // 40 digits: a product of an 18-digit price and an 18-digit quantity is exact; division is never used where exactness is owed.
 Decimal.set({ precision: 40, toExpNeg: -40, toExpPos: 40 });
@@ -37,14 +39,25 @@ export const tickAt = (
 ): Decimal => tickSteps.findLast(({ above }) => above.lt(price))?.tick ?? tick;
 
 /** Puts a detected price on the grid so that we never pay more or take less than was decided. */
-export function limitPrice(found: Decimal.Value, tick: Decimal, side: Side): Price {
-  const rounding = side === 'buy' ? Decimal.ROUND_FLOOR : Decimal.ROUND_CEIL;
-  return new Decimal(found).div(tick).toDecimalPlaces(0, rounding).times(tick) as Price;
-}
+export const limitPrice = (found: Decimal.Value, tick: Decimal, side: Side): Price =>
+  onGrid(found, tick, side === 'buy' ? Decimal.ROUND_FLOOR : Decimal.ROUND_CEIL) as Price;
 
 /** Puts a quantity on the lot grid, never above what was asked. */
-export function lotQty(wanted: Decimal.Value, lot: Decimal): Qty {
-  return new Decimal(wanted).div(lot).toDecimalPlaces(0, Decimal.ROUND_FLOOR).times(lot) as Qty;
+export const lotQty = (wanted: Decimal.Value, lot: Decimal): Qty => onGrid(wanted, lot, Decimal.ROUND_FLOOR) as Qty;
+
+/** Doubles count so many steps to within a small part of one, and are this share of their number off at most. */
+const STEPS_MAX = 1e12;
+const STEPS_ERROR = 1e-14;
+
+/** In whole steps. Doubles tell how many, but where their error reaches over a whole one: there decimals do. */
+function onGrid(found: Decimal.Value, step: Decimal, rounding: Decimal.Rounding): Decimal {
+  const steps = (found instanceof Decimal ? doubleOf(found) : Number(found)) / doubleOf(step);
+  if (!(steps >= 1 && steps < STEPS_MAX)) return new Decimal(found).div(step).toDecimalPlaces(0, rounding).times(step);
+  const nearest = Math.round(steps);
+  const isSure = Math.abs(steps - nearest) > steps * STEPS_ERROR;
+  const beyond = isSure ? steps - nearest : compare(new Decimal(found), times(step, wholeOf(nearest)));
+  if (rounding === Decimal.ROUND_CEIL) return times(step, wholeOf(beyond > 0 ? nearest + 1 : nearest));
+  return times(step, wholeOf(beyond < 0 ? nearest - 1 : nearest));
 }
 
 /** Canonical text: no exponent, no trailing zeros. */

@@ -1,7 +1,7 @@
 import { Decimal } from 'decimal.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compare, minus, plus, times } from '#shared/money/exact.ts';
+import { compare, minus, plus, times, wholeOf } from '#shared/money/exact.ts';
 import { ZERO } from '#shared/money/grid.ts';
 
 /** Digits of any length, wherever the point is: prices, quantities, rates, and what no money ever is. */
@@ -41,6 +41,21 @@ describe('exact decimals', () => {
       fc.property(decimals, (a) => {
         expect(partsOf(minus(a, new Decimal(a)))).toEqual(partsOf(a.minus(a)));
       }),
+    );
+  });
+
+  it('counts as the constructor does', () => {
+    const counts = fc.oneof(
+      fc.maxSafeNat(),
+      fc.nat(),
+      fc.nat(40),
+      fc.nat(900_000).map((count) => count * 1e7),
+    );
+    fc.assert(
+      fc.property(counts, (count) => {
+        expect(partsOf(wholeOf(count))).toEqual(partsOf(new Decimal(count)));
+      }),
+      { numRuns: 3_000 },
     );
   });
 

@@ -1,3 +1,4 @@
+import { Decimal } from 'decimal.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BadInput } from '#shared/assert.ts';
@@ -48,6 +49,25 @@ describe('grids', () => {
         for (const value of [bought, sold, qty]) expect(value.mod(grid).isZero()).toBe(true);
         expect(sold.minus(bought).lte(grid)).toBe(true);
       }),
+    );
+  });
+
+  it('are reached as decimals reach them, on a step, beside it and anywhere', () => {
+    const steps = fc.tuple(fc.integer({ min: 1, max: 500 }), fc.integer({ min: -2, max: 12 }));
+    const counts = fc.oneof(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 0, max: 2 ** 52 }));
+    const beside = fc.constantFrom('0', '1e-25', '-1e-25', '1e-18', '-1e-18', '0.3', '-0.3', '0.9999999999999999');
+    fc.assert(
+      fc.property(steps, counts, beside, fc.boolean(), ([units, digits], count, off, isDouble) => {
+        const step = decimalFrom(`${units}e${-digits}`);
+        const exact = step.times(decimalFrom(off).plus(count));
+        const found = isDouble ? exact.toNumber() : exact;
+        const inSteps = (rounding: Decimal.Rounding): string =>
+          textOf(new Decimal(found).div(step).toDecimalPlaces(0, rounding).times(step));
+        expect(textOf(lotQty(found, step))).toBe(inSteps(Decimal.ROUND_FLOOR));
+        expect(textOf(limitPrice(found, step, 'buy'))).toBe(inSteps(Decimal.ROUND_FLOOR));
+        expect(textOf(limitPrice(found, step, 'sell'))).toBe(inSteps(Decimal.ROUND_CEIL));
+      }),
+      { numRuns: 2_000 },
     );
   });
 });
