@@ -5,7 +5,7 @@ import type { SizeRefusal } from '#shared/domain/trade.ts';
 import { doubleOf } from '#shared/money/double.ts';
 import { compare, lesser, minus, plus, times, wholeOf } from '#shared/money/exact.ts';
 import type { Price, Qty } from '#shared/money/grid.ts';
-import { limitPrice, lotQty, tickAt, ZERO } from '#shared/money/grid.ts';
+import { limitPrice, lotQty, lotsIn, tickAt, ZERO } from '#shared/money/grid.ts';
 import type { TakerFee } from '#shared/quant/taker-fee.ts';
 
 /** What the walk found for one leg, and the grid it must stand on. */
@@ -85,8 +85,7 @@ function draftsOf(wanted: readonly WantedLeg[], bearable: number): readonly Draf
 function fitWithin(draft: Draft, budget: Decimal): void {
   if (compare(needs(draft, draft.qty), budget) <= 0) return;
   const { lot } = draft.wanted.instrument;
-  // No fewer than they are, and at most one more: doubles are less wrong than the nudge.
-  const lots = lotQty((doubleOf(budget) / doubleOf(needs(draft, ONE))) * NUDGE, lot);
+  const lots = lotQty(budget.div(needs(draft, ONE)), lot);
   draft.qty = compare(needs(draft, lots), budget) <= 0 ? lots : (minus(lots, lot) as Qty);
 }
 
@@ -128,9 +127,8 @@ function fitBackward(drafts: readonly Draft[]): void {
     const { lot } = draft.wanted.instrument;
     const need = needs(drafts[at + 1]!, drafts[at + 1]!.qty);
     if (compare(delivers(draft, draft.qty), need) <= 0) continue;
-    // Doubles are at most a lot wrong, and one more may be lacking.
-    let enough: Decimal = lotQty(doubleOf(need) / doubleOf(delivers(draft, ONE)), lot);
-    for (let more = 0; more < 2 && compare(delivers(draft, enough), need) < 0; more += 1) enough = plus(enough, lot);
+    const least = lotQty(need.div(delivers(draft, ONE)), lot);
+    const enough = compare(delivers(draft, least), need) >= 0 ? least : (plus(least, lot) as Qty);
     draft.qty = lesser(draft.qty, enough) as Qty;
   }
 }
@@ -176,8 +174,7 @@ function quoteOf(
   const tick = doubleOf(instrument.tick);
   const inTicks = (price: number): number =>
     side === 'buy' ? Math.ceil((price / tick) * (2 - NUDGE)) : Math.floor((price / tick) * NUDGE);
-  // It stands on the grid.
-  let left = Math.round(doubleOf(qty) / lot);
+  let left = lotsIn(qty, instrument.lot);
   let sum = 0;
   let rest: Decimal = ZERO;
   for (let at = 0; at <= levels && left > 0; at += 1) {

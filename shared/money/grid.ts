@@ -45,6 +45,12 @@ export const limitPrice = (found: Decimal.Value, tick: Decimal, side: Side): Pri
 /** Puts a quantity on the lot grid, never above what was asked. */
 export const lotQty = (wanted: Decimal.Value, lot: Decimal): Qty => onGrid(wanted, lot, Decimal.ROUND_FLOOR) as Qty;
 
+/** How many lots a quantity on their grid has. */
+export function lotsIn(qty: Qty, lot: Decimal): number {
+  const lots = doubleOf(qty) / doubleOf(lot);
+  return lots < STEPS_MAX ? Math.round(lots) : qty.div(lot).toNumber();
+}
+
 /** Doubles count so many steps to within a small part of one, and are this share of their number off at most. */
 const STEPS_MAX = 1e12;
 const STEPS_ERROR = 1e-14;

@@ -22,7 +22,7 @@ const wantedLeg = (instrument: Instrument, side: Side, price: number, qty: numbe
 
 const rules = fc.record({
   tick: fc.constantFrom('0.01', '0.001', '0.5'),
-  lot: fc.constantFrom('0.00001', '0.001', '0.01', '1'),
+  lot: fc.constantFrom('0.00000001', '0.00001', '0.001', '0.01', '1'),
   minQty: fc.constantFrom('0', '0.01', '2'),
   minNotional: fc.constantFrom('0', '5', '100'),
   fee: fc.constantFrom('0', '0.001', '0.0016'),
@@ -38,7 +38,7 @@ const triangles = fc
       fc.constantFrom(0.5, 1.5, 2),
       fc.integer({ min: 20, max: 900 }).map((halves) => halves / 2),
     ),
-    size: fc.double({ min: 1, max: 20_000, noNaN: true }),
+    size: fc.oneof(fc.double({ min: 1, max: 20_000, noNaN: true }), fc.double({ min: 1e5, max: 1e7, noNaN: true })),
     available: fc.tuple(...[0, 1, 2].map(() => fc.constantFrom(Infinity, Infinity, 1000, 3.7))),
     bearable: fc.constantFrom(1, 1.0005, 1.01),
   })
