@@ -81,7 +81,7 @@ function draftsOf(wanted: readonly WantedLeg[], bearable: number): readonly Draf
   });
 }
 
-/** The most lots that need no more than `budget`. */
+/** Takes away what `budget` does not pay for: the most lots that need no more. */
 function fitWithin(draft: Draft, budget: Decimal): void {
   if (compare(needs(draft, draft.qty), budget) <= 0) return;
   const { lot } = draft.wanted.instrument;
