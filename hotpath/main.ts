@@ -215,15 +215,12 @@ async function turnOf(
   engineOptions: EngineOptions,
   engine: () => Engine,
 ): Promise<Beginning & { readonly gate?: LeaseGate }> {
-  let isWarm = config.engine.mode === 'paper';
-  const prepare = async (): Promise<Prepared> => {
-    const prepared = await prepareEngine(engineOptions);
-    // Once a process: what a standby has compiled stays when it prepares again.
-    if (!isWarm) warmUpBefore(engineOptions, prepared);
-    isWarm = true;
-    return prepared;
-  };
-  if (!config.lease.enabled) return { prepared: await prepare() };
+  const prepare = (): Promise<Prepared> => prepareEngine(engineOptions);
+  if (!config.lease.enabled) {
+    const prepared = await prepare();
+    await warmUpBefore(engineOptions, prepared, () => false);
+    return { prepared };
+  }
   const { clock, logger, journalDir } = engineOptions;
   let memory: JournalMemory | undefined = new JournalMemory(journalDir);
   memory.catchUp();
@@ -234,6 +231,7 @@ async function turnOf(
     logger,
     epochMin: epochBefore(memory.lastEpoch, config.engine.mode, clock.unixMs(clock.now())),
     prepare,
+    warmUp: (prepared, isOverdue) => warmUpBefore(engineOptions, prepared, isOverdue),
     onWait: () => {
       try {
         memory?.catchUp();
@@ -259,13 +257,14 @@ async function turnOf(
   return { ...turn, memory };
 }
 
-/** Where orders are real the first of them should not wait for a compiler. */
-function warmUpBefore(options: EngineOptions, prepared: Prepared): void {
+/** Where orders are real the first of them should not wait for a compiler; what is open there should not wait for that. */
+async function warmUpBefore(options: EngineOptions, prepared: Prepared, isUrgent: () => boolean): Promise<void> {
   const { config, clock, logger } = options;
+  if (config.engine.mode === 'paper') return;
   const startedNs = clock.now();
   try {
     sweepWarmUps(config, clock.unixMs(startedNs));
-    const { plans, completed } = warmUp(options, prepared, config.engine.warm_up_plans);
+    const { plans, completed } = await warmUp(options, prepared, config.engine.warm_up_plans, isUrgent);
     logger.info('warmed-up', { plans, completed, tookMs: Math.round((clock.now() - startedNs) / 1e6) });
   } catch (error) {
     // Nothing of it is in what starts now, which can do without.

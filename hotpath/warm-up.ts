@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Clock } from '#shared/clock/clock.ts';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
 import type { InstrumentIndex, TimeNs } from '#shared/domain/ids.ts';
@@ -27,6 +28,8 @@ type Sources = Pick<EngineOptions, 'config' | 'venues'>;
 const ROUTES_MAX = 8;
 /** Code that has met the objects of one engine alone is compiled for those, and again for the next. */
 const ENGINES = 4;
+/** Plans between two looks at what else there is to do: some 50 ms. */
+const PLANS_PER_TURN = 10;
 const LEVELS = 20;
 /** What a plan earns after fees. */
 const EDGE = 0.002;
@@ -77,15 +80,25 @@ const ORIGIN_UNIX_NS = 1_767_225_600_000_000_000n;
 /**
  * Sends `plans` plans through an engine that is thrown away, so that the first real order meets compiled code: from the book to the signed text and back from
  * the fill. Nothing can leave or stay: the engine has a transport without a network, a key that is none, a journal in a folder that is removed, books and a
- * clock of its own. Takes about two seconds, and the thread with it: for before the feeds open.
+ * clock of its own. Takes about two seconds of the thread: for before the feeds open. Others have their turn in between, and it ends early once
+ * something is urgent.
  */
-export function warmUp(sources: Sources, prepared: Prepared, plans: number): WarmUp {
+export async function warmUp(
+  sources: Sources,
+  prepared: Prepared,
+  plans: number,
+  isUrgent: () => boolean,
+): Promise<WarmUp> {
   const scene = sceneOf(prepared, sources.config);
-  if (scene.routes.length === 0 || plans === 0) return { plans: 0, completed: 0 };
-  let completed = 0;
-  for (let engine = 0; engine < ENGINES; engine += 1)
-    completed += driven(sources, scene, { plans: Math.ceil(plans / ENGINES), isDetour: engine % 2 === 1 });
-  return { plans, completed };
+  const done = { plans: 0, completed: 0 };
+  if (scene.routes.length === 0 || plans === 0) return done;
+  for (let engine = 0; engine < ENGINES && !isUrgent(); engine += 1) {
+    const drive = { plans: Math.ceil(plans / ENGINES), isDetour: engine % 2 === 1, isUrgent };
+    const { plans: sent, completed } = await driven(sources, scene, drive);
+    done.plans += sent;
+    done.completed += completed;
+  }
+  return done;
 }
 
 /** Takes away what engines left that were killed while they warmed up. Others may warm up in the same folder now. */
@@ -103,10 +116,12 @@ type Drive = {
   readonly plans: number;
   /** By other functions of the same meaning: no call is compiled for one of them. */
   readonly isDetour: boolean;
+  readonly isUrgent: () => boolean;
 };
 
-/** One engine from its start to its end, on a journal that is removed; how many operations it has completed. */
-function driven({ config, venues }: Sources, scene: Scene, { plans, isDetour }: Drive): number {
+/** One engine from its start to its end, on a journal that is removed. */
+async function driven({ config, venues }: Sources, scene: Scene, drive: Drive): Promise<WarmUp> {
+  const { plans, isDetour, isUrgent } = drive;
   const { data_dir: dataDir } = config.system;
   mkdirSync(dataDir, { recursive: true });
   const journalDir = mkdtempSync(join(dataDir, FOLDER));
@@ -120,9 +135,14 @@ function driven({ config, venues }: Sources, scene: Scene, { plans, isDetour }: 
     clock.runUntil(clock.now() + READY_MS * 1e6);
     const { numeraire, stable_assets: stable } = config.engine;
     const market = new DryMarket(engine, clock, new Set([numeraire, ...stable]));
-    for (let plan = 0; plan < plans; plan += 1) market.pays(scene.routes[plan % scene.routes.length]!);
+    let sent = 0;
+    while (sent < plans && !isUrgent()) {
+      market.pays(scene.routes[sent % scene.routes.length]!);
+      sent += 1;
+      if (sent % PLANS_PER_TURN === 0) await turn();
+    }
     engine.finish('warm-up');
-    return engine.executor.counts.completed;
+    return { plans: sent, completed: engine.executor.counts.completed };
   } finally {
     rmSync(journalDir, { recursive: true });
   }

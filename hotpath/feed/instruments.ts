@@ -4,7 +4,8 @@ import type { Endpoint } from './endpoint.ts';
 import type { Outside, ReadOutcome } from './rest-reader.ts';
 import { RestReader } from './rest-reader.ts';
 
-const LIMITS = { perSecond: 5, burst: 5, queueMax: 64 } as const;
+/** Of each venue: none of their lists is in more pieces than a burst. */
+const LIMITS = { perSecond: 5, burst: 10, queueMax: 64 } as const;
 
 /**
  * What the venues list of `symbols` (unified), in the order of endpoints and symbols, so that equal answers give equal indices. Halted
@@ -16,9 +17,9 @@ export async function loadInstruments(
   endpoints: readonly Endpoint[],
   symbols: readonly string[],
 ): Promise<readonly Instrument[]> {
-  const reader = new RestReader(outside, LIMITS);
+  const readers = new Map(endpoints.map(({ venue }) => [venue.id, new RestReader(outside, LIMITS)]));
   const wanted = new Map(symbols.map((symbol, order) => [symbol, order]));
-  const lists = await Promise.all(endpoints.map((endpoint) => listOf(endpoint, reader)));
+  const lists = await Promise.all(endpoints.map((endpoint) => listOf(endpoint, readers.get(endpoint.venue.id)!)));
   const found = lists.flatMap((list) =>
     list
       .filter(({ symbol, status }) => wanted.has(symbol) && status === 'trading')

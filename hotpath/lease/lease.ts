@@ -89,6 +89,12 @@ export class Lease {
     return this.#freeNs;
   }
 
+  /** Whoever held it let its time run out: nobody trades until it is taken. False of one that was given away, or that nobody ever held. */
+  get isOverdue(): boolean {
+    const holder = this.#record?.holder ?? NOBODY;
+    return this.#phase === 'waiting' && holder !== NOBODY && this.#waitMs() <= 0;
+  }
+
   /** How long orders may still leave without another renewal; 0 when they may not. */
   get leftMs(): number {
     const { clock } = this.#options;

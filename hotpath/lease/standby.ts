@@ -21,6 +21,8 @@ export type StandbyOptions<T> = {
   readonly epochMin: number;
   /** What an engine needs beside the journal. Made at once, and again now and then: what the venues list changes. */
   readonly prepare: () => Promise<T>;
+  /** Called once, with what was prepared first. Should end soon once the lease is overdue: until then nobody trades. */
+  readonly warmUp: (prepared: T, isOverdue: () => boolean) => Promise<void>;
   /** Called all the while: what the journal says can be read as it grows. */
   readonly onWait: () => void;
   /** Told that this process is ready and waits for its turn. */
@@ -41,12 +43,14 @@ const WAIT_EVERY_MS = 250;
  * @throws BadInput as `prepare` does, the first time
  */
 export async function standBy<T>(options: StandbyOptions<T>): Promise<Turn<T>> {
-  const { clock, logger, prepare, onWait, onWaiting } = options;
+  const { clock, logger, prepare, warmUp, onWait, onWaiting } = options;
   const gate = new LeaseGate();
   const lease = leaseOf(options, gate);
   let prepared: { readonly made: T } | undefined;
   const acquired = lease.acquire(() => prepared !== undefined);
-  prepared = { made: await prepare() };
+  const first = await prepare();
+  await warmUp(first, () => lease.isOverdue);
+  prepared = { made: first };
   let preparing = clock.after(PREPARE_EVERY_MS, again);
   let waiting = clock.after(WAIT_EVERY_MS, wait);
   logger.info('standing-by', { holder: lease.holder });

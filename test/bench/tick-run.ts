@@ -84,7 +84,7 @@ const options: EngineOptions = {
   }),
 };
 const prepared = await prepareEngine(options);
-warmUp(options, prepared, loadConfig({ dir: 'config', env: {} }).engine.warm_up_plans);
+await warmUp(options, prepared, loadConfig({ dir: 'config', env: {} }).engine.warm_up_plans, () => false);
 const engine = engineFrom(options, prepared);
 const histograms = { sent: nsHistogram(), filled: nsHistogram() };
 try {

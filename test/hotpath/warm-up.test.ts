@@ -14,12 +14,14 @@ import type { Exchange } from '#simulator/exchange.ts';
 import { liveConfig, liveWorld } from './live/live-world.ts';
 
 const PLANS = 24;
+const never = (): boolean => false;
 
 afterEach(() => vi.restoreAllMocks());
 
 test('every plan of a warm-up is traded to its end, by every native venue, and nothing is left of it', async () => {
   const { config, prepared } = await scene();
-  expect(warmUp({ config, venues }, prepared, PLANS).completed).toBeGreaterThanOrEqual(PLANS);
+  const { plans, completed } = await warmUp({ config, venues }, prepared, PLANS, never);
+  expect([plans, completed >= PLANS]).toEqual([PLANS, true]);
   expect(readdirSync(config.system.data_dir)).toEqual([]);
 });
 
@@ -27,7 +29,7 @@ test('a warm-up opens no socket and says nothing to the engine that is real', as
   const connect = vi.spyOn(Socket.prototype, 'connect');
   const { config, prepared, engine, ordersAtVenues } = await scene();
   const before = [engine.journal.lastSeq, engine.opportunities.decisionHash, ordersAtVenues()];
-  warmUp({ config, venues }, prepared, PLANS);
+  await warmUp({ config, venues }, prepared, PLANS, never);
   expect(connect).not.toHaveBeenCalled();
   expect([engine.journal.lastSeq, engine.opportunities.decisionHash, ordersAtVenues()]).toEqual(before);
 });
@@ -42,7 +44,8 @@ test('accounts by ccxt have a network of their own: they are left out', async ()
     allow_withdraw: false,
   } as const;
   const accounts = Object.fromEntries(config.engine.venues.map((venue) => [venue, gateway]));
-  expect(warmUp({ config: { ...config, accounts }, venues }, prepared, PLANS)).toEqual({ plans: 0, completed: 0 });
+  const done = await warmUp({ config: { ...config, accounts }, venues }, prepared, PLANS, never);
+  expect(done).toEqual({ plans: 0, completed: 0 });
 });
 
 test('what a killed engine left of its warm-up is taken away, what another one uses now is not', () => {
@@ -62,7 +65,22 @@ test('what a killed engine left of its warm-up is taken away, what another one u
 
 test('no plans are none', async () => {
   const { config, prepared } = await scene();
-  expect(warmUp({ config, venues }, prepared, 0)).toEqual({ plans: 0, completed: 0 });
+  expect(await warmUp({ config, venues }, prepared, 0, never)).toEqual({ plans: 0, completed: 0 });
+});
+
+test('others have their turn while it lasts, and it ends once something is urgent, with nothing left', async () => {
+  const { config, prepared } = await scene();
+  let isUrgent = false;
+  let turns = 0;
+  const other = (): void => {
+    turns += 1;
+    isUrgent = turns === 3;
+    if (!isUrgent) setImmediate(other);
+  };
+  setImmediate(other);
+  const { plans, completed } = await warmUp({ config, venues }, prepared, 400, () => isUrgent);
+  expect([turns, plans > 0, plans < 100, completed > 0]).toEqual([3, true, true, true]);
+  expect(readdirSync(config.system.data_dir)).toEqual([]);
 });
 
 type Scene = {

@@ -29,21 +29,24 @@ export async function kill(world: TakeoverWorld, times: number, seed: number): P
   const wrong: string[] = [];
   let [kills, pauses] = [0, 0];
   await world.until(() => world.epoch > 0, 'a first engine');
+  let blow: Blow = 'active';
   while (kills < times) {
-    await world.until(() => world.isWhole, 'a standby');
+    // Whoever lost its standby just now may be hit before the next one is ready.
+    if (blow !== 'standby') await world.until(() => world.isWhole, 'a standby');
     await wait(2_500 * random.next());
-    const blow = drawn(random.next());
+    blow = drawn(random.next());
     if (blow === 'standby') {
       for (const pid of world.pids) if (pid !== world.activePid) end(pid);
       continue;
     }
+    const isTakeover = blow === 'active' && world.isWhole;
     const { gap, ordered } = await strike(world, blow);
     if (blow === 'pause') pauses += 1;
     else {
       kills += 1;
       // Most live until they trade; some are killed before that.
       if (random.next() < 0.8) await ordered();
-      (blow === 'active' ? takeovers : restarts).push(gap());
+      (isTakeover ? takeovers : restarts).push(gap());
     }
     wrong.push(...world.wrongNow());
   }

@@ -121,7 +121,7 @@ export class TakeoverWorld {
 
   /** One engine trades, and the other waits. */
   get isWhole(): boolean {
-    return this.#engines.some(({ child, waits }) => waits && child.pid !== this.activePid);
+    return this.#engines.some(({ child, waitingPid }) => waitingPid !== undefined && waitingPid === child.pid);
   }
 
   /** Waits until something holds. @throws when it takes too long */
@@ -237,7 +237,8 @@ type Urls = { readonly dynamodbUrl: string; readonly kinesisUrl: string };
 
 class EngineChild {
   readonly child: Child;
-  waits = false;
+  /** The process that waits for the lease: one that was killed since waits no more, and the one after it not yet. */
+  waitingPid: number | undefined;
   finished = false;
 
   constructor(config: Config, seed: number, { kinesisUrl, dynamodbUrl }: Urls, onTrouble: (line: string) => void) {
@@ -257,7 +258,7 @@ class EngineChild {
   }
 
   #hear({ kind }: EngineMessage): void {
-    this.waits = kind === 'standby';
+    this.waitingPid = kind === 'standby' ? this.child.pid : undefined;
     this.finished = kind === 'finished';
   }
 }

@@ -4,6 +4,7 @@ import { endpointsFrom } from '#hotpath/feed/endpoint.ts';
 import { loadInstruments } from '#hotpath/feed/instruments.ts';
 import { silentLogger } from '#hotpath/runtime/logger.ts';
 import { venues } from '#hotpath/venues/index.ts';
+import { mexc } from '#hotpath/venues/mexc.ts';
 import { okx } from '#hotpath/venues/okx.ts';
 import { VirtualClock } from '#shared/clock/virtual-clock.ts';
 import { loadConfig } from '#shared/config/load.ts';
@@ -80,12 +81,12 @@ const listed = (instId: string, more: object = {}) => ({
   ...more,
 });
 
-/** Starts loading against a venue that the test plays; `turn` lets promises settle and time pass. */
-function loading(symbols: readonly string[]) {
+/** Starts loading against venues that the test plays; `run` lets time pass. */
+function loading(symbols: readonly string[], endpoints: readonly Endpoint[] = [endpointOf(okx, 'spot')]) {
   const clock = new VirtualClock(0n);
   const transport = new ScriptedTransport(clock);
   const outside = { clock, transport, random: randomFrom(1), logger: silentLogger };
-  const loaded = loadInstruments(outside, [endpointOf(okx, 'spot')], symbols);
+  const loaded = loadInstruments(outside, endpoints, symbols);
   // The test looks at the outcome later.
   loaded.catch(() => undefined);
   const run = (ms: number) => clock.runUntil(clock.now() + ms * 1e6);
@@ -119,6 +120,32 @@ describe('instruments', () => {
     run(2_000);
     transport.requests[2]!.answer(respond(200, { code: '0', data: [listed('BTC-USDT')] }));
     expect(await loaded).toHaveLength(1);
+  });
+
+  it('are asked for at once, of all venues', () => {
+    const every = { ...config, engine: { ...config.engine, venues: venues.map(({ id }) => id) } };
+    const endpoints = endpointsFrom(every, venues);
+    const { transport } = loading(['BTC/USDT'], endpoints);
+    expect(transport.requests.map(({ request }) => request.url).sort()).toEqual(
+      endpoints.flatMap(({ market, restUrl }) => market.instruments.paths.map((path) => restUrl + path)).sort(),
+    );
+  });
+
+  it('are not waited for elsewhere when one venue asks for a pause', async () => {
+    const { loaded, transport, run } = loading(['BTC/USDT'], [endpointOf(okx, 'spot'), endpointOf(mexc, 'spot')]);
+    const [first, second] = transport.requests;
+    first!.answer(respond(429, {}, { 'retry-after': '60' }));
+    second!.answer({ kind: 'failure', cause: 'timeout', text: 'timeout' });
+    run(5_000);
+    expect(transport.requests.map(({ request }) => new URL(request.url).host)).toEqual([
+      'www.okx.com',
+      'api.mexc.com',
+      'api.mexc.com',
+    ]);
+    run(60_000);
+    expect(transport.requests).toHaveLength(4);
+    transport.requests[3]!.answer(respond(404));
+    await expect(loaded).rejects.toThrow('okx spot');
   });
 
   it('are given up for after so many attempts, in one line that names venue and market', async () => {

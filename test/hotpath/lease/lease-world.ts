@@ -152,8 +152,8 @@ export class LeaseWorld {
     this.table = new Table(this.clock, random);
   }
 
-  /** A process that wants the lease and sends every 40 ms while it may. */
-  join(rate = 1): Contender {
+  /** A process that wants the lease, once it is ready, and sends every 40 ms while it may. */
+  join(rate = 1, isReady?: () => boolean): Contender {
     const clock = new ProcessClock(this.clock, rate);
     const said: string[] = [];
     const holder = `h${this.contenders.length + 1}`;
@@ -181,7 +181,7 @@ export class LeaseWorld {
       clock.after(40, send);
     };
     send();
-    void lease.acquire().then((epoch) => said.push(`held ${epoch}`));
+    void lease.acquire(isReady).then((epoch) => said.push(`held ${epoch}`));
     const contender = { clock, lease, said };
     this.contenders.push(contender);
     return contender;

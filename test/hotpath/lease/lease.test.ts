@@ -42,6 +42,37 @@ describe('a lease', () => {
     expect(second.said).toEqual(['held 2']);
   });
 
+  it('is overdue for one that is not ready, from a ttl after its holder died until it is taken', async () => {
+    const here = world();
+    let isReady = false;
+    const first = here.join();
+    await here.run(5_000);
+    const second = here.join(1, () => isReady);
+    await here.run(3 * TTL_MS);
+    expect(second.lease.isOverdue).toBe(false);
+    first.clock.kill();
+    await here.run(TTL_MS - RENEW_MS - 50);
+    expect(second.lease.isOverdue).toBe(false);
+    await here.run(2 * RENEW_MS);
+    expect([second.lease.isOverdue, second.said]).toEqual([true, []]);
+    isReady = true;
+    await here.run(TTL_MS);
+    expect([second.lease.isOverdue, second.said]).toEqual([false, ['held 2']]);
+  });
+
+  it('is never overdue when it was given away, or when nobody ever held it', async () => {
+    const here = world();
+    const waits = here.join(1, () => false);
+    await here.run(3 * TTL_MS);
+    expect(waits.lease.isOverdue).toBe(false);
+    const first = here.join();
+    await here.run(2 * TTL_MS);
+    expect(first.said).toEqual(['held 1']);
+    void first.lease.release();
+    await here.run(3 * TTL_MS);
+    expect([here.table.record!.holder, waits.lease.isOverdue]).toEqual(['', false]);
+  });
+
   it('is found closed by a process that was paused for longer, before it sends anything', async () => {
     const here = world();
     const first = here.join();
