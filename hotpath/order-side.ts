@@ -328,7 +328,7 @@ export class OrderSide {
         if (verdict.kind === 'approved') executor.submit(verdict.plan);
       },
       busy: executor.busy,
-      entryOf: executor.entryOf,
+      entries: executor,
       isExiting: executor.isExiting,
       horizonMs: carrySettingsOf(config.engine.carry).horizonMs,
       stopLoss: () => gate.limits.stop_loss_percentage / 100,

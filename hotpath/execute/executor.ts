@@ -3,7 +3,7 @@ import { assert } from '#shared/assert.ts';
 import type { ClientOrderId, InstrumentId, OperationId, OpportunityId, TimeNs } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Fence, OrderGateway, OrderReport, OrderRequest, Standing } from '#shared/domain/order.ts';
-import type { Left, OpenOperation, OperationView, Recovery, RecoveryOrder } from '#shared/domain/recovery.ts';
+import type { Left, OpenOperation, OperationView, Recovery, RecoveryOrder, Taking } from '#shared/domain/recovery.ts';
 import type { Side } from '#shared/domain/route.ts';
 import type { Approved, Plan, PlanLeg } from '#shared/domain/trade.ts';
 import { sentLegs } from '#shared/domain/trade.ts';
@@ -19,7 +19,7 @@ import { manualTerms, partsOf } from './manual.ts';
 import type { Order } from './operation.ts';
 import { Operation } from './operation.ts';
 import { operationFrom, planFacts, termsOf } from './operation-from.ts';
-import type { OperationsOptions } from './operations.ts';
+import type { OperationsOptions, Share } from './operations.ts';
 import { ENDED_MAX, Operations } from './operations.ts';
 import { isAtRest, isLive, isResting } from './order-status.ts';
 import type { Replaced } from './replacements.ts';
@@ -176,8 +176,19 @@ export class Executor {
     return this.#operations.isFlushing;
   }
 
-  /** Who is entering an instrument, though a person may be asked about it: what is taken of it meanwhile is that operation's. */
-  readonly entryOf = (instrument: InstrumentId): OperationId | undefined => this.#operations.entryOf(instrument);
+  /** Whose a position was that a venue has taken and no holding has, though a person may be asked about it. */
+  readonly sharesOf = (taken: Pick<Taking, 'instrument' | 'side' | 'qty'>): readonly Share[] =>
+    this.#operations.sharesOf(taken);
+
+  /** A venue has taken so much of what an open operation has entered. Once none of its orders works any more, recovery looks at it anew. */
+  readonly take = (id: OperationId, taking: Taking): void => {
+    const operation = this.#operations.find(id);
+    assert(operation !== undefined, 'what is taken of an operation is taken while it is open');
+    operation.take(taking, this.#instrument(taking.instrument));
+    if (this.#stopped) return;
+    if (operation.isAtRest) this.#recoveries.settle(operation);
+    else if (operation.state === 'executing') this.#follow(operation);
+  };
 
   /** Whether an exit of the holding is open. */
   readonly isExiting = (holding: OperationId): boolean => this.#operations.isExiting(holding);

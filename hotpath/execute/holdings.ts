@@ -1,8 +1,9 @@
 import { Decimal } from 'decimal.js';
 import type { Clock, Timer } from '#shared/clock/clock.ts';
-import type { Closing, ForcedFill, ForcedState, Held, HeldLeg, SettledTerms } from '#shared/domain/held.ts';
-import { afterClosing, afterFunding, earlyKey, isCountedInQuote, isFlat } from '#shared/domain/held.ts';
+import type { Closing, ForcedFill, Held, HeldLeg, HeldState, SettledTerms } from '#shared/domain/held.ts';
+import { afterClosing, afterFunding, endedOf, isCountedInQuote, isFlat } from '#shared/domain/held.ts';
 import type { Asset, InstrumentId, OperationId } from '#shared/domain/ids.ts';
+import type { Taking } from '#shared/domain/recovery.ts';
 import type { Plan } from '#shared/domain/trade.ts';
 import { decimalFrom, textOf, ZERO } from '#shared/money/grid.ts';
 import type { FillFacts, Pnl } from '#shared/money/pnl.ts';
@@ -12,7 +13,7 @@ import type { EventData } from '#shared/schema/event.ts';
 import { holdingEventOf } from '#shared/schema/held-event.ts';
 import type { Recorder } from '#shared/schema/recorder.ts';
 import { heldKey } from './exposures.ts';
-import type { HoldingKeeper } from './operations.ts';
+import type { HoldingKeeper, Share } from './operations.ts';
 import type { ExitMarket, ExitQuote, ExitReason } from './exit.ts';
 import { exitPlanOf, exitReasonOf, expectedFunding, quoteExit } from './exit.ts';
 import type { FundingDue, FundingWord } from './funding.ts';
@@ -38,8 +39,11 @@ export type HoldingsOptions = {
   readonly exit: (plan: Plan) => void;
   /** An open operation trades the instrument: what it holds there is about to change. */
   readonly busy: (id: InstrumentId) => boolean;
-  /** The open operation that is entering the instrument. */
-  readonly entryOf: (id: InstrumentId) => OperationId | undefined;
+  /** Of open operations what no holding has yet. */
+  readonly entries: {
+    readonly sharesOf: (taken: Pick<Taking, 'instrument' | 'side' | 'qty'>) => readonly Share[];
+    readonly take: (id: OperationId, taking: Taking) => void;
+  };
   /** Whether an exit of the holding is on its way. */
   readonly isExiting: (holding: OperationId) => boolean;
   /** Routes that end by trading are left after so long. */
@@ -79,8 +83,6 @@ export class Holdings implements HoldingKeeper {
   readonly #retries = new Map<OperationId, Retry>();
   /** Of which a venue has taken something by itself. */
   readonly #reduced = new Set<OperationId>();
-  /** What venues have taken of what is still being entered. */
-  readonly #early = new Map<string, Decimal>();
   /** Of trades that the last start did not book to the end. */
   readonly #rests = new Map<string, Decimal>();
   /** When each perpetual was last paid for, and what is due next. */
@@ -99,10 +101,10 @@ export class Holdings implements HoldingKeeper {
   }
 
   /** Takes over what the journal says, before any operation is taken up. */
-  restore(open: readonly Held[], fundedMs: ReadonlyMap<string, number>, { rests, early }: ForcedState): void {
+  restore({ open, ended, fundedMs, forcedRests }: HeldState): void {
     for (const held of open) this.#keep(held);
-    for (const [trade, rest] of rests) this.#rests.set(trade, rest);
-    for (const [id, change] of early) this.#early.set(id, change);
+    for (const held of ended) this.#ended.set(held.id, held);
+    for (const [trade, rest] of forcedRests) this.#rests.set(trade, rest);
     for (const [id, ms] of fundedMs) this.#fundedMs.set(id as InstrumentId, ms);
   }
 
@@ -138,11 +140,11 @@ export class Holdings implements HoldingKeeper {
   }
 
   /**
-   * A venue has reduced a position by itself. It is booked, once, to what it was held for: the oldest first, as far as that goes. What is one-legged by it is
-   * left at once, and again until it is.
+   * A venue has reduced a position by itself. It is booked, once, to what it was held for: the oldest first, as far as that goes, then to what is being
+   * entered. What is one-legged by it is left at once, and again until it is; an entry recovers.
    */
   readonly onForced = (fill: ForcedFill): void => {
-    const { ledger, recorder, market, clock, entryOf } = this.#options;
+    const { ledger, recorder, market, clock, entries } = this.#options;
     const terms = market.instrumentOf(fill.instrument);
     if (terms === undefined || ledger.knows(fill)) return;
     const touched: OperationId[] = [];
@@ -158,13 +160,10 @@ export class Holdings implements HoldingKeeper {
       this.#reduced.add(held.id);
       touched.push(held.id);
     }
-    if (!left.isZero()) {
-      const entry = entryOf(fill.instrument);
-      const { closing } = this.#bookForced(terms, partOf(fill, left), { entry, rest: ZERO });
-      if (entry !== undefined) {
-        const key = earlyKey(entry, fill.instrument);
-        this.#early.set(key, (this.#early.get(key) ?? ZERO).plus(closing.change));
-      }
+    const shares = left.isZero() ? [] : entries.sharesOf({ ...fill, qty: left });
+    for (const { id: entry, qty } of shares) {
+      left = left.minus(qty);
+      this.#bookForced(terms, partOf(fill, qty), { entry, rest: left });
     }
     ledger.noteForced(fill);
     this.#rests.delete(tradeKey(fill));
@@ -172,6 +171,8 @@ export class Holdings implements HoldingKeeper {
     recorder.flush();
     const nowMs = clock.unixMs(clock.now());
     for (const id of touched) this.#leave(id, nowMs);
+    const feeRate = this.#rateOf(fill.feeAsset);
+    for (const { id, qty } of shares) if (id !== undefined) entries.take(id, { ...partOf(fill, qty), feeRate });
   };
 
   /** A person has said what a position is: what holdings have of it and is not there is taken from them, the oldest first. It earned nothing. */
@@ -195,9 +196,8 @@ export class Holdings implements HoldingKeeper {
     const { clock, recorder } = this.#options;
     const before = this.#held.get(operation.id) ?? this.#ended.get(operation.id);
     const outcomes = operation.outcomes();
-    const early = this.#takeEarly(operation);
     if (outcomes.length === 0 && before === undefined) return;
-    const held = this.#less(early, this.#expecting(heldOf(operation, outcomes, before, clock.unixMs(clock.now()))));
+    const held = this.#expecting(heldOf(operation, outcomes, before, clock.unixMs(clock.now())));
     this.#keep(held);
     recorder.record('holding', held.id, holdingEventOf(held));
   };
@@ -222,29 +222,6 @@ export class Holdings implements HoldingKeeper {
     this.#retries.set(id, { tries, notBeforeNs: clock.now() + waitMs * 1e6 });
     recorder.record('holding', id, holdingEventOf(held));
   };
-
-  /** By leg. */
-  #takeEarly({ id, legs }: Operation): readonly Decimal[] {
-    return legs.map(({ instrument }) => {
-      const key = earlyKey(id, instrument.id);
-      const change = this.#early.get(key) ?? ZERO;
-      this.#early.delete(key);
-      return change;
-    });
-  }
-
-  /** What a venue has taken while it was being entered is not held. Its profit was booked to nobody. */
-  #less(early: readonly Decimal[], held: Held): Held {
-    let less = held;
-    for (const [at, { instrument, size }] of held.legs.entries()) {
-      const change = early[at]!;
-      if (change.isZero() || size.isZero() || change.isNegative() === size.isNegative()) continue;
-      const taken = change.abs().lt(size.abs()) ? change : size.neg();
-      less = afterClosing(less, instrument, { change: taken, quote: ZERO }, NOTHING_EARNED);
-      this.#reduced.add(held.id);
-    }
-    return less;
-  }
 
   /** What a venue has not said, nobody has counted on. */
   #expecting(held: Held): Held {
@@ -379,7 +356,7 @@ export class Holdings implements HoldingKeeper {
   #close(held: Held, reason: string, dust: Readonly<Record<string, Decimal>>): void {
     const { ledger, recorder } = this.#options;
     this.#held.delete(held.id);
-    this.#ended.set(held.id, { ...held, legs: held.legs.map((leg) => ({ ...leg, size: ZERO })) });
+    this.#ended.set(held.id, endedOf(held));
     if (this.#ended.size > ENDED_MAX) this.#ended.delete(this.#ended.keys().next().value!);
     this.#reasons.delete(held.id);
     this.#retries.delete(held.id);

@@ -31,8 +31,9 @@ export function dueOf(operation: Operation, maker: Order): readonly Due[] {
   });
 }
 
-/** Whether an order that followed the maker's has ended without all of its quantity: to wait on would leave more loose. */
+/** Whether an order that followed the maker's has ended without all of its quantity, or a venue has taken of a leg: to wait on would leave more loose. */
 export const hasMissed = (operation: Operation, maker: Order): boolean =>
+  operation.isTaken ||
   operation.orders.some(
     ({ request: { leg, qty }, status, filledQty }) =>
       leg !== maker.request.leg && isAtRest(status) && filledQty.lt(qty),

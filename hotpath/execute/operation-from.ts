@@ -92,6 +92,11 @@ export function operationFrom(
     // The process may have died between the record of the last fill and that of the order: its venue has no more to say.
     if (order.filledQty.gte(mostOf(order))) order.status = 'filled';
   }
+  for (const taking of open.taken ?? []) {
+    const instrument = instrumentOf(taking.instrument);
+    if (instrument === undefined) return undefined;
+    operation.take(taking, instrument);
+  }
   linkSuccessors(operation, open.orders);
   return operation;
 }

@@ -4,7 +4,7 @@ import type { Timer } from '#shared/clock/clock.ts';
 import type { Asset, InstrumentId, OperationId, TimeNs, VenueOrderId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Fill, OrderRequest, OrderStatus, Standing } from '#shared/domain/order.ts';
-import type { Cover, LegView, Loose, OperationView } from '#shared/domain/recovery.ts';
+import type { Cover, LegView, Loose, OperationView, Taking } from '#shared/domain/recovery.ts';
 import { standsIn } from '#shared/domain/recovery.ts';
 import type { Side } from '#shared/domain/route.ts';
 import type { Bond, OperationState } from '#shared/domain/trade.ts';
@@ -13,7 +13,7 @@ import { doubleOf } from '#shared/money/double.ts';
 import { compare, minus, negated, plus, times } from '#shared/money/exact.ts';
 import { lotQty, textOf, ZERO } from '#shared/money/grid.ts';
 import type { Contract, ContractInstrument, Pnl, Rates } from '#shared/money/pnl.ts';
-import { contractOf, fillFactsOf, flowsOf, hasPremium } from '#shared/money/pnl.ts';
+import { contractOf, fillFactsOf, flowsOf, hasPremium, pnlOfFill } from '#shared/money/pnl.ts';
 import { heldChange } from '#shared/money/position.ts';
 import type { EventData } from '#shared/schema/event.ts';
 import type { OrderFacts } from './event-text.ts';
@@ -94,7 +94,21 @@ export type LegOutcome = { readonly size: Decimal; readonly traded: Decimal; rea
 const ONE = new Decimal(1);
 
 type LegAssets = Pick<OperationLeg, 'instrument' | 'side'>;
-type LegFlows = { filledQty: Decimal; filledValue: Decimal; base: Decimal; quote: Decimal; held: Decimal };
+type LegFlows = {
+  /** Net, in the leg's own direction; and all that was traded in that direction. */
+  filledQty: Decimal;
+  forwardQty: Decimal;
+  filledValue: Decimal;
+  base: Decimal;
+  quote: Decimal;
+  held: Decimal;
+  /** Of what is filled: what its venue has taken by itself, and what that brought, in the numeraire. */
+  takenQty: Decimal;
+  takenValue: Decimal;
+  /** The same of fills that are not heard of yet, if they ever are. */
+  untoldQty: Decimal;
+  untoldValue: Decimal;
+};
 
 /** A plan on its way: its legs, all orders ever sent for them, and what they have moved. Knows no venue and sends nothing. */
 export class Operation {
@@ -137,6 +151,7 @@ export class Operation {
   readonly #attempts: number[];
   /** Derivatives that stand for what is loose elsewhere. */
   readonly #covers = new Map<InstrumentId, Cover>();
+  #coversTaken: Decimal = ZERO;
   #dustTold: ReadonlyMap<string, Decimal>;
 
   constructor(ordinal: number, facts: OperationFacts, legs: readonly OperationLeg[], start: StartOfOperation) {
@@ -151,7 +166,18 @@ export class Operation {
     this.startedNs = start.startedNs;
     this.sentNs = start.startedNs;
     this.#state = start.state;
-    this.#flows = legs.map(() => ({ filledQty: ZERO, filledValue: ZERO, base: ZERO, quote: ZERO, held: ZERO }));
+    this.#flows = legs.map(() => ({
+      filledQty: ZERO,
+      forwardQty: ZERO,
+      filledValue: ZERO,
+      base: ZERO,
+      quote: ZERO,
+      held: ZERO,
+      takenQty: ZERO,
+      takenValue: ZERO,
+      untoldQty: ZERO,
+      untoldValue: ZERO,
+    }));
     this.#attempts = legs.map(() => 0);
     this.#dustTold = start.dustTold;
   }
@@ -198,8 +224,52 @@ export class Operation {
     this.recoveringNs = sinceNs;
   }
 
-  hasFilled(id: InstrumentId): boolean {
-    return this.legs.some(({ instrument }, at) => instrument.id === id && !this.#flows[at]!.filledQty.isZero());
+  /** How much a trade of this side that its venue makes by itself can take of what the operation has entered, or covers with, as far as is known. */
+  takeable({ instrument: id, side }: Pick<Taking, 'instrument' | 'side'>): Decimal {
+    const cover = this.#covers.get(id)?.size ?? ZERO;
+    if (!cover.isZero()) return cover.isNegative() === (side === 'buy') ? cover.abs() : ZERO;
+    const at = this.#takenLeg(id, side);
+    return at === -1 ? ZERO : Decimal.max(ZERO, this.#doneOf(at));
+  }
+
+  /** How much more of it orders that still work may have entered. */
+  untold({ instrument: id, side }: Pick<Taking, 'instrument' | 'side'>): Decimal {
+    const at = this.#takenLeg(id, side);
+    return this.orders.reduce((sum: Decimal, { request, instrument, status, filledQty }) => {
+      const isEntering = request.leg === at && instrument.id === id && request.side !== side && !isAtRest(status);
+      return isEntering ? sum.plus(request.qty).minus(filledQty) : sum;
+    }, ZERO);
+  }
+
+  /** Of what is entered; what is being left is its holding's. */
+  #takenLeg(id: InstrumentId, side: Side): number {
+    if (this.bond?.intent !== 'enter') return -1;
+    return this.legs.findIndex(({ instrument, side: own }) => instrument.id === id && own !== side);
+  }
+
+  /** A venue has traded so much of it by itself: recovery goes by what is left, and that is all that will be held. */
+  take(taking: Taking, instrument: Instrument): void {
+    const { realised: value } = pnlOfFill(fillFactsOf(taking, instrument, taking.feeRate), this.rates);
+    const at = this.#takenLeg(instrument.id, taking.side);
+    if (at === -1) {
+      this.#addToCover({ instrument }, taking);
+      this.#coversTaken = plus(this.#coversTaken, value);
+      return;
+    }
+    const flows = this.#flows[at]!;
+    flows.untoldQty = plus(flows.untoldQty, taking.qty);
+    flows.untoldValue = plus(flows.untoldValue, value);
+    absorb(flows);
+  }
+
+  get isTaken(): boolean {
+    return this.#flows.some(isTaken);
+  }
+
+  /** What of a leg stands: net quantity done in its own direction, less what was taken of it. */
+  #doneOf(at: number): Decimal {
+    const { filledQty, takenQty } = this.#flows[at]!;
+    return takenQty.isZero() ? filledQty : minus(filledQty, takenQty);
   }
 
   /** The number of the next order on a leg. */
@@ -260,13 +330,15 @@ export class Operation {
     const inOwn = (amount: Decimal): Decimal =>
       isOther ? amount.times(this.#rateOf(instrument.quote)).div(this.#rateOf(own.quote)).toDecimalPlaces(18) : amount;
     flows.filledQty = plus(flows.filledQty, done);
+    if (fill.side === side) flows.forwardQty = plus(flows.forwardQty, fill.qty);
+    if (!flows.untoldQty.isZero()) absorb(flows);
     flows.filledValue = plus(flows.filledValue, inOwn(times(done, fill.price)));
     flows.held = plus(flows.held, heldChange(facts, moved));
     flows.base = minus(plus(flows.base, moved.base), fill.feeAsset === instrument.base ? fill.fee : ZERO);
     flows.quote = plus(flows.quote, inOwn(quote));
   }
 
-  #addToCover({ instrument }: Order, { side, qty }: FillAmounts): void {
+  #addToCover({ instrument }: Pick<Cover, 'instrument'>, { side, qty }: Pick<FillAmounts, 'side' | 'qty'>): void {
     const before = this.#covers.get(instrument.id)?.size ?? ZERO;
     const size = side === 'buy' ? before.plus(qty) : before.minus(qty);
     if (size.isZero()) this.#covers.delete(instrument.id);
@@ -280,11 +352,14 @@ export class Operation {
   }
 
   view(nowNs: TimeNs): OperationView {
-    const { rates, round, waits, bond, realised, recoveringNs } = this;
-    const legs = this.legs.map((leg, at) => legView(leg, this.#flows[at]!));
+    const { rates, round, waits, bond, recoveringNs } = this;
+    const legs = this.legs.map((leg, at) => legView(leg, this.#flows[at]!, this.#doneOf(at)));
     const told = {
       ageMs: recoveringNs === undefined ? 0 : (nowNs - recoveringNs) / 1e6,
-      realised,
+      realised: this.#flows.reduce(
+        (sum, { takenValue }) => plus(sum, takenValue),
+        plus(this.realised, this.#coversTaken),
+      ),
       covers: [...this.#covers.values()],
     };
     return { ...told, legs, rates, round, waits, ...(bond === undefined ? {} : { bond }) };
@@ -302,8 +377,9 @@ export class Operation {
     return this.legs.map(({ side }, at) => {
       const { held, filledQty, filledValue } = this.#flows[at]!;
       const price = filledValue.div(filledQty).toSignificantDigits(18);
-      const traded = side === 'buy' ? filledQty : filledQty.neg();
-      return { size: held.minus(residues[at]!), traded: traded.minus(residues[at]!), price };
+      const gone = minus(filledQty, this.#doneOf(at)).plus(residues[at]!.abs());
+      const [traded, less] = side === 'buy' ? [filledQty, gone] : [filledQty.neg(), gone.neg()];
+      return { size: held.minus(less), traded: traded.minus(less), price };
     });
   }
 
@@ -349,7 +425,7 @@ export class Operation {
   #productResidues(): Map<string, Decimal> {
     const residues = new Map<string, Decimal>();
     for (const [at, own] of this.legs.entries()) {
-      const leg = legView(own, this.#flows[at]!);
+      const leg = legView(own, this.#flows[at]!, this.#doneOf(at));
       residues.set(targetOf(leg), plus(residues.get(targetOf(leg)) ?? ZERO, leg.received));
       residues.set(sourceOf(leg), minus(residues.get(sourceOf(leg)) ?? ZERO, leg.spent));
     }
@@ -372,9 +448,9 @@ export class Operation {
   /** By leg: net quantity done in the leg's own direction, as a share of what was planned; at least 0. */
   filledShares(): readonly Decimal[] {
     return this.legs.map(({ qty }, at) => {
-      const { filledQty } = this.#flows[at]!;
-      if (compare(filledQty, qty) === 0) return ONE;
-      return filledQty.gt(0) ? filledQty.div(qty) : ZERO;
+      const done = this.#doneOf(at);
+      if (compare(done, qty) === 0) return ONE;
+      return done.gt(0) ? done.div(qty) : ZERO;
     });
   }
 
@@ -383,7 +459,7 @@ export class Operation {
     const matched = Decimal.min(...this.filledShares());
     const loose: Loose[] = [];
     for (const [at, { instrument, side, qty, expectedPrice }] of this.legs.entries()) {
-      const excess = this.#flows[at]!.filledQty.minus(matched.times(qty)).toDecimalPlaces(18);
+      const excess = this.#doneOf(at).minus(matched.times(qty)).toDecimalPlaces(18);
       const lots = lotQty(excess.abs(), instrument.lot);
       if (lots.isZero()) continue;
       const isLong = (side === 'buy') === excess.gt(0);
@@ -399,20 +475,17 @@ export class Operation {
     if (bond === undefined) return this.legs.map(() => ZERO);
     const matched = this.#matched();
     return this.legs.map(({ instrument: { lot }, side }, at) => {
-      const { filledQty } = this.#flows[at]!;
-      const excess = filledQty.minus(matched.times(bond.perUnit[at]!)).toDecimalPlaces(18);
-      const lots = excess.gt(0) ? lotQty(excess, lot) : ZERO;
-      return side === 'buy' ? lots : lots.neg();
+      const excess = this.#doneOf(at).minus(matched.times(bond.perUnit[at]!)).toDecimalPlaces(18);
+      // Below nothing where a late fill has taken back more than there was.
+      const lots = lotQty(excess.abs(), lot);
+      return excess.isNegative() === (side === 'buy') ? lots.neg() : lots;
     });
   }
 
   #matched(): Decimal {
     const { bond } = this;
     if (bond === undefined) return ZERO;
-    return Decimal.max(
-      ZERO,
-      Decimal.min(...bond.perUnit.map((perUnit, at) => this.#flows[at]!.filledQty.div(perUnit))),
-    );
+    return Decimal.max(ZERO, Decimal.min(...bond.perUnit.map((perUnit, at) => this.#doneOf(at).div(perUnit))));
   }
 }
 
@@ -445,9 +518,25 @@ const isOfLeg = (traded: Instrument, own: Instrument): boolean => traded.id === 
 const sourceOf = ({ instrument, side }: LegAssets): string => (side === 'buy' ? instrument.quote : instrument.base);
 const targetOf = ({ instrument, side }: LegAssets): string => (side === 'buy' ? instrument.base : instrument.quote);
 
-function legView({ instrument, side, qty }: OperationLeg, { filledQty, base, quote }: LegFlows): LegView {
+function legView({ instrument, side, qty }: OperationLeg, flows: LegFlows, filledQty: Decimal): LegView {
+  const { base, quote } = flows;
   const [spent, received] = side === 'buy' ? [negated(quote), base] : [negated(base), quote];
-  return { instrument, side, qty, filledQty, spent, received };
+  const view = { instrument, side, qty, filledQty, spent, received };
+  return isTaken(flows) ? { ...view, isTaken: true } : view;
+}
+
+const isTaken = ({ takenQty, untoldQty }: LegFlows): boolean => !takenQty.isZero() || !untoldQty.isZero();
+
+/** What was taken is of what has filled as soon as that is known, in whatever order both are told. */
+function absorb(flows: LegFlows): void {
+  const { forwardQty, takenQty, untoldQty, untoldValue } = flows;
+  const qty = Decimal.min(untoldQty, minus(forwardQty, takenQty));
+  if (qty.isZero()) return;
+  const value = qty.eq(untoldQty) ? untoldValue : untoldValue.times(qty).div(untoldQty).toDecimalPlaces(18);
+  flows.takenQty = plus(takenQty, qty);
+  flows.takenValue = plus(flows.takenValue, value);
+  flows.untoldQty = minus(untoldQty, qty);
+  flows.untoldValue = minus(untoldValue, value);
 }
 
 export const exposedOf = ({ venue, base }: Pick<Instrument, 'venue' | 'base'>, value: Decimal): Exposed => ({

@@ -5,7 +5,7 @@ import type { Closing } from '#shared/domain/held.ts';
 import type { ClientOrderId, InstrumentId, OperationId } from '#shared/domain/ids.ts';
 import type { Instrument } from '#shared/domain/instrument.ts';
 import type { Fill, OrderReport, OrderRequest, OrderStatus, Standing } from '#shared/domain/order.ts';
-import type { OpenOperation } from '#shared/domain/recovery.ts';
+import type { OpenOperation, Taking } from '#shared/domain/recovery.ts';
 import type { OperationState } from '#shared/domain/trade.ts';
 import type { Qty } from '#shared/money/grid.ts';
 import { compare } from '#shared/money/exact.ts';
@@ -52,6 +52,9 @@ export const ENDED_MAX = 400;
 /** Before the reason why a venue did not replace an order. */
 const KEPT = 'kept: ';
 const UNLISTED = 'INSTRUMENT_UNLISTED';
+
+/** A part of what a venue has taken; `id` is undefined where no open operation has it. */
+export type Share = { readonly id: OperationId | undefined; readonly qty: Decimal };
 
 /** What has become of every operation and order of this run: each change is journalled, booked and counted here, and nothing is sent. */
 export class Operations {
@@ -112,16 +115,21 @@ export class Operations {
     return false;
   }
 
-  /** Who has made a position that no holding has yet: of the open entries the oldest that has filled of it, else the last, of which it may not be known. */
-  entryOf(instrument: InstrumentId): OperationId | undefined {
-    let last: OperationId | undefined;
-    for (const operation of this.#open.values()) {
-      const { id, bond, legs } = operation;
-      if (bond?.intent !== 'enter' || !legs.some((leg) => leg.instrument.id === instrument)) continue;
-      if (operation.hasFilled(instrument)) return id;
-      last = id;
-    }
-    return last;
+  /**
+   * Whose a position was that a venue has taken and no holding has: of each open operation as much as is known to be its, the oldest first; then as much as
+   * orders of theirs may have entered of which nothing was heard yet. The rest was of nobody.
+   */
+  sharesOf(taken: Pick<Taking, 'instrument' | 'side' | 'qty'>): readonly Share[] {
+    const shares: Share[] = [];
+    let left: Decimal = taken.qty;
+    for (const sizeOf of [(each: Operation) => each.takeable(taken), (each: Operation) => each.untold(taken)])
+      for (const operation of this.#open.values()) {
+        const qty = Decimal.min(left, sizeOf(operation));
+        if (qty.isZero()) continue;
+        shares.push({ id: operation.id, qty });
+        left = left.minus(qty);
+      }
+    return left.isZero() ? shares : [...shares, { id: undefined, qty: left }];
   }
 
   /** Begins an operation. */

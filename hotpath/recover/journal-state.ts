@@ -10,9 +10,9 @@ import type {
   TradeId,
   VenueId,
 } from '#shared/domain/ids.ts';
-import type { ForcedState, Held } from '#shared/domain/held.ts';
-import { afterClosing, afterFunding, earlyKey } from '#shared/domain/held.ts';
-import type { OpenOperation, OpenOrder, LedgerState } from '#shared/domain/recovery.ts';
+import type { Held, HeldState } from '#shared/domain/held.ts';
+import { afterClosing, afterFunding, endedOf } from '#shared/domain/held.ts';
+import type { OpenOperation, OpenOrder, LedgerState, Taking } from '#shared/domain/recovery.ts';
 import type { Price, Qty } from '#shared/money/grid.ts';
 import { compare, negated, plus } from '#shared/money/exact.ts';
 import { decimalFrom, textOf, ZERO } from '#shared/money/grid.ts';
@@ -36,6 +36,8 @@ type OperationRecord = {
   operation: EventData<'operation'>;
   readonly orders: Map<string, EventData<'order'>>;
   readonly fills: EventData<'fill'>[];
+  /** What venues have taken of it by themselves; absent where nothing was. */
+  taken?: EventData<'settlement'>[];
   /** Dust of this operation that is in the dust ledger already, by asset. */
   dust: Record<string, string>;
   /** When it was first told of, Unix ms; absent in what was saved before that was kept. */
@@ -82,13 +84,14 @@ export type Checkpoint = {
   readonly trading: Trading | null;
   /** Absent in what was saved before anything could be held. */
   readonly holdings?: readonly EventData<'holding'>[];
+  /** Absent in what was saved before they were kept. */
+  readonly endedHoldings?: readonly EventData<'holding'>[];
   /** When each perpetual was last paid for, Unix ms. */
   readonly fundedMs?: Readonly<Record<string, number>>;
   readonly peakRealised?: string;
   /** Trades of nobody's order that are booked. */
   readonly forced?: readonly string[];
   readonly forcedRests?: Readonly<Record<string, string>>;
-  readonly forcedEarly?: Readonly<Record<string, string>>;
   readonly ageing?: readonly EventData<'ageing'>[];
   readonly limits?: Readonly<Record<string, number>>;
   readonly commands?: readonly string[];
@@ -128,13 +131,13 @@ export class JournalState {
   readonly #ended = new Map<string, OperationRecord>();
   readonly #opportunities = new Map<string, EventData<'opportunity'>>();
   readonly #holdings = new Map<string, Held>();
+  readonly #endedHoldings = new Map<string, Held>();
   readonly #fundedMs = new Map<string, number>();
   #realised: Decimal = ZERO;
   #fees: Decimal = ZERO;
   #peak: Decimal = ZERO;
   readonly #forced = new Set<string>();
   readonly #forcedRests = new Map<string, Decimal>();
-  readonly #forcedEarly = new Map<string, Decimal>();
   readonly #ageing = new Map<string, EventData<'ageing'>>();
   #fills = 0;
   #day = 0;
@@ -393,15 +396,13 @@ export class JournalState {
     return [...this.#holdings.values()];
   }
 
-  /** When each perpetual was last paid for, Unix ms. */
-  get fundedMs(): ReadonlyMap<string, number> {
-    this.fold();
-    return this.#fundedMs;
-  }
-
-  get forced(): ForcedState {
-    this.fold();
-    return { rests: this.#forcedRests, early: this.#forcedEarly };
+  get held(): HeldState {
+    return {
+      open: this.openHoldings(),
+      ended: [...this.#endedHoldings.values()],
+      fundedMs: this.#fundedMs,
+      forcedRests: this.#forcedRests,
+    };
   }
 
   /** Opportunities that nobody has closed. */
@@ -439,11 +440,11 @@ export class JournalState {
       today: { day: this.#day, realised: textOf(this.#dayRealised) },
       trading: this.#trading,
       holdings: [...this.#holdings.values()].map((held) => holdingEventOf(held)),
+      endedHoldings: [...this.#endedHoldings.values()].map((held) => holdingEventOf(held)),
       fundedMs: Object.fromEntries(this.#fundedMs),
       peakRealised: textOf(this.#peak),
       forced: [...this.#forced],
       forcedRests: textsOf(this.#forcedRests),
-      forcedEarly: textsOf(this.#forcedEarly),
       ageing: [...this.#ageing.values()],
       limits: this.#limits,
       commands: [...this.#commands],
@@ -473,6 +474,7 @@ export class JournalState {
       state.#positions.set(id, cost === undefined ? position : { ...position, cost: decimalFrom(cost) });
     }
     for (const holding of checkpoint.holdings ?? []) state.#applyHolding(holding);
+    for (const ended of checkpoint.endedHoldings ?? []) state.#endedHoldings.set(ended.id, heldFrom(ended));
     for (const [id, ms] of Object.entries(checkpoint.fundedMs ?? {})) state.#fundedMs.set(id, ms);
     for (const saved of checkpoint.operations) {
       const record = { ...saved, orders: new Map(Object.entries(saved.orders)) };
@@ -481,7 +483,6 @@ export class JournalState {
     for (const command of checkpoint.commands ?? []) state.#commands.add(command);
     for (const trade of checkpoint.forced ?? []) state.#forced.add(trade);
     setTexts(state.#forcedRests, checkpoint.forcedRests ?? {});
-    setTexts(state.#forcedEarly, checkpoint.forcedEarly ?? {});
     for (const told of checkpoint.ageing ?? []) state.#ageing.set(ageKey(told), told);
     state.#peak = Decimal.max(ZERO, decimalFrom(checkpoint.peakRealised ?? checkpoint.pnl.realised));
     state.#limits = checkpoint.limits ?? {};
@@ -550,7 +551,6 @@ export class JournalState {
       return;
     }
     this.#open.delete(operation.id);
-    for (const { instrument } of operation.legs) this.#forcedEarly.delete(earlyKey(operation.id, instrument));
     this.#ageing.delete(ageKey({ what: 'operation', id: operation.id }));
     this.#ended.set(operation.id, record);
     if (operation.state === 'completed' || operation.dust !== undefined) this.#sweepDust(record);
@@ -569,8 +569,11 @@ export class JournalState {
     const pnl = pnlOfFill(fill, ratesOf(record.operation));
     this.#book(data.instrument, fill, pnl, at);
     this.#fills += 1;
-    const held = this.#holdings.get(record.operation.bond?.holding ?? '');
-    if (held !== undefined) this.#holdings.set(held.id, afterClosing(held, data.instrument, closingOf(fill), pnl));
+    const holding = record.operation.bond?.holding ?? '';
+    const held = this.#holdings.get(holding) ?? this.#endedHoldings.get(holding);
+    if (held === undefined) return;
+    this.#endedHoldings.delete(held.id);
+    this.#holdings.set(held.id, afterClosing(held, data.instrument, closingOf(fill), pnl));
   }
 
   /** A fill after the end wakes an operation, though the process may have died before it said so. */
@@ -592,14 +595,10 @@ export class JournalState {
     if (held !== undefined) this.#holdings.set(held.id, afterClosing(held, data.instrument, closingOf(closing), pnl));
   }
 
-  /** It is known once all of it is booked. What no holding had may be of one that is being entered. */
-  #applyForced({ instrument, side, qty, entry, rest, trade_id: tradeId = '' }: EventData<'settlement'>): void {
-    if (entry !== undefined)
-      add(
-        this.#forcedEarly,
-        earlyKey(entry, instrument),
-        side === 'buy' ? decimalFrom(qty) : negated(decimalFrom(qty)),
-      );
+  /** It is known once all of it is booked. What no holding had may be of an operation that is open. */
+  #applyForced(data: EventData<'settlement'>): void {
+    const { instrument, side, entry, rest, trade_id: tradeId = '' } = data;
+    if (entry !== undefined) (this.#recordOf(entry).taken ??= []).push(data);
     const trade = tradeKey({ instrument, side, tradeId });
     if (rest !== undefined) {
       this.#forcedRests.set(trade, decimalFrom(rest));
@@ -650,23 +649,15 @@ export class JournalState {
 
   #applyHolding(data: EventData<'holding'>): void {
     if (data.state === 'open') {
-      const held = heldFrom(data);
-      this.#spendEarly(held);
-      this.#holdings.set(data.id, held);
+      this.#endedHoldings.delete(data.id);
+      this.#holdings.set(data.id, heldFrom(data));
       return;
     }
     this.#ageing.delete(ageKey({ what: 'holding', id: data.id }));
     this.#holdings.delete(data.id);
+    this.#endedHoldings.set(data.id, endedOf(heldFrom(data)));
+    if (this.#endedHoldings.size > ENDED_MAX) this.#endedHoldings.delete(this.#endedHoldings.keys().next().value!);
     for (const [asset, amount] of Object.entries(data.dust ?? {})) add(this.#dust, asset, decimalFrom(amount));
-  }
-
-  /** What is entered is told without what was taken of it before. */
-  #spendEarly({ id, legs }: Held): void {
-    const before = this.#holdings.get(id);
-    for (const [at, { instrument, entered }] of legs.entries()) {
-      const isEntry = before?.legs[at]?.entered.eq(entered) !== true;
-      if (isEntry) this.#forcedEarly.delete(earlyKey(id, instrument));
-    }
   }
 
   #book(instrument: string, fill: FillFacts, pnl: Pnl, at: string): void {
@@ -765,7 +756,7 @@ function setTexts(sums: Map<string, Decimal>, texts: Readonly<Record<string, str
   for (const [key, text] of Object.entries(texts)) sums.set(key, decimalFrom(text));
 }
 
-function openOperationFrom({ operation, orders, fills, dust, sinceMs, toldMs }: OperationRecord): OpenOperation {
+function openOperationFrom({ operation, orders, fills, taken, dust, sinceMs, toldMs }: OperationRecord): OpenOperation {
   const rates = decimalsFrom(operation.rates);
   return {
     id: operation.id as OperationId,
@@ -778,6 +769,7 @@ function openOperationFrom({ operation, orders, fills, dust, sinceMs, toldMs }: 
     rates,
     legs: operation.legs.map(openLegFrom),
     orders: [...orders.values()].map((order) => openOrderFrom(order, fills)),
+    ...(taken === undefined ? {} : { taken: taken.map(takingFrom) }),
     pnl: pnlSoFar(fills, rates),
     dust: decimalsFrom(dust),
     ...(sinceMs === undefined ? {} : { sinceMs }),
@@ -799,6 +791,12 @@ const openLegFrom = ({
   qty: decimalFrom(qty) as Qty,
   ...(expectedPrice === undefined ? {} : { expectedPrice: decimalFrom(expectedPrice) }),
 });
+
+function takingFrom(data: EventData<'settlement'>): Taking {
+  const { side, price, qty, fee, feeAsset, feeRate } = fillFactsFrom(data);
+  const instrument = data.instrument as InstrumentId;
+  return { instrument, side, price, qty, fee, feeAsset, feeRate: feeRate ?? decimalFrom(data.rates[feeAsset]!) };
+}
 
 function pnlSoFar(fills: readonly EventData<'fill'>[], rates: Rates): Pnl {
   let sum: Pnl = { realised: ZERO, fees: ZERO };

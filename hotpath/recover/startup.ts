@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BadInput } from '#shared/assert.ts';
-import type { ForcedState, Held } from '#shared/domain/held.ts';
+import type { HeldState } from '#shared/domain/held.ts';
 import type { VenueId } from '#shared/domain/ids.ts';
 import type { LedgerState, Left } from '#shared/domain/recovery.ts';
 import { decimalFrom } from '#shared/money/grid.ts';
@@ -25,7 +25,7 @@ export type Revived = {
     readonly resume: (left: Left, asked: ReadonlyMap<string, EventData<'escalation'>>) => void;
   };
   readonly holdings: {
-    readonly restore: (open: readonly Held[], fundedMs: ReadonlyMap<string, number>, forced: ForcedState) => void;
+    readonly restore: (state: HeldState) => void;
   };
   readonly recorder: Recorder;
 };
@@ -78,7 +78,7 @@ export function revive(
 ): void {
   const { ledger, executor, holdings, recorder } = revived;
   ledger.restore(state.ledger());
-  holdings.restore(state.openHoldings(), state.fundedMs, state.forced);
+  holdings.restore(state.held);
   for (const venue of venues) {
     if (state.isFunded(venue)) continue;
     for (const [asset, amount] of Object.entries(initial[venue] ?? initial['default'] ?? {})) {

@@ -20,7 +20,8 @@ type Correction = { readonly placed: PlacedOrder | undefined; readonly value: De
  * Ways to bring a sum route into agreement. Legs agree when all have filled as many units of the route, to within a lot. Each leg is tried as the one that
  * stays as it is: the others are completed or unwound to it, by whole lots and never beyond it. A way is worth what has been realised and what its orders
  * bring at today's books after fees, and for every unit that then stands what the plan expects of it later. What is smaller than the smallest order stays as
- * dust. A leg is held where it was planned, so no other venue's book does its work.
+ * dust. A leg is held where it was planned, so no other venue's book does its work. What a venue has taken of a leg by itself is not opened there again: the
+ * others follow it.
  */
 export function sumWays(situation: Situation, bond: SumBond): readonly Candidate[] {
   return [...situation.view.legs.keys()].flatMap((anchor) => wayAround(anchor, situation, bond) ?? []);
@@ -68,13 +69,14 @@ type Wanted = {
   readonly lacking: Decimal;
 };
 
-/** The order that brings a leg closer: none when that is below the smallest order, undefined without a live book. */
+/** The order that brings a leg closer: none when that is below the smallest order, undefined without a live book, or where its venue would take it again. */
 function correct({ leg, at, lacking }: Wanted, { market, slack, view }: Situation): Correction | undefined {
   const { instrument: on } = leg;
   const nothing = { placed: undefined, value: ZERO, isWhole: true };
   const wanted = lotQty(lacking.abs(), on.lot);
   if (wanted.isZero()) return nothing;
   const isForward = lacking.gt(0);
+  if (isForward && leg.isTaken === true) return undefined;
   const side = isForward ? leg.side : opposite(leg.side);
   const levels = market.levels(on, side);
   if (levels.length === 0) return undefined;

@@ -1,4 +1,5 @@
 import type { Decimal } from 'decimal.js';
+import { ZERO } from '../money/grid.ts';
 import type { Asset, InstrumentId, OperationId, OpportunityId, RouteId } from './ids.ts';
 import type { Instrument } from './instrument.ts';
 import type { Fill } from './order.ts';
@@ -59,16 +60,19 @@ export type ForcedFill = Omit<Fill, 'clientOrderId' | 'liquidity'> & {
   readonly timeMs: number;
 };
 
-/** Of what venues have taken by themselves: what a start must know beside what is held. */
-export type ForcedState = {
-  /** By trade, as `tradeKey` names it: what of it is not booked, because the process died between the parts of two holdings. */
-  readonly rests: ReadonlyMap<string, Decimal>;
-  /** As {@link earlyKey} names it: what was taken, signed, of what is still being entered. */
-  readonly early: ReadonlyMap<string, Decimal>;
+/** What a start must know of what is held, and lately was. */
+export type HeldState = {
+  readonly open: readonly Held[];
+  /** Over and flat, the oldest first: a late fill of an exit wakes one. */
+  readonly ended: readonly Held[];
+  /** When each perpetual was last paid for, Unix ms. */
+  readonly fundedMs: ReadonlyMap<string, number>;
+  /** By trade that a venue has made by itself, as `tradeKey` names it: what of it is not booked, because the process died between the parts of two holdings. */
+  readonly forcedRests: ReadonlyMap<string, Decimal>;
 };
 
-/** Of an operation that enters, and an instrument that it enters. */
-export const earlyKey = (entry: string, instrument: string): string => `${entry} ${instrument}`;
+/** What is closed is nothing any more: what of it was too small to be traded is dust. */
+export const endedOf = (held: Held): Held => ({ ...held, legs: held.legs.map((leg) => ({ ...leg, size: ZERO })) });
 
 /** What a trade or a settlement takes away: signed change of what is held, and what it brings in quote before its fee. */
 export type Closing = { readonly change: Decimal; readonly quote: Decimal };

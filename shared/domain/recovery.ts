@@ -24,10 +24,12 @@ export type LegView = {
   readonly side: Side;
   /** As planned. */
   readonly qty: Qty;
-  /** Net quantity done in the leg's own direction, before fees. */
+  /** Net quantity done in the leg's own direction, before fees, less what its venue has taken of it by itself. */
   readonly filledQty: Decimal;
   readonly spent: Decimal;
   readonly received: Decimal;
+  /** Its venue has taken some of it by itself: nothing is opened there again. */
+  readonly isTaken?: boolean;
 };
 
 /**
@@ -50,7 +52,7 @@ export type OperationView = {
   readonly waits: number;
   /** How long recovery has been at it: 0 when it is asked for the first time, and again after a person's word or a late fill. */
   readonly ageMs: number;
-  /** Profit of all fills so far at the operation's rates, fees paid, in the numeraire. */
+  /** Profit of all fills so far, and of what venues have taken, at the operation's rates, fees paid, in the numeraire. */
   readonly realised: Decimal;
   readonly covers: readonly Cover[];
   /** Sum routes: legs agree when filled quantity / `perUnit` is the same for all. `carry` is what a unit is worth beyond its fills, in the numeraire. */
@@ -128,6 +130,8 @@ export type OpenOperation = {
   readonly rates: Readonly<Record<string, Decimal>>;
   readonly legs: readonly OpenLeg[];
   readonly orders: readonly OpenOrder[];
+  /** What venues have taken of it by themselves; absent where nothing was. */
+  readonly taken?: readonly Taking[];
   /** Of its fills so far, in the numeraire. */
   readonly pnl: { readonly realised: Decimal; readonly fees: Decimal };
   /** What of it is in the dust ledger already, by asset: it had ended before a late fill woke it. */
@@ -179,6 +183,9 @@ export type OpenFill = {
   /** Where the operation's rates do not know the fee's asset. */
   readonly feeRate?: Decimal;
 };
+
+/** A trade, or a part of one, that a venue has made by itself of what an operation has entered or covers with. */
+export type Taking = Omit<OpenFill, 'tradeId' | 'clientOrderId'> & { readonly instrument: InstrumentId };
 
 /** All that the ledger knows, as rebuilt from the journal. Amounts by asset; `realised` and `fees` in the numeraire. */
 export type LedgerState = {

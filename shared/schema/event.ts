@@ -352,7 +352,7 @@ const payloads = {
   settlement: z.object({
     /** Absent for what no holding has. */
     holding: z.string().optional(),
-    /** Of what was forced and no holding has yet: the operation that is entering it. */
+    /** Of what was forced and no holding has: the operation that is entering it, or covers with it. */
     entry: z.string().optional(),
     /** `adl`: to cover another trader's losses; `liquidation`: for want of margin. Absent: expired. */
     forced: z.enum(['adl', 'liquidation']).optional(),

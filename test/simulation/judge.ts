@@ -68,6 +68,10 @@ export class Judge {
   #latest = new Map<string, EventData<'order'>>();
   /** What stood in the stead of an order that has filled since, and what was taken back. */
   #overtaken = new Set<string>();
+  /** Of which a venue has taken what neither a holding nor an operation had: it spoke too late. */
+  #ofNobody = new Set<InstrumentId>();
+  /** What persons have traded. */
+  #byHand = new Tally();
   #cancelled = new Set<string>();
   #seen = 0;
   #seenFlushed = 0;
@@ -88,6 +92,8 @@ export class Judge {
     this.#trades = new Set();
     this.#toldQty = new Map();
     this.#forcedQty = new Map();
+    this.#ofNobody = new Set();
+    this.#byHand = new Tally();
     this.#journalled = new Map();
     this.#replacing = new Map();
     this.#latest = new Map();
@@ -206,6 +212,7 @@ export class Judge {
     const beyond = ledger.exposures.total - heldUsd(life.holdings.open);
     this.#promise(Math.abs(beyond) < 1e-6, `exposure is left: ${beyond}`);
     this.#checkHeld(life);
+    this.#checkOwned(life);
     const unseen = this.#checkOver();
     for (const watched of this.#options.watched.values())
       for (const { instrument } of watched.plan.legs)
@@ -255,6 +262,28 @@ export class Judge {
       this.#promise(isSame, `${held.id}: the folded journal holds another size`);
     }
     this.#promise(folded.size === holdings.open.length, 'the folded journal has other holdings');
+  }
+
+  /** Every position is held, or dust; or a person took it as it was. */
+  #checkOwned({ holdings, ledger }: Life): void {
+    const { watched, venues } = this.#options;
+    // Some leave what nobody had entered.
+    const isOther = ({ plan: { bond }, isAccepted, isMismatched }: Watched): boolean =>
+      isAccepted || isMismatched || (bond?.intent === 'exit' && !watched.has(bond.holding!));
+    const others = [...venues.orders.values()].filter(({ request: { operation } }) => {
+      const theirs = watched.get(operation);
+      return theirs !== undefined && isOther(theirs);
+    });
+    const excused = new Set([...this.#ofNobody, ...others.map(({ request }) => request.instrument)]);
+    for (const { instrument, size } of this.#told.positions.values()) {
+      const { id } = instrument;
+      if (excused.has(id) || [...watched.values()].some(({ told }) => told.isTakenOfAnother(id))) continue;
+      const held = holdings.open.flatMap(({ legs }) => legs.filter((leg) => leg.instrument === id));
+      const byHand = this.#byHand.positions.get(id)?.size ?? ZERO;
+      const owned = held.reduce((sum, leg) => sum.plus(leg.size), byHand.plus(ledger.dust.get(id) ?? ZERO));
+      const usd = size.minus(owned).toNumber() * unitWorth(instrument);
+      this.#promise(Math.abs(usd) < 1, `${id}: ${size.toFixed()}, of which ${owned.toFixed()} is held or dust`);
+    }
   }
 
   #readFlushed({ journal }: Life): void {
@@ -343,7 +372,9 @@ export class Judge {
     this.#toldQty.set(id, (this.#toldQty.get(id) ?? ZERO).plus(fill.qty));
     const reserved = this.#reserved.get(id);
     if (reserved !== undefined) reserved.filled = reserved.filled.plus(fill.qty);
-    this.#options.watched.get(data.operation)?.told.apply(fill, order.request);
+    const watched = this.#options.watched.get(data.operation);
+    watched?.told.apply(fill, order.request);
+    if (watched === undefined) this.#byHand.apply(fill, instrument);
     for (let next = this.#latest.get(id)?.replaced_by; next !== undefined; next = this.#latest.get(next)?.replaced_by)
       this.#overtaken.add(next);
     const { venue, kind, base, quote, settle } = instrument;
@@ -362,6 +393,9 @@ export class Judge {
     this.#promise(isSame, `${id} is booked as another, or twice: ${booked.toFixed()} of ${fill.qty.toFixed()}`);
     const instrument = instrumentOf(fill.instrument)!;
     this.#told.apply({ ...fill, qty: new Decimal(data.qty), fee: new Decimal(data.fee) }, instrument);
+    const watched = this.#options.watched.get(data.entry ?? '');
+    if (watched !== undefined) watched.taken({ ...fill, qty: new Decimal(data.qty) }, this.#options.venues.nowMs);
+    else if (data.holding === undefined) this.#ofNobody.add(instrument.id);
     for (const asset of [instrument.settle, fill.feeAsset]) this.#touched.add(`${instrument.venue} ${asset}`);
   }
 
@@ -428,7 +462,7 @@ export class Judge {
     for (const { request } of this.#options.venues.orders.values())
       if (request.operation === operation && request.leg === at && request.purpose === 'leg')
         sent = sent.plus(request.qty);
-    const done = watched.told.net[maker]! / led.qty.toNumber();
+    const done = watched.told.net(maker) / led.qty.toNumber();
     const follows = sent.toNumber() / leg.qty.toNumber();
     this.#promise(follows <= done + 1e-9, `${id} brings leg ${at} to ${follows}, and its maker has ${done}`);
   }
@@ -441,6 +475,8 @@ export class Judge {
     if (recovering === undefined || recovering.isAccepted) return;
     const excess = recovering.excessOf(sent);
     this.#promise(excess === undefined, `${id} goes too far: ${excess ?? ''}`);
+    const isOpening = sent.purpose === 'complete' && recovering.told.isTaken(sent.leg);
+    this.#promise(!isOpening, `${id} opens again what its venue has taken`);
     for (const order of venues.orders.values()) {
       if (order.request.operation !== operation || order.request.clientOrderId === id) continue;
       if (order.sentMs === venues.nowMs) continue;

@@ -260,7 +260,7 @@ export class Life {
         this.executor.submit(plan as Approved<Plan>);
       },
       busy: this.executor.busy,
-      entryOf: this.executor.entryOf,
+      entries: this.executor,
       isExiting: this.executor.isExiting,
       horizonMs: HORIZON_MS,
       stopLoss: () => 1,

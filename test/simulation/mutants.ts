@@ -135,6 +135,10 @@ export const MUTANTS: readonly Mutant[] = [
     `if (!isBalanced(held, market.instrumentOf)) return 'unbalanced';`,
     ``,
   ),
+  m('recover as if a venue had taken nothing', `operation.take(taking, this.#instrument(taking.instrument));`, ``),
+  m('forget over a restart what a venue has taken', `operation.take(taking, instrument);`, ``),
+  m('open again what a venue has taken', `if (isForward && leg.isTaken === true) return undefined;`, ``),
+  m('forget what a venue has taken before its fill is told', `if (!flows.untoldQty.isZero()) absorb(flows);`, ``),
   // What recovery decides.
   m(
     'complete with a leg alone',

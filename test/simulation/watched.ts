@@ -6,17 +6,46 @@ import { instrumentOf, PRICES, unitWorth } from './listings.ts';
 
 /** What an operation has traded, in doubles: enough to say whether a leg is left behind. */
 export class Flows {
-  /** By leg, in its own direction. */
-  readonly net: number[];
+  /** By leg, in its own direction: what was traded, and what its venue has taken of that by itself. */
+  readonly #done: number[];
+  readonly #taken: number[];
+  /** By leg: all that was ever traded in its own direction. */
+  readonly #most: number[];
   /** Of product routes: what came in less what went out, by asset. */
   readonly assets = new Map<string, number>();
   /** Coins that derivatives stand for which are no legs. */
-  readonly covers = new Map<string, number>();
+  readonly #covers = new Map<string, number>();
+  readonly #takenCovers = new Map<string, number>();
   readonly #plan: Plan;
 
   constructor(plan: Plan) {
     this.#plan = plan;
-    this.net = plan.legs.map(() => 0);
+    this.#done = plan.legs.map(() => 0);
+    this.#taken = plan.legs.map(() => 0);
+    this.#most = plan.legs.map(() => 0);
+  }
+
+  isTaken(leg: number): boolean {
+    return this.#taken[leg] !== 0;
+  }
+
+  /** What is said to be taken of it was another's: an order may have entered it, and has not. */
+  isTakenOfAnother(instrument: string): boolean {
+    return this.#plan.legs.some(
+      (leg, at) => leg.instrument === instrument && this.#taken[at]! > this.#most[at]! + 1e-9,
+    );
+  }
+
+  /** What is left of a leg, in its own direction. A venue may be thought to have taken more than there was: the rest was not this operation's. */
+  net(leg: number): number {
+    const done = this.#done[leg]!;
+    return done - Math.min(this.#taken[leg]!, Math.max(0, done));
+  }
+
+  get covers(): ReadonlyMap<string, number> {
+    const covers = new Map(this.#covers);
+    for (const [asset, coins] of this.#takenCovers) add(covers, asset, coins);
+    return covers;
   }
 
   apply(fill: Fill, { leg: at, instrument: id }: Pick<OrderRequest, 'leg' | 'instrument'>): void {
@@ -26,10 +55,11 @@ export class Flows {
     const sign = fill.side === 'buy' ? 1 : -1;
     const [qty, price] = [fill.qty.toNumber(), fill.price.toNumber()];
     if (id !== leg.instrument && !standsIn(own, traded)) {
-      add(this.covers, traded.base, sign * qty * traded.contractSize.toNumber());
+      this.#cover(this.#covers, traded, fill);
       return;
     }
-    this.net[at]! += fill.side === leg.side ? qty : -qty;
+    this.#done[at]! += fill.side === leg.side ? qty : -qty;
+    if (fill.side === leg.side) this.#most[at]! += qty;
     if (own.kind !== 'spot') return;
     const perQuote = PRICES[traded.quote]! / PRICES[own.quote]!;
     add(this.assets, own.base, sign * qty);
@@ -38,16 +68,37 @@ export class Flows {
     if (fill.feeAsset === traded.quote) add(this.assets, own.quote, -fill.fee.toNumber() * perQuote);
   }
 
+  /** What a venue has traded of it by itself: of a leg, or of what covers it. */
+  take({ side, qty, instrument: id }: Pick<Fill, 'side' | 'qty' | 'instrument'>): void {
+    const leg = this.#plan.legs.findIndex(({ instrument }) => instrument === id);
+    if (leg === -1) this.#cover(this.#takenCovers, instrumentOf(id)!, { side, qty });
+    else this.#taken[leg]! += qty.toNumber();
+  }
+
+  /** As if nothing had been taken. */
+  giveBack(): void {
+    this.#taken.fill(0);
+    this.#takenCovers.clear();
+  }
+
   /** Of product routes: what is neither spent nor the profit, by asset. */
   leftOver(): readonly (readonly [string, number])[] {
     return [...this.assets].filter(([asset]) => asset !== startOf(this.#plan));
   }
 
+  #cover(
+    covers: Map<string, number>,
+    { base, contractSize }: Instrument,
+    { side, qty }: Pick<Fill, 'side' | 'qty'>,
+  ): void {
+    add(covers, base, qty.times(contractSize).toNumber() * (side === 'buy' ? 1 : -1));
+  }
+
   /** What stands alone, in dollars; nothing once all is as planned. */
   looseUsd(): number {
     if (
-      this.covers.size === 0 &&
-      this.#plan.legs.every(({ qty }, at) => Math.abs(this.net[at]! - qty.toNumber()) < 1e-9)
+      this.#covers.size === 0 &&
+      this.#plan.legs.every(({ qty }, at) => Math.abs(this.net(at) - qty.toNumber()) < 1e-9)
     )
       return 0;
     return this.#plan.bond === undefined ? this.#looseOfProduct() : this.#looseOfSum(this.#plan.bond);
@@ -56,18 +107,18 @@ export class Flows {
   #looseOfProduct(): number {
     const start = startOf(this.#plan);
     let usd = 0;
-    for (const asset of new Set([...this.assets.keys(), ...this.covers.keys()]))
-      if (asset !== start)
-        usd += Math.abs((this.assets.get(asset) ?? 0) + (this.covers.get(asset) ?? 0)) * PRICES[asset]!;
+    const { covers } = this;
+    for (const asset of new Set([...this.assets.keys(), ...covers.keys()]))
+      if (asset !== start) usd += Math.abs((this.assets.get(asset) ?? 0) + (covers.get(asset) ?? 0)) * PRICES[asset]!;
     return usd;
   }
 
   #looseOfSum({ perUnit }: NonNullable<Plan['bond']>): number {
     const { legs } = this.#plan;
-    const matched = Math.max(0, Math.min(...perUnit.map((each, at) => this.net[at]! / each.toNumber())));
+    const matched = Math.max(0, Math.min(...perUnit.map((each, at) => this.net(at) / each.toNumber())));
     let [apart, together] = [0, 0];
     for (const [at, { instrument: id, side }] of legs.entries()) {
-      const loose = (this.net[at]! - matched * perUnit[at]!.toNumber()) * unitWorth(instrumentOf(id)!);
+      const loose = (this.net(at) - matched * perUnit[at]!.toNumber()) * unitWorth(instrumentOf(id)!);
       apart += Math.abs(loose);
       together += side === 'buy' ? loose : -loose;
     }
@@ -140,7 +191,7 @@ export class Watched {
     const leg = legs[at]!;
     const own = instrumentOf(leg.instrument)!;
     if (id !== leg.instrument && !standsIn(own, instrumentOf(id)!)) return undefined;
-    const shares = legs.map((each, k) => this.told.net[k]! / each.qty.toNumber());
+    const shares = legs.map((each, k) => this.told.net(k) / each.qty.toNumber());
     const change = qty.toNumber() / leg.qty.toNumber();
     const after = shares[at]! + (side === leg.side ? change : -change);
     // Prices move, fees are paid, and lots are whole.
@@ -154,14 +205,20 @@ export class Watched {
   traded(fill: Fill, request: OrderRequest, nowMs: number): void {
     this.truth.apply(fill, request);
     if (request.purpose !== 'leg') this.recoveryUsd += valueOf(fill, instrumentOf(request.instrument)!);
-    const isLoose = this.truth.looseUsd() > this.dustUsd;
-    if (isLoose) this.looseSinceMs ??= nowMs;
-    else this.#closed(nowMs);
+    this.#look(nowMs);
+  }
+
+  /** Its venue's own trade, as the journal has it: nobody else says whose the position was. */
+  taken(fill: Pick<Fill, 'side' | 'qty' | 'instrument'>, nowMs: number): void {
+    this.told.take(fill);
+    this.truth.take(fill);
+    this.#look(nowMs);
   }
 
   /** What an engine had read is read again by the next. */
   forget(): void {
     this.told = new Flows(this.plan);
+    this.truth.giveBack();
     this.state = undefined;
     this.reason = undefined;
   }
@@ -182,6 +239,12 @@ export class Watched {
       notionalUsd: plan.notional.toNumber(),
       recoveryUsd,
     };
+  }
+
+  #look(nowMs: number): void {
+    const isLoose = this.truth.looseUsd() > this.dustUsd;
+    if (isLoose) this.looseSinceMs ??= nowMs;
+    else this.#closed(nowMs);
   }
 
   /** At the end of the story, or when a person takes what is loose. */

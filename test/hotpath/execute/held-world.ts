@@ -245,7 +245,7 @@ export class HeldWorld {
       nextOperation: () => `x${epoch}-${(exits += 1)}` as OperationId,
       exit: (plan) => executor.submit(plan as Approved<Plan>),
       busy: executor.busy,
-      entryOf: executor.entryOf,
+      entries: executor,
       isExiting: executor.isExiting,
       horizonMs: HORIZON_MS,
       stopLoss: () => this.stopLoss,

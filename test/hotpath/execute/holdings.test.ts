@@ -395,17 +395,7 @@ describe('a fill that comes after the end', () => {
     quoteBasis(30_500, 30_400);
     world.runUntilMs(START_MS + 10_000);
     expect(closed().length).toBe(1);
-    const order = world.journal.of('order').find(({ instrument }) => instrument === PERPETUAL.id)!;
-    const clientOrderId = order.client_order_id as ClientOrderId;
-    const trade = { clientOrderId, instrument: PERPETUAL.id, side: 'sell', liquidity: 'taker' } as const;
-    const fill = { ...trade, tradeId: 'late' as TradeId, price: new Decimal(30_060), qty: new Decimal(100) };
-    const fee = { fee: new Decimal('1.503'), feeAsset: 'USDT' as Asset };
-    world.executor.onReport({
-      kind: 'fill',
-      clientOrderId,
-      receivedTimeNs: world.clock.now(),
-      fill: { ...fill, ...fee },
-    });
+    hearLate('b', 'sell');
     for (let at = 1; at <= 10; at += 1) {
       quoteBasis(30_500 + at, 30_400 + at);
       world.runUntilMs(START_MS + 10_000 + at * 10_000);
@@ -414,6 +404,42 @@ describe('a fill that comes after the end', () => {
     const entries = world.journal.of('operation').filter(({ id, state }) => id === 'b' && state === 'completed');
     expect(entries.length).toBe(2);
   });
+
+  it.each(['as it was', 'killed', 'killed from a checkpoint'])('of an exit leaves what it has opened: %s', (how) => {
+    quoteBasis(30_000, 30_060);
+    world.executor.submit(basis());
+    world.runUntilMs(START_MS + 5_000);
+    quoteBasis(30_500, 30_400);
+    world.runUntilMs(START_MS + 10_000);
+    expect(closed().length).toBe(1);
+    const exit = world.journal.of('operation').findLast(({ bond }) => bond?.intent === 'exit')!;
+    if (how === 'killed from a checkpoint') world.crash('all');
+    hearLate(exit.id, 'buy');
+    expect(world.ledger.positionOf(PERPETUAL.id).size.toNumber()).toBe(100);
+    if (how !== 'as it was') world.crash('all');
+    for (let at = 1; at <= 10; at += 1) {
+      quoteBasis(30_500 + at, 30_400 + at);
+      world.runUntilMs(world.nowMs + 10_000);
+    }
+    checkOverButDust();
+  });
+
+  /** A hundred contracts more than an order of an operation was thought to have traded. */
+  function hearLate(id: string, side: 'buy' | 'sell'): void {
+    const order = world.journal
+      .of('order')
+      .find(({ instrument, operation }) => instrument === PERPETUAL.id && operation === id)!;
+    const clientOrderId = order.client_order_id as ClientOrderId;
+    const trade = { clientOrderId, instrument: PERPETUAL.id, side, liquidity: 'taker' } as const;
+    const fill = { ...trade, tradeId: 'late' as TradeId, price: new Decimal(30_060), qty: new Decimal(100) };
+    const fee = { fee: new Decimal('1.503'), feeAsset: 'USDT' as Asset };
+    world.executor.onReport({
+      kind: 'fill',
+      clientOrderId,
+      receivedTimeNs: world.clock.now(),
+      fill: { ...fill, ...fee },
+    });
+  }
 });
 
 describe('a position that its venue reduces by itself', () => {
@@ -542,7 +568,7 @@ describe('a position that its venue reduces by itself', () => {
     checkBooks();
   });
 
-  it.each(['as it was', 'killed'])('takes what is still being entered from what that comes to: %s', (how) => {
+  it.each(['as it was', 'killed'])('brings what is still being entered to what is left of it: %s', (how) => {
     quoteBasis(30_000, 30_060);
     world.executor.submit(basis());
     // One leg has filled, the other has not been heard of.
@@ -553,12 +579,15 @@ describe('a position that its venue reduces by itself', () => {
     if (how === 'killed') world.crash('all');
     quoteBasis(30_000, 30_060);
     world.runUntilMs(world.nowMs + 60_000);
-    expect(world.journal.of('holding').find(({ id }) => id === 'b')).toMatchObject({
-      legs: [{}, { instrument: PERPETUAL.id, entered: '-1000', size: '-700' }],
-    });
-    expect(closed()).toMatchObject([{ id: 'b', reason: 'deleveraged' }]);
-    expect(world.ledger.positionOf(PERPETUAL.id).size.toNumber()).toBe(0);
-    checkOverButDust();
+    const [held] = world.holdings.open;
+    expect(held!.legs.map((leg) => [Number(leg.entered), Number(leg.size)])).toEqual([
+      [expect.closeTo(0.7, 3), expect.closeTo(0.7, 3)],
+      [-700, -700],
+    ]);
+    // Nothing was sold again where it had just been taken.
+    const orders = world.journal.of('order').filter(({ operation }) => operation === 'b');
+    expect(orders.filter(({ instrument, purpose }) => instrument === PERPETUAL.id && purpose !== 'leg')).toEqual([]);
+    expect(world.ledger.positionOf(PERPETUAL.id).size.toNumber()).toBe(-700);
     checkBooks();
   });
 
@@ -576,18 +605,46 @@ describe('a position that its venue reduces by itself', () => {
     const accepted = () => world.executor.cancelRecovery('b' as OperationId, { by: 'ann', commandId: 'c-1' });
     const first = (operation: string) => world.journal.of('holding').find(({ id }) => id === operation);
 
-    it.each(['as it was', 'killed'])('it is taken from what that comes to: %s', (how) => {
+    it.each(['as it was', 'killed'])('it is taken from what stood alone: %s', (how) => {
       world.holdings.onForced(forced(200));
       world.runUntilMs(world.nowMs + 5_000);
       if (how === 'killed') world.crash('all');
       expect(accepted()).toEqual({ kind: 'done' });
-      const [, leg] = first('b')!.legs;
-      expect(Number(leg!.size) - Number(leg!.entered)).toBe(200);
+      expect(first('b')!.legs[1]).toMatchObject({ entered: '-500', size: '-500' });
       expect(world.ledger.positionOf(PERPETUAL.id).size.toNumber()).toBe(-800);
-      quoteBasis(30_000, 30_060);
-      world.runUntilMs(world.nowMs + 60_000);
-      expect(closed()).toMatchObject([{ id: 'b', reason: 'deleveraged' }]);
       checkBooks();
+    });
+
+    it.each([
+      ['as it was', 200, -800],
+      ['killed', 200, -800],
+      ['as it was', 800, -200],
+      ['killed', 800, -200],
+    ])('what is then done goes by what is left: %s, %d taken', (how, taken, left) => {
+      world.holdings.onForced(forced(taken));
+      if (how === 'killed') world.crash('all');
+      quoteBasis(30_000, 30_060);
+      world.runUntilMs(world.nowMs + 10_000);
+      // A new start has its books back before it would ask.
+      const approval = world.executor.approveRecovery('b' as OperationId, undefined, { by: 'ann', commandId: 'c-1' });
+      expect(approval.kind).toBe(how === 'killed' ? 'refused' : 'done');
+      world.runUntilMs(world.nowMs + 10_000);
+      expect(world.executor.counts.open).toBe(0);
+      expect(world.ledger.positionOf(PERPETUAL.id).size.toNumber()).toBe(left);
+      const [coins, contracts] = world.holdings.open[0]!.legs;
+      expect([Number(coins!.size), Number(contracts!.size)]).toEqual([expect.closeTo(-left / 1_000, 3), left]);
+      checkBooks();
+    });
+
+    it.each(['as it was', 'killed'])('a person is asked no more once all of it is gone: %s', (how) => {
+      world.holdings.onForced(forced(1_000));
+      if (how === 'killed') world.crash('all');
+      quoteBasis(30_000, 30_060);
+      world.runUntilMs(world.nowMs + 10_000);
+      world.executor.approveRecovery('b' as OperationId, undefined, { by: 'ann', commandId: 'c-1' });
+      world.runUntilMs(world.nowMs + 10_000);
+      expect(world.ledger.positionOf(PERPETUAL.id).size.toNumber()).toBe(0);
+      checkOverButDust();
     });
 
     it.each(['as it was', 'killed'])('and not from what another one enters meanwhile: %s', (how) => {

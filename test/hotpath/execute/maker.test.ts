@@ -2,7 +2,7 @@ import { Decimal } from 'decimal.js';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { PATIENCE } from '#hotpath/execute/executor.ts';
-import type { VenueId, VenueOrderId } from '#shared/domain/ids.ts';
+import type { Asset, OperationId, VenueId, VenueOrderId } from '#shared/domain/ids.ts';
 import type { OrderRequest } from '#shared/domain/order.ts';
 import type { Approved, Plan } from '#shared/domain/trade.ts';
 import { BUY, ExecutorWorld, fill, SELL } from './executor-world.ts';
@@ -62,6 +62,33 @@ describe('a plan with a leg that makes', () => {
     world.say(maker(), { kind: 'canceled' });
     expect(world.views[0]!.legs.map(({ filledQty }) => filledQty.toFixed())).toEqual(['0.1', '0.04']);
     expect(world.ledger.reservedOf('b' as VenueId, 'BTC').toFixed()).toBe('0.0999');
+  });
+
+  it('takes it back when its venue has taken of it, and follows it no further', () => {
+    world = new ExecutorWorld();
+    const [units, perUnit] = [new Decimal('0.2'), [new Decimal(1), new Decimal(1)]];
+    world.executor.submit({ ...makerPlan(), bond: { units, perUnit, intent: 'enter' } });
+    world.say(maker(), { kind: 'accepted', venueOrderId: 'v' as VenueOrderId });
+    made('0.05', '1');
+    const { instrument, price } = maker();
+    const fee = { fee: new Decimal(0), feeAsset: 'USDT' as Asset };
+    const taken = { instrument, side: 'sell', price, qty: new Decimal('0.07'), ...fee } as const;
+    expect(world.executor.sharesOf(taken).map(({ id, qty }) => [id, qty.toFixed()])).toEqual([
+      ['op-1', '0.05'],
+      ['op-1', '0.02'],
+    ]);
+    world.executor.take('op-1' as OperationId, taken);
+    expect(world.canceled).toEqual([maker().clientOrderId]);
+    made('0.05', '2');
+    expect(takers()).toHaveLength(1);
+    world.decision = { kind: 'wait', reason: 'x' };
+    world.say(takers()[0]!, fill(takers()[0]!, takers()[0]!.qty.toFixed()));
+    world.say(maker(), { kind: 'canceled' });
+    // What had not been told when it was taken has been since.
+    expect(world.views[0]!.legs.map(({ filledQty, isTaken }) => [filledQty.toFixed(), isTaken])).toEqual([
+      ['0.03', true],
+      ['0.0499', undefined],
+    ]);
   });
 
   it('takes it back when it has rested long enough', () => {
