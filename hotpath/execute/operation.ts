@@ -235,9 +235,10 @@ export class Operation {
   /** How much more of it orders that still work may have entered. */
   untold({ instrument: id, side }: Pick<Taking, 'instrument' | 'side'>): Decimal {
     const at = this.#takenLeg(id, side);
-    return this.orders.reduce((sum: Decimal, { request, instrument, status, filledQty }) => {
+    return this.orders.reduce((sum: Decimal, order) => {
+      const { request, instrument, status, filledQty } = order;
       const isEntering = request.leg === at && instrument.id === id && request.side !== side && !isAtRest(status);
-      return isEntering ? sum.plus(request.qty).minus(filledQty) : sum;
+      return isEntering ? sum.plus(mostOf(order)).minus(filledQty) : sum;
     }, ZERO);
   }
 

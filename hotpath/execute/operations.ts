@@ -120,16 +120,17 @@ export class Operations {
    * orders of theirs may have entered of which nothing was heard yet. The rest was of nobody.
    */
   sharesOf(taken: Pick<Taking, 'instrument' | 'side' | 'qty'>): readonly Share[] {
-    const shares: Share[] = [];
+    const shares = new Map<OperationId | undefined, Decimal>();
     let left: Decimal = taken.qty;
     for (const sizeOf of [(each: Operation) => each.takeable(taken), (each: Operation) => each.untold(taken)])
       for (const operation of this.#open.values()) {
         const qty = Decimal.min(left, sizeOf(operation));
         if (qty.isZero()) continue;
-        shares.push({ id: operation.id, qty });
+        shares.set(operation.id, qty.plus(shares.get(operation.id) ?? ZERO));
         left = left.minus(qty);
       }
-    return left.isZero() ? shares : [...shares, { id: undefined, qty: left }];
+    if (!left.isZero()) shares.set(undefined, left);
+    return [...shares].map(([id, qty]) => ({ id, qty }));
   }
 
   /** Begins an operation. */

@@ -73,9 +73,10 @@ describe('a plan with a leg that makes', () => {
     const { instrument, price } = maker();
     const fee = { fee: new Decimal(0), feeAsset: 'USDT' as Asset };
     const taken = { instrument, side: 'sell', price, qty: new Decimal('0.07'), ...fee } as const;
-    expect(world.executor.sharesOf(taken).map(({ id, qty }) => [id, qty.toFixed()])).toEqual([
-      ['op-1', '0.05'],
-      ['op-1', '0.02'],
+    const more = { ...taken, qty: new Decimal('0.3') };
+    expect(world.executor.sharesOf(more).map(({ id, qty }) => [id, qty.toFixed()])).toEqual([
+      ['op-1', '0.2'],
+      [undefined, '0.1'],
     ]);
     world.executor.take('op-1' as OperationId, taken);
     expect(world.canceled).toEqual([maker().clientOrderId]);
