@@ -64,9 +64,9 @@ function expectWhole({ report, data }: { readonly report: RunReport; readonly da
 
 it('repeats a virtual run to the byte, and another seed decides otherwise', async () => {
   const [one, two, other] = [
-    await started(['--virtual', '--for', '20s', '--seed', '7']),
-    await started(['--virtual', '--for', '20s', '--seed', '7']),
-    await started(['--virtual', '--for', '20s', '--seed', '8']),
+    await started(['--virtual', '--for', '30s', '--seed', '7']),
+    await started(['--virtual', '--for', '30s', '--seed', '7']),
+    await started(['--virtual', '--for', '30s', '--seed', '8']),
   ];
   expect(two.text).toBe(one.text);
   expect(other.report.decisionHash).not.toBe(one.report.decisionHash);
