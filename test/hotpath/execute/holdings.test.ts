@@ -388,13 +388,16 @@ it('asks a person about an entry whose contracts are listed no more, and tells w
 });
 
 describe('a fill that comes after the end', () => {
-  it('of an entry holds again no more than that fill', () => {
+  beforeEach(() => {
     quoteBasis(30_000, 30_060);
     world.executor.submit(basis());
     world.runUntilMs(START_MS + 5_000);
     quoteBasis(30_500, 30_400);
     world.runUntilMs(START_MS + 10_000);
     expect(closed().length).toBe(1);
+  });
+
+  it('of an entry holds again no more than that fill', () => {
     hearLate('b', 'sell');
     for (let at = 1; at <= 10; at += 1) {
       quoteBasis(30_500 + at, 30_400 + at);
@@ -406,12 +409,6 @@ describe('a fill that comes after the end', () => {
   });
 
   it.each(['as it was', 'killed', 'killed from a checkpoint'])('of an exit leaves what it has opened: %s', (how) => {
-    quoteBasis(30_000, 30_060);
-    world.executor.submit(basis());
-    world.runUntilMs(START_MS + 5_000);
-    quoteBasis(30_500, 30_400);
-    world.runUntilMs(START_MS + 10_000);
-    expect(closed().length).toBe(1);
     const exit = world.journal.of('operation').findLast(({ bond }) => bond?.intent === 'exit')!;
     if (how === 'killed from a checkpoint') world.crash('all');
     hearLate(exit.id, 'buy');
