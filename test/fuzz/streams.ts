@@ -57,16 +57,19 @@ export function streams({ openingLevels = OPENING_LEVELS, framesMax = FRAMES_MAX
   const [spot, usdm, coinm, options] = binance.markets;
   if (!hasRecorded) {
     return [binance, okx, kraken, bybit, gate, krakenfutures, kucoin, mexc, htx, bitfinex, deribit].flatMap((venue) =>
-      fixturesOf(venue).map(({ market, steps }) =>
-        streamOf(
-          `fixture ${venue.id} ${market.id}`,
-          venue,
-          market,
-          steps.map((step) =>
-            'frame' in step ? { ...step, text: step.frame } : { symbol: step.symbol, text: step.snapshot },
+      // Kraken's first protocol is read from recordings alone, and what its frames do to a book is told by no dialect here.
+      fixturesOf(venue)
+        .filter(({ market }) => market.id !== 'spot-v1')
+        .map(({ market, steps }) =>
+          streamOf(
+            `fixture ${venue.id} ${market.id}`,
+            venue,
+            market,
+            steps.map((step) =>
+              'frame' in step ? { ...step, text: step.frame } : { symbol: step.symbol, text: step.snapshot },
+            ),
           ),
         ),
-      ),
     );
   }
   const recorded = (name: string, venue: Venue, market: Market): Stream =>
