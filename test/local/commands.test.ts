@@ -158,9 +158,16 @@ it('has breakers that are reset by command', async () => {
 });
 
 it('tells what is at risk', async () => {
-  const figures = async (): Promise<Json> => (await ask('GET', '/v1/risk/metrics')).data;
-  await eventually(async () => Number((await figures())['portfolio_var']) > 0, 30_000);
-  const { equity, var_utilization, exposure, stresses } = await figures();
+  const { data: resting } = await ask('POST', '/v1/trading/orders', await restingOrder());
+  expect(resting['status']).toBe('accepted');
+  // Told once a second: what is read first may be from before the order.
+  const isTold = ({ portfolio_var, exposure, stresses }: Json): boolean =>
+    Number(portfolio_var) > 0 &&
+    exposure?.['by_exchange']?.['binance'] !== undefined &&
+    Object.keys(stresses ?? {}).length > 0;
+  let told: Json = {};
+  await eventually(async () => isTold((told = (await ask('GET', '/v1/risk/metrics')).data)), 30_000);
+  const { equity, var_utilization, exposure, stresses } = told;
   expect(Number(equity)).toBeGreaterThan(1e6);
   expect(Number(var_utilization)).toBeLessThan(1);
   expect(Number(exposure!['by_exchange']!['binance'])).toBeGreaterThan(0);
