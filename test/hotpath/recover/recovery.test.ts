@@ -364,11 +364,13 @@ function checkBalance(legs: readonly LegView[]): void {
       .minus(next.spent)
       .times(rates[asset as 'BTC'])
       .abs();
-    // In USDT, of either leg: what is more than two thirds of the smallest order, rounded up to a lot, is worth one. 2 % above for the price at which it is measured.
+    // In USDT, of either leg: the smallest order, rounded up to a lot. Alone what is more than two thirds of it is worth one; beside other dust only if that lessens all
+    // of it together. 2 % above for the price at which it is measured.
+    const share = legs.length === 2 ? '1.5' : 1;
     const smallest = [previous.instrument, next.instrument].map(({ lot, minQty, minNotional, base, quote }) => {
       const lotUsd = lot.times(rates[base as 'BTC']);
       const least = Decimal.max(minNotional.times(rates[quote as 'BTC']), minQty.times(rates[base as 'BTC']));
-      return Decimal.max(lotUsd, least.plus(lotUsd).div('1.5'));
+      return Decimal.max(lotUsd, least.plus(lotUsd).div(share));
     });
     expect(residue.toNumber()).toBeLessThanOrEqual(
       Decimal.max(...smallest)
