@@ -21,6 +21,9 @@ const HOLD_HOURS_MIN = 1;
 /** What ties up nothing is worth no more than if it were a cent. */
 const CAPITAL_MIN = 0.01;
 
+/** What rounding leaves in an account pays for nothing, and keeps nobody from a book. */
+const SHARE_MIN = 1e-9;
+
 /** Expected value per unit of capital and hour: what plans are ranked by. */
 export const worthOf = (contestant: Contestant): number =>
   earningOf(contestant) / Math.max(contestant.capital, CAPITAL_MIN);
@@ -69,7 +72,7 @@ function earningIn(order: readonly number[], contestants: readonly Contestant[])
       1,
       ...claims.map(({ account, amount, free }) => (free - (spent.get(account) ?? 0)) / amount),
     );
-    if (!(share > 0)) continue;
+    if (!(share > SHARE_MIN)) continue;
     earned += share * earningOf(contestant);
     for (const instrument of instruments) busy.add(instrument);
     for (const { account, amount } of claims) spent.set(account, (spent.get(account) ?? 0) + share * amount);

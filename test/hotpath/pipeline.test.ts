@@ -165,6 +165,23 @@ describe('plans that compete', () => {
     expect(contest.lowest).toBe(0);
   });
 
+  it('leave no book to one for which rounding alone has left money', () => {
+    const small = wish({ expectedValue: 1, netEdge: 0.0001, amounts: [['a USDT', 100]], instruments: ['p'] });
+    const first = wish({
+      ...small,
+      netEdge: 0.0002,
+      amounts: [
+        ['b BTC', 9_621],
+        ['a USDT', 100],
+      ],
+      instruments: [],
+    });
+    const empty = wish({ ...small, netEdge: 0.0002, amounts: [['b BTC', 100]] });
+    // The first takes all BTC but for a last digit, the small one is whole but for a hundredth: 1389 / 9621 + 0.9956.
+    const contest = new Contest([small, first, empty], [114, 0, 0, 1_389]).run([1, 2, 0]);
+    expect(contest.earned).toBeCloseTo(1.14, 6);
+  });
+
   it('prefer the greater profit where they meet in one book and money is plenty', () => {
     const small = wish({ expectedValue: 1, netEdge: 0.01, amounts: [['a USDT', 100]], instruments: ['i'] });
     const great = wish({ expectedValue: 50, netEdge: 0.005, amounts: [['a USDT', 10_000]], instruments: ['i', 'j'] });

@@ -88,14 +88,14 @@ describe('plans of sum routes', () => {
           expect(plan.expectedCarry.toNumber()).toBeCloseTo(units * carry.net * rate, 6);
           expect(plan.notional.toNumber()).toBeCloseTo(notional, 6);
           expect(plan.netEdgeBps).toBeCloseTo((plan.expectedProfit.toNumber() / notional) * 1e4, 8);
-          // A remainder is worth the middle price; what it cost is at most a few percent away. Fees in coin are valued likewise.
+          // A remainder is worth the middle price; what it cost is at most seven percent away: middles of scenes are three either way, levels beyond. Fees in coin are valued likewise.
           let tolerance = 1e-6;
           for (const [at, leg] of plan.legs.entries()) {
             const instrument = instruments[route.legs[at]!.instrument]!;
             const lots = leg.qty.div(instrument.lot).toNumber();
             const value = leg.notional.toNumber();
-            if (isApproximate(instrument, route.legs[at]!)) tolerance += 0.05 * (value / lots);
-            if (instrument.inverse) tolerance += 0.05 * value * instrument.fees.taker.toNumber();
+            if (isApproximate(instrument, route.legs[at]!)) tolerance += 0.07 * (value / lots);
+            if (instrument.inverse) tolerance += 0.07 * value * instrument.fees.taker.toNumber();
           }
           const entry = entryOf(route, scene, units * (1 - 1e-12));
           const expected = (entry! + units * carry.net) * rate;
@@ -247,15 +247,18 @@ describe('plans of sum routes', () => {
   });
 });
 
-/** Units of the route in one lot of the leg whose lots are the largest; strikes of the scenes differ by a thirtieth, a fifteenth or a sixteenth. */
-const oneStep = ({ legs }: SumRoute, instruments: readonly Instrument[]): number =>
-  (legs.every(({ ratio }) => Number.isInteger(ratio)) ? 1 : 3_200) *
-  Math.max(
-    ...legs.map(({ instrument, ratio }) => {
-      const { lot, contractSize } = instruments[instrument]!;
-      return lot.times(contractSize).toNumber() / ratio;
-    }),
-  );
+/** The fewest units of the route that are whole lots of every leg. */
+function oneStep({ legs }: SumRoute, instruments: readonly Instrument[]): number {
+  const unitsALot = legs.map(({ instrument, ratio }) => {
+    const { lot, contractSize } = instruments[instrument]!;
+    return lot.times(contractSize).toNumber() / ratio;
+  });
+  const largest = Math.max(...unitsALot);
+  const isWhole = (value: number): boolean => Math.abs(value - Math.round(value)) < 1e-9 * value;
+  for (let lots = 1; lots <= 3_200; lots += 1)
+    if (unitsALot.every((units) => isWhole((lots * largest) / units))) return lots * largest;
+  throw new Error('legs without a common step');
+}
 
 const plain: SumScene['engine'] = {
   carry: { ...certain.carry, capital_rate: 0, closing_slippage_bps: 0, borrow_rates: {} },
